@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hook.hpp"
+
+#include "apply/apply.hpp"
+#include "apply/residue.hpp"
+#include "inventory/inventory.hpp"
+#include "log.hpp"
+#include "oci/spec.hpp"
+#include "oci/state.hpp"
+#include "options.hpp"
+#include "plan/plan.hpp"
+#include "request/request.hpp"
+#include "settings_file.hpp"
+#include "sys/privilege.hpp"
+#include "sys/seccomp.hpp"
+
+#include <optional>
+#include <unistd.h>
+
+namespace grapnel {
+
+namespace {
+
+Result<State> read_state() {
+    const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, state_size_limit, "stdin"));
+    return parse_state(text);
+}
+
+Result<Spec> read_spec(const State& state) {
+    const auto path = state.bundle / "config.json";
+    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit).note("the bundle"));
+    return parse_spec(text);
+}
+
+class Hook {
+  public:
+    Hook(const Options& options, Log& log) : options_(options), log_(log) {}
+
+    Status run() {
+        const auto state = GRAPNEL_TRY(read_state());
+        log_.of_container(state.id);
+        switch (options_.stage) {
+        case Stage::prestart:
+        case Stage::create_runtime:
+            return give(state);
+        case Stage::poststop:
+            return options_.dry_run ? Status() : apply::remove_residue(state.id);
+        case Stage::poststart:
+            break;
+        }
+        return {};
+    }
+
+  private:
+    Status give(const State& state) {
+        const auto settings = GRAPNEL_TRY(load_settings(options_));
+        if (!options_.dry_run)
+            log_.to_file(settings.log);
+        const auto spec = GRAPNEL_TRY(read_spec(state));
+        const auto asked = GRAPNEL_TRY(make_request(spec, settings));
+        say(asked.remarks);
+        if (!asked.request)
+            return options_.dry_run ? print(std::nullopt) : Status();
+        GRAPNEL_TRY(sys::filter_hook());
+        return options_.dry_run && !state.pid
+                   ? plan_for_rootfs(state, spec, settings, *asked.request)
+                   : serve(state, spec, settings, *asked.request);
+    }
+
+    Result<Plan> make_plan_for(const Request& request, const Settings& settings,
+                               sys::RootDir& root) {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        const auto inventory = GRAPNEL_TRY(take_inventory(
+            sys::LinuxHostFs(), {.driver_capabilities = request.driver_capabilities,
+                                 .cuda_version = options_.dry_run || !request.requirements.empty(),
+                                 .library_search_path = settings.library_search_path,
+                                 .binary_search_path = settings.binary_search_path,
+                                 .ldcache_file = settings.ldcache_file}));
+        say(inventory.remarks);
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        return make_plan(request, inventory, apply::image_layout(root));
+    }
+
+    Status serve(const State& state, const Spec& spec, const Settings& settings,
+                 const Request& request) {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        auto container = GRAPNEL_TRY(apply::open_container(state, spec));
+        const auto plan = GRAPNEL_TRY(make_plan_for(request, settings, container.root));
+        if (options_.dry_run)
+            return print(plan);
+        say(GRAPNEL_TRY(apply::carry_out(plan, std::move(container), spec, settings.ldconfig)));
+        return {};
+    }
+
+    /// The plan for a bundle that no container was made of yet.
+    Status plan_for_rootfs(const State& state, const Spec& spec, const Settings& settings,
+                           const Request& request) {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
+        auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
+        return print(GRAPNEL_TRY(make_plan_for(request, settings, root)));
+    }
+
+    static Status print(const std::optional<Plan>& plan) {
+        return sys::write_all({STDOUT_FILENO}, to_json(plan), "stdout");
+    }
+
+    void say(const std::vector<std::string>& remarks) const {
+        for (const auto& remark : remarks)
+            log_.remark(remark);
+    }
+
+    const Options& options_;
+    Log& log_;
+};
+
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return exit_refused;
+}
+
+int print(const std::string& text) {
+    return sys::write_all({STDOUT_FILENO}, text, "stdout") ? exit_done : exit_refused;
+}
+
+} // namespace
+
+int run_hook(int argc, char** argv) {
+    Log log;
+    if (const auto confined = sys::confine_process(); !confined)
+        return fail(confined.error(), log);
+    const auto options = parse_options(argc, argv);
+    if (!options) {
+        log.error(options.error().text());
+        (void)sys::write_all({STDERR_FILENO}, usage(), "stderr"); // nobody is left to tell
+        return exit_usage;
+    }
+    if (options->action == Options::Action::help)
+        return print(usage());
+    if (options->action == Options::Action::version)
+        return print("grapnel-hook " GRAPNEL_VERSION "\n");
+    log.remarks_to_stderr(options->debug);
+    if (!options->dry_run)
+        log.to_file(Settings{}.log);
+    const auto done = Hook(*options, log).run();
+    return done ? exit_done : fail(done.error(), log);
+}
+
+} // namespace grapnel

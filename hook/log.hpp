@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the program says things: standard error, and the settings' log file, because some
+// runtimes throw a hook's output away.
+#pragma once
+
+#include "base/path.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel {
+
+class Log {
+  public:
+    /// Until the settings are known, to their default.
+    void to_file(HostPath file) { file_ = std::move(file); }
+    void of_container(std::string id) { container_ = std::move(id); }
+    void remarks_to_stderr(bool yes) { remarks_to_stderr_ = yes; }
+
+    /// One line on standard error and in the file.
+    void error(std::string_view text) const;
+    /// A line in the file, and on standard error where that was asked for.
+    void remark(std::string_view text) const;
+
+  private:
+    void write(std::string_view level, std::string_view text) const;
+
+    HostPath file_ = {};
+    std::string container_ = "-";
+    bool remarks_to_stderr_ = false;
+};
+
+} // namespace grapnel

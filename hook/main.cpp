@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hook.hpp"
+
+#include <cstdio>
+#include <exception>
+
+int main(int argc, char** argv) {
+    try {
+        return grapnel::run_hook(argc, argv);
+    } catch (const std::exception& bug) {
+        std::fprintf(stderr, "grapnel-hook: internal error: %s\n", bug.what());
+        return grapnel::exit_internal;
+    }
+}

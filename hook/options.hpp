@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of grapnel-hook.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+
+namespace grapnel {
+
+enum class Stage { prestart, create_runtime, poststart, poststop };
+
+struct Options {
+    enum class Action { run, help, version };
+    Action action = Action::run;
+    Stage stage = Stage::prestart;
+    std::optional<HostPath> config = {};
+    bool debug = false;
+    bool dry_run = false;
+};
+
+/// An error is of kind usage.
+[[nodiscard]] Result<Options> parse_options(int argc, char** argv);
+
+[[nodiscard]] std::string usage();
+
+} // namespace grapnel

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "settings_file.hpp"
+
+#include "sys/file.hpp"
+#include "sys/host_fs.hpp"
+#include "sys/process.hpp"
+
+#include <cstdlib>
+#include <optional>
+#include <unistd.h>
+
+namespace grapnel {
+
+namespace {
+
+constexpr std::string_view nvidia_directory = "nvidia-container-runtime";
+
+Result<Settings> load(const HostPath& path, Dialect dialect) {
+    const auto text = GRAPNEL_TRY(sys::read_host_file(path, settings_size_limit).note("settings"));
+    return parse_settings(text, dialect, path.text());
+}
+
+Dialect dialect_of(const HostPath& path) {
+    return path.parent().name() == nvidia_directory ? Dialect::nvidia : Dialect::grapnel;
+}
+
+/// Nothing if there is no such file.
+Result<std::optional<Settings>> load_if_present(const HostPath& path) {
+    auto settings = load(path, dialect_of(path));
+    if (!settings && sys::is_missing(settings.error()))
+        return std::optional<Settings>();
+    if (!settings)
+        return settings.error();
+    return std::optional(std::move(*settings));
+}
+
+bool environment_counts(const Options& options) {
+    const bool stage = options.stage == Stage::prestart || options.stage == Stage::create_runtime;
+    return stage && geteuid() == 0 && sys::in_initial_user_namespace();
+}
+
+Result<std::optional<Settings>> from_environment() {
+    const char* named = secure_getenv("NVIDIA_CTK_CONFIG_FILE_PATH");
+    if (named != nullptr && *named != '\0') {
+        const auto path = GRAPNEL_TRY(HostPath::make(named).note("NVIDIA_CTK_CONFIG_FILE_PATH"));
+        return std::optional(GRAPNEL_TRY(load(path, Dialect::nvidia)));
+    }
+    const char* home = secure_getenv("XDG_CONFIG_HOME");
+    if (home == nullptr || *home == '\0')
+        return std::optional<Settings>();
+    const auto directory = GRAPNEL_TRY(HostPath::make(home).note("XDG_CONFIG_HOME"));
+    return load_if_present(directory / nvidia_directory / "config.toml");
+}
+
+} // namespace
+
+Result<Settings> load_settings(const Options& options) {
+    if (options.config)
+        return load(*options.config, dialect_of(*options.config));
+    if (environment_counts(options))
+        if (auto settings = GRAPNEL_TRY(from_environment()))
+            return std::move(*settings);
+    for (const auto* const path :
+         {"/etc/grapnel/config.toml", "/etc/nvidia-container-runtime/config.toml"})
+        if (auto settings = GRAPNEL_TRY(load_if_present(host_path(path))))
+            return std::move(*settings);
+    return Settings{};
+}
+
+} // namespace grapnel

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/apply.hpp"
+
+#include "apply/device_cgroup.hpp"
+#include "apply/ldcache.hpp"
+#include "apply/mountinfo.hpp"
+#include "apply/mounts.hpp"
+#include "apply/residue.hpp"
+#include "sys/cgroup.hpp"
+#include "sys/privilege.hpp"
+
+#include <optional>
+
+namespace grapnel::apply {
+
+namespace {
+
+using sys::Phase;
+
+/// What is of the host, opened before the container is entered.
+struct HostSide {
+    Sources sources = {};
+    std::optional<LdConfig> ldconfig = {};
+    std::vector<MountInfo> mounts = {};
+    std::optional<sys::Fd> records = {}; ///< nothing where /run cannot be written to
+};
+
+Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
+    GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
+    HostSide host;
+    host.sources = GRAPNEL_TRY(open_sources(plan));
+    host.ldconfig = GRAPNEL_TRY(open_ldconfig(plan, ldconfig));
+    host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
+    if (auto records = sys::make_host_directory(residue_directory()))
+        host.records = std::move(*records);
+    return host;
+}
+
+Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
+                                             Container& container) {
+    std::vector<std::string> remarks;
+    GRAPNEL_TRY(attach_all(plan, host.sources, container.root, shared_with_host(host.mounts)));
+    if (!host.ldconfig)
+        return remarks;
+    GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));
+    auto remark = GRAPNEL_TRY(
+        update_ldcache(plan, *host.ldconfig, container.root).note("update ld.so.cache"));
+    if (remark)
+        remarks.push_back(std::move(*remark));
+    return remarks;
+}
+
+} // namespace
+
+Result<std::vector<std::string>> carry_out(const Plan& plan, Container container, const Spec& spec,
+                                           const HostPath& ldconfig) {
+    const auto host = GRAPNEL_TRY(open_host_side(plan, ldconfig));
+    if (plan.change_cgroup) {
+        GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
+        GRAPNEL_TRY(
+            allow_devices(container.process, spec, container.id, plan.device_rules, host.mounts));
+    }
+    GRAPNEL_TRY(sys::enter_phase(Phase::attach));
+    GRAPNEL_TRY(container.process.alive());
+    GRAPNEL_TRY(container.process.enter_mount_namespace());
+    sys::create_files_as(container.owner);
+    auto remarks = inside_work(plan, host, container);
+    sys::create_files_as({});
+    GRAPNEL_TRY(sys::enter_phase(Phase::done));
+    const Residue made{container.rootfs, container.root.creations()};
+    const auto saved =
+        host.records ? save_residue(host.records->ref(), container.id, made) : Status();
+    if (!remarks)
+        return remarks; // the first failure is the one to tell
+    GRAPNEL_TRY(Status(saved));
+    if (!host.records)
+        remarks->push_back(residue_directory().text()
+                           + " cannot be made: what is created stays in the root file system");
+    return remarks;
+}
+
+} // namespace grapnel::apply

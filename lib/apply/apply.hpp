@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out a plan.
+#pragma once
+
+#include "apply/container.hpp"
+#include "base/result.hpp"
+#include "plan/plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace grapnel::apply {
+
+/// Carries out a plan, in this order: everything of the host is opened and cloned; the device
+/// cgroup is opened; the container's mount namespace is entered, from which this process does
+/// not return; mounts and links are made; ld.so.cache is brought up to date. What was made in
+/// the root file system is recorded, also if a step fails. Returns remarks for the log.
+///
+/// There is no way back from half a plan: on an error the runtime destroys the container, and
+/// with it the mounts and the device rules.
+[[nodiscard]] Result<std::vector<std::string>>
+carry_out(const Plan& plan, Container container, const Spec& spec, const HostPath& ldconfig);
+
+} // namespace grapnel::apply

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/container.hpp"
+
+#include "base/text.hpp"
+
+#include <cerrno>
+
+namespace grapnel::apply {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr auto multiarch = "/usr/lib/x86_64-linux-gnu";
+constexpr auto multiarch_32bit = "/usr/lib/i386-linux-gnu";
+#else
+constexpr auto multiarch = "/usr/lib/aarch64-linux-gnu";
+constexpr auto multiarch_32bit = "/usr/lib/arm-linux-gnueabihf";
+#endif
+
+Error no_rootfs(const HostPath& rootfs, const std::string& where) {
+    return refused("the root file system " + rootfs.text() + " was not found " + where,
+                   "root.path in config.json must name it");
+}
+
+/// The host's ID of the container's ID 0 (user_namespaces(7): lines of inside, outside, count).
+std::uint32_t mapped_root(std::string_view map) {
+    for (const auto line : split(map, '\n')) {
+        std::vector<std::uint32_t> numbers;
+        for (const auto word : split(line, ' '))
+            if (const auto number = parse_number<std::uint32_t>(word))
+                numbers.push_back(*number);
+        if (numbers.size() == 3 && numbers[0] == 0)
+            return numbers[1];
+    }
+    return 0;
+}
+
+Status check_mount_namespace(const sys::Process& process) {
+    const auto theirs = GRAPNEL_TRY(process.mount_namespace());
+    const auto ours = GRAPNEL_TRY(sys::own_mount_namespace());
+    if (theirs == ours)
+        return refused("the container has no mount namespace of its own",
+                       "add {\"type\": \"mount\"} to linux.namespaces in config.json");
+    return {};
+}
+
+bool is_directory(sys::RootDir& root, const char* path) {
+    const auto facts = root.facts(inside_path(path));
+    return facts && facts->type == sys::FileFacts::Type::directory;
+}
+
+} // namespace
+
+Result<Container> open_container(const State& state, const Spec& spec) {
+    if (!state.pid)
+        return refused("the container's state on stdin names no process",
+                       "the stages prestart and createRuntime come after 'create'");
+    const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
+    auto process = GRAPNEL_TRY(sys::Process::open(*state.pid));
+    GRAPNEL_TRY(check_mount_namespace(process));
+    const auto base = GRAPNEL_TRY(process.root());
+    auto root = sys::RootDir::open(base.ref(), rootfs);
+    const auto where = "in the mount namespace of process " + std::to_string(*state.pid);
+    if (!root && (root.error().sys == ENOENT || root.error().sys == ENOTDIR))
+        return no_rootfs(rootfs, where);
+    if (!root)
+        return root.error();
+    const auto facts = GRAPNEL_TRY(sys::facts(root->ref(), ""));
+    if (!facts.mount_root)
+        return no_rootfs(rootfs, "mounted " + where);
+    const auto users = GRAPNEL_TRY(process.read("uid_map"));
+    const auto groups = GRAPNEL_TRY(process.read("gid_map"));
+    return Container{.id = state.id,
+                     .rootfs = rootfs,
+                     .process = std::move(process),
+                     .root = std::move(*root),
+                     .owner = {.user = mapped_root(users), .group = mapped_root(groups)}};
+}
+
+Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {
+    const auto base = GRAPNEL_TRY(sys::open_host_path(host_path("/")));
+    auto root = sys::RootDir::open(base.ref(), rootfs);
+    if (!root && (root.error().sys == ENOENT || root.error().sys == ENOTDIR))
+        return no_rootfs(rootfs, "on the host");
+    return root;
+}
+
+ImageLayout image_layout(sys::RootDir& root) {
+    const bool debian =
+        root.facts(inside_path("/etc/debian_version")).has_value() || is_directory(root, multiarch);
+    ImageLayout layout;
+    layout.libraries = inside_path(debian                             ? multiarch
+                                   : is_directory(root, "/usr/lib64") ? "/usr/lib64"
+                                                                      : "/usr/lib");
+    const bool lib_is_free =
+        layout.libraries != inside_path("/usr/lib") && is_directory(root, "/usr/lib");
+    layout.libraries_32bit =
+        inside_path(debian                                             ? multiarch_32bit
+                    : lib_is_free && !is_directory(root, "/usr/lib32") ? "/usr/lib"
+                                                                       : "/usr/lib32");
+    layout.proc_driver_nvidia = root.directory(inside_path("/proc/driver/nvidia")).has_value();
+    return layout;
+}
+
+} // namespace grapnel::apply

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container that is being made, held by descriptors.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "oci/spec.hpp"
+#include "oci/state.hpp"
+#include "plan/plan.hpp"
+#include "sys/process.hpp"
+#include "sys/root_dir.hpp"
+
+namespace grapnel::apply {
+
+struct Container {
+    std::string id = {};
+    HostPath rootfs = {};
+    sys::Process process;
+    sys::RootDir root;
+    sys::FileOwner owner = {}; ///< the container's root user, as the host sees it
+};
+
+/// Holds the process that the state names and the rootfs as that process sees it. Refuses a
+/// process that has no mount namespace of its own: what is mounted there would be mounted on
+/// the host. Refuses a rootfs that is not mounted there.
+[[nodiscard]] Result<Container> open_container(const State& state, const Spec& spec);
+
+/// The rootfs as the host sees it, for a look without a container.
+[[nodiscard]] Result<sys::RootDir> open_rootfs(const HostPath& rootfs);
+
+/// Where this image keeps libraries: /usr/lib/<triplet> in Debian's family, else /usr/lib64 if
+/// it is a directory, else /usr/lib.
+[[nodiscard]] ImageLayout image_layout(sys::RootDir& root);
+
+} // namespace grapnel::apply

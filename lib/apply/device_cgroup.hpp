@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the container's device cgroup for the planned devices.
+#pragma once
+
+#include "apply/mountinfo.hpp"
+#include "base/device_number.hpp"
+#include "base/result.hpp"
+#include "oci/spec.hpp"
+#include "sys/process.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace grapnel::apply {
+
+/// Version 1: each rule is written to devices.allow. Version 2: on each of the container's own
+/// levels every program that denies a rule is replaced, once, by one that allows them all. A
+/// program that the kernel does not show, or would not take again, is made anew from the rules
+/// of config.json. Levels that the container shares are never changed: one that denies is an
+/// error that names it. Where nothing denies, nothing is done.
+///
+/// Outside the initial user namespace the kernel lets nobody change device rules, and the
+/// permissions of the nodes are all there is: nothing is done.
+///
+/// `mounts` is the host's mountinfo; must run in the host's mount namespace.
+[[nodiscard]] Status allow_devices(const sys::Process& process, const Spec& spec,
+                                   std::string_view container_id,
+                                   const std::vector<DeviceRule>& rules,
+                                   const std::vector<MountInfo>& mounts);
+
+} // namespace grapnel::apply

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device programs of cgroup v2 as values: built, extended and judged without the kernel.
+//
+// The kernel runs a program for each open and mknod of a device with a bpf_cgroup_dev_ctx
+// (linux/bpf.h) and lets the call through if it returns 1. Of several programs, on one cgroup
+// or on its ancestors, all must.
+#pragma once
+
+#include "base/device_number.hpp"
+
+#include <linux/bpf.h>
+#include <optional>
+#include <vector>
+
+namespace grapnel::apply {
+
+using Code = std::vector<bpf_insn>;
+
+/// A program that allows what the rules allow and asks `old` about everything else. The rules
+/// must name a type, a major and a minor number.
+[[nodiscard]] Code with_rules(const std::vector<DeviceRule>& rules, const Code& old);
+
+/// The program that a runtime makes of linux.resources.devices: of the rules that match, the last
+/// one that says something about an access decides about it; what no rule mentions is denied.
+/// The devices that every runtime allows (null, zero, tty, ptmx and their like, and mknod of
+/// any device) come last.
+[[nodiscard]] Code from_spec(const std::vector<DeviceRule>& spec_rules);
+
+/// False for a program that the kernel shows but would not take again: constants blinded by
+/// net.core.bpf_jit_harden, maps, calls.
+[[nodiscard]] bool can_be_loaded_again(const Code& code);
+
+/// Whether the program lets through what the rule names; nothing if it does something that this
+/// interpreter does not know.
+[[nodiscard]] std::optional<bool> permits(const Code& code, const DeviceRule& rule);
+
+} // namespace grapnel::apply

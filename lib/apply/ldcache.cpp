@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/ldcache.hpp"
+
+#include "sys/cage.hpp"
+#include "sys/file.hpp"
+#include "sys/mount.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace grapnel::apply {
+
+namespace {
+
+constexpr std::size_t cache_limit = std::size_t{16} << 20;
+constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
+constexpr std::string_view old_cache_magic = "ld.so-1.7.0";
+
+/// Every plan puts device nodes there, so it exists; ldconfig needs nothing that lies in it.
+const InsidePath& scratch_place() {
+    static const auto place = inside_path("/dev");
+    return place;
+}
+
+/// An ldconfig knows the system directories of its own distribution only.
+std::string configuration(const Plan& plan) {
+    std::string text = "include /etc/ld.so.conf\n";
+    for (const auto& directory : plan.library_directories)
+        text += directory.text() + "\n";
+    for (const auto* const directory : {"/lib64", "/usr/lib64", "/lib", "/usr/lib"})
+        text += std::string(directory) + "\n";
+    return text;
+}
+
+Result<std::string> made_cache(sys::FdRef scratch) {
+    const auto text = GRAPNEL_TRY(sys::read_file_in(scratch, "ld.so.cache", cache_limit));
+    if (!text.starts_with(cache_magic) && !text.starts_with(old_cache_magic))
+        return refused("ldconfig made something that is not an ld.so.cache");
+    return text;
+}
+
+Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys::RootDir& root) {
+    const auto tree = GRAPNEL_TRY(sys::clone_recursively(
+        root.ref(), {.read_only = true, .nosuid = true, .nodev = true, .noexec = true}));
+    const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m"));
+    GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan), 0444));
+    const auto inside = [](const char* name) { return (scratch_place() / name).text(); };
+    GRAPNEL_TRY(sys::run_caged({.program = ldconfig.program.ref(),
+                                .root = tree.ref(),
+                                .scratch = scratch.ref(),
+                                .scratch_place = scratch_place(),
+                                .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
+                                              "-C", inside("ld.so.cache")}}));
+    return made_cache(scratch.ref());
+}
+
+} // namespace
+
+Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& path) {
+    using Opened = std::optional<LdConfig>;
+    if (plan.ldcache == LdCache::off || plan.library_directories.empty())
+        return Opened();
+    if (path.empty()) {
+        const auto real = host_path("/sbin/ldconfig.real");
+        if (auto program = sys::sealed_copy(real))
+            return Opened(LdConfig{real, std::move(*program)});
+    }
+    const auto chosen = path.empty() ? host_path("/sbin/ldconfig") : path;
+    auto program = GRAPNEL_TRY(sys::sealed_copy(chosen).cure(
+        "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\""));
+    return Opened(LdConfig{chosen, std::move(program)});
+}
+
+Result<std::optional<std::string>> update_ldcache(const Plan& plan, const LdConfig& ldconfig,
+                                                  sys::RootDir& root) {
+    using Remark = std::optional<std::string>;
+    if (!root.directory(inside_path("/etc")))
+        return Remark("the image has no /etc: no ld.so.cache is made");
+    const auto cache = inside_path("/etc/ld.so.cache");
+    const auto fresh = GRAPNEL_TRY(run_ldconfig(plan, ldconfig, root));
+    const auto old = root.read(cache, cache_limit);
+    if (old && *old == fresh)
+        return Remark();
+    const auto written = root.write(cache, fresh, 0644);
+    if (!written && written.error().sys == EROFS)
+        return Remark("/etc is read-only: ld.so.cache stays as it is");
+    if (!written)
+        return Error(written.error());
+    return Remark();
+}
+
+} // namespace grapnel::apply

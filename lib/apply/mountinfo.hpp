@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// /proc/PID/mountinfo (proc(5)).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct MountInfo {
+    std::uint64_t id = 0;
+    std::string root = {};                        ///< the part of the file system that is mounted
+    std::string point = {};                       ///< where
+    std::optional<std::uint64_t> peer_group = {}; ///< of a shared mount
+    std::string type = {};
+    std::vector<std::string> super_options = {};
+
+    bool operator==(const MountInfo&) const = default;
+};
+
+/// In the order of the text; octal escapes are undone. A line that cannot be read is left out.
+[[nodiscard]] std::vector<MountInfo> parse_mountinfo(std::string_view text);
+
+} // namespace grapnel::apply

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/mounts.hpp"
+
+#include "base/text.hpp"
+#include "sys/cgroup.hpp"
+#include "sys/mount.hpp"
+
+#include <algorithm>
+
+namespace grapnel::apply {
+
+namespace {
+
+using sys::FileFacts;
+using Kind = Mount::Kind;
+
+Status check_source(const Mount& mount, const FileFacts& facts) {
+    const auto& path = mount.host.text();
+    if (mount.device) {
+        const DeviceNumber number{facts.major, facts.minor};
+        if (facts.type != FileFacts::Type::character_device || number != *mount.device)
+            return refused(path + " changed while it was looked at", "start the container again");
+        return {};
+    }
+    if (mount.directory != (facts.type == FileFacts::Type::directory))
+        return refused(path + (mount.directory ? " is not a directory" : " is a directory"));
+    if (mount.kind != Kind::ipc && !mount.directory && facts.type != FileFacts::Type::regular)
+        return refused(path + " is not a regular file");
+    return {};
+}
+
+Result<Source> open_source(const Mount& mount) {
+    // the sockets lie where other users may write: a link there is not followed
+    const auto last_link = mount.kind == Kind::ipc ? sys::LastLink::keep : sys::LastLink::follow;
+    Source source{.mount = &mount};
+    source.tree = GRAPNEL_TRY(sys::clone_tree(mount.host, last_link, mount_options(mount.kind)));
+    source.facts = GRAPNEL_TRY(sys::facts(source.tree.ref(), ""));
+    GRAPNEL_TRY(check_source(mount, source.facts));
+    return source;
+}
+
+Result<sys::Fd> make_proc_view(const ProcView& view) {
+    auto tree = GRAPNEL_TRY(sys::new_tmpfs("1m"));
+    for (const auto& file : view.files)
+        GRAPNEL_TRY(sys::make_file(tree.ref(), file.name, file.text, 0444));
+    const auto gpus = GRAPNEL_TRY(sys::make_directory(tree.ref(), "gpus"));
+    for (const auto& gpu : view.gpu_directories)
+        GRAPNEL_TRY(sys::make_directory(gpus.ref(), gpu));
+    GRAPNEL_TRY(sys::set_options(tree.ref(), mount_options(Kind::proc)));
+    return tree;
+}
+
+bool is_same_file(const FileFacts& a, const FileFacts& b) {
+    return a.device == b.device && a.inode == b.inode;
+}
+
+/// The mounts of the namespace that this process is in, that the host would see mounts on.
+Result<std::set<std::uint64_t>> leaking_mounts(const std::set<std::uint64_t>& host_groups) {
+    std::set<std::uint64_t> out;
+    if (host_groups.empty())
+        return out;
+    for (const auto& mount : parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo())))
+        if (mount.peer_group && host_groups.contains(*mount.peer_group))
+            out.insert(mount.id);
+    return out;
+}
+
+class Attacher {
+  public:
+    Attacher(sys::RootDir& root, std::set<std::uint64_t> leaking)
+        : root_(root), leaking_(std::move(leaking)) {}
+
+    Status proc_view(const ProcView& view, sys::FdRef tree) {
+        const auto place = GRAPNEL_TRY(root_.directory(view.inside));
+        const auto facts = GRAPNEL_TRY(sys::facts(place, ""));
+        if (facts.mount_root)
+            return {}; // covered already, by an earlier run or by the bundle
+        return attach(tree, place, facts, view.inside);
+    }
+
+    Status mount(const Source& source) {
+        const auto& inside = source.mount->inside;
+        const auto place = GRAPNEL_TRY(root_.mount_point(inside, source.mount->directory));
+        const auto facts = GRAPNEL_TRY(sys::facts(place.ref(), ""));
+        if (facts.mount_root && is_same_file(facts, source.facts))
+            return {}; // an earlier run did it
+        return attach(source.tree.ref(), place.ref(), facts, inside);
+    }
+
+    Status link(const Link& link, const Plan& plan, const Sources& sources) {
+        if (GRAPNEL_TRY(root_.link(link.inside, link.target)))
+            return {};
+        // a file of the image has the name: it is covered, not removed
+        const auto* const library = target_of(link, plan, sources);
+        if (library == nullptr)
+            return refused(quote(link.inside.text()) + " in the root file system is no link",
+                           "remove it from the image");
+        const auto place = GRAPNEL_TRY(root_.mount_point(link.inside, false));
+        const auto facts = GRAPNEL_TRY(sys::facts(place.ref(), ""));
+        if (facts.mount_root && is_same_file(facts, library->facts))
+            return {};
+        const auto tree = GRAPNEL_TRY(
+            sys::clone_attached(library->tree.ref(), mount_options(library->mount->kind)));
+        return attach(tree.ref(), place.ref(), facts, link.inside);
+    }
+
+  private:
+    Status attach(sys::FdRef tree, sys::FdRef place, const FileFacts& facts,
+                  const InsidePath& inside) {
+        if (leaking_.contains(facts.mount))
+            return refused("what is mounted on " + quote(inside.text())
+                               + " would be mounted on the host as well",
+                           "the volume there is shared with the host: mount it private or slave");
+        return sys::attach(tree, place, inside.text());
+    }
+
+    /// The library that a link leads to, by way of another link if need be.
+    static const Source* target_of(const Link& link, const Plan& plan, const Sources& sources) {
+        auto name = link.inside.parent() / link.target;
+        const auto next = std::ranges::find(plan.links, name, &Link::inside);
+        if (next != plan.links.end())
+            name = name.parent() / next->target;
+        const auto found = std::ranges::find_if(
+            sources.mounts, [&](const auto& source) { return source.mount->inside == name; });
+        return found == sources.mounts.end() ? nullptr : &*found;
+    }
+
+    sys::RootDir& root_;
+    std::set<std::uint64_t> leaking_;
+};
+
+} // namespace
+
+Result<Sources> open_sources(const Plan& plan) {
+    Sources sources;
+    sources.mounts.reserve(plan.mounts.size());
+    for (const auto& mount : plan.mounts)
+        sources.mounts.push_back(GRAPNEL_TRY(open_source(mount)));
+    if (plan.proc)
+        sources.proc_view = GRAPNEL_TRY(make_proc_view(*plan.proc).note("/proc/driver/nvidia"));
+    return sources;
+}
+
+std::set<std::uint64_t> shared_with_host(const std::vector<MountInfo>& host) {
+    std::set<std::uint64_t> groups;
+    for (const auto& mount : host)
+        if (mount.peer_group)
+            groups.insert(*mount.peer_group);
+    return groups;
+}
+
+Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root,
+                  const std::set<std::uint64_t>& host_groups) {
+    Attacher attacher(root, GRAPNEL_TRY(leaking_mounts(host_groups)));
+    if (plan.proc)
+        GRAPNEL_TRY(attacher.proc_view(*plan.proc, sources.proc_view.ref()));
+    for (const auto& source : sources.mounts)
+        GRAPNEL_TRY(attacher.mount(source));
+    for (const auto& link : plan.links)
+        GRAPNEL_TRY(attacher.link(link, plan, sources));
+    return {};
+}
+
+} // namespace grapnel::apply

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan's mounts and links, in two halves: everything of the host is opened and cloned
+// before the container's mount namespace is entered, everything inside is opened after.
+#pragma once
+
+#include "apply/container.hpp"
+#include "apply/mountinfo.hpp"
+#include "base/result.hpp"
+#include "plan/plan.hpp"
+#include "sys/fd.hpp"
+
+#include <set>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct Source {
+    const Mount* mount = nullptr;
+    sys::Fd tree = {}; ///< detached, with its final options
+    sys::FileFacts facts = {};
+};
+
+struct Sources {
+    std::vector<Source> mounts = {};
+    sys::Fd proc_view = {}; ///< a filled tmpfs, read-only; invalid if the plan has none
+};
+
+/// Clones what the plan mounts, and checks that each source is of the type it should be and
+/// each device node of the number planned. Must run in the host's mount namespace. The plan
+/// must outlive the result.
+[[nodiscard]] Result<Sources> open_sources(const Plan& plan);
+
+/// The peer groups of the host's shared mounts: a mount made on a member of one of these inside
+/// the container would appear on the host.
+[[nodiscard]] std::set<std::uint64_t> shared_with_host(const std::vector<MountInfo>& host);
+
+/// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
+/// Must run in the container's mount namespace.
+[[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root,
+                                const std::set<std::uint64_t>& host_groups);
+
+} // namespace grapnel::apply

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stays in a root file system when its container stops: the mount points and links that
+// had to be made. They are recorded, and removed at poststop if they are still what was made.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+#include "sys/root_dir.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct Residue {
+    HostPath rootfs = {};
+    std::vector<sys::Creation> creations = {}; ///< in the order in which they were made
+};
+
+/// Where records are kept: /run/grapnel/containers, one file a container.
+[[nodiscard]] const HostPath& residue_directory();
+
+[[nodiscard]] std::string to_json(const Residue& residue);
+[[nodiscard]] Result<Residue> parse_residue(std::string_view json);
+
+/// Writes the record of a container; `directory` is residue_directory(), opened before the
+/// container's mount namespace was entered.
+[[nodiscard]] Status save_residue(sys::FdRef directory, const std::string& container_id,
+                                  const Residue& residue);
+
+/// Removes what the record names, newest first, and the record. Without a record there is
+/// nothing to do.
+[[nodiscard]] Status remove_residue(const std::string& container_id);
+
+} // namespace grapnel::apply

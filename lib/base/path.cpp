@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/path.hpp"
+
+#include "base/text.hpp"
+
+#include <climits>
+#include <cstdlib>
+
+namespace grapnel {
+
+Result<std::string> normal_absolute_path(std::string_view text) {
+    if (text.empty() || text.front() != '/')
+        return refused("path " + quote(text) + " is not absolute");
+    if (text.size() >= PATH_MAX)
+        return refused("path " + quote(text) + " is too long");
+    if (text.find('\0') != std::string_view::npos)
+        return refused("path " + quote(text) + " holds a NUL byte");
+    std::string normal;
+    for (const auto component : split(text, '/')) {
+        if (component.empty() || component == ".")
+            continue;
+        if (component == "..")
+            return refused("path " + quote(text) + " holds '..'");
+        normal += '/';
+        normal += component;
+    }
+    return normal.empty() ? "/" : normal;
+}
+
+bool is_plain_name(std::string_view name) {
+    return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX
+           && name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+HostPath host_path(std::string_view literal) {
+    auto path = HostPath::make(literal);
+    return path ? *path : (std::abort(), HostPath());
+}
+
+InsidePath inside_path(std::string_view literal) {
+    auto path = InsidePath::make(literal);
+    return path ? *path : (std::abort(), InsidePath());
+}
+
+} // namespace grapnel

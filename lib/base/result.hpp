@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Results and errors. An Error is written for the person who reads it on the terminal:
+// what failed, why, and what to do about it, in one line.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+namespace grapnel {
+
+struct Error {
+    enum class Kind {
+        refused, ///< the request, its input or this host does not allow it: exit code 1
+        system,  ///< a system call failed: exit code 1
+        usage,   ///< the command line is wrong: exit code 2
+    };
+
+    Kind kind = Kind::refused;
+    std::string what = {};               ///< what failed, with the object it failed on
+    int sys = 0;                         ///< errno, 0 if no system call failed
+    std::string cure = {};               ///< what the reader can do about it
+    std::vector<std::string> notes = {}; ///< what the callers were trying to do, innermost first
+
+    /// One line: notes from the outermost in, what, the errno's text, the cure.
+    [[nodiscard]] std::string text() const;
+};
+
+[[nodiscard]] Error refused(std::string what, std::string cure = {});
+
+/// The calling thread's errno, taken before anything else can change it.
+[[nodiscard]] Error system_error(std::string what, std::string cure = {});
+
+/// Value or Error. tl::expected may be ignored without a warning; this may not.
+template <typename T>
+class [[nodiscard]] Result : public tl::expected<T, Error> {
+    using Base = tl::expected<T, Error>;
+
+  public:
+    using Base::Base;
+    Result(Base base) : Base(std::move(base)) {}
+    Result(Error error) : Base(tl::unexpect, std::move(error)) {}
+
+    /// Adds what the caller was doing to the error, if there is one.
+    Result note(std::string_view doing) && {
+        if (!this->has_value())
+            this->error().notes.emplace_back(doing);
+        return std::move(*this);
+    }
+
+    /// Replaces the cure of the error, if there is one.
+    Result cure(std::string_view advice) && {
+        if (!this->has_value())
+            this->error().cure = advice;
+        return std::move(*this);
+    }
+};
+
+using Status = Result<void>;
+
+namespace detail {
+template <typename T>
+T take(Result<T>&& result) {
+    return std::move(*result);
+}
+inline void take(Status&&) {}
+} // namespace detail
+
+} // namespace grapnel
+
+/// The only macro of this code base: the value of `expr`, or return its error. Not to be nested.
+#define GRAPNEL_TRY(expr)                                                                          \
+    __extension__({                                                                                \
+        auto result_ = (expr);                                                                     \
+        if (!result_)                                                                              \
+            return std::move(result_).error();                                                     \
+        ::grapnel::detail::take(std::move(result_));                                               \
+    })

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Untrusted text: numbers read with bounds, lists split, strings made fit to be printed.
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+/// The whole of `text` as a number of type T in `base` (no sign, blank or prefix for unsigned
+/// types), or nothing if it is anything else or does not fit.
+template <typename T>
+[[nodiscard]] std::optional<T> parse_number(std::string_view text, int base = 10) {
+    T value{};
+    const char* end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, value, base);
+    if (error != std::errc{} || stopped != end || text.empty())
+        return std::nullopt;
+    return value;
+}
+
+/// `text` between single quotes, with everything that is not printable ASCII escaped and
+/// cut after 200 characters: safe for a terminal and a log whatever an image put there.
+[[nodiscard]] std::string quote(std::string_view text);
+
+/// `text` without blanks and tabs at its ends.
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+/// The parts of `text` between `separator`s, untrimmed; one empty part for an empty text.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// split at ',', trimmed, empty parts dropped.
+[[nodiscard]] std::vector<std::string> comma_list(std::string_view text);
+
+/// Comparison without regard to ASCII case, in no locale.
+[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+/// "a, b and c".
+[[nodiscard]] std::string enumerate(const std::vector<std::string>& items);
+
+} // namespace grapnel

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPUs and device nodes, as the kernel shows them.
+#include "base/text.hpp"
+#include "inventory/parts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+namespace grapnel::inventory {
+
+namespace {
+
+constexpr std::uint32_t default_major = 195; // assigned: Documentation/admin-guide/devices.txt
+
+/// The majors of character devices by the name of their driver (/proc/devices).
+std::map<std::string, std::uint32_t> character_majors(const sys::HostFs& host) {
+    std::map<std::string, std::uint32_t> majors;
+    const auto text = host.read(host_path("/proc/devices"));
+    if (!text)
+        return majors;
+    bool character = false;
+    for (const auto line : split(*text, '\n')) {
+        if (line.ends_with(':')) {
+            character = line.starts_with("Character");
+            continue;
+        }
+        const auto entry = trim(line);
+        const auto blank = entry.find(' ');
+        const auto major = parse_number<std::uint32_t>(entry.substr(0, blank));
+        if (character && major && blank != std::string_view::npos)
+            majors.emplace(trim(entry.substr(blank)), *major);
+    }
+    return majors;
+}
+
+std::uint32_t nvidia_major(const std::map<std::string, std::uint32_t>& majors) {
+    for (const auto* const name : {"nvidia", "nvidia-frontend", "nvidiactl"})
+        if (const auto found = majors.find(name); found != majors.end())
+            return found->second;
+    return default_major;
+}
+
+Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNumber> expected) {
+    Node out{.path = path, .expected = expected};
+    const auto facts = host.stat(path);
+    if (facts && facts->type == sys::FileFacts::Type::character_device)
+        out.found = DeviceNumber{facts->major, facts->minor};
+    return out;
+}
+
+/// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
+std::optional<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>>
+pci_order(std::string_view address) {
+    const auto parts = split(address, ':');
+    if (parts.size() != 3)
+        return std::nullopt;
+    const auto slot = split(parts[2], '.');
+    if (slot.size() != 2)
+        return std::nullopt;
+    const auto domain = parse_number<std::uint32_t>(parts[0], 16);
+    const auto bus = parse_number<std::uint32_t>(parts[1], 16);
+    const auto device = parse_number<std::uint32_t>(slot[0], 16);
+    const auto function = parse_number<std::uint32_t>(slot[1], 16);
+    if (!domain || !bus || !device || !function)
+        return std::nullopt;
+    return std::tuple(*domain, *bus, *device, *function);
+}
+
+/// Lines of "Key: \t value".
+std::map<std::string_view, std::string_view> fields(std::string_view text) {
+    std::map<std::string_view, std::string_view> out;
+    for (const auto line : split(text, '\n'))
+        if (const auto colon = line.find(':'); colon != std::string_view::npos)
+            out.emplace(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+    return out;
+}
+
+Gpu gpu(const sys::HostFs& host, const std::string& pci, std::uint32_t major) {
+    Gpu out{.pci = pci};
+    const auto text = host.read(host_path("/proc/driver/nvidia/gpus") / pci / "information");
+    if (!text) {
+        out.fault = text.error().text();
+        return out;
+    }
+    const auto known = fields(*text);
+    const auto field = [&](std::string_view key) {
+        const auto found = known.find(key);
+        return found == known.end() ? std::string() : std::string(found->second);
+    };
+    out.model = field("Model");
+    out.uuid = field("GPU UUID");
+    out.minor = parse_number<std::uint32_t>(field("Device Minor"));
+    if (field("GPU Excluded") == "Yes")
+        out.fault = "the driver excludes it";
+    else if (!out.minor)
+        out.fault = "the driver names no device minor for it";
+    else
+        out.node = node(host, host_path("/dev") / ("nvidia" + std::to_string(*out.minor)),
+                        DeviceNumber{major, *out.minor});
+    return out;
+}
+
+} // namespace
+
+Result<std::vector<Gpu>> gpus(const sys::HostFs& host, std::vector<std::string>& remarks) {
+    auto addresses = host.list(host_path("/proc/driver/nvidia/gpus"));
+    if (!addresses && sys::is_missing(addresses.error()))
+        return std::vector<Gpu>();
+    if (!addresses)
+        return addresses.error();
+    std::erase_if(*addresses, [](const auto& name) { return !pci_order(name); });
+    std::ranges::sort(*addresses, {}, pci_order);
+    const auto major = nvidia_major(character_majors(host));
+    std::vector<Gpu> out;
+    for (const auto& address : *addresses) {
+        auto one = gpu(host, address, major);
+        one.index = static_cast<unsigned>(out.size());
+        if (!one.fault.empty())
+            remarks.push_back("GPU " + address + " cannot be given to a container: " + one.fault);
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+std::vector<Node> control_nodes(const sys::HostFs& host, DriverCapabilities wanted) {
+    using enum DriverCapability;
+    const auto majors = character_majors(host);
+    const auto of = [&](const char* module, std::uint32_t minor) -> std::optional<DeviceNumber> {
+        const auto found = majors.find(module);
+        if (found == majors.end())
+            return std::nullopt;
+        return DeviceNumber{found->second, minor};
+    };
+    struct Known {
+        std::string_view path;
+        std::optional<DeviceNumber> number;
+        DriverCapabilities needed_by;
+        bool optional;
+    };
+    const auto major = nvidia_major(majors);
+    const std::array<Known, 4> known{{
+        {"/dev/nvidiactl", DeviceNumber{major, 255}, {}, false},
+        {"/dev/nvidia-uvm", of("nvidia-uvm", 0), {compute, video}, false},
+        {"/dev/nvidia-uvm-tools", of("nvidia-uvm", 1), {compute, video}, true},
+        {"/dev/nvidia-modeset", DeviceNumber{major, 254}, {display, graphics}, true},
+    }};
+    std::vector<Node> out;
+    for (const auto& entry : known) {
+        if (!entry.needed_by.empty() && (entry.needed_by & wanted).empty())
+            continue;
+        auto one = node(host, host_path(entry.path), entry.number);
+        one.needed_by = entry.needed_by;
+        one.optional = entry.optional;
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+} // namespace grapnel::inventory

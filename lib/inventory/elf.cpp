@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inventory/elf.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <elf.h>
+
+namespace grapnel {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr auto native_machine = EM_X86_64;
+constexpr auto native32_machine = EM_386;
+#elif defined(__aarch64__)
+constexpr auto native_machine = EM_AARCH64;
+constexpr auto native32_machine = EM_ARM;
+#else
+#error "the NVIDIA driver exists for x86_64 and aarch64"
+#endif
+
+struct Class64 {
+    using Ehdr = Elf64_Ehdr;
+    using Phdr = Elf64_Phdr;
+    using Shdr = Elf64_Shdr;
+    using Dyn = Elf64_Dyn;
+};
+struct Class32 {
+    using Ehdr = Elf32_Ehdr;
+    using Phdr = Elf32_Phdr;
+    using Shdr = Elf32_Shdr;
+    using Dyn = Elf32_Dyn;
+};
+
+/// A T at `offset`, copied because a file aligns nothing; nothing if the file ends before.
+template <typename T>
+std::optional<T> at(std::string_view file, std::uint64_t offset) {
+    if (offset > file.size() || file.size() - offset < sizeof(T))
+        return std::nullopt;
+    T value;
+    std::memcpy(&value, file.data() + offset, sizeof value);
+    return value;
+}
+
+std::optional<std::string_view> slice(std::string_view file, std::uint64_t offset,
+                                      std::uint64_t size) {
+    if (offset > file.size() || file.size() - offset < size)
+        return std::nullopt;
+    return file.substr(offset, size);
+}
+
+/// The text at `offset` that ends with a NUL byte inside `strings`.
+std::optional<std::string_view> text_at(std::string_view strings, std::uint64_t offset) {
+    if (offset >= strings.size())
+        return std::nullopt;
+    const auto end = strings.find('\0', offset);
+    if (end == std::string_view::npos)
+        return std::nullopt;
+    return strings.substr(offset, end - offset);
+}
+
+/// The file offset of a virtual address, by the PT_LOAD segment that covers it.
+template <typename Class>
+std::optional<std::uint64_t> file_offset(std::string_view file, const typename Class::Ehdr& header,
+                                         std::uint64_t address) {
+    for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
+        const auto segment =
+            at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
+        if (segment && segment->p_type == PT_LOAD && address >= segment->p_vaddr
+            && address - segment->p_vaddr < segment->p_filesz)
+            return segment->p_offset + (address - segment->p_vaddr);
+    }
+    return std::nullopt;
+}
+
+template <typename Class>
+std::optional<typename Class::Phdr> dynamic_segment(std::string_view file,
+                                                    const typename Class::Ehdr& header) {
+    for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
+        const auto segment =
+            at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
+        if (segment && segment->p_type == PT_DYNAMIC)
+            return segment;
+    }
+    return std::nullopt;
+}
+
+/// Empty if the file has no DT_SONAME that can be read.
+template <typename Class>
+std::string soname(std::string_view file, const typename Class::Ehdr& header) {
+    using Dyn = typename Class::Dyn;
+    const auto dynamic = dynamic_segment<Class>(file, header);
+    if (!dynamic)
+        return {};
+    std::optional<std::uint64_t> name;
+    std::optional<std::uint64_t> strings;
+    for (std::uint64_t at_byte = 0; at_byte + sizeof(Dyn) <= dynamic->p_filesz;
+         at_byte += sizeof(Dyn)) {
+        const auto entry = at<Dyn>(file, dynamic->p_offset + at_byte);
+        if (!entry || entry->d_tag == DT_NULL)
+            break;
+        if (entry->d_tag == DT_SONAME)
+            name = entry->d_un.d_val;
+        else if (entry->d_tag == DT_STRTAB)
+            strings = file_offset<Class>(file, header, entry->d_un.d_ptr);
+    }
+    if (!name || !strings || *strings > file.size())
+        return {};
+    return std::string(text_at(file.substr(*strings), *name).value_or(""));
+}
+
+template <typename Class>
+std::optional<std::string_view> section(std::string_view file, std::string_view wanted) {
+    using Shdr = typename Class::Shdr;
+    const auto header = at<typename Class::Ehdr>(file, 0);
+    if (!header)
+        return std::nullopt;
+    const auto names_header = at<Shdr>(file, header->e_shoff + header->e_shstrndx * sizeof(Shdr));
+    const auto names =
+        names_header ? slice(file, names_header->sh_offset, names_header->sh_size) : std::nullopt;
+    if (!names)
+        return std::nullopt;
+    for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
+        const auto candidate = at<Shdr>(file, header->e_shoff + i * sizeof(Shdr));
+        if (candidate && text_at(*names, candidate->sh_name) == wanted)
+            return slice(file, candidate->sh_offset, candidate->sh_size);
+    }
+    return std::nullopt;
+}
+
+constexpr std::uint64_t padded(std::uint64_t size) {
+    return (size + 3) & ~std::uint64_t{3};
+}
+
+template <typename Class>
+Result<ElfFacts> facts_of(std::string_view file) {
+    const auto header = at<typename Class::Ehdr>(file, 0);
+    if (!header)
+        return refused("the ELF header is cut off");
+    const auto machine = header->e_machine == native_machine     ? ElfFacts::Machine::native
+                         : header->e_machine == native32_machine ? ElfFacts::Machine::native32
+                                                                 : ElfFacts::Machine::other;
+    return ElfFacts{.machine = machine, .soname = soname<Class>(file, *header)};
+}
+
+} // namespace
+
+Result<ElfFacts> read_elf(std::string_view file) {
+    if (file.size() < EI_NIDENT || !file.starts_with(ELFMAG))
+        return refused("not an ELF file");
+    if (file[EI_CLASS] == ELFCLASS64)
+        return facts_of<Class64>(file);
+    if (file[EI_CLASS] == ELFCLASS32)
+        return facts_of<Class32>(file);
+    return refused("an ELF file of an unknown class");
+}
+
+std::optional<std::string_view> elf_note(std::string_view file, std::string_view section_name,
+                                         std::string_view owner) {
+    if (file.size() < EI_NIDENT || !file.starts_with(ELFMAG))
+        return std::nullopt;
+    auto notes = file[EI_CLASS] == ELFCLASS64 ? section<Class64>(file, section_name)
+                                              : section<Class32>(file, section_name);
+    while (notes) {
+        const auto header = at<Elf64_Nhdr>(*notes, 0); // the same layout in both classes
+        if (!header)
+            return std::nullopt;
+        const auto name = slice(*notes, sizeof *header, header->n_namesz);
+        const auto description_at = sizeof *header + padded(header->n_namesz);
+        const auto description = slice(*notes, description_at, header->n_descsz);
+        if (!name || !description)
+            return std::nullopt;
+        if (name->substr(0, name->find('\0')) == owner)
+            return description;
+        notes = slice(*notes, description_at + padded(header->n_descsz),
+                      notes->size()
+                          - std::min<std::uint64_t>(notes->size(),
+                                                    description_at + padded(header->n_descsz)));
+    }
+    return std::nullopt;
+}
+
+} // namespace grapnel

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs, firmware, sockets and /proc files of the driver.
+#include "base/text.hpp"
+#include "inventory/parts.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel::inventory {
+
+namespace {
+
+using enum DriverCapability;
+
+constexpr std::array<std::pair<std::string_view, DriverCapability>, 6> programs{{
+    {"nvidia-smi", utility},
+    {"nvidia-debugdump", utility},
+    {"nvidia-persistenced", utility},
+    {"nv-fabricmanager", utility},
+    {"nvidia-cuda-mps-control", compute},
+    {"nvidia-cuda-mps-server", compute},
+}};
+
+constexpr std::array<std::string_view, 6> usual_binary_directories{
+    "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin"};
+
+/// A driver that is unpacked under a directory of its own has bin beside lib or lib64.
+std::vector<HostPath> binary_directories(const InventoryScope& scope,
+                                         const std::vector<HostPath>& library_directories) {
+    auto out = scope.binary_search_path;
+    for (const auto& directory : library_directories)
+        if (directory.name() == "lib" || directory.name() == "lib64")
+            out.push_back(directory.parent() / "bin");
+    for (const auto directory : usual_binary_directories)
+        out.push_back(host_path(directory));
+    return out;
+}
+
+bool is_type(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Type type) {
+    const auto facts = host.stat(path);
+    return facts && facts->type == type;
+}
+
+/// Where the kernel looks for firmware, in its order (drivers/base/firmware_loader/main.c).
+std::vector<HostPath> firmware_directories(const sys::HostFs& host) {
+    std::vector<HostPath> out;
+    const auto configured = host.read(host_path("/sys/module/firmware_class/parameters/path"));
+    if (configured)
+        if (auto path = HostPath::make(configured->substr(0, configured->find('\n'))))
+            out.push_back(std::move(*path));
+    const auto release = host.read(host_path("/proc/sys/kernel/osrelease"));
+    const auto name = release ? release->substr(0, release->find('\n')) : std::string();
+    for (const auto* const directory : {"/lib/firmware/updates", "/lib/firmware"}) {
+        if (is_plain_name(name))
+            out.push_back(host_path(directory) / name);
+        out.push_back(host_path(directory));
+    }
+    return out;
+}
+
+} // namespace
+
+std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
+                             const std::vector<HostPath>& library_directories) {
+    const auto directories = binary_directories(scope, library_directories);
+    std::vector<Binary> out;
+    for (const auto& [name, capability] : programs) {
+        if (!scope.driver_capabilities.has(capability))
+            continue;
+        const auto found = std::ranges::find_if(directories, [&](const auto& directory) {
+            return is_type(host, directory / name, sys::FileFacts::Type::regular);
+        });
+        if (found != directories.end())
+            out.push_back({.path = *found / name, .name = std::string(name)});
+    }
+    return out;
+}
+
+std::vector<HostPath> firmware(const sys::HostFs& host, const std::string& version) {
+    for (const auto& directory : firmware_directories(host)) {
+        const auto names = host.list(directory / "nvidia" / version);
+        if (!names)
+            continue;
+        std::vector<HostPath> out;
+        for (const std::string_view name : *names)
+            if (name.starts_with("gsp") && name.ends_with(".bin"))
+                out.push_back(directory / "nvidia" / version / name);
+        if (!out.empty())
+            return out;
+    }
+    return {};
+}
+
+std::vector<HostPath> sockets(const sys::HostFs& host, DriverCapabilities wanted) {
+    std::vector<HostPath> out;
+    if (!wanted.has(utility))
+        return out;
+    for (const auto* const path :
+         {"/run/nvidia-persistenced/socket", "/run/nvidia-fabricmanager/socket"})
+        if (is_type(host, host_path(path), sys::FileFacts::Type::other))
+            out.push_back(host_path(path));
+    return out;
+}
+
+std::vector<HostPath> socket_directories(const sys::HostFs& host, DriverCapabilities wanted) {
+    const auto mps = host_path("/tmp/nvidia-mps");
+    if (!wanted.has(compute) || !is_type(host, mps, sys::FileFacts::Type::directory))
+        return {};
+    return {mps};
+}
+
+std::vector<ProcFile> proc_files(const sys::HostFs& host) {
+    std::vector<ProcFile> out;
+    for (const auto* const name : {"params", "registry", "version"})
+        if (auto text = host.read(host_path("/proc/driver/nvidia") / name))
+            out.push_back({.name = name, .text = std::move(*text)});
+    return out;
+}
+
+} // namespace grapnel::inventory

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inventory/inventory.hpp"
+
+#include "inventory/parts.hpp"
+
+namespace grapnel {
+
+Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+    const auto wanted = scope.driver_capabilities;
+    Inventory out;
+    out.driver_version = GRAPNEL_TRY(inventory::driver_version(host));
+    out.gpus = GRAPNEL_TRY(inventory::gpus(host, out.remarks));
+    out.control_nodes = inventory::control_nodes(host, wanted);
+    const auto directories =
+        GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
+    out.libraries =
+        GRAPNEL_TRY(inventory::libraries(host, directories, out.driver_version, wanted));
+    if (scope.cuda_version)
+        out.cuda_version = inventory::cuda_version(host, directories, out.driver_version);
+    out.binaries = inventory::binaries(host, scope, directories);
+    out.firmware = inventory::firmware(host, out.driver_version);
+    out.sockets = inventory::sockets(host, wanted);
+    out.socket_directories = inventory::socket_directories(host, wanted);
+    out.proc_files = inventory::proc_files(host);
+    return out;
+}
+
+} // namespace grapnel

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this host's driver offers, from /proc, /sys, /dev and files alone. No GPU is opened and
+// none of the driver's code is run: both can take seconds, and a sick GPU must not keep a
+// healthy one from a container. What is asked of a GPU that is sick or a node that is missing
+// is therefore the plan's decision; here it is only written down.
+#pragma once
+
+#include "base/device_number.hpp"
+#include "base/driver_capability.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/host_fs.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+/// What to look for. What lies outside is not looked at, and not in the inventory.
+struct InventoryScope {
+    DriverCapabilities driver_capabilities = {};
+    bool cuda_version = false; ///< costs a look into libcuda
+    std::vector<HostPath> library_search_path = {};
+    std::vector<HostPath> binary_search_path = {};
+    HostPath ldcache_file = {};
+};
+
+/// A device node as it should be and as it is.
+struct Node {
+    HostPath path = {};
+    std::optional<DeviceNumber> expected = {}; ///< nothing: the kernel module is not loaded
+    std::optional<DeviceNumber> found = {};    ///< nothing: no character device is there
+    DriverCapabilities needed_by = {};         ///< empty: by every container
+    bool optional = false;
+
+    bool operator==(const Node&) const = default;
+};
+
+struct Gpu {
+    unsigned index = 0; ///< as NVML counts: by PCI address
+    std::string uuid = {};
+    std::string pci = {}; ///< as /proc/driver/nvidia/gpus names it: 0000:00:06.0
+    std::string model = {};
+    std::string fault = {}; ///< why it cannot be given to a container; empty: it can
+    std::optional<std::uint32_t> minor = {};
+    Node node = {};
+
+    bool operator==(const Gpu&) const = default;
+};
+
+struct Library {
+    HostPath path = {};
+    std::string soname = {};
+    bool is_32bit = false;
+
+    bool operator==(const Library&) const = default;
+};
+
+struct Binary {
+    HostPath path = {};
+    std::string name = {}; ///< its name in the container
+
+    bool operator==(const Binary&) const = default;
+};
+
+/// A file of /proc/driver/nvidia that a container sees a copy of.
+struct ProcFile {
+    std::string name = {};
+    std::string text = {};
+
+    bool operator==(const ProcFile&) const = default;
+};
+
+struct Inventory {
+    std::string driver_version = {};
+    std::optional<std::string> cuda_version = {}; ///< the newest CUDA that libcuda serves
+    std::vector<Gpu> gpus = {};                   ///< by index
+    std::vector<Node> control_nodes = {};
+    std::vector<Library> libraries = {}; ///< sorted by path
+    std::vector<Binary> binaries = {};
+    std::vector<HostPath> firmware = {};
+    std::vector<HostPath> sockets = {}; ///< of the driver's daemons
+    std::vector<HostPath> socket_directories = {};
+    std::vector<ProcFile> proc_files = {};
+    std::vector<std::string> remarks = {}; ///< what was odd but no failure, for the log
+
+    bool operator==(const Inventory&) const = default;
+};
+
+/// Refuses a host without a loaded driver, and one whose libraries are missing or of another
+/// version than the kernel module, with the difference in the error.
+[[nodiscard]] Result<Inventory> take_inventory(const sys::HostFs& host,
+                                               const InventoryScope& scope);
+
+} // namespace grapnel

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which driver capability a library belongs to.
+#include "inventory/parts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace grapnel::inventory {
+
+namespace {
+
+using enum DriverCapability;
+using Caps = DriverCapabilities;
+
+constexpr Caps nobody{};
+constexpr Caps cuda{compute, video};
+constexpr Caps drawing{graphics, display};
+constexpr Caps everything_but_utility{compute, display, graphics, ngx, video};
+
+/// By the name before ".so".
+constexpr std::array<std::pair<std::string_view, Caps>, 42> table{{
+    {"libEGL_nvidia", drawing},
+    {"libGLESv1_CM_nvidia", drawing},
+    {"libGLESv2_nvidia", drawing},
+    {"libGLX_nvidia", drawing},
+    {"libcuda", cuda},
+    {"libcudadebugger", cuda},
+    {"libnvcuvid", Caps{video}},
+    {"libnvidia-allocator", Caps{compute, video, graphics, display}},
+    {"libnvidia-api", drawing},
+    {"libnvidia-cbl", drawing},
+    {"libnvidia-cfg", Caps{utility}},
+    {"libnvidia-compiler", cuda},
+    {"libnvidia-eglcore", drawing},
+    {"libnvidia-encode", Caps{video}},
+    {"libnvidia-fatbinaryloader", cuda},
+    {"libnvidia-fbc", drawing},
+    {"libnvidia-glcore", drawing},
+    {"libnvidia-glsi", drawing},
+    {"libnvidia-glvkspirv", drawing},
+    {"libnvidia-gpucomp", Caps{compute, video, graphics, display}},
+    {"libnvidia-gtk2", nobody}, // of nvidia-settings, a program of the desktop
+    {"libnvidia-gtk3", nobody},
+    {"libnvidia-ifr", drawing},
+    {"libnvidia-ml", Caps{utility}},
+    {"libnvidia-ngx", Caps{ngx}},
+    {"libnvidia-nscq", Caps{utility}},
+    {"libnvidia-nvvm", cuda},
+    {"libnvidia-nvvm70", cuda},
+    {"libnvidia-opencl", cuda},
+    {"libnvidia-opticalflow", Caps{video}},
+    {"libnvidia-pkcs11", cuda},
+    {"libnvidia-pkcs11-openssl3", cuda},
+    {"libnvidia-ptxjitcompiler", cuda},
+    {"libnvidia-rtcore", drawing},
+    {"libnvidia-tileiras", cuda},
+    {"libnvidia-tls", drawing},
+    {"libnvidia-vulkan-producer", drawing},
+    {"libnvidia-wayland-client", nobody},
+    {"libnvidia-wfb", nobody}, // of an X server of long ago
+    {"libnvoptix", drawing},
+    {"libvdpau_nvidia", Caps{video}},
+    {"libnvidia-vksc-core", drawing},
+}};
+
+} // namespace
+
+bool library_wanted(std::string_view name, DriverCapabilities wanted) {
+    const auto stem = name.substr(0, name.find(".so"));
+    const auto* const known =
+        std::ranges::find(table, stem, &std::pair<std::string_view, Caps>::first);
+    const auto owners = known == table.end() ? everything_but_utility : known->second;
+    return !(owners & wanted).empty();
+}
+
+} // namespace grapnel::inventory

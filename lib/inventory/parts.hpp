@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of an inventory, each in a file of its own. Private to this module.
+#pragma once
+
+#include "inventory/inventory.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel::inventory {
+
+/// The version of the loaded kernel module.
+[[nodiscard]] Result<std::string> driver_version(const sys::HostFs& host);
+
+/// From libcuda's note, else by the driver's branch.
+[[nodiscard]] std::optional<std::string> cuda_version(const sys::HostFs& host,
+                                                      const std::vector<HostPath>& directories,
+                                                      const std::string& driver_version);
+
+[[nodiscard]] Result<std::vector<Gpu>> gpus(const sys::HostFs& host,
+                                            std::vector<std::string>& remarks);
+
+[[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, DriverCapabilities wanted);
+
+/// The directories that hold the driver's libraries of `version`, canonical, without duplicates.
+[[nodiscard]] Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
+                                                                const InventoryScope& scope,
+                                                                const std::string& version,
+                                                                std::vector<std::string>& remarks);
+
+[[nodiscard]] Result<std::vector<Library>> libraries(const sys::HostFs& host,
+                                                     const std::vector<HostPath>& directories,
+                                                     const std::string& version,
+                                                     DriverCapabilities wanted);
+
+[[nodiscard]] std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
+                                           const std::vector<HostPath>& library_directories);
+
+[[nodiscard]] std::vector<HostPath> firmware(const sys::HostFs& host, const std::string& version);
+
+[[nodiscard]] std::vector<HostPath> sockets(const sys::HostFs& host, DriverCapabilities wanted);
+[[nodiscard]] std::vector<HostPath> socket_directories(const sys::HostFs& host,
+                                                       DriverCapabilities wanted);
+
+[[nodiscard]] std::vector<ProcFile> proc_files(const sys::HostFs& host);
+
+/// True if a library of that name (libcuda.so.580.65.06) belongs to one of the capabilities.
+/// A name that is not known belongs to every capability but utility: new driver branches bring
+/// libraries that others need.
+[[nodiscard]] bool library_wanted(std::string_view name, DriverCapabilities wanted);
+
+} // namespace grapnel::inventory

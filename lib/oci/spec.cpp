@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/spec.hpp"
+
+#include "base/text.hpp"
+#include "oci/json.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <ranges>
+
+namespace grapnel {
+
+namespace {
+
+using oci::Json;
+
+/// process.capabilities is an array in specifications from 1.0.0-rc1 to before -rc5 and an
+/// object of sets since; the shape tells which.
+Result<bool> bounding_has_sys_admin(const Json& process) {
+    const auto* const capabilities = oci::member(process, "capabilities");
+    if (capabilities == nullptr)
+        return false;
+    auto names = capabilities->is_object() ? oci::strings_member(*capabilities, "bounding")
+                                           : oci::strings_member(process, "capabilities");
+    const auto bounding = GRAPNEL_TRY(std::move(names).note("process.capabilities"));
+    return std::ranges::find(bounding, "CAP_SYS_ADMIN") != bounding.end();
+}
+
+/// Missing: any, as runtimes take it. They also write -1 for any.
+Result<std::optional<std::uint32_t>> device_number(const Json& rule, const char* key) {
+    using Number = std::optional<std::uint32_t>;
+    const auto* const value = oci::member(rule, key);
+    if (value == nullptr)
+        return Number();
+    const auto* const number = value->get_ptr<const std::int64_t*>();
+    if (number == nullptr || *number > std::numeric_limits<std::uint32_t>::max())
+        return refused("'" + std::string(key) + "' is not a device number");
+    return *number < 0 ? Number() : Number(static_cast<std::uint32_t>(*number));
+}
+
+Result<std::uint32_t> device_access(const Json& rule) {
+    const auto text = GRAPNEL_TRY(oci::string_member(rule, "access"));
+    if (text.empty())
+        return std::uint32_t{access_read | access_write | access_mknod};
+    std::uint32_t access = 0;
+    for (const char c : text) {
+        if (c != 'r' && c != 'w' && c != 'm')
+            return refused("'access' " + quote(text) + " is not made of r, w and m");
+        access |= c == 'r' ? access_read : c == 'w' ? access_write : access_mknod;
+    }
+    return access;
+}
+
+Result<DeviceRule> device_rule(const Json& json) {
+    if (!json.is_object())
+        return refused("a rule is not an object");
+    DeviceRule rule;
+    const auto* const allow = oci::member(json, "allow");
+    if (allow != nullptr && !allow->is_boolean())
+        return refused("'allow' is not true or false");
+    rule.allow = allow != nullptr && *allow == true;
+    const auto type = GRAPNEL_TRY(oci::string_member(json, "type"));
+    if (type != "" && type != "a" && type != "b" && type != "c" && type != "u" && type != "p")
+        return refused("'type' " + quote(type) + " is not a type of device");
+    rule.type = type == "b"                  ? DeviceRule::Type::block
+                : type == "c" || type == "u" ? DeviceRule::Type::character
+                                             : DeviceRule::Type::all;
+    rule.major = GRAPNEL_TRY(device_number(json, "major"));
+    rule.minor = GRAPNEL_TRY(device_number(json, "minor"));
+    rule.access = GRAPNEL_TRY(device_access(json));
+    return rule;
+}
+
+Result<std::vector<DeviceRule>> device_rules(const Json& resources) {
+    std::vector<DeviceRule> rules;
+    const auto* const devices = GRAPNEL_TRY(oci::array_member(resources, "devices"));
+    if (devices != nullptr)
+        for (const auto& device : *devices)
+            rules.push_back(GRAPNEL_TRY(device_rule(device)));
+    return rules;
+}
+
+Result<std::vector<SpecMount>> mounts(const Json& spec) {
+    std::vector<SpecMount> out;
+    const auto* const array = GRAPNEL_TRY(oci::array_member(spec, "mounts"));
+    if (array == nullptr)
+        return out;
+    for (const auto& mount : *array) {
+        if (!mount.is_object())
+            return refused("'mounts' is not an array of objects");
+        SpecMount entry;
+        entry.source = GRAPNEL_TRY(oci::string_member(mount, "source"));
+        entry.destination = GRAPNEL_TRY(oci::string_member(mount, "destination"));
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+Status read_linux(const Json& json, Spec& spec) {
+    const auto* const section = GRAPNEL_TRY(oci::object_member(json, "linux"));
+    if (section == nullptr)
+        return {};
+    spec.cgroups_path = GRAPNEL_TRY(oci::string_member(*section, "cgroupsPath"));
+    const auto* const resources = GRAPNEL_TRY(oci::object_member(*section, "resources"));
+    if (resources != nullptr)
+        spec.device_rules = GRAPNEL_TRY(device_rules(*resources).note("linux.resources.devices"));
+    return {};
+}
+
+Result<Spec> read_spec(std::string_view text) {
+    const auto json = GRAPNEL_TRY(oci::parse_object(text, "it"));
+    Spec spec;
+    const auto* const process = GRAPNEL_TRY(oci::object_member(json, "process"));
+    if (process == nullptr)
+        return refused("'process' is missing");
+    spec.environment = GRAPNEL_TRY(oci::strings_member(*process, "env").note("process"));
+    spec.bounding_sys_admin = GRAPNEL_TRY(bounding_has_sys_admin(*process));
+    const auto* const root = GRAPNEL_TRY(oci::object_member(json, "root"));
+    if (root != nullptr)
+        spec.root_path = GRAPNEL_TRY(oci::string_member(*root, "path").note("root"));
+    if (spec.root_path.empty())
+        return refused("'root.path' is missing");
+    spec.mounts = GRAPNEL_TRY(mounts(json));
+    GRAPNEL_TRY(read_linux(json, spec));
+    return spec;
+}
+
+} // namespace
+
+std::optional<std::string_view> Spec::variable(std::string_view name) const {
+    for (const std::string_view entry : environment | std::views::reverse)
+        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+            return entry.substr(name.size() + 1);
+    return std::nullopt;
+}
+
+Result<Spec> parse_spec(std::string_view json) {
+    if (json.size() > spec_size_limit)
+        return refused("config.json is longer than 16 MiB");
+    return read_spec(json).note("config.json");
+}
+
+Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle) {
+    const bool absolute = spec.root_path.front() == '/';
+    return HostPath::make(absolute ? spec.root_path : bundle.text() + "/" + spec.root_path)
+        .note("root.path in config.json");
+}
+
+} // namespace grapnel

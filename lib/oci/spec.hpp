@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a bundle's config.json that the hook needs (OCI runtime specification, config.md).
+#pragma once
+
+#include "base/device_number.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+struct SpecMount {
+    std::string source = {};
+    std::string destination = {};
+    bool operator==(const SpecMount&) const = default;
+};
+
+struct Spec {
+    std::string root_path = {}; ///< as written: absolute, or relative to the bundle
+    /// process.env as written, in order. An image sets it: every value in it is hostile.
+    std::vector<std::string> environment = {};
+    bool bounding_sys_admin = false; ///< the bounding set holds CAP_SYS_ADMIN: "privileged"
+    std::vector<SpecMount> mounts = {};
+    std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
+    std::string cgroups_path = {};             ///< linux.cgroupsPath as written
+
+    bool operator==(const Spec&) const = default;
+
+    /// The value of the last entry of `environment` with that name. Engines append a user's
+    /// values to the image's, so the last one is the one that counts.
+    [[nodiscard]] std::optional<std::string_view> variable(std::string_view name) const;
+};
+
+inline constexpr std::size_t spec_size_limit = std::size_t{16} << 20;
+
+/// Refuses text that is not a JSON object, lacks `process` or `root.path`, or has a member of
+/// another type than the specification's where this program reads it. Unknown members are
+/// passed over, and so are entries of process.env without '='.
+[[nodiscard]] Result<Spec> parse_spec(std::string_view json);
+
+/// Where the rootfs lies: root.path, made absolute against the bundle.
+[[nodiscard]] Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle);
+
+} // namespace grapnel

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of plan.hpp, held against a plan.
+#include "plan/plan.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace grapnel {
+
+namespace {
+
+Error broken(const std::string& rule, const InsidePath& where) {
+    return refused("the plan is wrong: " + rule + " (" + where.text() + ")",
+                   "this is a mistake in Grapnel: report it with the output of --dry-run");
+}
+
+bool below(const InsidePath& path, std::string_view directory) {
+    return path.text().starts_with(std::string(directory) + "/");
+}
+
+Status check_places(const Plan& plan) {
+    std::set<InsidePath> places;
+    for (const auto& mount : plan.mounts)
+        if (!places.insert(mount.inside).second)
+            return broken("two things share a place", mount.inside);
+    for (const auto& link : plan.links) {
+        if (!places.insert(link.inside).second)
+            return broken("two things share a place", link.inside);
+        if (!is_plain_name(link.target) || link.target == link.inside.name())
+            return broken("a link leaves its directory or names itself", link.inside);
+    }
+    return {};
+}
+
+Status check_mount(const Mount& mount) {
+    const bool is_device = mount.kind == Mount::Kind::device;
+    if (is_device != mount.device.has_value() || is_device != below(mount.inside, "/dev"))
+        return broken("a device node lies in /dev and has a number, nothing else does",
+                      mount.inside);
+    const auto options = mount_options(mount.kind);
+    if (!options.nosuid || options.nodev == is_device)
+        return broken("a mount is not safe", mount.inside);
+    if (!options.read_only && !is_device && mount.kind != Mount::Kind::ipc)
+        return broken("a mount can be written to", mount.inside);
+    const bool proc = mount.kind == Mount::Kind::proc;
+    if (below(mount.inside, "/proc") && !(proc && below(mount.inside, "/proc/driver/nvidia/gpus")))
+        return broken("a mount lies in /proc", mount.inside);
+    if (below(mount.inside, "/sys"))
+        return broken("a mount lies in /sys", mount.inside);
+    return {};
+}
+
+Status check_rules(const Plan& plan) {
+    std::set<DeviceRule> planned(plan.device_rules.begin(), plan.device_rules.end());
+    std::set<DeviceRule> needed;
+    for (const auto& mount : plan.mounts)
+        if (mount.device)
+            needed.insert({.major = mount.device->major, .minor = mount.device->minor});
+    if (planned != needed)
+        return broken("device nodes and device rules differ", inside_path("/dev"));
+    return {};
+}
+
+} // namespace
+
+Status check(const Plan& plan) {
+    GRAPNEL_TRY(check_places(plan));
+    for (const auto& mount : plan.mounts)
+        GRAPNEL_TRY(check_mount(mount));
+    return check_rules(plan);
+}
+
+} // namespace grapnel

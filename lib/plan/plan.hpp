@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that will be done to a container, as a value.
+//
+// Rules that every plan keeps (check() holds it to them):
+// - every path inside is one that this program chose, never one that an image named;
+// - no two mounts and links share a place inside;
+// - a device node has its own device rule, and there is no other rule;
+// - device nodes and the sockets of the driver's daemons can be written to, nothing else;
+// - below /proc there is nothing but /proc/driver/nvidia.
+#pragma once
+
+#include "base/device_number.hpp"
+#include "base/mount_options.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "inventory/inventory.hpp"
+#include "request/request.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+/// Where the image keeps what the plan brings.
+struct ImageLayout {
+    InsidePath libraries = inside_path("/usr/lib64");
+    InsidePath libraries_32bit = inside_path("/usr/lib32");
+    bool proc_driver_nvidia = true; ///< the container's /proc shows the driver's files
+
+    bool operator==(const ImageLayout&) const = default;
+};
+
+struct Mount {
+    enum class Kind { library, library32, binary, firmware, device, ipc, config, proc, compat };
+    Kind kind = Kind::library;
+    HostPath host = {};
+    InsidePath inside = {};
+    bool directory = false;                  ///< else a file of some type
+    std::optional<DeviceNumber> device = {}; ///< of a device node
+
+    auto operator<=>(const Mount&) const = default;
+};
+
+[[nodiscard]] MountOptions mount_options(Mount::Kind kind);
+
+struct Link {
+    InsidePath inside = {};
+    std::string target = {}; ///< a name in the same directory
+
+    auto operator<=>(const Link&) const = default;
+};
+
+/// A read-only file system over /proc/driver/nvidia with these files; the chosen GPUs'
+/// directories are mounts of kind proc on it.
+struct ProcView {
+    InsidePath inside = inside_path("/proc/driver/nvidia");
+    std::vector<ProcFile> files = {};
+    std::vector<std::string> gpu_directories = {}; ///< PCI addresses
+
+    bool operator==(const ProcView&) const = default;
+};
+
+struct PlannedGpu {
+    unsigned index = 0;
+    std::uint32_t minor = 0;
+    std::string uuid = {};
+    std::string pci = {};
+
+    bool operator==(const PlannedGpu&) const = default;
+};
+
+/// Fields in the order in which they are carried out.
+struct Plan {
+    std::string driver_version = {};
+    std::optional<std::string> cuda_version = {};
+    std::vector<PlannedGpu> gpus = {};
+    DriverCapabilities driver_capabilities = {};
+    std::optional<ProcView> proc = {};
+    std::vector<Mount> mounts = {};
+    std::vector<Link> links = {};
+    std::vector<DeviceRule> device_rules = {};
+    bool change_cgroup = true;
+    LdCache ldcache = LdCache::automatic;
+    std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache
+    std::vector<std::string> requirements = {};
+
+    bool operator==(const Plan&) const = default;
+};
+
+/// Pure: same arguments, same plan. Refuses a device that the host lacks, a node that is
+/// missing or wrong, a requirement that is not met, a driver capability without its library.
+[[nodiscard]] Result<Plan> make_plan(const Request& request, const Inventory& inventory,
+                                     const ImageLayout& image);
+
+/// An error is a mistake of this program or a driver file with an impossible name.
+[[nodiscard]] Status check(const Plan& plan);
+
+/// One JSON object, indented, with a newline at its end; `{}` for nothing to do.
+[[nodiscard]] std::string to_json(const std::optional<Plan>& plan);
+
+} // namespace grapnel

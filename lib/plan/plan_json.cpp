@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan as people and scripts read it. Keys may be added, never renamed.
+#include "plan/plan.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace grapnel {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view kind_name(Mount::Kind kind) {
+    constexpr std::array<std::string_view, 9> names{
+        "library", "library32", "binary", "firmware", "device", "ipc", "config", "proc", "compat"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
+Json options_json(const MountOptions& options) {
+    auto list = Json::array();
+    if (options.read_only)
+        list.push_back("ro");
+    if (options.nosuid)
+        list.push_back("nosuid");
+    if (options.nodev)
+        list.push_back("nodev");
+    if (options.noexec)
+        list.push_back("noexec");
+    return list;
+}
+
+Json mounts_json(const Plan& plan) {
+    auto list = Json::array();
+    if (plan.proc)
+        list.push_back({{"kind", "proc"},
+                        {"host", "tmpfs"},
+                        {"inside", plan.proc->inside.text()},
+                        {"options", options_json(mount_options(Mount::Kind::proc))}});
+    for (const auto& mount : plan.mounts)
+        list.push_back({{"kind", kind_name(mount.kind)},
+                        {"host", mount.host.text()},
+                        {"inside", mount.inside.text()},
+                        {"options", options_json(mount_options(mount.kind))}});
+    return list;
+}
+
+Json gpus_json(const Plan& plan) {
+    auto list = Json::array();
+    for (const auto& gpu : plan.gpus)
+        list.push_back(
+            {{"index", gpu.index}, {"minor", gpu.minor}, {"uuid", gpu.uuid}, {"pci", gpu.pci}});
+    return list;
+}
+
+Json links_json(const Plan& plan) {
+    auto list = Json::array();
+    for (const auto& link : plan.links)
+        list.push_back({{"inside", link.inside.text()}, {"target", link.target}});
+    return list;
+}
+
+Json rules_json(const Plan& plan) {
+    auto list = Json::array();
+    for (const auto& rule : plan.device_rules)
+        list.push_back(rule.text());
+    return list;
+}
+
+Json files_json(const Plan& plan) {
+    auto list = Json::array();
+    if (plan.proc)
+        for (const auto& file : plan.proc->files)
+            list.push_back(
+                {{"inside", (plan.proc->inside / file.name).text()}, {"text", file.text}});
+    return list;
+}
+
+std::string_view ldcache_name(LdCache mode) {
+    constexpr std::array<std::string_view, 3> names{"auto", "ldconfig", "off"};
+    return names[static_cast<std::size_t>(mode)];
+}
+
+} // namespace
+
+std::string to_json(const std::optional<Plan>& plan) {
+    if (!plan)
+        return "{}\n";
+    auto driver = Json{{"version", plan->driver_version}};
+    driver["cuda"] = plan->cuda_version ? Json(*plan->cuda_version) : Json();
+    const Json json{
+        {"driver", driver},
+        {"gpus", gpus_json(*plan)},
+        {"driver_capabilities", plan->driver_capabilities.names()},
+        {"mounts", mounts_json(*plan)},
+        {"links", links_json(*plan)},
+        {"device_rules", rules_json(*plan)},
+        {"change_cgroup", plan->change_cgroup},
+        {"files", files_json(*plan)},
+        {"ldcache", ldcache_name(plan->ldcache)},
+        {"requirements", plan->requirements},
+    };
+    // what a driver file might hold beside UTF-8 is replaced, not thrown at
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace grapnel

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/select.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+
+namespace grapnel {
+
+namespace {
+
+/// domain:bus:device.function with its leading zeros gone, in lower case.
+std::string canonical_pci(std::string_view address) {
+    std::string out;
+    bool leading = true;
+    for (const char c : address) {
+        const bool separator = c == ':' || c == '.';
+        if (separator && leading)
+            out += '0';
+        if (separator || c != '0' || !leading)
+            out += c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+        leading = separator || (leading && c == '0');
+    }
+    return leading ? out + "0" : out;
+}
+
+bool is_pci(std::string_view name) {
+    return std::ranges::count(name, ':') == 2 && std::ranges::count(name, '.') == 1;
+}
+
+bool has_name(const Gpu& gpu, const std::string& name) {
+    if (const auto index = parse_number<unsigned>(name))
+        return *index == gpu.index;
+    if (is_pci(name))
+        return canonical_pci(name) == canonical_pci(gpu.pci);
+    return !gpu.uuid.empty() && equal_ignoring_case(name, gpu.uuid);
+}
+
+Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus) {
+    const auto kind = name.starts_with("MIG-") ? "unknown device (MIG devices are not supported) "
+                                               : "unknown device ";
+    if (gpus.empty())
+        return refused(kind + quote(name), "this host has no NVIDIA GPU");
+    std::vector<std::string> known;
+    for (const auto& gpu : gpus)
+        known.push_back(std::to_string(gpu.index) + " (" + gpu.uuid + ", " + gpu.pci + ")");
+    return refused(kind + quote(name), "this host has " + enumerate(known));
+}
+
+} // namespace
+
+Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<Gpu>& gpus) {
+    std::vector<Gpu> out;
+    if (request.devices == Request::Devices::all)
+        std::ranges::copy_if(gpus, std::back_inserter(out),
+                             [](const auto& gpu) { return gpu.fault.empty(); });
+    if (request.devices != Request::Devices::listed)
+        return out;
+    for (const auto& name : request.listed) {
+        const auto gpu =
+            std::ranges::find_if(gpus, [&](const auto& one) { return has_name(one, name); });
+        if (gpu == gpus.end())
+            return unknown_device(name, gpus);
+        if (!gpu->fault.empty())
+            return refused("GPU " + quote(name) + " (" + gpu->pci
+                               + ") cannot be given to a container: " + gpu->fault,
+                           "see the kernel's log (dmesg), or ask for another GPU");
+        if (std::ranges::find(out, *gpu) == out.end())
+            out.push_back(*gpu);
+    }
+    std::ranges::sort(out, {}, &Gpu::index);
+    return out;
+}
+
+} // namespace grapnel

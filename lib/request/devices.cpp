@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "request/devices.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+
+namespace grapnel {
+
+namespace {
+
+constexpr std::string_view volume_root = "/var/run/nvidia-container-devices/";
+constexpr std::string_view imex_prefix = "imex/";
+
+void push_unique(std::vector<std::string>& list, std::string_view item) {
+    if (std::ranges::find(list, item) == list.end())
+        list.emplace_back(item);
+}
+
+std::optional<RequestedDevices> from_list(std::string_view list) {
+    const auto words = comma_list(list);
+    if (words.empty() || std::ranges::find(words, "void") != words.end())
+        return std::nullopt;
+    RequestedDevices requested{.devices = Request::Devices::listed};
+    for (const auto& word : words) {
+        if (equal_ignoring_case(word, "all"))
+            return RequestedDevices{.devices = Request::Devices::all};
+        if (word == "none")
+            return RequestedDevices{.devices = Request::Devices::none};
+        push_unique(requested.listed, word);
+    }
+    return requested;
+}
+
+/// What the accepted volume mounts name, IMEX channels included.
+std::vector<std::string> mounted_names(const Spec& spec, const Settings& settings) {
+    std::vector<std::string> names;
+    if (!settings.accept_volume_mounts)
+        return names;
+    for (const auto& mount : spec.mounts) {
+        const auto source = normal_absolute_path(mount.source);
+        const auto destination = normal_absolute_path(mount.destination);
+        if (source && destination && *source == "/dev/null"
+            && destination->starts_with(volume_root))
+            push_unique(names, std::string_view(*destination).substr(volume_root.size()));
+    }
+    return names;
+}
+
+std::optional<RequestedDevices> from_mounts(const Spec& spec, const Settings& settings) {
+    RequestedDevices requested{.devices = Request::Devices::listed};
+    for (const auto& name : mounted_names(spec, settings)) {
+        if (name == "all")
+            return RequestedDevices{.devices = Request::Devices::all};
+        if (!name.starts_with(imex_prefix))
+            requested.listed.push_back(name);
+    }
+    if (requested.listed.empty())
+        return std::nullopt;
+    return requested;
+}
+
+/// The values of all the variables that swarm-resource names and that are set; one that is set
+/// and empty hides NVIDIA_VISIBLE_DEVICES all the same.
+std::optional<std::string> device_list(const Spec& spec, const Settings& settings) {
+    std::optional<std::string> joined;
+    for (const auto& name : settings.swarm_resources)
+        if (const auto value = spec.variable(name))
+            joined = joined ? *joined + "," + std::string(*value) : std::string(*value);
+    if (joined)
+        return joined;
+    if (const auto value = spec.variable("NVIDIA_VISIBLE_DEVICES"))
+        return std::string(*value);
+    if (is_legacy_image(spec))
+        return "all";
+    return std::nullopt;
+}
+
+bool environment_counts(const Spec& spec, const Settings& settings) {
+    return settings.accept_environment_when_unprivileged || spec.bounding_sys_admin;
+}
+
+} // namespace
+
+bool is_legacy_image(const Spec& spec) {
+    const auto set = [&](std::string_view name) {
+        const auto value = spec.variable(name);
+        return value && !value->empty();
+    };
+    return set("CUDA_VERSION") && !set("NVIDIA_REQUIRE_CUDA");
+}
+
+std::optional<RequestedDevices> requested_devices(const Spec& spec, const Settings& settings,
+                                                  std::vector<std::string>& remarks) {
+    if (auto mounted = from_mounts(spec, settings))
+        return mounted;
+    const auto list = device_list(spec, settings);
+    auto requested = list ? from_list(*list) : std::nullopt;
+    if (requested && !environment_counts(spec, settings)) {
+        remarks.push_back("the environment asks for devices " + quote(*list)
+                          + ", but the container is not privileged and the settings accept the "
+                            "environment of privileged containers only: nothing is given");
+        return std::nullopt;
+    }
+    return requested;
+}
+
+bool asks_for_imex_channels(const Spec& spec, const Settings& settings) {
+    const auto mounted = mounted_names(spec, settings);
+    if (std::ranges::any_of(mounted,
+                            [](const auto& name) { return name.starts_with(imex_prefix); }))
+        return true;
+    const auto list = spec.variable("NVIDIA_IMEX_CHANNELS");
+    if (!list || !environment_counts(spec, settings))
+        return false;
+    const auto requested = from_list(*list);
+    return requested && requested->devices == Request::Devices::listed;
+}
+
+} // namespace grapnel

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "request/request.hpp"
+
+#include "base/text.hpp"
+#include "request/devices.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace grapnel {
+
+namespace {
+
+constexpr std::string_view require_prefix = "NVIDIA_REQUIRE_";
+constexpr std::string_view require_jetpack = "NVIDIA_REQUIRE_JETPACK";
+
+Result<DriverCapabilities> named_capabilities(const std::string& list,
+                                              DriverCapabilities supported) {
+    DriverCapabilities asked;
+    for (const auto& name : comma_list(list)) {
+        if (name == "all")
+            return supported;
+        const auto capability = driver_capability(name);
+        if (!capability)
+            return refused("NVIDIA_DRIVER_CAPABILITIES: unknown driver capability " + quote(name),
+                           "known are all, " + enumerate(DriverCapabilities::all().names()));
+        if (!supported.has(*capability))
+            return refused("NVIDIA_DRIVER_CAPABILITIES: driver capability " + quote(name)
+                               + " is not supported here",
+                           "supported-driver-capabilities in the settings allows "
+                               + (supported.empty() ? "none" : enumerate(supported.names())));
+        asked.insert(*capability);
+    }
+    return asked;
+}
+
+Result<DriverCapabilities> capabilities(const Spec& spec, DriverCapabilities supported) {
+    using enum DriverCapability;
+    const auto list = spec.variable("NVIDIA_DRIVER_CAPABILITIES");
+    if (!list && is_legacy_image(spec))
+        return supported;
+    if (!list || list->empty())
+        return supported & DriverCapabilities{utility, compute};
+    return named_capabilities(std::string(*list), supported);
+}
+
+/// The first two parts of CUDA_VERSION, such as 9.0 of "v9.0.116"; one part stands for itself.
+std::optional<std::string> cuda_requirement(std::string_view cuda_version) {
+    if (cuda_version.starts_with('v'))
+        cuda_version.remove_prefix(1);
+    const auto parts = split(cuda_version, '.');
+    std::string text = "cuda>=" + std::string(parts.front());
+    if (!parse_number<std::uint32_t>(parts.front()))
+        return std::nullopt;
+    if (parts.size() == 1)
+        return text + ".0";
+    if (!parse_number<std::uint32_t>(parts[1]))
+        return std::nullopt;
+    return text + "." + std::string(parts[1]);
+}
+
+/// Truth as Go's strconv.ParseBool has it, since NVIDIA's hook uses that.
+bool requirements_disabled(const Spec& spec, std::vector<std::string>& remarks) {
+    const auto value = spec.variable("NVIDIA_DISABLE_REQUIRE");
+    if (!value || value->empty())
+        return false;
+    constexpr std::array<std::string_view, 6> yes{"1", "t", "T", "TRUE", "true", "True"};
+    constexpr std::array<std::string_view, 6> no{"0", "f", "F", "FALSE", "false", "False"};
+    if (std::ranges::find(yes, *value) != yes.end())
+        return true;
+    if (std::ranges::find(no, *value) == no.end())
+        remarks.push_back("NVIDIA_DISABLE_REQUIRE=" + quote(*value)
+                          + " is neither true nor false: requirements are checked");
+    return false;
+}
+
+Result<std::vector<Requirement>> requirements(const Spec& spec) {
+    std::map<std::string_view, std::string_view> asked; // sorted by name, the last value counts
+    for (const std::string_view entry : spec.environment) {
+        const auto equals = entry.find('=');
+        if (equals == std::string_view::npos || !entry.starts_with(require_prefix)
+            || entry.starts_with(require_jetpack))
+            continue;
+        asked[entry.substr(0, equals)] = entry.substr(equals + 1);
+    }
+    std::vector<Requirement> out;
+    if (is_legacy_image(spec)) {
+        const auto version = *spec.variable("CUDA_VERSION");
+        const auto text = cuda_requirement(version);
+        if (!text)
+            return refused("CUDA_VERSION " + quote(version) + " is not a version",
+                           "set NVIDIA_REQUIRE_CUDA, or NVIDIA_DISABLE_REQUIRE=1");
+        out.push_back(GRAPNEL_TRY(parse_requirement(*text).note("CUDA_VERSION")));
+    }
+    for (const auto& [name, text] : asked) {
+        auto requirement = GRAPNEL_TRY(parse_requirement(text).note(name));
+        if (!requirement.alternatives.empty())
+            out.push_back(std::move(requirement));
+    }
+    return out;
+}
+
+/// What this version cannot give is refused, not left out in silence.
+Status refuse_unsupported(const Spec& spec, const Settings& settings) {
+    for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
+        const auto value = spec.variable(name);
+        if (!value || value->empty())
+            continue;
+        if (!spec.bounding_sys_admin)
+            return refused(std::string(name) + " needs a privileged container",
+                           "start it with CAP_SYS_ADMIN, or leave the variable out");
+        return refused(std::string(name) + " is not supported", "leave the variable out");
+    }
+    if (!settings.ignore_imex_channel_requests && asks_for_imex_channels(spec, settings))
+        return refused("IMEX channels are not supported",
+                       "leave NVIDIA_IMEX_CHANNELS out, or set "
+                       "features.ignore-imex-channel-requests in the settings");
+    return {};
+}
+
+} // namespace
+
+Result<Asked> make_request(const Spec& spec, const Settings& settings) {
+    Asked asked;
+    const auto devices = requested_devices(spec, settings, asked.remarks);
+    if (!devices)
+        return asked;
+    GRAPNEL_TRY(refuse_unsupported(spec, settings));
+    Request request{.devices = devices->devices, .listed = devices->listed};
+    request.driver_capabilities =
+        GRAPNEL_TRY(capabilities(spec, settings.supported_driver_capabilities));
+    if (!settings.disable_require && !requirements_disabled(spec, asked.remarks))
+        request.requirements = GRAPNEL_TRY(requirements(spec));
+    request.ldcache = settings.ldcache;
+    request.change_cgroup = !settings.no_cgroups;
+    asked.request = std::move(request);
+    return asked;
+}
+
+} // namespace grapnel

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container asks for, and whether it may. All policy is here.
+//
+// An image may ask; it decides nothing. The rules, in the order in which they are applied:
+//
+// 1. Devices come from volume mounts (a bind of /dev/null below
+//    /var/run/nvidia-container-devices), if the settings accept these and there are any; else
+//    from the variables that `swarm-resource` names, if one is set; else from
+//    NVIDIA_VISIBLE_DEVICES; else, in a legacy image, they are all.
+// 2. Variables count only in a privileged container (CAP_SYS_ADMIN in the bounding set), unless
+//    the settings accept them in every container, as they do by default.
+// 3. `void` anywhere, an empty list and an unset variable ask for nothing, and nothing is done.
+//    The first of `all` and `none` decides: every GPU, or the driver without one.
+// 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to what the settings support.
+//    Unset or empty it means utility and compute; in a legacy image unset means all.
+// 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
+//    and cuda>=MAJOR.MINOR of CUDA_VERSION in a legacy image, unless they are disabled.
+//
+// A legacy image sets CUDA_VERSION and not NVIDIA_REQUIRE_CUDA.
+#pragma once
+
+#include "base/driver_capability.hpp"
+#include "base/result.hpp"
+#include "oci/spec.hpp"
+#include "request/requirement.hpp"
+#include "settings/settings.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+struct Request {
+    enum class Devices { none, all, listed };
+    Devices devices = Devices::none;
+    std::vector<std::string> listed = {}; ///< as asked for, without duplicates, in order
+    DriverCapabilities driver_capabilities = {};
+    std::vector<Requirement> requirements = {};
+    LdCache ldcache = LdCache::automatic;
+    bool change_cgroup = true;
+
+    bool operator==(const Request&) const = default;
+};
+
+struct Asked {
+    std::optional<Request> request = {};   ///< nothing: not a GPU container
+    std::vector<std::string> remarks = {}; ///< for the log
+
+    bool operator==(const Asked&) const = default;
+};
+
+/// Pure. Refuses a container that asks for what it must not have or what cannot be understood.
+[[nodiscard]] Result<Asked> make_request(const Spec& spec, const Settings& settings);
+
+} // namespace grapnel

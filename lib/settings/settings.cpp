@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "settings/settings.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <functional>
+#include <optional>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace grapnel {
+
+namespace {
+
+using Store = std::function<Status(Settings&, const toml::node&)>;
+
+struct Key {
+    std::string_view name; ///< with the tables that it stands in, separated by dots
+    Store store;
+};
+
+template <typename T>
+Result<T> value(const toml::node& node, std::string_view expected) {
+    const auto found = node.value_exact<T>();
+    if (!found)
+        return refused("the value is not " + std::string(expected));
+    return *found;
+}
+
+Store flag(bool Settings::*member) {
+    return [member](Settings& settings, const toml::node& node) -> Status {
+        settings.*member = GRAPNEL_TRY(value<bool>(node, "true or false"));
+        return {};
+    };
+}
+
+Store text(Status (*store)(Settings&, const std::string&)) {
+    return [store](Settings& settings, const toml::node& node) -> Status {
+        const auto string = GRAPNEL_TRY(value<std::string>(node, "a string"));
+        return store(settings, string);
+    };
+}
+
+/// An empty string stands for no path.
+Store path(HostPath Settings::*member) {
+    return [member](Settings& settings, const toml::node& node) -> Status {
+        const auto string = GRAPNEL_TRY(value<std::string>(node, "a string"));
+        settings.*member = string.empty() ? HostPath() : GRAPNEL_TRY(HostPath::make(string));
+        return {};
+    };
+}
+
+Store paths(std::vector<HostPath> Settings::*member) {
+    return [member](Settings& settings, const toml::node& node) -> Status {
+        const auto* const array = node.as_array();
+        if (array == nullptr)
+            return refused("the value is not an array of strings");
+        (settings.*member).clear();
+        for (const auto& element : *array) {
+            const auto string = GRAPNEL_TRY(value<std::string>(element, "an array of strings"));
+            (settings.*member).push_back(GRAPNEL_TRY(HostPath::make(string)));
+        }
+        return {};
+    };
+}
+
+/// A key of NVIDIA's that concerns the runtime front end or a part that Grapnel does another
+/// way; doc/compatibility.md says which and why.
+Status pass_over(Settings&, const toml::node&) {
+    return {};
+}
+
+Status store_supported(Settings& settings, const std::string& list) {
+    DriverCapabilities supported;
+    for (const auto& name : comma_list(list)) {
+        if (name == "all") {
+            supported = DriverCapabilities::all();
+            continue;
+        }
+        const auto capability = driver_capability(name);
+        if (!capability)
+            return refused("unknown driver capability " + quote(name),
+                           "known are " + enumerate(DriverCapabilities::all().names()));
+        supported.insert(*capability);
+    }
+    settings.supported_driver_capabilities = supported;
+    return {};
+}
+
+/// Only a path on the host, marked by '@', is ever run: without it NVIDIA's tools run a program
+/// of the image (CVE-2024-0136, CVE-2024-0137).
+Status store_ldconfig(Settings& settings, const std::string& marked) {
+    if (marked.empty() || marked.front() != '@')
+        return refused("ldconfig " + quote(marked) + " would run a program of the image",
+                       "write '@/sbin/ldconfig' for the host's");
+    settings.ldconfig = GRAPNEL_TRY(HostPath::make(std::string_view(marked).substr(1)));
+    return {};
+}
+
+Status store_ldcache_mode(Settings& settings, const std::string& mode) {
+    constexpr std::array<std::pair<std::string_view, LdCache>, 3> modes{
+        {{"auto", LdCache::automatic}, {"ldconfig", LdCache::ldconfig}, {"off", LdCache::off}}};
+    const auto* const found = std::ranges::find(modes, mode, &decltype(modes)::value_type::first);
+    if (found == modes.end())
+        return refused("unknown ldcache " + quote(mode), "known are auto, ldconfig and off");
+    settings.ldcache = found->second;
+    return {};
+}
+
+Status store_root(Settings&, const std::string& root) {
+    if (!root.empty() && root != "/")
+        return refused("a driver root other than '/' is not supported",
+                       "install the driver on the host, or name its directories in "
+                       "library-search-path and binary-search-path");
+    return {};
+}
+
+const std::vector<Key>& keys() {
+    static const std::vector<Key> table{
+        {"accept-nvidia-visible-devices-as-volume-mounts", flag(&Settings::accept_volume_mounts)},
+        {"accept-nvidia-visible-devices-envvar-when-unprivileged",
+         flag(&Settings::accept_environment_when_unprivileged)},
+        {"binary-search-path", paths(&Settings::binary_search_path)},
+        {"disable-require", flag(&Settings::disable_require)},
+        {"features.allow-cuda-compat-libs-from-container", pass_over},
+        {"features.allow-ldconfig-from-container", pass_over},
+        {"features.allow-unknown-oci-spec-fields", pass_over},
+        {"features.disable-cuda-compat-lib-hook", pass_over},
+        {"features.disable-imex-channel-creation", pass_over},
+        {"features.ignore-imex-channel-requests", flag(&Settings::ignore_imex_channel_requests)},
+        {"features.no-additional-gids-for-device-nodes", pass_over},
+        {"ldcache", text(store_ldcache_mode)},
+        {"library-search-path", paths(&Settings::library_search_path)},
+        {"log", path(&Settings::log)},
+        {"nvidia-container-cli.debug", path(&Settings::log)},
+        {"nvidia-container-cli.environment", pass_over},
+        {"nvidia-container-cli.ldcache", path(&Settings::ldcache_file)},
+        {"nvidia-container-cli.ldconfig", text(store_ldconfig)},
+        {"nvidia-container-cli.load-kmods", pass_over},
+        {"nvidia-container-cli.no-cgroups", flag(&Settings::no_cgroups)},
+        {"nvidia-container-cli.no-pivot", pass_over},
+        {"nvidia-container-cli.path", pass_over},
+        {"nvidia-container-cli.root", text(store_root)},
+        {"nvidia-container-cli.user", pass_over},
+        {"nvidia-container-runtime-hook.path", pass_over},
+        {"nvidia-container-runtime-hook.skip-mode-detection", pass_over},
+        {"nvidia-container-runtime.debug", pass_over},
+        {"nvidia-container-runtime.log-level", pass_over},
+        {"nvidia-container-runtime.mode", pass_over},
+        {"nvidia-container-runtime.modes.cdi.annotation-prefixes", pass_over},
+        {"nvidia-container-runtime.modes.cdi.default-kind", pass_over},
+        {"nvidia-container-runtime.modes.cdi.spec-dirs", pass_over},
+        {"nvidia-container-runtime.modes.csv.compat-container-root", pass_over},
+        {"nvidia-container-runtime.modes.csv.mount-spec-path", pass_over},
+        {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
+        {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},
+        {"nvidia-container-runtime.modes.legacy.cuda-compat-mode", pass_over},
+        {"nvidia-container-runtime.runtimes", pass_over},
+        {"nvidia-ctk.path", pass_over},
+        {"supported-driver-capabilities", text(store_supported)},
+        {"swarm-resource", text([](Settings& settings, const std::string& list) -> Status {
+             settings.swarm_resources = comma_list(list);
+             return {};
+         })},
+    };
+    return table;
+}
+
+class Reader {
+  public:
+    Reader(Settings& settings, Dialect dialect, std::string_view name)
+        : settings_(settings), dialect_(dialect), name_(name) {}
+
+    Status table(const toml::table& table, const std::string& prefix) {
+        for (const auto& [key, node] : table) {
+            const auto full = prefix + std::string(key.str());
+            const auto* const below = node.as_table();
+            GRAPNEL_TRY(below != nullptr ? this->table(*below, full + ".") : store(full, node));
+        }
+        return {};
+    }
+
+  private:
+    Status store(const std::string& full, const toml::node& node) {
+        const auto where = fmt::format("{}:{}", name_, node.source().begin.line);
+        const auto key = std::ranges::find(keys(), full, &Key::name);
+        if (key != keys().end())
+            return key->store(settings_, node).note(full).note(where);
+        if (dialect_ == Dialect::nvidia)
+            return {};
+        return Status(refused("unknown key " + quote(full), "see grapnel.toml(5)")).note(where);
+    }
+
+    Settings& settings_;
+    Dialect dialect_;
+    std::string_view name_;
+};
+
+} // namespace
+
+Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {
+    if (toml.size() > settings_size_limit)
+        return refused(std::string(name) + " is longer than 1 MiB");
+    const auto parsed = toml::parse(toml);
+    if (!parsed)
+        return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,
+                                   parsed.error().description()));
+    Settings settings;
+    GRAPNEL_TRY(Reader(settings, dialect, name).table(parsed.table(), ""));
+    return settings;
+}
+
+} // namespace grapnel

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/file.hpp"
+
+#include "base/text.hpp"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+FileFacts::Type type_of(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return FileFacts::Type::regular;
+    case S_IFDIR:
+        return FileFacts::Type::directory;
+    case S_IFLNK:
+        return FileFacts::Type::link;
+    case S_IFCHR:
+        return FileFacts::Type::character_device;
+    default:
+        return FileFacts::Type::other;
+    }
+}
+
+} // namespace
+
+Result<FileFacts> facts(FdRef directory, const char* name) {
+    struct statx found {};
+    const unsigned mask = STATX_BASIC_STATS | STATX_MNT_ID;
+    if (statx(directory.value, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, mask,
+              &found)
+        != 0)
+        return system_error("statx " + quote(name));
+    return FileFacts{.type = type_of(found.stx_mode),
+                     .device = makedev(found.stx_dev_major, found.stx_dev_minor),
+                     .inode = found.stx_ino,
+                     .size = found.stx_size,
+                     .mount = (found.stx_mask & STATX_MNT_ID) != 0 ? found.stx_mnt_id : 0,
+                     .mount_root = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+                     .major = found.stx_rdev_major,
+                     .minor = found.stx_rdev_minor,
+                     .mode = static_cast<std::uint32_t>(found.stx_mode & 07777)};
+}
+
+Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what) {
+    std::string data;
+    std::size_t used = 0;
+    for (;;) {
+        if (used == data.size())
+            data.resize(used
+                        + std::min<std::size_t>(limit + 1 - used, used < 65536 ? 16384 : used));
+        const auto count = ::read(fd.value, data.data() + used, data.size() - used);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return system_error("read " + std::string(what));
+        if (count == 0)
+            break;
+        used += static_cast<std::size_t>(count);
+        if (used > limit)
+            return refused(std::string(what) + " is longer than " + std::to_string(limit)
+                           + " bytes");
+    }
+    data.resize(used);
+    return data;
+}
+
+Status write_all(FdRef fd, std::string_view data, std::string_view what) {
+    while (!data.empty()) {
+        const auto count = ::write(fd.value, data.data(), data.size());
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return system_error("write " + std::string(what));
+        data.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+Result<Fd> open_host_file(const HostPath& path) {
+    Fd fd(::open(path.text().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd.valid())
+        return system_error("open " + path.text());
+    struct stat found {};
+    if (fstat(fd.ref().value, &found) != 0)
+        return system_error("fstat " + path.text());
+    if (!S_ISREG(found.st_mode))
+        return refused(path.text() + " is not a regular file");
+    return fd;
+}
+
+Result<std::string> read_host_file(const HostPath& path, std::size_t limit) {
+    const auto fd = GRAPNEL_TRY(open_host_file(path));
+    return read_all(fd.ref(), limit, path.text());
+}
+
+Result<Fd> open_host_path(const HostPath& path) {
+    Fd fd(::open(path.text().c_str(), O_PATH | O_CLOEXEC));
+    if (!fd.valid())
+        return system_error("open " + path.text());
+    return fd;
+}
+
+Result<Fd> make_host_directory(const HostPath& path) {
+    Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.valid())
+        return fd;
+    if (errno != ENOENT || path.text() == "/")
+        return system_error("open " + path.text());
+    const auto parent = GRAPNEL_TRY(make_host_directory(path.parent()));
+    const std::string name(path.name());
+    if (mkdirat(parent.ref().value, name.c_str(), 0700) != 0 && errno != EEXIST)
+        return system_error("mkdir " + path.text());
+    Fd made(openat(parent.ref().value, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!made.valid())
+        return system_error("open " + path.text());
+    return made;
+}
+
+Result<std::string> read_file_in(FdRef directory, const std::string& name, std::size_t limit) {
+    const Fd file(
+        openat(directory.value, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid())
+        return system_error("open " + quote(name));
+    const auto found = GRAPNEL_TRY(facts(file.ref(), ""));
+    if (found.type != FileFacts::Type::regular)
+        return refused(quote(name) + " is not a regular file");
+    return read_all(file.ref(), limit, quote(name));
+}
+
+Status make_file(FdRef directory, const std::string& name, std::string_view data,
+                 std::uint32_t mode) {
+    const Fd file(openat(directory.value, name.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.valid())
+        return system_error("create " + quote(name));
+    GRAPNEL_TRY(write_all(file.ref(), data, quote(name)));
+    if (fchmod(file.ref().value, mode) != 0)
+        return system_error("chmod " + quote(name));
+    return {};
+}
+
+Result<Fd> make_directory(FdRef directory, const std::string& name) {
+    if (mkdirat(directory.value, name.c_str(), 0755) != 0)
+        return system_error("mkdir " + quote(name));
+    Fd made(openat(directory.value, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!made.valid())
+        return system_error("open " + quote(name));
+    return made;
+}
+
+Status replace_file(FdRef directory, const std::string& name, std::string_view data,
+                    std::uint32_t mode) {
+    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    unlinkat(directory.value, temporary.c_str(), 0); // left by a hook that was killed
+    auto written = make_file(directory, temporary, data, mode);
+    if (written && renameat(directory.value, temporary.c_str(), directory.value, name.c_str()) != 0)
+        written = system_error("rename onto " + quote(name));
+    if (!written)
+        unlinkat(directory.value, temporary.c_str(), 0);
+    return written;
+}
+
+Status remove_host_file(const HostPath& path) {
+    if (unlink(path.text().c_str()) != 0)
+        return system_error("remove " + path.text());
+    return {};
+}
+
+Status append_line(const HostPath& path, std::string_view line) {
+    const Fd log(::open(path.text().c_str(),
+                        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    if (!log.valid())
+        return system_error("open " + path.text());
+    return write_all(log.ref(), std::string(line) + "\n", path.text());
+}
+
+} // namespace grapnel::sys

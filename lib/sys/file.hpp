@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading and writing by descriptor, bounded and whole.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace grapnel::sys {
+
+/// What a file is, by fstat(2) or statx(2); nothing of it comes from its name.
+struct FileFacts {
+    enum class Type { regular, directory, link, character_device, other };
+    Type type = Type::other;
+    std::uint64_t device = 0; ///< of the file system: makedev(3)
+    std::uint64_t inode = 0;
+    std::uint64_t size = 0;
+    std::uint64_t mount = 0; ///< ID of the mount it was reached through; 0 before Linux 5.8
+    bool mount_root = false; ///< it is the root of that mount
+    std::uint32_t major = 0; ///< of the node, for devices
+    std::uint32_t minor = 0;
+    std::uint32_t mode = 0; ///< permission bits
+};
+
+/// Facts of `name` below `directory`, itself if it is a link; of `directory` for an empty name.
+[[nodiscard]] Result<FileFacts> facts(FdRef directory, const char* name);
+
+/// Everything from the descriptor's position to its end; an error past `limit` bytes.
+/// `what` names the file in errors.
+[[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what);
+
+[[nodiscard]] Status write_all(FdRef fd, std::string_view data, std::string_view what);
+
+/// A host file for reading, which must be regular (or of procfs, sysfs or cgroupfs, where it
+/// looks so); never blocks on a FIFO.
+[[nodiscard]] Result<Fd> open_host_file(const HostPath& path);
+[[nodiscard]] Result<std::string> read_host_file(const HostPath& path, std::size_t limit);
+
+/// Opens `path` with O_PATH: nothing is read, a device is not opened.
+[[nodiscard]] Result<Fd> open_host_path(const HostPath& path);
+
+/// Host directories made with mode 0700 where they are missing.
+[[nodiscard]] Result<Fd> make_host_directory(const HostPath& path);
+
+/// A regular file in a directory, which is not followed if it is a link.
+[[nodiscard]] Result<std::string> read_file_in(FdRef directory, const std::string& name,
+                                               std::size_t limit);
+
+/// A new file or directory in a directory that nobody else can write to.
+[[nodiscard]] Status make_file(FdRef directory, const std::string& name, std::string_view data,
+                               std::uint32_t mode);
+[[nodiscard]] Result<Fd> make_directory(FdRef directory, const std::string& name);
+
+/// `name` in `directory` replaced by a new file with that content, in one step for a reader.
+/// The new file is written under a name of its own first, with O_EXCL and O_NOFOLLOW.
+[[nodiscard]] Status replace_file(FdRef directory, const std::string& name, std::string_view data,
+                                  std::uint32_t mode);
+
+[[nodiscard]] Status remove_host_file(const HostPath& path);
+
+/// Appends a line to the host's log file, made with mode 0640 where it is missing.
+[[nodiscard]] Status append_line(const HostPath& path, std::string_view line);
+
+} // namespace grapnel::sys

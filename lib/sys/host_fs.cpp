@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/host_fs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+bool is_missing(const Error& error) {
+    return error.sys == ENOENT || error.sys == ENOTDIR;
+}
+
+Result<std::string> LinuxHostFs::read(const HostPath& path) const {
+    return read_host_file(path, std::size_t{1} << 20);
+}
+
+Result<FileView> LinuxHostFs::map(const HostPath& path) const {
+    const auto fd = GRAPNEL_TRY(open_host_file(path));
+    struct stat found {};
+    if (fstat(fd.ref().value, &found) != 0)
+        return system_error("fstat " + path.text());
+    const auto size = static_cast<std::size_t>(found.st_size);
+    if (size == 0)
+        return FileView(nullptr, {});
+    void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.ref().value, 0);
+    if (start == MAP_FAILED)
+        return system_error("mmap " + path.text());
+    const auto unmap = [size](const void* address) { munmap(const_cast<void*>(address), size); };
+    return FileView(std::shared_ptr<const void>(start, unmap),
+                    {static_cast<const char*>(start), size});
+}
+
+Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {
+    Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid())
+        return system_error("open " + path.text());
+    std::vector<std::string> names;
+    alignas(dirent64) std::array<char, 32768> buffer{};
+    for (;;) {
+        const auto count = getdents64(fd.ref().value, buffer.data(), buffer.size());
+        if (count < 0)
+            return system_error("read " + path.text());
+        if (count == 0)
+            break;
+        for (long at = 0; at < count;) {
+            const auto* const entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+            names.emplace_back(static_cast<const char*>(entry->d_name));
+            at += entry->d_reclen;
+        }
+    }
+    std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
+    std::ranges::sort(names);
+    return names;
+}
+
+Result<FileFacts> LinuxHostFs::stat(const HostPath& path) const {
+    const auto fd = GRAPNEL_TRY(open_host_path(path));
+    return facts(fd.ref(), "");
+}
+
+Result<HostPath> LinuxHostFs::resolve(const HostPath& path) const {
+    const auto fd = GRAPNEL_TRY(open_host_path(path));
+    std::array<char, PATH_MAX> target{};
+    const auto link = "/proc/self/fd/" + std::to_string(fd.ref().value);
+    const auto length = readlink(link.c_str(), target.data(), target.size());
+    if (length < 0)
+        return system_error("readlink " + link);
+    return HostPath::make({target.data(), static_cast<std::size_t>(length)});
+}
+
+} // namespace grapnel::sys

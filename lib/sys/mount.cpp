@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/mount.hpp"
+
+#include "base/text.hpp"
+#include "sys/kernel.hpp"
+
+#include <cstdint>
+#include <fcntl.h>
+#include <sys/mount.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+struct mount_attr attributes(const MountOptions& options) {
+    struct mount_attr out {};
+    out.attr_set = (options.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0)
+                   | (options.nosuid ? std::uint64_t{MOUNT_ATTR_NOSUID} : 0)
+                   | (options.nodev ? std::uint64_t{MOUNT_ATTR_NODEV} : 0)
+                   | (options.noexec ? std::uint64_t{MOUNT_ATTR_NOEXEC} : 0);
+    out.propagation = MS_PRIVATE;
+    return out;
+}
+
+Status set(FdRef tree, const MountOptions& options, unsigned flags) {
+    auto wanted = attributes(options);
+    if (mount_setattr(tree.value, "", AT_EMPTY_PATH | flags, &wanted, sizeof wanted) != 0)
+        return call_error("mount_setattr", "on a detached mount");
+    return {};
+}
+
+Result<Fd> clone_below(FdRef place, const MountOptions& options, unsigned recursive) {
+    Fd tree(open_tree(place.value, "",
+                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
+    if (!tree.valid())
+        return call_error("open_tree", "of what is mounted in the container");
+    GRAPNEL_TRY(set(tree.ref(), options, recursive));
+    return tree;
+}
+
+} // namespace
+
+Result<Fd> clone_tree(const HostPath& path, LastLink last_link, const MountOptions& options) {
+    const unsigned follow = last_link == LastLink::follow ? 0U : unsigned{AT_SYMLINK_NOFOLLOW};
+    Fd tree(open_tree(AT_FDCWD, path.text().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | follow));
+    if (!tree.valid())
+        return call_error("open_tree", path.text());
+    GRAPNEL_TRY(set(tree.ref(), options, 0).note(path.text()));
+    return tree;
+}
+
+Result<Fd> clone_attached(FdRef mount, const MountOptions& options) {
+    return clone_below(mount, options, 0);
+}
+
+Result<Fd> clone_recursively(FdRef directory, const MountOptions& options) {
+    return clone_below(directory, options, AT_RECURSIVE);
+}
+
+Result<Fd> new_tmpfs(const char* size) {
+    const Fd context(fsopen("tmpfs", FSOPEN_CLOEXEC));
+    if (!context.valid())
+        return call_error("fsopen", "tmpfs");
+    const int fd = context.ref().value;
+    if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
+        || fsconfig(fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+        return call_error("fsconfig", "tmpfs");
+    Fd tree(fsmount(fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    if (!tree.valid())
+        return call_error("fsmount", "tmpfs");
+    return tree;
+}
+
+Status set_options(FdRef tree, const MountOptions& options) {
+    return set(tree, options, 0);
+}
+
+Status attach(FdRef tree, FdRef target, const std::string& what) {
+    if (move_mount(tree.value, "", target.value, "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+        != 0)
+        return call_error("move_mount", quote(what));
+    return {};
+}
+
+} // namespace grapnel::sys

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/privilege.hpp"
+
+#include "sys/kernel.hpp"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <memory>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+namespace grapnel::sys {
+
+namespace {
+
+using Capabilities = std::vector<cap_value_t>;
+
+/// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
+/// in a root file system that belongs to another user. SYS_PTRACE: /proc/PID/root of a process
+/// with more capabilities. NET_ADMIN: attaching a device program. SETPCAP: the bounding set of
+/// ldconfig.
+Capabilities needed_by(Phase phase) {
+    switch (phase) {
+    case Phase::read_host:
+        return {CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN};
+    case Phase::look_inside:
+        return {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
+    case Phase::attach:
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_SETGID,
+                CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+    case Phase::device_cgroup:
+        return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN};
+    case Phase::ldcache:
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
+                CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+    case Phase::done:
+        break;
+    }
+    return {CAP_DAC_OVERRIDE}; // the log and the residue's record
+}
+
+constexpr std::array<Phase, 6> phases{Phase::read_host,     Phase::look_inside, Phase::attach,
+                                      Phase::device_cgroup, Phase::ldcache,     Phase::done};
+
+struct FreeCaps {
+    void operator()(cap_t caps) const { cap_free(caps); }
+};
+using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCaps>;
+
+/// Raises `set` of `target` by those of `wanted` that are permitted in `now`.
+Status raise(cap_t target, cap_flag_t set, cap_t now, const Capabilities& wanted) {
+    for (const auto capability : wanted) {
+        cap_flag_value_t permitted = CAP_CLEAR;
+        if (cap_get_flag(now, capability, CAP_PERMITTED, &permitted) != 0)
+            return system_error("cap_get_flag");
+        if (permitted == CAP_SET && cap_set_flag(target, set, 1, &capability, CAP_SET) != 0)
+            return system_error("cap_set_flag");
+    }
+    return {};
+}
+
+Status cut_capabilities() {
+    const Caps now(cap_get_proc());
+    const Caps wanted(cap_init());
+    if (!now || !wanted)
+        return system_error("cap_get_proc");
+    for (const auto phase : phases)
+        GRAPNEL_TRY(raise(wanted.get(), CAP_PERMITTED, now.get(), needed_by(phase)));
+    if (cap_set_proc(wanted.get()) != 0)
+        return system_error("cap_set_proc");
+    return {};
+}
+
+/// A descriptor that was closed for us would be given to the first file that is opened, and
+/// what is meant for stderr would be written to it.
+Status open_standard_descriptors() {
+    for (int fd = 0; fd <= 2; ++fd)
+        if (fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) // the lowest one free: fd
+            return system_error("open /dev/null");
+    return {};
+}
+
+} // namespace
+
+Status confine_process() {
+    syscall(SYS_close_range, 3U, ~0U, 0U); // before Linux 5.9 what was inherited stays open
+    GRAPNEL_TRY(open_standard_descriptors());
+    umask(022);
+    constexpr rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_NO_NEW_PRIVS");
+    // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them
+    prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
+    return cut_capabilities();
+}
+
+Status enter_phase(Phase phase) {
+    const Caps now(cap_get_proc());
+    if (!now)
+        return system_error("cap_get_proc");
+    if (cap_clear_flag(now.get(), CAP_EFFECTIVE) != 0)
+        return system_error("cap_clear_flag");
+    GRAPNEL_TRY(raise(now.get(), CAP_EFFECTIVE, now.get(), needed_by(phase)));
+    if (cap_set_proc(now.get()) != 0)
+        return system_error("cap_set_proc");
+    return {};
+}
+
+} // namespace grapnel::sys

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linux capabilities by phase: in each the program can do what that phase needs and no more.
+#pragma once
+
+#include "base/result.hpp"
+
+namespace grapnel::sys {
+
+enum class Phase {
+    read_host,     ///< read files that only root may, clone mounts
+    look_inside,   ///< reach the container's process and its root file system
+    attach,        ///< enter its mount namespace, make mount points, attach mounts
+    device_cgroup, ///< change its device rules
+    ldcache,       ///< start the cage for ldconfig
+    done,
+};
+
+/// First thing in the program: no descriptor but stdin, stdout and stderr, which are open;
+/// umask 022; no core dumps; no new privileges; the permitted set cut to the union of all phases.
+[[nodiscard]] Status confine_process();
+
+/// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
+/// that runs without root has less, and the calls that need more then say so.
+[[nodiscard]] Status enter_phase(Phase phase);
+
+} // namespace grapnel::sys

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/process.hpp"
+
+#include "sys/file.hpp"
+#include "sys/kernel.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr std::size_t proc_file_limit = std::size_t{1} << 20;
+
+Error ended(pid_t pid) {
+    return refused("process " + std::to_string(pid) + " of the container has ended",
+                   "the runtime gave up on the container: see its own error");
+}
+
+Result<std::uint64_t> inode_of(FdRef directory, const char* name) {
+    struct stat found {};
+    if (fstatat(directory.value, name, &found, 0) != 0)
+        return system_error(std::string("stat ") + name);
+    return std::uint64_t{found.st_ino};
+}
+
+} // namespace
+
+Result<Process> Process::open(pid_t pid) {
+    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd.valid())
+        return errno == ESRCH ? ended(pid) : call_error("pidfd_open", std::to_string(pid));
+    const auto path = "/proc/" + std::to_string(pid);
+    Fd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid())
+        return errno == ENOENT ? ended(pid) : system_error("open " + path);
+    struct statfs filesystem {};
+    if (fstatfs(directory.ref().value, &filesystem) != 0)
+        return system_error("fstatfs " + path);
+    if (filesystem.f_type != PROC_SUPER_MAGIC)
+        return refused("/proc is not procfs");
+    Process process(std::move(pidfd), std::move(directory), pid);
+    // alive after both were opened: both mean the same process
+    GRAPNEL_TRY(process.alive());
+    return process;
+}
+
+Status Process::alive() const {
+    if (syscall(SYS_pidfd_send_signal, pidfd_.ref().value, 0, nullptr, 0) == 0 || errno == EPERM)
+        return {};
+    return errno == ESRCH ? ended(pid_) : call_error("pidfd_send_signal", std::to_string(pid_));
+}
+
+Result<std::uint64_t> Process::mount_namespace() const {
+    return inode_of(directory_.ref(), "ns/mnt")
+        .note("process " + std::to_string(pid_))
+        .cure("the hook needs the right to look at the container's process: CAP_SYS_PTRACE");
+}
+
+Result<std::string> Process::read(const char* name) const {
+    const Fd file(openat(directory_.ref().value, name, O_RDONLY | O_CLOEXEC));
+    if (!file.valid())
+        return system_error("open /proc/" + std::to_string(pid_) + "/" + name);
+    return read_all(file.ref(), proc_file_limit, name);
+}
+
+Result<Fd> Process::root() const {
+    Fd root(openat(directory_.ref().value, "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root.valid())
+        return system_error("open /proc/" + std::to_string(pid_) + "/root");
+    return root;
+}
+
+Status Process::enter_mount_namespace() const {
+    if (setns(pidfd_.ref().value, CLONE_NEWNS) != 0)
+        return call_error("setns", "to the container's mount namespace");
+    return {};
+}
+
+Result<std::uint64_t> own_mount_namespace() {
+    return inode_of({AT_FDCWD}, "/proc/self/ns/mnt");
+}
+
+bool in_initial_user_namespace() {
+    const auto map = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
+    if (!map)
+        return true; // a kernel without user namespaces
+    unsigned inside = 1;
+    unsigned outside = 1;
+    unsigned count = 0;
+    return std::sscanf(map->c_str(), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0
+           && outside == 0 && count == 4294967295U;
+}
+
+void create_files_as(const FileOwner& owner) {
+    setfsgid(owner.group);
+    setfsuid(owner.user);
+}
+
+} // namespace grapnel::sys

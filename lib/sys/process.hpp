@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's first process, held so that its ID cannot come to mean another one.
+#pragma once
+
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace grapnel::sys {
+
+class Process {
+  public:
+    /// Holds the process by pidfd and by its directory in /proc, which is checked to be procfs.
+    [[nodiscard]] static Result<Process> open(pid_t pid);
+
+    /// An error once the process has ended.
+    [[nodiscard]] Status alive() const;
+
+    /// Identifies a mount namespace: the inode of ns/mnt (namespaces(7)).
+    [[nodiscard]] Result<std::uint64_t> mount_namespace() const;
+
+    /// A file of its directory in /proc.
+    [[nodiscard]] Result<std::string> read(const char* name) const;
+
+    /// Its root directory, as a path that leads into its mount namespace.
+    [[nodiscard]] Result<Fd> root() const;
+
+    /// Makes its mount namespace this process's own. Root and working directory become that
+    /// namespace's root.
+    [[nodiscard]] Status enter_mount_namespace() const;
+
+  private:
+    Process(Fd pidfd, Fd directory, pid_t pid)
+        : pidfd_(std::move(pidfd)), directory_(std::move(directory)), pid_(pid) {}
+
+    Fd pidfd_;
+    Fd directory_;
+    pid_t pid_;
+};
+
+/// The identity of this process's own mount namespace.
+[[nodiscard]] Result<std::uint64_t> own_mount_namespace();
+
+/// Whether this process is root of the initial user namespace (user_namespaces(7): its map is
+/// the identity on all IDs).
+[[nodiscard]] bool in_initial_user_namespace();
+
+/// The user and group that files are created as in file systems: the container's root as the
+/// host sees it. Linux capabilities stay as they are.
+struct FileOwner {
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+};
+void create_files_as(const FileOwner& owner);
+
+} // namespace grapnel::sys

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/root_dir.hpp"
+
+#include "base/text.hpp"
+#include "sys/kernel.hpp"
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr const char* read_only_cure =
+    "give the container a writable root file system, or make these files and directories in the "
+    "image beforehand";
+
+Result<Fd> open_in_root(FdRef root, const std::string& path, std::uint64_t flags) {
+    struct open_how how {};
+    how.flags = flags | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2))
+    for (int attempt = 0; attempt < 64; ++attempt) {
+        Fd fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
+        if (fd.valid())
+            return fd;
+        if (errno != EAGAIN)
+            break;
+    }
+    return call_error("openat2", quote(path));
+}
+
+std::optional<std::string> read_link(FdRef parent, const std::string& name) {
+    std::array<char, PATH_MAX> target{};
+    const auto length = readlinkat(parent.value, name.c_str(), target.data(), target.size());
+    if (length < 0)
+        return std::nullopt;
+    return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+Error create_error(const InsidePath& path) {
+    auto error = system_error("create " + quote(path.text()) + " in the root file system");
+    if (error.sys == EROFS)
+        error.cure = read_only_cure;
+    return error;
+}
+
+} // namespace
+
+Result<RootDir> RootDir::open(FdRef base, const HostPath& path) {
+    auto fd = GRAPNEL_TRY(open_in_root(base, path.text(), O_PATH | O_DIRECTORY));
+    const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    return RootDir(std::move(fd), found.device);
+}
+
+Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
+    return open_in_root(fd_.ref(), path.text(), flags);
+}
+
+Status RootDir::record(FdRef parent, const InsidePath& path, std::optional<std::string> former) {
+    const std::string name(path.name());
+    auto made = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
+    if (made.device == device_)
+        creations_.push_back({.path = path, .facts = made, .former_target = std::move(former)});
+    return {};
+}
+
+Result<FdRef> RootDir::directory(const InsidePath& path) {
+    if (const auto known = directories_.find(path); known != directories_.end())
+        return known->second.ref();
+    auto fd = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
+    return directories_.emplace(path, std::move(fd)).first->second.ref();
+}
+
+Result<FdRef> RootDir::make_directory(const InsidePath& path) {
+    auto existing = directory(path);
+    if (existing || existing.error().sys != ENOENT)
+        return existing;
+    const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
+    const std::string name(path.name());
+    if (mkdirat(parent.value, name.c_str(), 0755) != 0)
+        return create_error(path); // EEXIST is a link to nowhere, or a rival in the container
+    GRAPNEL_TRY(record(parent, path));
+    Fd fd(openat(parent.value, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid())
+        return create_error(path);
+    return directories_.emplace(path, std::move(fd)).first->second.ref();
+}
+
+Result<FileFacts> RootDir::facts(const InsidePath& path) {
+    const auto parent = GRAPNEL_TRY(directory(path.parent()));
+    return sys::facts(parent, std::string(path.name()).c_str());
+}
+
+Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool directory) {
+    const std::string name(path.name());
+    if (directory && mkdirat(parent.value, name.c_str(), 0755) != 0)
+        return create_error(path);
+    const int flags = directory ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+                                : O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+    Fd fd(openat(parent.value, name.c_str(), flags, 0644));
+    if (!fd.valid())
+        return create_error(path);
+    GRAPNEL_TRY(record(parent, path));
+    return fd;
+}
+
+Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
+    const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
+    const std::string name(path.name());
+    auto made = make_mount_point(parent, path, directory);
+    if (made || (made.error().sys != EEXIST && made.error().sys != EROFS))
+        return made;
+    Fd fd(openat(parent.value, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid())
+        return made; // nothing there, and nothing can be made
+    const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    if (found.type == FileFacts::Type::link) {
+        if (unlinkat(parent.value, name.c_str(), 0) != 0)
+            return system_error("replace the link " + quote(path.text())
+                                + " in the root file system");
+        return make_mount_point(parent, path, directory);
+    }
+    if ((found.type == FileFacts::Type::directory) != directory)
+        return refused(quote(path.text()) + " in the root file system is "
+                           + (directory ? "no directory" : "a directory"),
+                       "the driver puts its own there: remove it from the image");
+    return fd;
+}
+
+Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
+    const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
+    const std::string name(path.name());
+    if (symlinkat(target.c_str(), parent.value, name.c_str()) == 0) {
+        GRAPNEL_TRY(record(parent, path));
+        return true;
+    }
+    if (errno != EEXIST && errno != EROFS)
+        return create_error(path);
+    const auto error = create_error(path);
+    auto former = read_link(parent, name);
+    if (!former)
+        return error.sys == EROFS ? Result<bool>(error) : Result<bool>(false);
+    if (*former == target)
+        return true;
+    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
+        return create_error(path);
+    if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
+        auto failed = create_error(path);
+        unlinkat(parent.value, temporary.c_str(), 0);
+        return failed;
+    }
+    GRAPNEL_TRY(record(parent, path, std::move(former)));
+    return true;
+}
+
+Result<std::optional<std::string>> RootDir::read(const InsidePath& path, std::size_t limit) {
+    using Text = std::optional<std::string>;
+    auto handle = resolve(path, O_PATH);
+    if (!handle && (handle.error().sys == ENOENT || handle.error().sys == ENOTDIR))
+        return Text();
+    if (!handle)
+        return handle.error();
+    const auto found = GRAPNEL_TRY(sys::facts(handle->ref(), ""));
+    if (found.type != FileFacts::Type::regular)
+        return Text();
+    // the inode is known to be a regular file: opening it anew cannot block
+    const auto again = "/proc/self/fd/" + std::to_string(handle->ref().value);
+    const Fd file(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid())
+        return system_error("open " + quote(path.text()) + " in the root file system");
+    return Text(GRAPNEL_TRY(read_all(file.ref(), limit, quote(path.text()))));
+}
+
+Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32_t mode) {
+    const auto parent = GRAPNEL_TRY(directory(path.parent()));
+    return replace_file(parent, std::string(path.name()), data, mode);
+}
+
+Result<bool> RootDir::remove(const Creation& creation) {
+    const auto parent = directory(creation.path.parent());
+    if (!parent)
+        return false;
+    const std::string name(creation.path.name());
+    const auto now = sys::facts(*parent, name.c_str());
+    const auto& then = creation.facts;
+    const bool directory = then.type == FileFacts::Type::directory;
+    if (!now || now->type != then.type || now->inode != then.inode || now->device != then.device
+        || (!directory && now->size != then.size))
+        return false;
+    // a directory goes only if it is empty: the kernel sees to that
+    if (unlinkat(parent->value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
+        return false;
+    directories_.erase(creation.path);
+    if (creation.former_target
+        && symlinkat(creation.former_target->c_str(), parent->value, name.c_str()) != 0)
+        return system_error("restore the link " + quote(creation.path.text()));
+    return true;
+}
+
+} // namespace grapnel::sys

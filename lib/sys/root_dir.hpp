@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only way to a path inside a container.
+//
+// Everything in the root file system is hostile, at every moment: links lead anywhere, files are
+// FIFOs and devices, and a process with a shared volume changes them between two calls. So a
+// path is resolved by the kernel with the container's root as its root (openat2 with
+// RESOLVE_IN_ROOT, without magic links), the result is a descriptor, and what follows happens
+// to the descriptor. The last component is never followed: it is taken as it is or replaced.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+#include "sys/file.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::sys {
+
+/// Something that was not in the root file system before.
+struct Creation {
+    InsidePath path = {};
+    FileFacts facts = {};
+    std::optional<std::string> former_target = {}; ///< of the link that was there instead
+
+    [[nodiscard]] bool is_link() const { return facts.type == FileFacts::Type::link; }
+};
+
+class RootDir {
+  public:
+    /// The directory `path` as it is seen from `base`, the root directory of some process.
+    /// Links in it are followed below `base`. Needs Linux 5.6 (openat2).
+    [[nodiscard]] static Result<RootDir> open(FdRef base, const HostPath& path);
+
+    [[nodiscard]] FdRef ref() const noexcept { return fd_.ref(); }
+
+    /// An existing directory. The descriptor lives as long as this object.
+    [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
+
+    /// A directory, made with mode 0755 where it or a parent is missing.
+    [[nodiscard]] Result<FdRef> make_directory(const InsidePath& path);
+
+    /// Facts of the thing itself; links are followed in its parents only.
+    [[nodiscard]] Result<FileFacts> facts(const InsidePath& path);
+
+    /// A place for a mount: what lies there if it fits (for a file: anything but a directory),
+    /// else a new empty file or directory. A link is replaced.
+    [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
+
+    /// A link to `target`. A link to something else is replaced, in one step. Returns false,
+    /// and changes nothing, if something that is no link is there.
+    [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target);
+
+    /// The content of a regular file, at most `limit` bytes; nothing if there is no such file.
+    [[nodiscard]] Result<std::optional<std::string>> read(const InsidePath& path,
+                                                          std::size_t limit);
+
+    /// Replaces or makes the file in one step. The directory must exist.
+    [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
+
+    /// Undoes a creation if it is still what was made: the same inode, and empty.
+    /// Returns whether it did.
+    [[nodiscard]] Result<bool> remove(const Creation& creation);
+
+    /// What was made so far, oldest first, without what lies in file systems mounted below
+    /// the root: that goes with the container.
+    [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
+
+  private:
+    RootDir(Fd fd, std::uint64_t device) : fd_(std::move(fd)), device_(device) {}
+    [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
+    Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {});
+    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory);
+
+    Fd fd_;
+    std::uint64_t device_;
+    std::map<InsidePath, Fd> directories_ = {};
+    std::vector<Creation> creations_ = {};
+};
+
+} // namespace grapnel::sys
