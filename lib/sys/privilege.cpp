@@ -23,9 +23,9 @@ namespace {
 using Capabilities = std::vector<cap_value_t>;
 
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
-/// in a root file system that belongs to another user. SYS_PTRACE: /proc/PID/root of a process
-/// with more capabilities. NET_ADMIN: attaching a device program. SETPCAP: the bounding set of
-/// ldconfig.
+/// in a root file system that belongs to another user. SYS_PTRACE: /proc/PID/root and the
+/// namespaces of a process with more capabilities. NET_ADMIN: attaching a device program. SETPCAP:
+/// the bounding set of ldconfig.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
     case Phase::read_host:
@@ -33,8 +33,8 @@ Capabilities needed_by(Phase phase) {
     case Phase::look_inside:
         return {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
     case Phase::attach:
-        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_SETGID,
-                CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETGID,
+                CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT, CAP_SYS_PTRACE};
     case Phase::device_cgroup:
         return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN};
     case Phase::ldcache:

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers for tests: root file systems, bundles, and runtimes on either cgroup version."""
+
+import contextlib
+import copy
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+SUPPORT = pathlib.Path(__file__).parent
+CAPABILITIES = [f"CAP_{name}" for name in (
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP",
+    "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE")]
+
+# The view of the cgroup file systems that a command gets, in a mount namespace of its own.
+CGROUP_VIEWS = {
+    "v1": "mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified",
+    "v2": "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup",
+}
+MULTIARCH = "x86_64-linux-gnu"
+
+
+def in_cgroup_view(version, command):
+    script = f'{CGROUP_VIEWS[version]}; exec "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]
+
+
+def cgroup_version_possible(version):
+    """Whether this machine has what that view needs."""
+    if version == "v2":
+        return "cgroup2" in pathlib.Path("/proc/filesystems").read_text()
+    return re.search(r"^devices\s+[1-9]", pathlib.Path("/proc/cgroups").read_text(), re.M) is not None
+
+
+def compile_program(source, target, *flags):
+    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", SUPPORT / source, "-o", target, *flags],
+                   check=True)
+
+
+class Tools:
+    """Programs that containers run, compiled once."""
+
+    def __init__(self, directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.look = directory / "look"
+        self.shim = directory / "memlock_shim.so"
+        compile_program("look.c", self.look)
+        compile_program("memlock_shim.c", self.shim, "-shared", "-fPIC")
+
+
+def copy_libraries(program, root):
+    """The loader and what the program is linked with, to the places that its header names."""
+    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for path in re.findall(r"(/\S+)", listing):
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+
+def make_rootfs(root, tools, family="debian"):
+    """A small image with glibc and the program `look`.
+
+    debian: multiarch directories. fedora: /usr/lib64. plain: /usr/lib alone, and no ld.so.cache.
+    """
+    for directory in ("bin", "etc", "proc", "sys", "dev", "tmp", "usr/bin", "usr/lib"):
+        (root / directory).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
+    (root / "etc" / "passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
+    shutil.copy(shutil.which("busybox"), root / "bin" / "busybox")
+    (root / "bin" / "sh").symlink_to("busybox")
+    (root / "usr" / "lib64" if family == "fedora" else root / "usr" / "lib").mkdir(exist_ok=True)
+    (root / "lib64").symlink_to("usr/lib64") if family == "fedora" else (root / "lib64").mkdir()
+    (root / "lib").symlink_to("usr/lib")
+    if family == "debian":
+        (root / "etc" / "debian_version").write_text("12.0\n")
+        (root / "usr" / "lib" / MULTIARCH).mkdir()
+    shutil.copy(tools.look, root / "bin" / "look")
+    copy_libraries(tools.look, root)
+    if family != "plain":
+        (root / "etc" / "ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n")
+        (root / "etc" / "ld.so.conf.d").mkdir()
+        subprocess.run(["ldconfig", "-r", root], check=True, capture_output=True)
+    return root
+
+
+def hook_entry(hook, stage, config=None, arguments=(), env=None):
+    args = [hook.name, *([f"--config={config}"] if config else []), *arguments, stage]
+    return {"path": str(hook), "args": args, "env": env if env is not None else []}
+
+
+def config_json(args, env=(), readonly=False):
+    caps = {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}
+    return {
+        "ociVersion": "1.0.2",
+        "root": {"path": "rootfs", "readonly": readonly},
+        "hostname": "test",
+        "process": {
+            "terminal": False, "user": {"uid": 0, "gid": 0}, "args": list(args), "cwd": "/",
+            "env": ["PATH=/bin:/usr/bin", *env], "capabilities": caps, "noNewPrivileges": True,
+        },
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+             "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+            {"destination": "/sys", "type": "sysfs", "source": "sysfs",
+             "options": ["nosuid", "noexec", "nodev", "ro"]},
+        ],
+        "linux": {
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+            "namespaces": [{"type": kind}
+                           for kind in ("pid", "network", "ipc", "uts", "mount")],
+        },
+    }
+
+
+class Result:
+    def __init__(self, process):
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+        self.answers = {}
+        for line in self.out.splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                self.answers[entry["query"]] = entry["result"]
+
+    def __getitem__(self, query):
+        assert query in self.answers, f"no answer to {query}: {self.out}\n{self.err}"
+        return self.answers[query]
+
+
+class Bundle:
+    """A bundle with a rootfs of its own and the hook registered."""
+
+    def __init__(self, directory, hook, tools, family="debian"):
+        self.directory = directory
+        self.hook = hook
+        self.tools = tools
+        directory.mkdir(parents=True, exist_ok=True)
+        self.root = make_rootfs(directory / "rootfs", tools, family)
+        self.config = config_json(["/bin/true"])
+        self.settings = None
+        self.name = "grapnel-" + re.sub(r"\W", "-", directory.name)[-80:]
+        self.config["linux"]["cgroupsPath"] = f"/grapnel-test/{self.name}"
+        self.log = directory / "grapnel.log"
+        self.set_settings("")
+        self.register("prestart", "poststop")
+
+    def set_settings(self, text):
+        self.settings = self.directory / "config.toml"
+        self.settings.write_text(f'log = "{self.log}"\n{text}')
+
+    def register(self, *stages, arguments=(), env=None):
+        self.config["hooks"] = {stage: [hook_entry(self.hook, stage, self.settings, arguments, env)]
+                                for stage in stages}
+
+    def env(self, *entries):
+        self.config["process"]["env"] = ["PATH=/bin:/usr/bin", *entries]
+        return self
+
+    def write_config(self, args):
+        config = copy.deepcopy(self.config)
+        config["process"]["args"] = list(args)
+        (self.directory / "config.json").write_text(json.dumps(config, indent=1))
+
+    def run(self, runtime, cgroup, *queries, args=None, timeout=60):
+        """Runs the container to its end; queries are those of look.c."""
+        self.write_config(args or ["/bin/look", *queries])
+        command = [runtime, "--root", str(self.directory / "state"), "run", self.name]
+        environment = dict(os.environ)
+        if runtime == "crun":
+            environment["LD_PRELOAD"] = str(self.tools.shim)
+        process = subprocess.run(in_cgroup_view(cgroup, command), cwd=self.directory,
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                 timeout=timeout, env=environment, check=False)
+        return Result(process)
+
+    def state(self, **changes):
+        """The state that a runtime would give to the hook, without a container."""
+        return json.dumps({"ociVersion": "1.0.2", "id": self.name, "status": "created",
+                           "bundle": str(self.directory), **changes})
+
+    def call_hook(self, stage, *arguments, state=None, args=("/bin/true",)):
+        """Runs the hook by hand."""
+        self.write_config(args)
+        return subprocess.run(
+            [self.hook, f"--config={self.settings}", *arguments, stage],
+            input=self.state() if state is None else state, capture_output=True, text=True,
+            timeout=60, env={}, check=False)
+
+    def plan(self):
+        process = self.call_hook("prestart", "--dry-run")
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
+
+    def logged(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+
+def remove_test_cgroups():
+    """Runtimes remove a container's cgroup; its parent is ours."""
+    for directory in (*pathlib.Path("/sys/fs/cgroup").glob("*/grapnel-test"),
+                      pathlib.Path("/sys/fs/cgroup/grapnel-test")):
+        with contextlib.suppress(OSError):
+            directory.rmdir()

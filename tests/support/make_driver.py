@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the files of a simulated NVIDIA driver: make_driver.py DIRECTORY [--gpus N]
+
+The /proc files read as those of a host with driver 580.159.04. Libraries are real shared objects
+with the SONAMEs of the driver's. GPU indices (by PCI address) and minors differ on purpose."""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+
+VERSION = "580.159.04"
+
+# name: SONAME suffix; "" for a library whose SONAME is its file name
+LIBRARIES = {
+    "libcuda": "1",
+    "libcudadebugger": "1",
+    "libnvidia-allocator": "1",
+    "libnvidia-cfg": "1",
+    "libnvidia-eglcore": "",
+    "libnvidia-encode": "1",
+    "libnvidia-glcore": "",
+    "libGLX_nvidia": "0",
+    "libEGL_nvidia": "0",
+    "libnvidia-gpucomp": "",
+    "libnvidia-ml": "1",
+    "libnvidia-nvvm": "4",
+    "libnvidia-opencl": "1",
+    "libnvidia-opticalflow": "1",
+    "libnvidia-ptxjitcompiler": "1",
+    "libnvcuvid": "1",
+    "libnvidia-newthing": "1",  # no table knows it
+}
+
+NOTE = ('{"format":1,"CUDA version":"13.0","driver":[535,550,565,570,575,580],'
+        '"device":[1,2,7,8,9,10,11,12,13,14]}')
+
+INFORMATION = """Model: \t\t NVIDIA H200
+IRQ:   \t\t 41
+GPU UUID: \t {uuid}
+Video BIOS: \t 96.00.a5.00.1a
+Bus Type: \t PCIe
+DMA Size: \t 52 bits
+DMA Mask: \t 0xfffffffffffff
+Bus Location: \t {pci}
+Device Minor: \t {minor}
+GPU Firmware: \t {version}
+GPU Excluded:\t No
+"""
+
+PARAMS = """ResmanDebugLevel: 4294967295
+ModifyDeviceFiles: 1
+DeviceFileUID: 0
+DeviceFileGID: 0
+DeviceFileMode: 438
+ImexChannelCount: 2048
+CreateImexChannel0: 0
+RegistryDwords: ""
+"""
+
+DEVICES = """Character devices:
+  1 mem
+  5 /dev/tty
+195 nvidia
+195 nvidiactl
+238 nvidia-uvm
+239 nvidia-nvswitch
+240 nvidia-nvlink
+241 nvidia-caps
+242 nvidia-caps-imex-channels
+
+Block devices:
+  8 sd
+"""
+
+
+def uuid(index):
+    return f"GPU-6df8bb41-bcfb-e198-a6df-649e812d96{index:02x}"
+
+
+def pci(index):
+    return f"0000:{index:02x}:06.0"
+
+
+def minor(index, count):
+    return count - 1 - index
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def compile_library(directory, name, soname, flags=()):
+    file = directory / f"{name}.so.{VERSION}"
+    source = f'const char grapnel_simulated[] = "{name}";\n'
+    if name == "libcuda":
+        payload = NOTE.replace('"', '\\"')
+        owner = "NVIDIA Corporation"
+        source += ('__asm__(".pushsection .note.cuda.fwd_compatibility,\\"a\\",@note\\n"\n'
+                   f'".long {len(owner) + 1}\\n.long {len(NOTE)}\\n.long 1\\n"\n'
+                   f'".asciz \\"{owner}\\"\\n.balign 4\\n"\n'
+                   '".ascii \\"' + payload.replace('\\"', '\\\\\\"') + '\\"\\n.balign 4\\n"\n'
+                   '".popsection\\n");\n')
+    subprocess.run(["gcc", "-shared", "-fPIC", "-nostdlib", *flags, "-x", "c", "-", "-o", file,
+                    f"-Wl,-soname,{soname}"], input=source.encode(), check=True)
+    if soname != file.name:
+        (directory / soname).symlink_to(file.name)
+    (directory / f"{name}.so").symlink_to(soname)
+
+
+def make_libraries(directory):
+    directory.mkdir(parents=True)
+    for name, suffix in LIBRARIES.items():
+        soname = f"{name}.so.{suffix}" if suffix else f"{name}.so.{VERSION}"
+        compile_library(directory, name, soname)
+
+
+def make_binaries(directory):
+    """nvidia-smi lists the GPUs that it sees and can open; the others do nothing."""
+    directory.mkdir(parents=True)
+    source = pathlib.Path(__file__).parent / "simulated_smi.c"
+    subprocess.run(["gcc", "-static", "-O1", source, "-o", directory / "nvidia-smi"], check=True)
+    for name in ("nvidia-debugdump", "nvidia-cuda-mps-control"):
+        shutil.copy(directory / "nvidia-smi", directory / name)
+
+
+def make_proc(directory, gpus):
+    nvidia = directory / "driver" / "nvidia"
+    write(nvidia / "version",
+          f"NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {VERSION}  Release Build"
+          "  (builder@)  \nGCC version:  gcc version 15.3.0 (GCC) \n")
+    write(nvidia / "params", PARAMS)
+    write(nvidia / "registry", 'Binary: ""\n')
+    write(nvidia / "suspend", "suspend hibernate resume\n")
+    for index in range(gpus):
+        gpu = nvidia / "gpus" / pci(index)
+        write(gpu / "information", INFORMATION.format(
+            uuid=uuid(index), pci=pci(index), minor=minor(index, gpus), version=VERSION))
+        write(gpu / "power", "Runtime D3 status:          Disabled by default\n")
+        write(gpu / "registry", 'Binary: ""\n')
+    write(nvidia / "capabilities" / "mig" / "config",
+          "DeviceFileMinor: 1\nDeviceFileMode: 256\nDeviceFileModify: 1\n")
+    write(directory / "devices", DEVICES)
+
+
+def nodes(gpus):
+    lines = ["nvidiactl 195 255 666", "nvidia-uvm 238 0 666", "nvidia-uvm-tools 238 1 666"]
+    lines += [f"nvidia{minor(index, gpus)} 195 {minor(index, gpus)} 666" for index in range(gpus)]
+    lines += ["nvidia-caps/nvidia-cap1 241 1 400", "nvidia-caps/nvidia-cap2 241 2 444"]
+    return "\n".join(lines) + "\n"
+
+
+def make(directory, gpus):
+    directory.mkdir(parents=True)
+    root = directory / "opt" / "nvidia"
+    make_libraries(root / "lib64")
+    make_binaries(root / "bin")
+    write(root / "firmware" / "nvidia" / VERSION / "gsp_ga10x.bin", "firmware\n")
+    write(directory / "firmware_path", "/opt/nvidia/firmware\n")
+    make_proc(directory / "proc", gpus)
+    write(directory / "nodes", nodes(gpus))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--gpus", type=int, default=2)
+    arguments = parser.parse_args()
+    make(arguments.directory, arguments.gpus)
+
+
+if __name__ == "__main__":
+    main()
