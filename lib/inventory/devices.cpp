@@ -14,28 +14,7 @@ namespace {
 
 constexpr std::uint32_t default_major = 195; // assigned: Documentation/admin-guide/devices.txt
 
-/// The majors of character devices by the name of their driver (/proc/devices).
-std::map<std::string, std::uint32_t> character_majors(const sys::HostFs& host) {
-    std::map<std::string, std::uint32_t> majors;
-    const auto text = host.read(host_path("/proc/devices"));
-    if (!text)
-        return majors;
-    bool character = false;
-    for (const auto line : split(*text, '\n')) {
-        if (line.ends_with(':')) {
-            character = line.starts_with("Character");
-            continue;
-        }
-        const auto entry = trim(line);
-        const auto blank = entry.find(' ');
-        const auto major = parse_number<std::uint32_t>(entry.substr(0, blank));
-        if (character && major && blank != std::string_view::npos)
-            majors.emplace(trim(entry.substr(blank)), *major);
-    }
-    return majors;
-}
-
-std::uint32_t nvidia_major(const std::map<std::string, std::uint32_t>& majors) {
+std::uint32_t nvidia_major(const Majors& majors) {
     for (const auto* const name : {"nvidia", "nvidia-frontend", "nvidiactl"})
         if (const auto found = majors.find(name); found != majors.end())
             return found->second;
@@ -104,7 +83,28 @@ Gpu gpu(const sys::HostFs& host, const std::string& pci, std::uint32_t major) {
 
 } // namespace
 
-Result<std::vector<Gpu>> gpus(const sys::HostFs& host, std::vector<std::string>& remarks) {
+Majors character_majors(const sys::HostFs& host) {
+    Majors majors;
+    const auto text = host.read(host_path("/proc/devices"));
+    if (!text)
+        return majors;
+    bool character = false;
+    for (const auto line : split(*text, '\n')) {
+        if (line.ends_with(':')) {
+            character = line.starts_with("Character");
+            continue;
+        }
+        const auto entry = trim(line);
+        const auto blank = entry.find(' ');
+        const auto major = parse_number<std::uint32_t>(entry.substr(0, blank));
+        if (character && major && blank != std::string_view::npos)
+            majors.emplace(trim(entry.substr(blank)), *major);
+    }
+    return majors;
+}
+
+Result<std::vector<Gpu>> gpus(const sys::HostFs& host, const Majors& majors,
+                              std::vector<std::string>& remarks) {
     auto addresses = host.list(host_path("/proc/driver/nvidia/gpus"));
     if (!addresses && sys::is_missing(addresses.error()))
         return std::vector<Gpu>();
@@ -112,7 +112,7 @@ Result<std::vector<Gpu>> gpus(const sys::HostFs& host, std::vector<std::string>&
         return addresses.error();
     std::erase_if(*addresses, [](const auto& name) { return !pci_order(name); });
     std::ranges::sort(*addresses, {}, pci_order);
-    const auto major = nvidia_major(character_majors(host));
+    const auto major = nvidia_major(majors);
     std::vector<Gpu> out;
     for (const auto& address : *addresses) {
         auto one = gpu(host, address, major);
@@ -124,9 +124,9 @@ Result<std::vector<Gpu>> gpus(const sys::HostFs& host, std::vector<std::string>&
     return out;
 }
 
-std::vector<Node> control_nodes(const sys::HostFs& host, DriverCapabilities wanted) {
+std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
+                                DriverCapabilities wanted) {
     using enum DriverCapability;
-    const auto majors = character_majors(host);
     const auto of = [&](const char* module, std::uint32_t minor) -> std::optional<DeviceNumber> {
         const auto found = majors.find(module);
         if (found == majors.end())

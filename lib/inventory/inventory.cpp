@@ -9,8 +9,9 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     const auto wanted = scope.driver_capabilities;
     Inventory out;
     out.driver_version = GRAPNEL_TRY(inventory::driver_version(host));
-    out.gpus = GRAPNEL_TRY(inventory::gpus(host, out.remarks));
-    out.control_nodes = inventory::control_nodes(host, wanted);
+    const auto majors = inventory::character_majors(host);
+    out.gpus = GRAPNEL_TRY(inventory::gpus(host, majors, out.remarks));
+    out.control_nodes = inventory::control_nodes(host, majors, wanted);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
     out.libraries =

@@ -4,6 +4,7 @@
 
 #include "inventory/inventory.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,10 +19,15 @@ namespace grapnel::inventory {
                                                       const std::vector<HostPath>& directories,
                                                       const std::string& driver_version);
 
-[[nodiscard]] Result<std::vector<Gpu>> gpus(const sys::HostFs& host,
+/// Majors of character devices by the name that their kernel module registered.
+using Majors = std::map<std::string, std::uint32_t>;
+[[nodiscard]] Majors character_majors(const sys::HostFs& host);
+
+[[nodiscard]] Result<std::vector<Gpu>> gpus(const sys::HostFs& host, const Majors& majors,
                                             std::vector<std::string>& remarks);
 
-[[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, DriverCapabilities wanted);
+[[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
+                                              DriverCapabilities wanted);
 
 /// The directories that hold the driver's libraries of `version`, canonical, without duplicates.
 [[nodiscard]] Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,

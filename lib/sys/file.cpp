@@ -29,13 +29,9 @@ FileFacts::Type type_of(mode_t mode) {
     }
 }
 
-} // namespace
-
-Result<FileFacts> facts(FdRef directory, const char* name) {
+Result<FileFacts> stat_file(int directory, const char* name, int flags) {
     struct statx found {};
-    const unsigned mask = STATX_BASIC_STATS | STATX_MNT_ID;
-    if (statx(directory.value, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, mask,
-              &found)
+    if (statx(directory, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &found)
         != 0)
         return system_error("statx " + quote(name));
     return FileFacts{.type = type_of(found.stx_mode),
@@ -47,6 +43,16 @@ Result<FileFacts> facts(FdRef directory, const char* name) {
                      .major = found.stx_rdev_major,
                      .minor = found.stx_rdev_minor,
                      .mode = static_cast<std::uint32_t>(found.stx_mode & 07777)};
+}
+
+} // namespace
+
+Result<FileFacts> facts(FdRef directory, const char* name) {
+    return stat_file(directory.value, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+}
+
+Result<FileFacts> host_facts(const HostPath& path) {
+    return stat_file(AT_FDCWD, path.text().c_str(), 0);
 }
 
 Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what) {

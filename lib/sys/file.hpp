@@ -30,6 +30,9 @@ struct FileFacts {
 /// Facts of `name` below `directory`, itself if it is a link; of `directory` for an empty name.
 [[nodiscard]] Result<FileFacts> facts(FdRef directory, const char* name);
 
+/// Facts of a host file; links are followed.
+[[nodiscard]] Result<FileFacts> host_facts(const HostPath& path);
+
 /// Everything from the descriptor's position to its end; an error past `limit` bytes.
 /// `what` names the file in errors.
 [[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what);

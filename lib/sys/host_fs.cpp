@@ -61,8 +61,7 @@ Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {
 }
 
 Result<FileFacts> LinuxHostFs::stat(const HostPath& path) const {
-    const auto fd = GRAPNEL_TRY(open_host_path(path));
-    return facts(fd.ref(), "");
+    return host_facts(path);
 }
 
 Result<HostPath> LinuxHostFs::resolve(const HostPath& path) const {
