@@ -32,6 +32,13 @@ Result<Spec> read_spec(const State& state) {
     return parse_spec(text);
 }
 
+constexpr std::size_t known_gpus_limit = std::size_t{1} << 20;
+
+const HostPath& state_directory() {
+    static const auto directory = host_path("/run/grapnel");
+    return directory;
+}
+
 class Hook {
   public:
     Hook(const Options& options, Log& log) : options_(options), log_(log) {}
@@ -70,15 +77,34 @@ class Hook {
     Result<Plan> make_plan_for(const Request& request, const Settings& settings,
                                sys::RootDir& root) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        const auto known = known_gpus();
         const auto inventory = GRAPNEL_TRY(take_inventory(
             sys::LinuxHostFs(), {.driver_capabilities = request.driver_capabilities,
                                  .cuda_version = options_.dry_run || !request.requirements.empty(),
                                  .library_search_path = settings.library_search_path,
                                  .binary_search_path = settings.binary_search_path,
-                                 .ldcache_file = settings.ldcache_file}));
+                                 .ldcache_file = settings.ldcache_file,
+                                 .known_gpus = known}));
+        if (!options_.dry_run && inventory.known_gpus != known)
+            keep(inventory.known_gpus);
         say(inventory.remarks);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         return make_plan(request, inventory, apply::image_layout(root));
+    }
+
+    /// Without the file, or with a damaged one, the driver is asked.
+    static std::vector<KnownGpu> known_gpus() {
+        const auto text = sys::read_host_file(state_directory() / "gpus", known_gpus_limit);
+        return text ? parse_known_gpus(*text) : std::vector<KnownGpu>();
+    }
+
+    void keep(const std::vector<KnownGpu>& gpus) const {
+        auto directory = sys::make_host_directory(state_directory());
+        const auto kept = directory
+                              ? sys::replace_file(directory->ref(), "gpus", to_text(gpus), 0600)
+                              : Status(std::move(directory).error());
+        if (!kept)
+            log_.remark(kept.error().text());
     }
 
     Status serve(const State& state, const Spec& spec, const Settings& settings,

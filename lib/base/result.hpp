@@ -70,7 +70,8 @@ inline void take(Status&&) {}
 
 } // namespace grapnel
 
-/// The only macro of this code base: the value of `expr`, or return its error. Not to be nested.
+/// The only macro of this code base: the value of `expr`, or return its error. Not to be nested,
+/// and not for the range of a for loop: the value would not live as long as the loop.
 #define GRAPNEL_TRY(expr)                                                                          \
     __extension__({                                                                                \
         auto result_ = (expr);                                                                     \

@@ -56,17 +56,18 @@ std::map<std::string_view, std::string_view> fields(std::string_view text) {
     return out;
 }
 
-Gpu gpu(const sys::HostFs& host, const std::string& pci, std::uint32_t major) {
+/// The GPU as the driver describes it; its node is left to node().
+Gpu ask(const sys::HostFs& host, const std::string& pci) {
     Gpu out{.pci = pci};
     const auto text = host.read(host_path("/proc/driver/nvidia/gpus") / pci / "information");
     if (!text) {
         out.fault = text.error().text();
         return out;
     }
-    const auto known = fields(*text);
+    const auto found = fields(*text);
     const auto field = [&](std::string_view key) {
-        const auto found = known.find(key);
-        return found == known.end() ? std::string() : std::string(found->second);
+        const auto one = found.find(key);
+        return one == found.end() ? std::string() : std::string(one->second);
     };
     out.model = field("Model");
     out.uuid = field("GPU UUID");
@@ -75,10 +76,40 @@ Gpu gpu(const sys::HostFs& host, const std::string& pci, std::uint32_t major) {
         out.fault = "the driver excludes it";
     else if (!out.minor)
         out.fault = "the driver names no device minor for it";
-    else
-        out.node = node(host, host_path("/dev") / ("nvidia" + std::to_string(*out.minor)),
-                        DeviceNumber{major, *out.minor});
     return out;
+}
+
+std::optional<std::uint64_t> binding(const sys::HostFs& host, const std::string& pci) {
+    const auto link = host.stat_link(host_path("/sys/bus/pci/drivers/nvidia") / pci);
+    if (!link)
+        return std::nullopt;
+    return link->inode;
+}
+
+/// A UUID with question marks is one that the driver does not know yet.
+bool is_worth_keeping(const Gpu& gpu) {
+    return gpu.fault.empty() && !gpu.uuid.empty() && gpu.uuid.find('?') == std::string::npos;
+}
+
+/// From what is known, else from the driver; what is to be known next time goes into `kept`.
+Gpu gpu(const sys::HostFs& host, const std::string& pci, const std::vector<KnownGpu>& known,
+        std::vector<KnownGpu>& kept) {
+    const auto bound = binding(host, pci);
+    const auto earlier = std::ranges::find_if(
+        known, [&](const auto& one) { return one.pci == pci && one.binding == bound; });
+    if (earlier != known.end()) {
+        kept.push_back(*earlier);
+        return {
+            .uuid = earlier->uuid, .pci = pci, .model = earlier->model, .minor = earlier->minor};
+    }
+    auto asked = ask(host, pci);
+    if (bound && is_worth_keeping(asked))
+        kept.push_back({.pci = pci,
+                        .binding = *bound,
+                        .minor = *asked.minor,
+                        .uuid = asked.uuid,
+                        .model = asked.model});
+    return asked;
 }
 
 } // namespace
@@ -103,23 +134,26 @@ Majors character_majors(const sys::HostFs& host) {
     return majors;
 }
 
-Result<std::vector<Gpu>> gpus(const sys::HostFs& host, const Majors& majors,
-                              std::vector<std::string>& remarks) {
+Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors, const std::vector<KnownGpu>& known,
+                  std::vector<std::string>& remarks) {
     auto addresses = host.list(host_path("/proc/driver/nvidia/gpus"));
     if (!addresses && sys::is_missing(addresses.error()))
-        return std::vector<Gpu>();
+        return Gpus();
     if (!addresses)
         return addresses.error();
     std::erase_if(*addresses, [](const auto& name) { return !pci_order(name); });
     std::ranges::sort(*addresses, {}, pci_order);
     const auto major = nvidia_major(majors);
-    std::vector<Gpu> out;
+    Gpus out;
     for (const auto& address : *addresses) {
-        auto one = gpu(host, address, major);
-        one.index = static_cast<unsigned>(out.size());
+        auto one = gpu(host, address, known, out.known);
+        one.index = static_cast<unsigned>(out.gpus.size());
         if (!one.fault.empty())
             remarks.push_back("GPU " + address + " cannot be given to a container: " + one.fault);
-        out.push_back(std::move(one));
+        else
+            one.node = node(host, host_path("/dev") / ("nvidia" + std::to_string(*one.minor)),
+                            DeviceNumber{major, *one.minor});
+        out.gpus.push_back(std::move(one));
     }
     return out;
 }

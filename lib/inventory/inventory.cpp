@@ -10,7 +10,9 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     Inventory out;
     out.driver_version = GRAPNEL_TRY(inventory::driver_version(host));
     const auto majors = inventory::character_majors(host);
-    out.gpus = GRAPNEL_TRY(inventory::gpus(host, majors, out.remarks));
+    auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
+    out.gpus = std::move(gpus.gpus);
+    out.known_gpus = std::move(gpus.known);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));

@@ -9,6 +9,7 @@
 #include "base/driver_capability.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "inventory/known_gpus.hpp"
 #include "sys/host_fs.hpp"
 
 #include <optional>
@@ -24,6 +25,7 @@ struct InventoryScope {
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> binary_search_path = {};
     HostPath ldcache_file = {};
+    std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
 };
 
 /// A device node as it should be and as it is.
@@ -76,6 +78,7 @@ struct Inventory {
     std::string driver_version = {};
     std::optional<std::string> cuda_version = {}; ///< the newest CUDA that libcuda serves
     std::vector<Gpu> gpus = {};                   ///< by index
+    std::vector<KnownGpu> known_gpus = {};        ///< to be kept for the next inventory
     std::vector<Node> control_nodes = {};
     std::vector<Library> libraries = {}; ///< sorted by path
     std::vector<Binary> binaries = {};

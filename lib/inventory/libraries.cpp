@@ -196,14 +196,16 @@ Result<std::vector<Library>> libraries(const sys::HostFs& host,
     const bool with_32bit = wanted.has(DriverCapability::compat32);
     std::vector<Library> out;
     std::set<std::pair<std::string, bool>> taken;
-    for (const auto& directory : directories)
-        for (const auto& name : GRAPNEL_TRY(host.list(directory))) {
+    for (const auto& directory : directories) {
+        const auto names = GRAPNEL_TRY(host.list(directory));
+        for (const auto& name : names) {
             if (!has_version(name, version) || !library_wanted(name, wanted))
                 continue;
             auto found = GRAPNEL_TRY(library(host, directory / name, with_32bit));
             if (found && taken.emplace(name, found->is_32bit).second)
                 out.push_back(std::move(*found));
         }
+    }
     std::ranges::sort(out, {}, &Library::path);
     return out;
 }

@@ -23,8 +23,13 @@ namespace grapnel::inventory {
 using Majors = std::map<std::string, std::uint32_t>;
 [[nodiscard]] Majors character_majors(const sys::HostFs& host);
 
-[[nodiscard]] Result<std::vector<Gpu>> gpus(const sys::HostFs& host, const Majors& majors,
-                                            std::vector<std::string>& remarks);
+struct Gpus {
+    std::vector<Gpu> gpus = {};
+    std::vector<KnownGpu> known = {};
+};
+[[nodiscard]] Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors,
+                                const std::vector<KnownGpu>& known,
+                                std::vector<std::string>& remarks);
 
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);

@@ -154,7 +154,8 @@ void add_proc_view(Plan& plan, const Inventory& inventory) {
 }
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
-    for (const auto& gpu : GRAPNEL_TRY(select_gpus(request, inventory.gpus))) {
+    const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus));
+    for (const auto& gpu : selected) {
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
         GRAPNEL_TRY(add_device(plan, gpu.node));

@@ -41,6 +41,8 @@ class HostFs {
     /// The names in a directory, sorted, without "." and "..".
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const HostPath& path) const = 0;
     [[nodiscard]] virtual Result<FileFacts> stat(const HostPath& path) const = 0;
+    /// Facts of the link itself, where the path names one.
+    [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const;
     /// The path without any link in it.
     [[nodiscard]] virtual Result<HostPath> resolve(const HostPath& path) const = 0;
 };
@@ -53,6 +55,7 @@ class LinuxHostFs final : public HostFs {
     [[nodiscard]] Result<FileView> map(const HostPath& path) const override;
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
     [[nodiscard]] Result<FileFacts> stat(const HostPath& path) const override;
+    [[nodiscard]] Result<FileFacts> stat_link(const HostPath& path) const override;
     [[nodiscard]] Result<HostPath> resolve(const HostPath& path) const override;
 };
 
