@@ -44,6 +44,7 @@ class Hook {
     Hook(const Options& options, Log& log) : options_(options), log_(log) {}
 
     Status run() {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto state = GRAPNEL_TRY(read_state());
         log_.of_container(state.id);
         switch (options_.stage) {
@@ -51,7 +52,7 @@ class Hook {
         case Stage::create_runtime:
             return give(state);
         case Stage::poststop:
-            return options_.dry_run ? Status() : apply::remove_residue(state.id);
+            return clean_up(state);
         case Stage::poststart:
             break;
         }
@@ -72,6 +73,16 @@ class Hook {
         return options_.dry_run && !state.pid
                    ? plan_for_rootfs(state, spec, settings, *asked.request)
                    : serve(state, spec, settings, *asked.request);
+    }
+
+    /// Settings that cannot be read do not keep the root file system from being tidied.
+    Status clean_up(const State& state) {
+        if (options_.dry_run)
+            return {};
+        if (const auto settings = load_settings(options_))
+            log_.to_file(settings->log);
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::attach));
+        return apply::remove_residue(state.id);
     }
 
     Result<Plan> make_plan_for(const Request& request, const Settings& settings,

@@ -38,7 +38,7 @@ Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
 
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              Container& container) {
-    std::vector<std::string> remarks;
+    auto remarks = host.sources.remarks;
     GRAPNEL_TRY(attach_all(plan, host.sources, container.root, shared_with_host(host.mounts)));
     if (!host.ldconfig)
         return remarks;

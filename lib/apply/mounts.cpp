@@ -24,8 +24,10 @@ Status check_source(const Mount& mount, const FileFacts& facts) {
     }
     if (mount.directory != (facts.type == FileFacts::Type::directory))
         return refused(path + (mount.directory ? " is not a directory" : " is a directory"));
-    if (mount.kind != Kind::ipc && !mount.directory && facts.type != FileFacts::Type::regular)
-        return refused(path + " is not a regular file");
+    const auto wanted = mount.kind == Kind::ipc ? FileFacts::Type::other : FileFacts::Type::regular;
+    if (!mount.directory && facts.type != wanted)
+        return refused(path
+                       + (mount.kind == Kind::ipc ? " is no socket" : " is not a regular file"));
     return {};
 }
 
@@ -134,8 +136,15 @@ class Attacher {
 Result<Sources> open_sources(const Plan& plan) {
     Sources sources;
     sources.mounts.reserve(plan.mounts.size());
-    for (const auto& mount : plan.mounts)
-        sources.mounts.push_back(GRAPNEL_TRY(open_source(mount)));
+    for (const auto& mount : plan.mounts) {
+        auto source = open_source(mount);
+        // a daemon that has just ended, or a user's link in its place, keeps no container
+        // from its GPU
+        if (!source && mount.kind == Kind::ipc)
+            sources.remarks.push_back(source.error().text());
+        else
+            sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));
+    }
     if (plan.proc)
         sources.proc_view = GRAPNEL_TRY(make_proc_view(*plan.proc).note("/proc/driver/nvidia"));
     return sources;

@@ -23,6 +23,7 @@ struct Source {
 struct Sources {
     std::vector<Source> mounts = {};
     sys::Fd proc_view = {}; ///< a filled tmpfs, read-only; invalid if the plan has none
+    std::vector<std::string> remarks = {}; ///< sockets that could not be had
 };
 
 /// Clones what the plan mounts, and checks that each source is of the type it should be and

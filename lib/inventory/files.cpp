@@ -36,8 +36,14 @@ std::vector<HostPath> binary_directories(const InventoryScope& scope,
     return out;
 }
 
-bool is_type(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Type type) {
+bool is_file(const sys::HostFs& host, const HostPath& path) {
     const auto facts = host.stat(path);
+    return facts && facts->type == sys::FileFacts::Type::regular;
+}
+
+/// Where other users may write a link is not followed: it is theirs, and leads anywhere.
+bool is_itself(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Type type) {
+    const auto facts = host.stat_link(path);
     return facts && facts->type == type;
 }
 
@@ -67,9 +73,8 @@ std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scop
     for (const auto& [name, capability] : programs) {
         if (!scope.driver_capabilities.has(capability))
             continue;
-        const auto found = std::ranges::find_if(directories, [&](const auto& directory) {
-            return is_type(host, directory / name, sys::FileFacts::Type::regular);
-        });
+        const auto found = std::ranges::find_if(
+            directories, [&](const auto& directory) { return is_file(host, directory / name); });
         if (found != directories.end())
             out.push_back({.path = *found / name, .name = std::string(name)});
     }
@@ -97,14 +102,14 @@ std::vector<HostPath> sockets(const sys::HostFs& host, DriverCapabilities wanted
         return out;
     for (const auto* const path :
          {"/run/nvidia-persistenced/socket", "/run/nvidia-fabricmanager/socket"})
-        if (is_type(host, host_path(path), sys::FileFacts::Type::other))
+        if (is_itself(host, host_path(path), sys::FileFacts::Type::other))
             out.push_back(host_path(path));
     return out;
 }
 
 std::vector<HostPath> socket_directories(const sys::HostFs& host, DriverCapabilities wanted) {
     const auto mps = host_path("/tmp/nvidia-mps");
-    if (!wanted.has(compute) || !is_type(host, mps, sys::FileFacts::Type::directory))
+    if (!wanted.has(compute) || !is_itself(host, mps, sys::FileFacts::Type::directory))
         return {};
     return {mps};
 }

@@ -64,11 +64,6 @@ Result<FileFacts> LinuxHostFs::stat(const HostPath& path) const {
     return host_facts(path);
 }
 
-Result<FileFacts> HostFs::stat_link(const HostPath& path) const {
-    errno = ENOENT;
-    return system_error("stat " + path.text());
-}
-
 Result<FileFacts> LinuxHostFs::stat_link(const HostPath& path) const {
     return facts({AT_FDCWD}, path.text().c_str());
 }

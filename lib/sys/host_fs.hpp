@@ -42,7 +42,7 @@ class HostFs {
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const HostPath& path) const = 0;
     [[nodiscard]] virtual Result<FileFacts> stat(const HostPath& path) const = 0;
     /// Facts of the link itself, where the path names one.
-    [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const;
+    [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const = 0;
     /// The path without any link in it.
     [[nodiscard]] virtual Result<HostPath> resolve(const HostPath& path) const = 0;
 };

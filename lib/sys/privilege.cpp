@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <linux/securebits.h>
 #include <memory>
@@ -95,6 +96,8 @@ Status confine_process() {
     umask(022);
     constexpr rlimit none{0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    // an error line that nobody reads must not end the program before its exit code
+    std::signal(SIGPIPE, SIG_IGN);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_NO_NEW_PRIVS");
     // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them

@@ -98,7 +98,8 @@ Result<FileFacts> RootDir::facts(const InsidePath& path) {
     return sys::facts(parent, std::string(path.name()).c_str());
 }
 
-Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool directory) {
+Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool directory,
+                                     std::optional<std::string> former) {
     const std::string name(path.name());
     if (directory && mkdirat(parent.value, name.c_str(), 0755) != 0)
         return create_error(path);
@@ -107,7 +108,7 @@ Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool 
     Fd fd(openat(parent.value, name.c_str(), flags, 0644));
     if (!fd.valid())
         return create_error(path);
-    GRAPNEL_TRY(record(parent, path));
+    GRAPNEL_TRY(record(parent, path, std::move(former)));
     return fd;
 }
 
@@ -122,10 +123,11 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
         return made; // nothing there, and nothing can be made
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
     if (found.type == FileFacts::Type::link) {
+        auto former = read_link(parent, name);
         if (unlinkat(parent.value, name.c_str(), 0) != 0)
             return system_error("replace the link " + quote(path.text())
                                 + " in the root file system");
-        return make_mount_point(parent, path, directory);
+        return make_mount_point(parent, path, directory, std::move(former));
     }
     if ((found.type == FileFacts::Type::directory) != directory)
         return refused(quote(path.text()) + " in the root file system is "

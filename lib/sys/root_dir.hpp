@@ -74,7 +74,8 @@ class RootDir {
     RootDir(Fd fd, std::uint64_t device) : fd_(std::move(fd)), device_(device) {}
     [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
     Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {});
-    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory);
+    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory,
+                                              std::optional<std::string> former = {});
 
     Fd fd_;
     std::uint64_t device_;
