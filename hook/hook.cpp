@@ -28,7 +28,9 @@ Result<State> read_state() {
 
 Result<Spec> read_spec(const State& state) {
     const auto path = state.bundle / "config.json";
-    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit).note("the bundle"));
+    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit)
+                                      .note("the bundle")
+                                      .cure("it must hold the container's config.json"));
     return parse_spec(text);
 }
 
@@ -44,8 +46,8 @@ class Hook {
     Hook(const Options& options, Log& log) : options_(options), log_(log) {}
 
     Status run() {
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto state = GRAPNEL_TRY(read_state());
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         log_.of_container(state.id);
         switch (options_.stage) {
         case Stage::prestart:

@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import re
 import shutil
+import socket
 import sys
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 import container  # noqa: E402
+import hand_made as hand_made_module  # noqa: E402
 
 
 def must_work():
@@ -47,7 +50,8 @@ def tools(tmp_path_factory):
 @pytest.fixture
 def make_bundle(tmp_path, hook, tools, request):
     def make(family="debian", name=None):
-        return container.Bundle(tmp_path / (name or request.node.name), hook, tools, family)
+        plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name or request.node.name)[:80].strip("-.")
+        return container.Bundle(tmp_path / plain, hook, tools, family)
     return make
 
 
@@ -66,7 +70,83 @@ def engine(request):
         skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
 
     def run(bundle, *queries, **options):
-        return bundle.run(runtime, cgroup, *queries, **options)
+        result = bundle.run(runtime, cgroup, *queries, **options)
+        before, after = result.host_mounts
+        assert before == after, "the mounts of the host changed"
+        return result
     run.runtime = runtime
     run.cgroup = cgroup
     return run
+
+
+@pytest.fixture
+def cgroups(tmp_path):
+    """Makes cgroups: see support/hand_made.py. They outlive the containers in them."""
+    made = hand_made_module.Cgroups(tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def hand_made(cgroups):
+    """A function that makes a container without a runtime: see support/hand_made.py."""
+    made = []
+
+    def make(bundle, **options):
+        made.append(hand_made_module.HandMade(bundle, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def listening_socket():
+    """A function that listens on a Unix socket of the host until the test ends."""
+    opened = []
+
+    def listen(path):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(path)
+        server.listen()
+        opened.append((server, path))
+    yield listen
+    for server, path in opened:
+        server.close()
+        os.unlink(path)
+
+
+@pytest.fixture(autouse=True)
+def no_records_from_before():
+    """Containers made by hand end without poststop: what the hook recorded for them goes."""
+    yield
+    for record in pathlib.Path("/run/grapnel/containers").glob("*"):
+        record.unlink()
+
+
+class Canary:
+    """A directory of the host that no container may reach."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        directory.mkdir()
+        (directory / "file").write_text("canary\n")
+        (directory / "subdirectory").mkdir()
+        self.at_start = self.state()
+
+    def state(self):
+        status = self.directory.stat()
+        return (container.listing(self.directory, without=()), status.st_mtime_ns,
+                status.st_ctime_ns)
+
+    def check_names(self):
+        names = sorted(place for place in self.at_start[0])
+        assert sorted(container.listing(self.directory, without=())) == names
+
+    def check(self):
+        assert self.state() == self.at_start, "something outside of the root was changed"
+
+
+@pytest.fixture
+def canary(tmp_path):
+    return Canary(tmp_path / "canary")

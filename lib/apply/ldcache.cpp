@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/ldcache.hpp"
 
+#include "apply/ld_conf.hpp"
 #include "sys/cage.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
@@ -22,9 +23,12 @@ const InsidePath& scratch_place() {
     return place;
 }
 
-/// An ldconfig knows the system directories of its own distribution only.
-std::string configuration(const Plan& plan) {
-    std::string text = "include /etc/ld.so.conf\n";
+/// The image's directories come first, so that the loader prefers what it preferred before. An
+/// ldconfig knows the system directories of its own distribution only.
+std::string configuration(const Plan& plan, sys::RootDir& root) {
+    std::string text;
+    for (const auto& directory : image_library_directories(root))
+        text += directory + "\n";
     for (const auto& directory : plan.library_directories)
         text += directory.text() + "\n";
     for (const auto* const directory : {"/lib64", "/usr/lib64", "/lib", "/usr/lib"})
@@ -43,7 +47,7 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys
     const auto tree = GRAPNEL_TRY(sys::clone_recursively(
         root.ref(), {.read_only = true, .nosuid = true, .nodev = true, .noexec = true}));
     const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m"));
-    GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan), 0444));
+    GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan, root), 0444));
     const auto inside = [](const char* name) { return (scratch_place() / name).text(); };
     GRAPNEL_TRY(sys::run_caged({.program = ldconfig.program.ref(),
                                 .root = tree.ref(),

@@ -3,8 +3,10 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -128,6 +130,29 @@ Result<Fd> make_host_directory(const HostPath& path) {
     if (!made.valid())
         return system_error("open " + path.text());
     return made;
+}
+
+Result<std::vector<std::string>> directory_names(FdRef directory, const std::string& what) {
+    constexpr std::size_t most = 65536;
+    std::vector<std::string> names;
+    alignas(dirent64) std::array<char, 32768> buffer{};
+    for (;;) {
+        const auto count = getdents64(directory.value, buffer.data(), buffer.size());
+        if (count < 0)
+            return system_error("read " + what);
+        if (count == 0)
+            break;
+        for (long at = 0; at < count;) {
+            const auto* const entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+            names.emplace_back(static_cast<const char*>(entry->d_name));
+            at += entry->d_reclen;
+        }
+        if (names.size() > most)
+            return refused(what + " holds more than 65,536 names");
+    }
+    std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
+    std::ranges::sort(names);
+    return names;
 }
 
 Result<std::string> read_file_in(FdRef directory, const std::string& name, std::size_t limit) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace grapnel::sys {
 
@@ -49,6 +50,11 @@ struct FileFacts {
 
 /// Host directories made with mode 0700 where they are missing.
 [[nodiscard]] Result<Fd> make_host_directory(const HostPath& path);
+
+/// The names in a directory that is open for reading, sorted, without "." and ".."; an error
+/// past 65,536 of them.
+[[nodiscard]] Result<std::vector<std::string>> directory_names(FdRef directory,
+                                                               const std::string& what);
 
 /// A regular file in a directory, which is not followed if it is a link.
 [[nodiscard]] Result<std::string> read_file_in(FdRef directory, const std::string& name,

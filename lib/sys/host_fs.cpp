@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/host_fs.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,26 +36,10 @@ Result<FileView> LinuxHostFs::map(const HostPath& path) const {
 }
 
 Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {
-    Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd.valid())
         return system_error("open " + path.text());
-    std::vector<std::string> names;
-    alignas(dirent64) std::array<char, 32768> buffer{};
-    for (;;) {
-        const auto count = getdents64(fd.ref().value, buffer.data(), buffer.size());
-        if (count < 0)
-            return system_error("read " + path.text());
-        if (count == 0)
-            break;
-        for (long at = 0; at < count;) {
-            const auto* const entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
-            names.emplace_back(static_cast<const char*>(entry->d_name));
-            at += entry->d_reclen;
-        }
-    }
-    std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
-    std::ranges::sort(names);
-    return names;
+    return directory_names(fd.ref(), path.text());
 }
 
 Result<FileFacts> LinuxHostFs::stat(const HostPath& path) const {

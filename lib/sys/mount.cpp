@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "sys/kernel.hpp"
 
+#include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -11,6 +12,14 @@
 namespace grapnel::sys {
 
 namespace {
+
+Error mount_error(const char* call, const std::string& object) {
+    auto error = call_error(call, object);
+    if (error.sys == EPERM)
+        error.cure = "the hook needs CAP_SYS_ADMIN where the mounts belong: start the runtime as "
+                     "root, or in a user namespace with a mount namespace of its own";
+    return error;
+}
 
 struct mount_attr attributes(const MountOptions& options) {
     struct mount_attr out {};
@@ -25,7 +34,7 @@ struct mount_attr attributes(const MountOptions& options) {
 Status set(FdRef tree, const MountOptions& options, unsigned flags) {
     auto wanted = attributes(options);
     if (mount_setattr(tree.value, "", AT_EMPTY_PATH | flags, &wanted, sizeof wanted) != 0)
-        return call_error("mount_setattr", "on a detached mount");
+        return mount_error("mount_setattr", "on a detached mount");
     return {};
 }
 
@@ -33,7 +42,7 @@ Result<Fd> clone_below(FdRef place, const MountOptions& options, unsigned recurs
     Fd tree(open_tree(place.value, "",
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
     if (!tree.valid())
-        return call_error("open_tree", "of what is mounted in the container");
+        return mount_error("open_tree", "of what is mounted in the container");
     GRAPNEL_TRY(set(tree.ref(), options, recursive));
     return tree;
 }
@@ -44,7 +53,7 @@ Result<Fd> clone_tree(const HostPath& path, LastLink last_link, const MountOptio
     const unsigned follow = last_link == LastLink::follow ? 0U : unsigned{AT_SYMLINK_NOFOLLOW};
     Fd tree(open_tree(AT_FDCWD, path.text().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | follow));
     if (!tree.valid())
-        return call_error("open_tree", path.text());
+        return mount_error("open_tree", path.text());
     GRAPNEL_TRY(set(tree.ref(), options, 0).note(path.text()));
     return tree;
 }
@@ -60,15 +69,17 @@ Result<Fd> clone_recursively(FdRef directory, const MountOptions& options) {
 Result<Fd> new_tmpfs(const char* size) {
     const Fd context(fsopen("tmpfs", FSOPEN_CLOEXEC));
     if (!context.valid())
-        return call_error("fsopen", "tmpfs");
+        return mount_error("fsopen", "tmpfs");
     const int fd = context.ref().value;
     if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
         || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "uid", "0", 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "gid", "0", 0) != 0
         || fsconfig(fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-        return call_error("fsconfig", "tmpfs");
+        return mount_error("fsconfig", "tmpfs");
     Fd tree(fsmount(fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     if (!tree.valid())
-        return call_error("fsmount", "tmpfs");
+        return mount_error("fsmount", "tmpfs");
     return tree;
 }
 
@@ -80,7 +91,7 @@ Status attach(FdRef tree, FdRef target, const std::string& what) {
     if (move_mount(tree.value, "", target.value, "",
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
         != 0)
-        return call_error("move_mount", quote(what));
+        return mount_error("move_mount", quote(what));
     return {};
 }
 

@@ -152,6 +152,7 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
     if (*former == target)
         return true;
     const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
     if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
         return create_error(path);
     if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
@@ -179,6 +180,11 @@ Result<std::optional<std::string>> RootDir::read(const InsidePath& path, std::si
     if (!file.valid())
         return system_error("open " + quote(path.text()) + " in the root file system");
     return Text(GRAPNEL_TRY(read_all(file.ref(), limit, quote(path.text()))));
+}
+
+Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
+    const auto fd = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
+    return directory_names(fd.ref(), quote(path.text()));
 }
 
 Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32_t mode) {

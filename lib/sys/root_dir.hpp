@@ -59,6 +59,9 @@ class RootDir {
     [[nodiscard]] Result<std::optional<std::string>> read(const InsidePath& path,
                                                           std::size_t limit);
 
+    /// The names in a directory, sorted, without "." and ".."; an error past 65,536 of them.
+    [[nodiscard]] Result<std::vector<std::string>> list(const InsidePath& path);
+
     /// Replaces or makes the file in one step. The directory must exist.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 

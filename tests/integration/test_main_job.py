@@ -1,20 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A container gets the host's driver: what a program inside it sees."""
 
-import re
-
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 VERSION = "580.159.04"
-
-
-def mounts_by_place(result):
-    """mountinfo as {mount point: (options, propagation fields)}."""
-    out = {}
-    for line in result["mounts"].splitlines():
-        words = line.split(" ")
-        dash = words.index("-")
-        out[words[4]] = (set(words[5].split(",")), words[6:dash])
-    return out
 
 
 def test_chosen_gpu_can_be_opened_and_nothing_else(engine, bundle):

@@ -8,7 +8,9 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
+import zlib
 
 SUPPORT = pathlib.Path(__file__).parent
 CAPABILITIES = [f"CAP_{name}" for name in (
@@ -21,18 +23,29 @@ CGROUP_VIEWS = {
     "v2": "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup",
 }
 MULTIARCH = "x86_64-linux-gnu"
+LIBRARY_DIRECTORIES = {"debian": f"usr/lib/{MULTIARCH}", "fedora": "usr/lib64",
+                       "plain": "usr/lib"}
 
 
-def in_cgroup_view(version, command):
-    script = f'{CGROUP_VIEWS[version]}; exec "$@"'
+def in_cgroup_view(version, command, setup=":"):
+    """The command in a mount namespace with that view, which `setup` (a shell command) changes."""
+    script = f'{CGROUP_VIEWS[version]}; {setup}; exec "$@"'
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command]
+
+
+def watched(command, record):
+    """The command, with the mounts of its namespace written to RECORD.before and RECORD.after."""
+    script = ('record="$1"; shift; cat /proc/self/mountinfo >"$record.before"; "$@"; code=$?; '
+              'cat /proc/self/mountinfo >"$record.after"; exit $code')
+    return ["sh", "-c", script, "sh", str(record), *command]
 
 
 def cgroup_version_possible(version):
     """Whether this machine has what that view needs."""
     if version == "v2":
         return "cgroup2" in pathlib.Path("/proc/filesystems").read_text()
-    return re.search(r"^devices\s+[1-9]", pathlib.Path("/proc/cgroups").read_text(), re.M) is not None
+    listed = pathlib.Path("/proc/cgroups").read_text()
+    return re.search(r"^devices\s+[1-9]", listed, re.M) is not None
 
 
 def compile_program(source, target, *flags):
@@ -41,21 +54,32 @@ def compile_program(source, target, *flags):
 
 
 class Tools:
-    """Programs that containers run, compiled once."""
+    """Programs that tests and containers run, each compiled when it is first needed."""
 
     def __init__(self, directory):
         directory.mkdir(parents=True, exist_ok=True)
-        self.look = directory / "look"
-        self.shim = directory / "memlock_shim.so"
-        compile_program("look.c", self.look)
-        compile_program("memlock_shim.c", self.shim, "-shared", "-fPIC")
+        self.directory = directory
+
+    def compiled(self, name, source, *flags):
+        target = self.directory / name
+        if not target.exists():
+            compile_program(source, target, *flags)
+        return target
+
+    look = property(lambda self: self.compiled("look", "look.c"))
+    shim = property(lambda self: self.compiled("memlock_shim.so", "memlock_shim.c",
+                                               "-shared", "-fPIC"))
+    device_programs = property(lambda self: self.compiled("device_programs", "device_programs.c"))
+    deny_call = property(lambda self: self.compiled("deny_call", "deny_call.c", "-lseccomp"))
+    racer = property(lambda self: self.compiled("racer", "racer.c"))
 
 
-def copy_libraries(program, root):
-    """The loader and what the program is linked with, to the places that its header names."""
-    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    for path in re.findall(r"(/\S+)", listing):
-        target = root / path.lstrip("/")
+def copy_libraries(program, root, directory):
+    """The loader to the place that the program's header names, libraries to the directory."""
+    linked = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for path in re.findall(r"(/\S+)", linked):
+        name = pathlib.Path(path).name
+        target = root / path.lstrip("/") if name.startswith("ld-linux") else root / directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
 
@@ -63,7 +87,8 @@ def copy_libraries(program, root):
 def make_rootfs(root, tools, family="debian"):
     """A small image with glibc and the program `look`.
 
-    debian: multiarch directories. fedora: /usr/lib64. plain: /usr/lib alone, and no ld.so.cache.
+    debian: multiarch directories. fedora: /usr/lib64, which its loader knows by the cache.
+    plain: /usr/lib alone, and no ld.so.cache.
     """
     for directory in ("bin", "etc", "proc", "sys", "dev", "tmp", "usr/bin", "usr/lib"):
         (root / directory).mkdir(parents=True)
@@ -78,10 +103,12 @@ def make_rootfs(root, tools, family="debian"):
         (root / "etc" / "debian_version").write_text("12.0\n")
         (root / "usr" / "lib" / MULTIARCH).mkdir()
     shutil.copy(tools.look, root / "bin" / "look")
-    copy_libraries(tools.look, root)
+    copy_libraries(tools.look, root, LIBRARY_DIRECTORIES[family])
     if family != "plain":
         (root / "etc" / "ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n")
         (root / "etc" / "ld.so.conf.d").mkdir()
+        if family == "fedora":
+            (root / "etc" / "ld.so.conf.d" / "lib64.conf").write_text("/usr/lib64\n")
         subprocess.run(["ldconfig", "-r", root], check=True, capture_output=True)
     return root
 
@@ -92,7 +119,7 @@ def hook_entry(hook, stage, config=None, arguments=(), env=None):
 
 
 def config_json(args, env=(), readonly=False):
-    caps = {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}
+    caps = {kind: list(CAPABILITIES) for kind in ("bounding", "effective", "permitted")}
     return {
         "ociVersion": "1.0.2",
         "root": {"path": "rootfs", "readonly": readonly},
@@ -116,11 +143,46 @@ def config_json(args, env=(), readonly=False):
     }
 
 
+def listing(root, without=("etc/ld.so.cache",)):
+    """Everything below a directory: {path: (type and permissions, size, link target, content)}."""
+    found = {}
+    for directory, names, files in os.walk(root):
+        for name in names + files:
+            path = pathlib.Path(directory) / name
+            place = str(path.relative_to(root))
+            if place in without:
+                continue
+            status = path.lstat()
+            target = os.readlink(path) if path.is_symlink() else None
+            size = None if stat.S_ISDIR(status.st_mode) else status.st_size
+            content = zlib.crc32(path.read_bytes()) if stat.S_ISREG(status.st_mode) else None
+            found[place] = (oct(status.st_mode), status.st_uid, size, target, content)
+    return found
+
+
+def cached_libraries(cache):
+    """What an ld.so.cache says, in its order: [(SONAME, path)]."""
+    text = subprocess.run(["ldconfig", "-p", "-C", cache], check=True, capture_output=True,
+                          text=True).stdout
+    return re.findall(r"^\t(\S+) \(.*\) => (\S+)$", text, re.M)
+
+
+def parse_mountinfo(text):
+    """{mount point: (options, propagation fields, type)}; the topmost mount of a point counts."""
+    out = {}
+    for line in text.splitlines():
+        words = line.split(" ")
+        dash = words.index("-")
+        out[words[4]] = (set(words[5].split(",")), words[6:dash], words[dash + 1])
+    return out
+
+
 class Result:
     def __init__(self, process):
         self.code = process.returncode
         self.out = process.stdout
         self.err = process.stderr
+        self.host_mounts = None  # before and after, where they were recorded
         self.answers = {}
         for line in self.out.splitlines():
             with contextlib.suppress(ValueError):
@@ -166,17 +228,22 @@ class Bundle:
         config["process"]["args"] = list(args)
         (self.directory / "config.json").write_text(json.dumps(config, indent=1))
 
-    def run(self, runtime, cgroup, *queries, args=None, timeout=60):
+    def runtime_command(self, runtime, *arguments):
+        prefix = ["env", f"LD_PRELOAD={self.tools.shim}"] if runtime == "crun" else []
+        return [*prefix, runtime, "--root", str(self.directory / "state"), *arguments]
+
+    def run(self, runtime, cgroup, *queries, args=None, timeout=60, setup=":"):
         """Runs the container to its end; queries are those of look.c."""
         self.write_config(args or ["/bin/look", *queries])
-        command = [runtime, "--root", str(self.directory / "state"), "run", self.name]
-        environment = dict(os.environ)
-        if runtime == "crun":
-            environment["LD_PRELOAD"] = str(self.tools.shim)
-        process = subprocess.run(in_cgroup_view(cgroup, command), cwd=self.directory,
-                                 stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 timeout=timeout, env=environment, check=False)
-        return Result(process)
+        record = self.directory / "mounts"
+        command = watched(self.runtime_command(runtime, "run", self.name), record)
+        # a pipe: crun changes the owner of what is its stdin in a user namespace
+        process = subprocess.run(in_cgroup_view(cgroup, command, setup), cwd=self.directory,
+                                 input="", capture_output=True, text=True, timeout=timeout,
+                                 check=False)
+        result = Result(process)
+        result.host_mounts = [record.with_suffix(end).read_text() for end in (".before", ".after")]
+        return result
 
     def state(self, **changes):
         """The state that a runtime would give to the hook, without a container."""
@@ -195,6 +262,19 @@ class Bundle:
         process = self.call_hook("prestart", "--dry-run")
         assert process.returncode == 0, process.stderr
         return json.loads(process.stdout)
+
+    def add_hook(self, stage, *command, first=False):
+        """Another program's hook, run after ours or first of all."""
+        entry = {"path": str(command[0]), "args": [str(word) for word in command],
+                 "env": [f"PATH={os.environ['PATH']}"]}
+        hooks = self.config["hooks"].setdefault(stage, [])
+        hooks.insert(0 if first else len(hooks), entry)
+
+    def show_proc_driver(self):
+        """On a host with the driver every procfs shows /proc/driver/nvidia; here it is a mount
+        of the simulated host, which has to be put into the container's procfs."""
+        self.add_hook("prestart", SUPPORT / "proc_driver_hook", self.root, first=True)
+        return self
 
     def logged(self):
         return self.log.read_text() if self.log.exists() else ""

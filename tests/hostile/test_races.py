@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process in the container exchanges directories with links while the hook works, as fast as it
+can: whatever the hook sees, it changes and mounts nothing outside of the root file system.
+(CVE-2025-23359, CVE-2026-24260)"""
+
+import pathlib
+import shutil
+import subprocess
+import time
+
+import make_driver
+import pytest
+
+SECONDS = 4
+PLACES = {
+    "libraries": "usr/lib/x86_64-linux-gnu",
+    "a parent": "usr/lib",
+    "binaries": "usr/bin",
+    "firmware": f"usr/lib/firmware/nvidia/{make_driver.VERSION}",
+    "etc": "etc",
+}
+
+
+def race(bundle, hand_made, canary, tools, place, link):
+    """Hooks in a loop beside a racer; how often the hook ran and how it ended."""
+    path = bundle.root / place
+    path.mkdir(parents=True, exist_ok=True)
+    other = bundle.root / "tmp" / "other"
+    other.symlink_to(link)
+    racer = subprocess.Popen([tools.racer, path, other], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    outcomes = {0: 0, 1: 0}
+    host = pathlib.Path("/proc/self/mountinfo").read_text()
+    deadline = time.monotonic() + SECONDS
+    made = None
+    try:
+        while time.monotonic() < deadline:
+            made = hand_made(bundle)
+            done = made.hook(timeout=40)
+            assert done.returncode in (0, 1), done
+            assert done.stderr.count("\n") == done.returncode, done
+            outcomes[done.returncode] += 1
+            mounted = made.mountinfo()
+            assert f" {canary.directory}" not in mounted
+            made.end()
+            assert bundle.call_hook("poststop").returncode in (0, 1)
+            assert pathlib.Path("/proc/self/mountinfo").read_text() == host
+            canary.check_names()
+    finally:
+        if made is not None:
+            made.end()
+        swaps = racer.communicate("")[0].split()
+    canary.check()
+    assert int(swaps[0]) > 1000, "the racer did not run"
+    assert outcomes[0] + outcomes[1] >= 5
+    return outcomes
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+def test_an_exchanged_directory_never_leads_to_the_host(bundle, hand_made, canary, tools, place):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    (bundle.root / "usr/lib/x86_64-linux-gnu/libcuda.so.1").symlink_to("libcuda.so.470")
+    for directory in ("usr/lib/x86_64-linux-gnu", "x86_64-linux-gnu", "firmware", "nvidia"):
+        (canary.directory / directory).mkdir(parents=True, exist_ok=True)
+    canary.at_start = canary.state()
+    race(bundle, hand_made, canary, tools, place, canary.directory)
+
+
+def test_an_exchanged_parent_that_leads_out_by_dots_never_leaves(bundle, hand_made, canary, tools):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=utility")
+    shutil.copytree(bundle.root / "usr/lib", canary.directory / "lib", symlinks=True)
+    canary.at_start = canary.state()
+    dots = "../" * 30 + str(canary.directory)[1:] + "/lib"
+    race(bundle, hand_made, canary, tools, "usr/lib", dots)

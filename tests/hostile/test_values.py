@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that an image or a user can set: refused in one line, or passed on inertly; never a
+path, an option, or a second line of a log."""
+
+import json
+
+import container
+import pytest
+
+PREFIX = "/var/run/nvidia-container-devices/"
+
+
+@pytest.fixture
+def judge(hand_made, bundle):
+    """Runs the hook with an environment; a refusal is one printable line and nothing is done."""
+    made = hand_made(bundle)
+
+    def run(*env):
+        bundle.env(*env)
+        before = (container.listing(bundle.root, without=()), made.mountinfo())
+        done = made.hook()
+        assert done.returncode == 1, done
+        assert done.stderr.count("\n") == 1
+        assert all(32 <= ord(letter) < 127 for letter in done.stderr[:-1])
+        assert len(done.stderr) < 1000
+        assert bundle.logged().splitlines()[-1].endswith(done.stderr[len("grapnel-hook: "):-1])
+        assert (container.listing(bundle.root, without=()), made.mountinfo()) == before
+        return done.stderr
+    return run
+
+
+DEVICES = ["/dev/sda", "../../x", "..", ".", "/", "0/../1", "--device=all", "-x", "0\n1", "0 1",
+           "0\x001", "\x1b[31mred", "\xff\xfe", "GPU-" + "f" * 100_000, "x" * (1 << 20), "0:0",
+           "4294967296", "18446744073709551616", "00000000000000000000000000001x", "0x1", "+0",
+           "१", "MIG-" + "../" * 50, "nvidia.com/gpu=0", "cdi/../..", "all;reboot", "$(reboot)",
+           "%s%n%s", "0,7"]
+
+
+@pytest.mark.parametrize("value", DEVICES, ids=range(len(DEVICES)))
+def test_a_strange_device_is_an_unknown_device(judge, value):
+    assert "unknown device" in judge(f"NVIDIA_VISIBLE_DEVICES={value}")
+
+
+CAPABILITIES = ["../x", "utility\ncompute", "-u", "x" * (1 << 20), "utility;x", "ALL\x00"]
+
+
+@pytest.mark.parametrize("value", CAPABILITIES, ids=range(len(CAPABILITIES)))
+def test_a_strange_driver_capability_is_unknown(judge, value):
+    assert "unknown driver capability" in judge("NVIDIA_VISIBLE_DEVICES=all",
+                                                f"NVIDIA_DRIVER_CAPABILITIES={value}")
+
+
+REQUIREMENTS = ["cuda>=" + "9" * 100, "cuda>=" + "1." * 50_000 + "1", "x" * (1 << 20), "cuda>=\n",
+                "cuda>=1.2\ndriver>1", "=", ">=", "cuda", "cuda>=13.0,,", "cuda>=-1",
+                "cuda>=1e3", "brand>tesla", "cuda>=13.0 \x1b[2J", "cuda>=4294967296"]
+
+
+@pytest.mark.parametrize("value", REQUIREMENTS, ids=range(len(REQUIREMENTS)))
+def test_a_strange_requirement_is_refused(judge, value):
+    judge("NVIDIA_VISIBLE_DEVICES=all", f"NVIDIA_REQUIRE_CUDA={value}")
+
+
+@pytest.mark.parametrize("value", ["foo", "9.", ".5", "-9", "9.4294967296", "9\n0",
+                                   "x" * (1 << 20)], ids=range(7))
+def test_a_strange_cuda_version_is_refused(judge, value):
+    judge(f"CUDA_VERSION={value}")
+
+
+@pytest.mark.parametrize("remainder", ["../../x", "..", "0/../../../dev/sda", "%2e%2e", "x/y/z",
+                                       "-1", "../nvidia-container-devices/../../0"])
+def test_a_strange_volume_mount_names_no_path(judge, bundle, remainder):
+    bundle.set_settings("accept-nvidia-visible-devices-as-volume-mounts = true\n")
+    bundle.config["mounts"].append({"destination": PREFIX + remainder, "source": "/dev/null"})
+    assert "unknown device" in judge("NVIDIA_VISIBLE_DEVICES=nonsense")
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "/etc/passwd", "", "/dev/null/..", "dev/null"])
+def test_a_volume_mount_of_something_else_gives_nothing(hand_made, bundle, source):
+    bundle.set_settings("accept-nvidia-visible-devices-as-volume-mounts = true\n"
+                        "accept-nvidia-visible-devices-envvar-when-unprivileged = false\n")
+    bundle.config["mounts"].append({"destination": PREFIX + "all", "source": source})
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    before = made.mountinfo()
+    done = made.hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.mountinfo() == before
+
+
+@pytest.mark.parametrize("name", ["NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES",
+                                  "NVIDIA_IMEX_CHANNELS"])
+def test_what_is_not_supported_is_refused_and_not_left_out(judge, name):
+    assert name.split("_")[1] in judge("NVIDIA_VISIBLE_DEVICES=all", f"{name}=0")
+
+
+def test_variables_without_an_equals_sign_are_passed_over(hand_made, bundle):
+    bundle.config["process"]["env"] = ["", "=", "NVIDIA_VISIBLE_DEVICES", "=x", "PATH=/bin",
+                                       "NVIDIA_REQUIRE_CUDA", "NVIDIA_VISIBLE_DEVICES_=9"]
+    done = hand_made(bundle).hook()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_hundred_thousand_variables_are_read(hand_made, bundle):
+    bundle.env(*(f"VARIABLE{number}={number}" for number in range(100_000)),
+               "NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    assert "/dev/nvidia1" in made.mounts() and "/dev/nvidia0" not in made.mounts()
+
+
+def test_bytes_that_are_not_utf8_in_the_configuration_are_refused(hand_made, bundle):
+    made = hand_made(bundle)
+    text = (bundle.directory / "config.json").read_bytes()
+    (bundle.directory / "config.json").write_bytes(text.replace(b"PATH=", b"\xff\xfePATH="))
+    done = container.subprocess.run(
+        [bundle.hook, f"--config={bundle.settings}", "prestart"], env={}, text=True,
+        input=made.state(), capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "grapnel-hook: config.json: it is not valid JSON\n"
+
+
+def test_a_container_of_the_same_name_twice_keeps_both_records_apart(hand_made, make_bundle):
+    one = make_bundle(name="one").env("NVIDIA_VISIBLE_DEVICES=all")
+    two = make_bundle(name="two").env("NVIDIA_VISIBLE_DEVICES=all")
+    before = container.listing(two.root)
+    for bundle in (one, two):
+        made = hand_made(bundle)
+        assert made.hook(state=json.dumps({"id": bundle.name, "pid": made.pid,
+                                           "bundle": str(bundle.directory)})).returncode == 0
+        made.end()
+    assert two.call_hook("poststop").returncode == 0
+    assert container.listing(two.root) == before

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the hook takes over from whoever starts it, and what it gives up."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+import container
+import hand_made as hand_made_module
+import pytest
+from conftest import skip_or_fail
+
+
+@pytest.fixture
+def made(hand_made, bundle):
+    return hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+
+
+def test_a_state_with_escaped_slashes_is_understood(made):
+    done = made.hook(state=hand_made_module.crun_state(made))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/dev/nvidia0" in made.mounts()
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077, 0o777])
+def test_the_umask_of_the_caller_has_no_effect(made, bundle, mask):
+    before = set(container.listing(bundle.root))
+    done = made.hook(preexec_fn=lambda: os.umask(mask))
+    assert (done.returncode, done.stderr) == (0, "")
+    for place in set(container.listing(bundle.root)) - before:
+        path = bundle.root / place
+        if not path.is_symlink():
+            mode = path.lstat().st_mode & 0o7777
+            assert mode == (0o755 if path.is_dir() else 0o644), place
+    assert (bundle.root / "etc/ld.so.cache").stat().st_mode & 0o7777 == 0o644
+    record = pathlib.Path(f"/run/grapnel/containers/{bundle.name}.json")
+    assert record.stat().st_mode & 0o7777 == 0o600
+
+
+@pytest.mark.parametrize("closed", ["1", "2", "1 2"])
+def test_closed_descriptors_do_no_harm(made, closed):
+    redirections = " ".join(f"{fd}>&-" for fd in closed.split(" "))
+    done = made.hook(prefix=["sh", "-c", f'exec "$@" {redirections}', "sh"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "/dev/nvidia0" in made.mounts()
+
+
+@pytest.mark.parametrize("closed", ["0", "0 1 2"])
+def test_a_closed_stdin_is_an_empty_state(made, bundle, closed):
+    redirections = " ".join(f"{fd}{'<' if fd == '0' else '>'}&-" for fd in closed.split(" "))
+    done = made.hook(prefix=["sh", "-c", f'exec "$@" {redirections}', "sh"])
+    assert done.returncode == 1
+    assert "/dev/nvidia0" not in made.mounts()
+    # what is meant for a closed stderr goes nowhere, and into no file that was opened
+    for path in bundle.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert b"grapnel-hook: " not in path.read_bytes(), path
+
+
+def test_an_error_with_a_closed_stderr_is_an_exit_code(made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=9")
+    done = made.hook(prefix=["sh", "-c", 'exec "$@" 2>&-', "sh"])
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "unknown device '9'" in bundle.logged()
+
+
+def test_a_reader_that_went_away_does_not_kill_the_hook(made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=9")
+    read, write = os.pipe()
+    os.close(read)
+    done = made.hook(capture_output=False, stdout=subprocess.DEVNULL, stderr=write)
+    os.close(write)
+    assert done.returncode in (1, -13)
+    assert "unknown device '9'" in bundle.logged()
+
+
+ENVIRONMENT = {
+    "LD_PRELOAD": "/tmp/evil.so", "LD_LIBRARY_PATH": "/tmp", "LD_AUDIT": "/tmp/evil.so",
+    "GCONV_PATH": "/tmp", "PATH": "/tmp", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "evil",
+    "MALLOC_CHECK_": "3", "GLIBC_TUNABLES": "glibc.malloc.check=3", "LD_DEBUG": "all",
+    "LD_BIND_NOW": "1", "LC_ALL": "../../tmp", "TZ": "/tmp/evil",
+    "NVIDIA_VISIBLE_DEVICES": "void", "LOCPATH": "/tmp",
+}
+
+
+def test_the_environment_has_no_effect(made, hand_made, make_bundle, tmp_path):
+    library = tmp_path / "evil.so"
+    marker = tmp_path / "owned"
+    source = tmp_path / "evil.c"
+    source.write_text('#include <fcntl.h>\n__attribute__((constructor)) static void run(void) '
+                      f'{{ open("{marker}", O_CREAT | O_WRONLY, 0644); }}\n')
+    subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", library], check=True)
+    env = {name: value.replace("/tmp/evil.so", str(library)) for name, value in
+           ENVIRONMENT.items()}
+    expected = made.hook()
+    other = hand_made(make_bundle(name="other").env("NVIDIA_VISIBLE_DEVICES=all"))
+    done = other.hook(env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        expected.returncode, expected.stdout, expected.stderr) == (0, "", "")
+    assert not marker.exists()
+    assert other.mounts().keys() == made.mounts().keys()
+
+
+def test_an_image_with_ld_preload_runs_nothing_on_the_host(engine, bundle, tmp_path):
+    # CVE-2025-23266: an image's LD_PRELOAD=/proc/self/cwd/x.so
+    marker = tmp_path / "owned"
+    source = tmp_path / "x.c"
+    source.write_text('#include <fcntl.h>\n__attribute__((constructor)) static void run(void) '
+                      f'{{ open("{marker}", O_CREAT | O_WRONLY, 0644); }}\n')
+    subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", bundle.root / "x.so"], check=True)
+    for entries in bundle.config["hooks"].values():
+        for entry in entries:
+            del entry["env"]
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "LD_PRELOAD=/proc/self/cwd/x.so",
+               "LD_AUDIT=/proc/self/cwd/x.so", "NVIDIA_CTK_CONFIG_FILE_PATH=/x.so",
+               "XDG_CONFIG_HOME=/")
+    result = engine(bundle, args=["/bin/busybox", "true"])
+    assert result.code == 0, result.err
+    assert not marker.exists()
+
+
+def test_inherited_descriptors_are_closed(made, tmp_path):
+    read, write = os.pipe()
+    for _ in range(50):
+        os.set_inheritable(os.dup(write), True)
+    process = subprocess.Popen(
+        [made.bundle.hook, f"--config={made.bundle.settings}", "prestart"], close_fds=False,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={})
+    # it waits for its state with nothing open but the standard descriptors
+    for _ in range(200):
+        descriptors = sorted(os.listdir(f"/proc/{process.pid}/fd"))
+        if descriptors == ["0", "1", "2"]:
+            break
+        time.sleep(0.01)
+    assert descriptors == ["0", "1", "2"]
+    out, err = process.communicate(made.state().encode(), timeout=20)
+    assert (process.returncode, out, err) == (0, b"", b"")
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if os.fstat(int(fd)).st_ino == os.fstat(write).st_ino and int(fd) not in (read, write):
+                os.close(int(fd))
+        except OSError:
+            pass
+    os.close(read)
+    os.close(write)
+
+
+def status(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return dict(re.findall(r"^(\w+):\s+(.*)$", text, re.M))
+
+
+CAPABILITIES = {"chown": 0, "dac_override": 1, "net_raw": 13, "sys_module": 16, "sys_rawio": 17,
+                "sys_ptrace": 19, "sys_admin": 21, "sys_boot": 22, "mknod": 27, "setfcap": 31,
+                "net_admin": 12, "setpcap": 8}
+
+
+def has(mask, *names):
+    return [name for name in names if int(mask, 16) >> CAPABILITIES[name] & 1]
+
+
+def test_while_it_waits_for_the_state_it_has_no_more_than_it_will_need(made):
+    process = subprocess.Popen(
+        [made.bundle.hook, f"--config={made.bundle.settings}", "prestart"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={})
+    try:
+        for _ in range(200):
+            now = status(process.pid)
+            if now["NoNewPrivs"] == "1" and not has(now["CapPrm"], "mknod"):
+                break
+            time.sleep(0.01)
+        assert now["NoNewPrivs"] == "1"
+        for name in ("CapPrm", "CapEff"):
+            assert has(now[name], "chown", "net_raw", "sys_module", "sys_rawio", "sys_boot",
+                       "mknod", "setfcap") == [], name
+        # what is parsed next is a stranger's: no capability is effective
+        assert int(now["CapEff"], 16) == 0
+    finally:
+        process.communicate(b"", timeout=20)
+
+
+PHASES = {
+    "open_tree": ({"sys_admin"}, {"net_admin", "dac_override", "sys_ptrace", "setpcap"}),
+    "move_mount": ({"sys_admin", "dac_override"}, {"net_admin", "setpcap"}),
+    "bpf": ({"sys_admin", "net_admin"}, {"sys_ptrace", "setpcap"}),
+    "memfd_create": ({"sys_admin"}, {"net_admin", "dac_override", "sys_ptrace"}),
+    "clone": ({"sys_admin", "setpcap"}, {"net_admin", "sys_ptrace"}),
+}
+
+
+@pytest.mark.parametrize("call", PHASES)
+def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups, call):
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+    cgroup = cgroups.make("v2", bundle.name) if call == "bpf" else None
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), cgroup=cgroup)
+    view = container.in_cgroup_view("v2", []) if call == "bpf" else []
+    bundle.write_config(["/bin/true"])
+    process = subprocess.Popen(
+        [*view, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+         f"inject={call}:delay_enter=400000:when=1", bundle.hook, f"--config={bundle.settings}",
+         "prestart"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(made.state().encode())
+    process.stdin.close()
+    process.stdin = None
+    seen = None
+    while process.poll() is None and seen is None:
+        for child in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children") \
+                .read_text().split():
+            try:
+                number = pathlib.Path(f"/proc/{child}/syscall").read_text().split(" ")[0]
+                now = status(child)
+                program = os.readlink(f"/proc/{child}/exe")
+            except OSError:
+                continue
+            if number == str(NUMBERS[call]) and program == str(bundle.hook):
+                seen = now
+        time.sleep(0.005)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert seen is not None
+    needed, refused = PHASES[call]
+    assert set(has(seen["CapEff"], *needed)) == needed
+    assert has(seen["CapEff"], *refused, "mknod", "chown", "sys_module", "net_raw") == []
+    assert (seen["Seccomp"], seen["NoNewPrivs"]) == ("2", "1")
+
+
+NUMBERS = {"open_tree": 428, "move_mount": 429, "bpf": 321, "memfd_create": 319, "clone": 56}
+
+
+def test_the_program_has_no_loader(hook):
+    headers = subprocess.run(["readelf", "-lW", hook], check=True, capture_output=True,
+                             text=True).stdout
+    assert "INTERP" not in headers
+    assert "DYN (" in headers or "DYN" in headers.split("\n")[1]
+    assert not re.search(r"GNU_STACK.* RWE", headers)

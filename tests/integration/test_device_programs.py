@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device cgroup of version 2: programs of which all must agree."""
+
+import pathlib
+import subprocess
+
+import container
+import pytest
+from conftest import skip_or_fail
+
+V2 = container.in_cgroup_view("v2", [])
+HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
+
+
+@pytest.fixture(autouse=True)
+def version2():
+    if not container.cgroup_version_possible("v2"):
+        skip_or_fail("this kernel has no cgroup v2")
+
+
+@pytest.fixture
+def programs(tools):
+    """What is attached to a cgroup: [(ID, flags, length, hash)]."""
+    def attached(cgroup):
+        lines = subprocess.run([tools.device_programs, "list", cgroup], check=True,
+                               capture_output=True, text=True).stdout.splitlines()
+        return [tuple(line.split(" ")) for line in lines]
+    return attached
+
+
+@pytest.fixture
+def attach(tools):
+    def attach_program(cgroup, rule, *single):
+        subprocess.run([tools.device_programs, "attach", cgroup, rule, *single], check=True)
+    return attach_program
+
+
+@pytest.fixture
+def gpu_bundle(bundle):
+    return bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+
+
+def own(cgroups, bundle, below=""):
+    return cgroups.make("v2", bundle.name + below)
+
+
+def accesses(made, cgroup):
+    result = made.look("make:c:195:255", "make:c:195:1", "make:c:195:0", "make:c:238:0",
+                       cgroup=cgroup)
+    return [result[f"make:c:{number}"] for number in ("195:255", "195:1", "195:0", "238:0")]
+
+
+OPEN_FOR_GPU_0 = ["ENXIO", "ENXIO", "EPERM", "ENXIO"]
+
+
+def test_the_program_is_replaced_and_not_joined_by_another(hand_made, cgroups, gpu_bundle, attach,
+                                                            programs):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny")
+    before = programs(cgroup)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr) == (0, "")
+    after = programs(cgroup)
+    assert len(after) == 1 and after[0][0] != before[0][0] and after[0][1] == before[0][1]
+    assert accesses(made, cgroup)[:3] == OPEN_FOR_GPU_0[:3]
+
+
+def test_every_program_that_denies_is_replaced_and_the_others_stay(hand_made, cgroups, gpu_bundle,
+                                                                   attach, programs):
+    cgroup = own(cgroups, gpu_bundle)
+    for rule in ("deny-195", "allow", "deny-238", "deny-7"):
+        attach(cgroup, rule)
+    before = programs(cgroup)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    after = programs(cgroup)
+    assert [a == b for a, b in zip(before, after)] == [False, True, False, True]
+    assert len(after) == 4
+    result = made.look("make:c:195:1", "make:c:195:0", "make:c:238:0", "make:c:238:7",
+                       "make:c:7:3", cgroup=cgroup)
+    assert result["make:c:195:1"] == "ENXIO"
+    assert result["make:c:195:0"] == "EPERM"
+    assert result["make:c:238:0"] == "ENXIO"
+    assert result["make:c:238:7"] == "EPERM"
+    assert result["make:c:7:3"] == "EPERM"
+
+
+def test_a_program_that_allows_no_second_one_is_replaced(hand_made, cgroups, gpu_bundle, attach,
+                                                         programs):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny-195", "single")
+    before = programs(cgroup)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    after = programs(cgroup)
+    assert len(after) == 1 and after != before
+    assert accesses(made, cgroup) == OPEN_FOR_GPU_0
+
+
+def test_where_no_program_is_attached_none_is_added(hand_made, cgroups, gpu_bundle, programs):
+    cgroup = own(cgroups, gpu_bundle)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    assert programs(cgroup) == []
+
+
+def test_a_second_call_changes_no_program(hand_made, cgroups, gpu_bundle, attach, programs):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny-195")
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    before = programs(cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    assert programs(cgroup) == before
+
+
+def test_an_ancestor_that_denies_is_named_and_not_changed(hand_made, cgroups, gpu_bundle, attach,
+                                                          programs):
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    attach(parent, "deny-195")
+    before = programs(parent)
+    done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"grapnel-hook: allow devices in the cgroup {parent}: the cgroup {parent} denies "
+        "c 195:1 rw, and other containers share it: "
+        "allow the device there: with systemd, 'systemctl set-property parent DeviceAllow=...'; "
+        "else in the configuration of what made it\n")
+    assert programs(parent) == before
+
+
+def test_an_ancestor_that_allows_is_no_obstacle(hand_made, cgroups, gpu_bundle, attach, programs):
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    for rule in ("allow", "deny-10"):
+        attach(parent, rule)
+    attach(cgroup, "deny-195")
+    before = programs(parent)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    assert programs(parent) == before
+    assert accesses(made, cgroup) == OPEN_FOR_GPU_0
+
+
+@pytest.mark.parametrize("path, cgroups_path", [
+    ("{name}.scope/container", "{name}.scope"),
+    ("test.slice/{name}.scope/container", "test.slice::{name}"),
+    ("test.slice/crio-{name}.scope", "test.slice:crio:{name}"),
+    ("test.slice/libpod-{name}.scope/container", "test.slice:libpod:{name}"),
+    ("user/docker/{name}", "/docker/{name}"),
+    ("{name}", None)])
+def test_every_level_of_the_container_is_opened(hand_made, cgroups, gpu_bundle, attach, programs,
+                                                path, cgroups_path):
+    name = gpu_bundle.name
+    linux = gpu_bundle.config["linux"]
+    if cgroups_path is None:
+        del linux["cgroupsPath"]
+    else:
+        linux["cgroupsPath"] = cgroups_path.format(name=name)
+    cgroup = cgroups.make("v2", path.format(name=name))
+    levels = [cgroup, cgroup.parent] if path.endswith("container") else [cgroup]
+    for level in levels:
+        attach(level, "deny-195")
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [len(programs(level)) for level in levels] == [1] * len(levels)
+    assert accesses(made, cgroup) == OPEN_FOR_GPU_0
+
+
+def test_a_program_of_another_container_is_left_alone(hand_made, cgroups, gpu_bundle, attach,
+                                                      programs):
+    cgroup = own(cgroups, gpu_bundle)
+    others = [cgroups.make("v2", "other"), cgroups.make("v2", f"other/{gpu_bundle.name}")]
+    for other in (cgroup, *others):
+        attach(other, "deny")
+    before = [programs(other) for other in others]
+    assert hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2).returncode == 0
+    assert [programs(other) for other in others] == before
+
+
+def test_no_cgroups_in_the_settings_leaves_every_program(hand_made, cgroups, gpu_bundle, attach,
+                                                         programs):
+    gpu_bundle.set_settings("[nvidia-container-cli]\nno-cgroups = true\n")
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny")
+    before = programs(cgroup)
+    assert hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2).returncode == 0
+    assert programs(cgroup) == before
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runtime, tmp_path):
+    counts = tmp_path / "counts"
+    cgroup = f"/sys/fs/cgroup/grapnel-test/{gpu_bundle.name}"
+    command = ["/bin/sh", "-c",
+               f"find {cgroup} -type d -exec {tools.device_programs} list {{}} \\; >>{counts}; "
+               f"echo >>{counts}"]
+    gpu_bundle.add_hook("prestart", *command, first=True)
+    gpu_bundle.add_hook("prestart", *command)
+    assert gpu_bundle.run(runtime, "v2", "make:c:195:1")["make:c:195:1"] == "ENXIO"
+    before, after = counts.read_text().strip().split("\n\n")
+    assert len(after.splitlines()) == len(before.splitlines()) == 1
+    assert before.split(" ")[1] == after.split(" ")[1]  # attached in the same way
+    assert before != after
+
+
+@pytest.fixture
+def hardened():
+    """Constants in programs are blinded: what the kernel shows of one it does not take again.
+    This is a setting of the whole machine; nothing else may use programs meanwhile."""
+    former = HARDEN.read_text()
+    HARDEN.write_text("2")
+    yield
+    HARDEN.write_text(former)
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_blinded_programs_are_made_anew_from_the_configuration(gpu_bundle, hardened, runtime):
+    rules = gpu_bundle.config["linux"]["resources"]["devices"]
+    rules += [{"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"},
+              {"allow": True, "type": "c", "major": 240, "access": "rwm"}]
+    if runtime == "crun":  # runc has no exceptions from a rule
+        rules.append({"allow": False, "type": "c", "major": 240, "minor": 3, "access": "rw"})
+    result = gpu_bundle.run(runtime, "v2", "make:c:195:1", "make:c:195:0", "make:c:10:229",
+                            "make:c:240:7", "make:c:240:3", "make:c:10:1", "make:c:1:3",
+                            "make:c:1:11", "open:/dev/null")
+    assert result["make:c:195:1"] == "ENXIO"
+    assert result["make:c:195:0"] == "EPERM"
+    assert result["make:c:10:229"] in ("OK", "ENODEV", "ENXIO")
+    assert result["make:c:240:7"] == "ENXIO"
+    assert result["make:c:240:3"] == ("EPERM" if runtime == "crun" else "ENXIO")
+    for denied in ("make:c:10:1", "make:c:1:11"):
+        assert result[denied] == "EPERM"
+    assert result["make:c:1:3"] == result["open:/dev/null"] == "OK"
+
+
+def test_a_blinded_ancestor_is_taken_to_allow(hand_made, cgroups, gpu_bundle, attach, programs,
+                                              hardened):
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    attach(parent, "deny-10")
+    attach(cgroup, "deny-195")
+    before = programs(parent)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert programs(parent) == before
+    assert accesses(made, cgroup)[:3] == OPEN_FOR_GPU_0[:3]

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whichever system call fails: the container does not start, one line says why, and the host's
+mounts stay; where the thing was optional the container starts."""
+
+import os
+import shutil
+import subprocess
+
+import container
+import pytest
+from conftest import skip_or_fail
+
+# what the hook calls from the moment it looks at the container
+CALLS = ["bpf", "capset", "clone", "close_range", "execveat", "fchdir", "fchmod", "fcntl",
+         "fsconfig", "fsmount", "fsopen", "fstatfs", "getdents64", "memfd_create", "mkdirat",
+         "mount", "mount_setattr", "move_mount", "newfstatat", "open", "openat", "openat2",
+         "open_tree", "pidfd_open", "pidfd_send_signal", "pivot_root", "poll", "prctl", "read",
+         "readlinkat", "renameat", "seccomp", "sendfile", "setfsuid", "setns", "statx",
+         "symlinkat", "umount2", "unlinkat", "waitid", "write", "chroot", "dup3", "mmap"]
+
+
+@pytest.fixture(autouse=True)
+def strace():
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+
+
+@pytest.fixture
+def failing_bundle(bundle):
+    """A bundle in which the hook has something of everything to do."""
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    (bundle.root / "usr/lib/x86_64-linux-gnu/libcuda.so.1").symlink_to("libcuda.so.470")
+    return bundle
+
+
+def strace_arguments(call, when, record="/dev/null"):
+    return ["strace", "-f", "-qq", "-o", record, "-e", f"trace={call}", "-e",
+            f"inject={call}:error=EPERM:when={when}"]
+
+
+def traced(bundle, call, when):
+    """Has the hook of that bundle run under strace."""
+    for entries in bundle.config["hooks"].values():
+        for entry in entries:
+            if entry["path"] == str(bundle.hook):
+                entry["args"] = [*strace_arguments(call, when), str(bundle.hook),
+                                 *entry["args"][1:]]
+                entry["path"] = shutil.which("strace")
+
+
+@pytest.mark.parametrize("call", ["open_tree", "mount_setattr", "openat2", "move_mount", "setns",
+                                  "bpf", "symlinkat", "clone", "execveat", "mkdirat", "statx",
+                                  "pidfd_open", "fsopen", "memfd_create", "renameat", "waitid"])
+@pytest.mark.parametrize("runtime, cgroup", [("runc", "v2"), ("crun", "v2"), ("runc", "v1")])
+def test_a_container_does_not_start_with_half_a_driver(failing_bundle, runtime, cgroup, call):
+    failing_bundle.config["hooks"].pop("poststop")
+    traced(failing_bundle.show_proc_driver(), call, "1")
+    result = failing_bundle.run(runtime, cgroup, "load:libcuda.so.1", "open:/dev/nvidia0")
+    assert result.host_mounts[0] == result.host_mounts[1]
+    if call == "bpf" and cgroup == "v1":
+        assert result["open:/dev/nvidia0"] == "ENXIO"  # not called there
+        return
+    assert result.code != 0
+    assert result.answers == {}, "the container ran"
+    errors = [line for line in failing_bundle.logged().splitlines() if " error: " in line]
+    assert len(errors) == 1
+
+
+@pytest.fixture
+def counts(failing_bundle, hand_made, tmp_path):
+    """How often the hook makes each call for such a container."""
+    record = tmp_path / "trace"
+    made = hand_made(failing_bundle, setup=SETUP)
+    done = made.hook(prefix=["strace", "-qq", "-o", str(record)])
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for line in record.read_text().splitlines():
+        name = line.split("(")[0]
+        found[name] = found.get(name, 0) + 1
+    subprocess.run([failing_bundle.hook, f"--config={failing_bundle.settings}", "poststop"],
+                   input=failing_bundle.state(), text=True, check=True, env={})
+    return found
+
+
+SETUP = 'mount --bind /proc/driver "$ROOT/proc/driver"'
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_failure_is_an_exit_code_and_one_line(failing_bundle, hand_made, counts, call):
+    count = counts.get(call, 1)
+    mounts = open("/proc/self/mountinfo").read()
+    for when in sorted({1, 2, count // 3, count // 2, count - 1, count} - {0}):
+        made = hand_made(failing_bundle, setup=SETUP)
+        done = made.hook(prefix=strace_arguments(call, when))
+        context = f"{call} number {when} of {count}: {done}"
+        assert done.returncode in (0, 1), context
+        assert done.stdout == "", context
+        if call == "write" and done.returncode == 1:
+            assert done.stderr.count("\n") <= 1, context  # the line itself may not be written
+        elif done.returncode == 1:
+            assert done.stderr.startswith("grapnel-hook: "), context
+            assert done.stderr.count("\n") == 1, context
+        else:
+            assert done.stderr == "", context
+            loaded = made.look("load:libcuda.so.1", "open:/dev/nvidia0", "open:/dev/nvidiactl")
+            assert loaded["load:libcuda.so.1"].endswith(" libcuda"), context
+            assert loaded["open:/dev/nvidia0"] == loaded["open:/dev/nvidiactl"] == "ENXIO", context
+        made.end()
+        assert open("/proc/self/mountinfo").read() == mounts, context
+        assert failing_bundle.call_hook("poststop").returncode == 0
+
+
+@pytest.mark.parametrize("when", [1, 2, 5])
+def test_what_was_made_before_a_failure_is_removed_by_poststop(failing_bundle, hand_made, when):
+    before = container.listing(failing_bundle.root)
+    made = hand_made(failing_bundle)
+    assert made.hook(prefix=strace_arguments("move_mount", when)).returncode == 1
+    made.end()
+    assert container.listing(failing_bundle.root) != before
+    assert failing_bundle.call_hook("poststop").returncode == 0
+    assert container.listing(failing_bundle.root) == before
+    assert os.listdir("/run/grapnel/containers") == []
+
+
+def test_a_full_disk_is_one_line(hand_made, bundle):
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    full = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=write", "-e",
+            "inject=write:error=ENOSPC:when=1..2"]
+    done = made.hook(prefix=full)
+    assert done.returncode in (0, 1)
+    assert done.stderr.count("\n") <= 1

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stays in a root file system, and on the host, when a container has stopped."""
+
+import json
+import os
+import pathlib
+
+import container
+import make_driver
+import pytest
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+RECORDS = pathlib.Path("/run/grapnel/containers")
+
+
+def records():
+    return os.listdir(RECORDS) if RECORDS.exists() else []
+
+
+def driver_state():
+    """The driver's files, nodes and views, and the host's loader cache."""
+    found = container.listing("/opt/nvidia")
+    found.update(container.listing("/proc/driver"))
+    for node in sorted(pathlib.Path("/dev").glob("nvidia*")):
+        status = node.lstat()
+        found[str(node)] = (status.st_mode, status.st_rdev, status.st_ino, status.st_uid)
+    found["cache"] = pathlib.Path("/etc/ld.so.cache").read_bytes()
+    found["dev"] = sorted(os.listdir("/dev"))
+    return found
+
+
+def test_nothing_stays_but_the_cache(engine, bundle):
+    before = container.listing(bundle.root)
+    cache = (bundle.root / "etc/ld.so.cache").read_bytes()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all").show_proc_driver()
+    result = engine(bundle, "load:libcuda.so.1")
+    assert "libcuda" in result["load:libcuda.so.1"].split(" ")
+    assert container.listing(bundle.root) == before
+    assert (bundle.root / "etc/ld.so.cache").read_bytes() != cache
+    assert records() == []
+
+
+def test_nothing_stays_when_another_hook_fails_after_ours(engine, bundle):
+    before = container.listing(bundle.root)
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    bundle.config["hooks"]["prestart"].append({"path": "/bin/false", "args": ["false"]})
+    assert engine(bundle).code != 0
+    bundle.call_hook("poststop")  # not every runtime calls it for a container that never ran
+    assert container.listing(bundle.root) == before
+    assert records() == []
+
+
+def test_the_hosts_files_are_as_they_were(engine, bundle):
+    before = driver_state()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
+    assert engine(bundle).code == 0
+    assert driver_state() == before
+
+
+def test_the_hosts_mounts_are_as_they_were_with_everything_shared(engine, bundle):
+    # as systemd has it; the fixture compares the mounts
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    result = engine(bundle, "load:libcuda.so.1", setup="mount --make-rshared /")
+    assert "libcuda" in result["load:libcuda.so.1"].split(" ")
+    assert " shared:" in result.host_mounts[0]
+
+
+def test_a_link_of_the_image_is_used_with_the_right_library_and_comes_back(engine, bundle):
+    link = bundle.root / LIBRARIES / "libcuda.so.1"
+    link.symlink_to("libcuda.so.470.57.02")
+    before = container.listing(bundle.root)
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    result = engine(bundle, "load:libcuda.so.1")
+    assert result["load:libcuda.so.1"] == \
+        f"/{LIBRARIES}/libcuda.so.{make_driver.VERSION} libcuda"
+    assert container.listing(bundle.root) == before
+
+
+def test_a_link_of_the_image_at_the_versioned_name_comes_back(engine, bundle):
+    name = f"libcuda.so.{make_driver.VERSION}"
+    (bundle.root / LIBRARIES / name).symlink_to("libcuda.so.470.57.02")
+    before = container.listing(bundle.root)
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    result = engine(bundle, "load:libcuda.so.1")
+    assert result["load:libcuda.so.1"] == f"/{LIBRARIES}/{name} libcuda"
+    assert container.listing(bundle.root) == before
+
+
+def test_the_record_names_what_was_made(hand_made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    record = RECORDS / f"{bundle.name}.json"
+    content = json.loads(record.read_text())
+    places = {entry["path"]: entry["type"] for entry in content["created"]}
+    assert content["rootfs"] == str(bundle.root)
+    assert places[f"/{LIBRARIES}/libcuda.so.{make_driver.VERSION}"] == "file"
+    assert places[f"/{LIBRARIES}/libcuda.so.1"] == "link"
+    assert places["/lib/firmware"] == "directory"
+    assert not any(place.startswith("/dev") for place in places)  # goes with the container
+    assert record.stat().st_mode & 0o777 == 0o600
+    assert RECORDS.stat().st_mode & 0o777 == 0o700
+
+
+def test_poststop_removes_what_the_record_names(hand_made, bundle):
+    before = container.listing(bundle.root)
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    made.end()
+    assert container.listing(bundle.root) != before
+    done = bundle.call_hook("poststop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert container.listing(bundle.root) == before
+    assert records() == []
+
+
+def test_poststop_twice_is_no_error(hand_made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    assert hand_made(bundle).hook().returncode == 0
+    for _ in range(2):
+        done = bundle.call_hook("poststop")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_poststop_leaves_what_was_changed_since(hand_made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    made.end()
+    directory = bundle.root / LIBRARIES
+    link = directory / "libcuda.so.1"
+    link.unlink()
+    link.symlink_to("libmine.so.1")
+    filled = directory / f"libcuda.so.{make_driver.VERSION}"
+    filled.write_text("the user's own")
+    mine = bundle.root / f"lib/firmware/nvidia/{make_driver.VERSION}/mine.bin"
+    mine.write_text("mine")
+    assert bundle.call_hook("poststop").returncode == 0
+    assert os.readlink(link) == "libmine.so.1"
+    assert filled.read_text() == "the user's own"
+    assert mine.read_text() == "mine"
+    assert not (directory / "libcuda.so").is_symlink()
+    assert records() == []
+
+
+def test_poststop_without_a_root_file_system_removes_the_record(hand_made, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    made.end()
+    bundle.root.rename(bundle.directory / "gone")
+    done = bundle.call_hook("poststop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert records() == []
+
+
+def test_a_damaged_record_is_an_error_that_names_it(bundle):
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    record = RECORDS / f"{bundle.name}.json"
+    record.write_text('{"rootfs": "/x", "created": [{"path": "relative"}]}')
+    try:
+        done = bundle.call_hook("poststop")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"grapnel-hook: {record}: ")
+        assert done.stderr.count("\n") == 1
+    finally:
+        record.unlink()
+
+
+@pytest.mark.parametrize("place", ["etc", LIBRARIES])
+def test_no_temporary_file_stays(hand_made, bundle, place):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    (bundle.root / LIBRARIES / "libcuda.so.1").symlink_to("libcuda.so.470")
+    assert hand_made(bundle).hook().returncode == 0
+    assert not [name for name in os.listdir(bundle.root / place) if "grapnel" in name]

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a program on what looks like a kernel without some system calls:
+//
+//   deny_call CALL[,CALL]... COMMAND [ARGUMENT]...
+#define _GNU_SOURCE
+#include <errno.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char** argv) {
+    if (argc < 3)
+        return 2;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    for (char* name = strtok(argv[1], ","); name != NULL; name = strtok(NULL, ",")) {
+        const int call = seccomp_syscall_resolve_name(name);
+        if (call < 0 || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0) != 0) {
+            fprintf(stderr, "deny_call: %s\n", name);
+            return 2;
+        }
+    }
+    if (seccomp_load(filter) != 0)
+        return 2;
+    execv(argv[2], argv + 2);
+    perror(argv[2]);
+    return 2;
+}
