@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared objects. Input: the file.
+#include "fuzz.hpp"
+#include "inventory/elf.hpp"
+
+#include <array>
+#include <utility>
+
+using namespace grapnel;
+using fuzz::expect;
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> notes{{
+    {".note.cuda.fwd_compatibility", "NVIDIA Corporation"},
+    {".note.gnu.build-id", "GNU"},
+    {"", ""},
+}};
+
+} // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto file = fuzz::as_text(data, size);
+    const bool magic = file.starts_with("\177ELF");
+    for (const auto& [section, owner] : notes)
+        if (const auto note = elf_note(file, section, owner)) {
+            expect(magic, "only an ELF file has notes");
+            expect(note->data() >= file.data()
+                       && note->data() + note->size() <= file.data() + file.size(),
+                   "a note lies in the file");
+        }
+    const auto facts = read_elf(file);
+    if (!facts) {
+        fuzz::expect_printable(facts.error());
+        return 0;
+    }
+    expect(magic && size >= 52, "only a file with an ELF header is one");
+    expect(facts->soname.find('\0') == std::string::npos, "a SONAME ends before a NUL byte");
+    if (!facts->soname.empty())
+        expect(file.find(facts->soname + std::string(1, '\0')) != std::string_view::npos,
+               "a SONAME stands in the file");
+    return 0;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container asks for. Input: a first line of words that set the scene (privileged,
+// volume-mounts, refuse-unprivileged, disable-require, ignore-imex, utility-only, swarm), then
+// lines of the environment, and lines "mount SOURCE DESTINATION".
+#include "base/text.hpp"
+#include "fuzz.hpp"
+#include "oci/json.hpp"
+#include "request/request.hpp"
+
+#include <set>
+
+using namespace grapnel;
+using fuzz::expect;
+
+namespace {
+
+Settings settings_of(std::string_view scene) {
+    const auto has = [&](std::string_view word) {
+        return scene.find(word) != std::string_view::npos;
+    };
+    Settings settings;
+    settings.accept_volume_mounts = has("volume-mounts");
+    settings.accept_environment_when_unprivileged = !has("refuse-unprivileged");
+    settings.disable_require = has("disable-require");
+    settings.ignore_imex_channel_requests = has("ignore-imex");
+    if (has("utility-only"))
+        settings.supported_driver_capabilities = {DriverCapability::utility};
+    if (has("swarm"))
+        settings.swarm_resources = {"DOCKER_RESOURCE_GPU", "DOCKER_RESOURCE_OTHER"};
+    return settings;
+}
+
+/// By way of config.json, as an image's values come.
+Result<Spec> spec_of(std::string_view scene, std::string_view lines) {
+    using oci::Json;
+    auto environment = Json::array();
+    auto mounts = Json::array();
+    while (!lines.empty()) {
+        const auto line = fuzz::take_line(lines);
+        const auto words = split(line, ' ');
+        if (words.size() == 3 && words[0] == "mount")
+            mounts.push_back({{"source", words[1]}, {"destination", words[2]}});
+        else
+            environment.push_back(line);
+    }
+    auto bounding = Json::array();
+    // "unprivileged" is a word of the scene as well
+    if (scene.starts_with("privileged") || scene.find(" privileged") != std::string_view::npos)
+        bounding.push_back("CAP_SYS_ADMIN");
+    const Json json{{"process", {{"env", environment}, {"capabilities", {{"bounding", bounding}}}}},
+                    {"root", {{"path", "rootfs"}}},
+                    {"mounts", mounts}};
+    return parse_spec(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void expect_sound(const Request& request, const Spec& spec, const Settings& settings) {
+    expect(settings.accept_environment_when_unprivileged || spec.bounding_sys_admin
+               || settings.accept_volume_mounts,
+           "an unprivileged container's environment counts only if the settings say so");
+    expect(settings.supported_driver_capabilities.contains(request.driver_capabilities),
+           "no driver capability is given that is not supported");
+    expect((request.devices == Request::Devices::listed) == !request.listed.empty(),
+           "devices are listed if and only if there is a list");
+    const std::set<std::string> unique(request.listed.begin(), request.listed.end());
+    expect(unique.size() == request.listed.size() && !unique.contains(""),
+           "a device is listed once, with a name");
+    expect(!settings.disable_require || request.requirements.empty(),
+           "requirements can be turned off");
+    for (const auto& requirement : request.requirements) {
+        expect(!requirement.alternatives.empty(), "an empty requirement is none");
+        const auto again = parse_requirement(requirement.text);
+        expect(again && *again == requirement, "a requirement is what its text says");
+        expect(evaluate(requirement, {}) == Verdict::undecided,
+               "a requirement is not met where nothing is known");
+    }
+}
+
+} // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    auto text = fuzz::as_text(data, size);
+    const auto scene = fuzz::take_line(text);
+    const auto settings = settings_of(scene);
+    auto spec = spec_of(scene, text);
+    expect(spec.has_value(), "any environment makes a specification");
+    const auto asked = make_request(*spec, settings);
+    const auto again = make_request(*spec, settings);
+    expect(asked.has_value() == again.has_value() && (!asked || *asked == *again),
+           "the same question has the same answer");
+    if (!asked) {
+        fuzz::expect_printable(asked.error());
+        return 0;
+    }
+    for (const auto& remark : asked->remarks)
+        expect(fuzz::is_printable_ascii(remark), "a remark is one line of printable ASCII");
+    if (!asked->request)
+        return 0;
+    expect_sound(*asked->request, *spec, settings);
+    if (!settings.accept_volume_mounts && settings.swarm_resources.empty()) {
+        spec->environment.emplace_back("NVIDIA_VISIBLE_DEVICES=void");
+        const auto none = make_request(*spec, settings);
+        expect(none && !none->request, "void asks for nothing, whatever stands before it");
+    }
+    return 0;
+}

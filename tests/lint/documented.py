@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a user can write is described where a user looks: each option and stage of the program in
+its manual page, each key of the settings in theirs and in config/README.md; and nothing is
+described that does not exist."""
+
+import re
+import subprocess
+import sys
+
+import tree
+
+
+def options(program):
+    text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    stages = re.search(r"^stages:\n(.*?)\n\n", text, re.M | re.DOTALL)[1]
+    named = re.findall(r"^  ((?:\w+, )*\w+)  ", stages, re.M)
+    return set(re.findall(r"^  (--[\w-]+)", text, re.M)), {
+        stage for line in named for stage in line.split(", ")
+    }
+
+
+def keys(root):
+    table = tree.text(root, "lib/settings/settings.cpp")
+    table = table[table.index("& keys()") :]
+    return set(re.findall(r'^\s+\{"([a-z0-9.-]+)",', table, re.M))
+
+
+def check(wanted, found, where):
+    for name in sorted(wanted - found):
+        yield f"{where}: {name} is not described"
+    for name in sorted(found - wanted):
+        yield f"{where}: {name} is described but does not exist"
+
+
+def main(root, program):
+    known_options, known_stages = options(program)
+    known_keys = keys(root)
+    assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
+    complaints = []
+
+    page = tree.text(root, "doc/grapnel-hook.8.scd")
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*--"))
+    complaints += check(
+        known_options, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel-hook.8.scd"
+    )
+    for stage in sorted(known_stages):
+        if not re.search(rf"\*{stage}\*", page):
+            complaints.append(f"doc/grapnel-hook.8.scd: stage {stage} is not described")
+
+    page = tree.text(root, "doc/grapnel.toml.5.scd")
+    described = set(re.findall(r"^(?:- )?\*([a-z][a-z0-9.-]+)\*(?!\()", page, re.M))
+    complaints += check(known_keys, described, "doc/grapnel.toml.5.scd")
+
+    page = tree.text(root, "config/README.md")
+    rows = set(re.findall(r"^\| `([a-z0-9.-]+)` \|", page, re.M))
+    lists = {
+        name
+        for line in page.splitlines()
+        if "no effect" in line
+        for name in re.findall(r"`([a-z0-9.-]+)`", line)
+    }
+    complaints += check(known_keys, rows | lists, "config/README.md")
+    tree.finish(complaints)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Which module may include what. The arrows of the design point downwards only: a module names
+the modules below it, and a library is included where the table says and nowhere else."""
+
+import re
+import sys
+
+import tree
+
+# lowest first; the same table as in lib/meson.build, which is checked too
+MODULES = {
+    "base": [],
+    "sys": ["base"],
+    "oci": ["base"],
+    "settings": ["base"],
+    "request": ["base", "oci", "settings"],
+    "inventory": ["base", "sys"],
+    "plan": ["base", "request", "inventory"],
+    "apply": ["base", "sys", "oci", "plan"],
+}
+# of a module that may be used, only these headers
+NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"}}
+# header (or its directory, with a slash): the modules that may include it
+LIBRARIES = {
+    "nlohmann/": {"oci", "plan", "apply"},
+    "toml++/": {"settings"},
+    "tl/": {"base"},
+    "seccomp.h": {"sys"},
+    "sys/capability.h": {"sys"},
+    "linux/bpf.h": {"sys", "apply"},
+    "elf.h": {"inventory"},
+    "fmt/": set(MODULES) | {"hook"},
+}
+# made by the build, and for this module alone
+GENERATED = {("sys", "seccomp_filters.hpp")}
+# headers of the C library and the kernel in modules that make no system call
+PURE = {"base", "oci", "settings", "request", "inventory", "plan"}
+C_HEADERS = {("oci", "sys/types.h"), ("inventory", "elf.h")}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def module_of(path):
+    if path.parts[0] == "hook":
+        return "hook"
+    return path.parts[1]
+
+
+def own_header(name):
+    return name.split("/")[0] in MODULES and name.endswith(".hpp")
+
+
+def complaint(module, kind, name):
+    """Why this include is wrong; nothing if it is not."""
+    if own_header(name):
+        if kind == "<":
+            return "our own headers stand between quotes"
+        target = name.split("/")[0]
+        if module == "hook" or target == module:
+            return ""
+        if target not in MODULES[module]:
+            return f"{module} may not use {target}"
+        allowed = NARROW.get((module, target))
+        if allowed is not None and name not in allowed:
+            return f"{module} may use {', '.join(sorted(allowed))} of {target} alone"
+        return ""
+    if kind == '"':
+        if module == "hook" or (module, name) in GENERATED:
+            return ""
+        return "unknown header between quotes"
+    for library, users in LIBRARIES.items():
+        if name == library or (library.endswith("/") and name.startswith(library)):
+            if module not in users:
+                return f"{module} may not use {library}"
+    if module in PURE and name.endswith(".h") and (module, name) not in C_HEADERS:
+        if not name.startswith(tuple(key for key in LIBRARIES if key.endswith("/"))):
+            return f"{module} makes no system calls: it has no need of {name}"
+    if module in PURE and name in ("fstream", "iostream", "filesystem", "thread", "cstdio"):
+        return f"{module} makes no system calls: it has no need of {name}"
+    return ""
+
+
+def check_meson(root):
+    content = tree.text(root, "lib/meson.build")
+    found = re.findall(r"'name':\s*'(\w+)'.*?'uses':\s*\[([^\]]*)\]", content, re.DOTALL)
+    built = {name: re.findall(r"'(\w+)'", uses) for name, uses in found}
+    if built != MODULES:
+        return ["lib/meson.build: its table of modules is not the one of tests/lint/layers.py"]
+    return []
+
+
+def main(root):
+    complaints = check_meson(root)
+    for path in tree.files(root, (".cpp", ".hpp"), ("lib/", "hook/")):
+        module = module_of(path)
+        if module != "hook" and module not in MODULES:
+            complaints.append(f"{path}: unknown module {module}")
+            continue
+        for number, line in enumerate(tree.text(root, path).splitlines(), 1):
+            found = INCLUDE.match(line)
+            why = found and complaint(module, found[1], found[2])
+            if why:
+                complaints.append(f"{path}:{number}: {line.strip()}: {why}")
+    tree.finish(complaints)
+
+
+main(sys.argv[1])

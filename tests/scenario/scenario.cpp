@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one case: from config.json, the settings and a made-up host to the plan or the refusal,
+// which must be those of the golden file. README.md describes the files.
+//
+//   scenario CASE-DIRECTORY HOSTS-DIRECTORY
+#include "base/text.hpp"
+#include "host_file.hpp"
+#include "inventory/inventory.hpp"
+#include "oci/spec.hpp"
+#include "plan/plan.hpp"
+#include "request/request.hpp"
+#include "settings/settings.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+
+namespace {
+
+using namespace grapnel;
+namespace fs = std::filesystem;
+
+std::optional<std::string> content(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        return std::nullopt;
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// Files that a case is made of; anything else in its directory is a mistake.
+const std::set<std::string>& inputs() {
+    static const std::set<std::string> names{"config.json", "config.toml", "nvidia.toml",
+                                             "host.txt", "image.txt"};
+    return names;
+}
+const std::set<std::string>& goldens() {
+    static const std::set<std::string> names{"plan.json", "error.txt", "remarks.txt"};
+    return names;
+}
+
+Status check_files(const fs::path& directory) {
+    if (!fs::is_directory(directory) || fs::is_empty(directory))
+        return refused(directory.string() + " holds no case");
+    for (const auto& entry : fs::directory_iterator(directory)) {
+        const auto name = entry.path().filename().string();
+        if (!inputs().contains(name) && !goldens().contains(name))
+            return refused(entry.path().string() + " is no file of a case");
+    }
+    if (!fs::exists(directory / "config.json"))
+        return refused(directory.string() + " has no config.json");
+    return {};
+}
+
+/// image.txt: "libraries PATH", "libraries32 PATH" and "no-proc", a line each.
+Result<ImageLayout> image(const fs::path& path) {
+    ImageLayout layout;
+    const auto text = content(path);
+    if (!text)
+        return layout;
+    for (const auto line : split(*text, '\n')) {
+        const auto blank = line.find(' ');
+        const auto value = blank == line.npos ? std::string_view() : line.substr(blank + 1);
+        if (line.starts_with("libraries "))
+            layout.libraries = GRAPNEL_TRY(InsidePath::make(value));
+        else if (line.starts_with("libraries32 "))
+            layout.libraries_32bit = GRAPNEL_TRY(InsidePath::make(value));
+        else if (line == "no-proc")
+            layout.proc_driver_nvidia = false;
+        else if (!line.empty() && !line.starts_with('#'))
+            return refused(path.string() + ": unknown line " + quote(line));
+    }
+    return layout;
+}
+
+Result<Settings> settings(const fs::path& directory) {
+    if (const auto text = content(directory / "config.toml"))
+        return parse_settings(*text, Dialect::grapnel, "config.toml");
+    if (const auto text = content(directory / "nvidia.toml"))
+        return parse_settings(*text, Dialect::nvidia, "nvidia.toml");
+    return Settings{};
+}
+
+struct Outcome {
+    std::optional<std::string> plan = {};
+    std::optional<std::string> error = {};
+    std::optional<std::string> remarks = {};
+};
+
+std::optional<std::string> lines(const std::vector<std::string>& texts) {
+    if (texts.empty())
+        return std::nullopt;
+    std::string out;
+    for (const auto& text : texts)
+        out += text + "\n";
+    return out;
+}
+
+/// What the hook does on a dry run, without its system calls.
+Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
+                                    const ImageLayout& layout, std::vector<std::string>& remarks) {
+    const auto chosen = GRAPNEL_TRY(settings(directory));
+    const auto spec = GRAPNEL_TRY(parse_spec(content(directory / "config.json").value_or("")));
+    const auto asked = GRAPNEL_TRY(make_request(spec, chosen));
+    remarks = asked.remarks;
+    if (!asked.request)
+        return std::optional<Plan>();
+    const auto inventory =
+        GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = asked.request->driver_capabilities,
+                                          .cuda_version = true,
+                                          .library_search_path = chosen.library_search_path,
+                                          .binary_search_path = chosen.binary_search_path,
+                                          .ldcache_file = chosen.ldcache_file}));
+    remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
+    return std::optional(GRAPNEL_TRY(make_plan(*asked.request, inventory, layout)));
+}
+
+Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
+    GRAPNEL_TRY(check_files(directory));
+    test::MemoryHost host;
+    if (fs::exists(directory / "host.txt"))
+        GRAPNEL_TRY(test::read_host_file((directory / "host.txt").string(), hosts.string(), host));
+    const auto layout = GRAPNEL_TRY(image(directory / "image.txt"));
+    Outcome outcome;
+    std::vector<std::string> remarks;
+    const auto plan = plan_of(directory, host, layout, remarks);
+    if (plan)
+        outcome.plan = to_json(*plan);
+    else
+        outcome.error = plan.error().text() + "\n";
+    outcome.remarks = lines(remarks);
+    return outcome;
+}
+
+bool same(const fs::path& golden, const std::optional<std::string>& now) {
+    const auto then = content(golden);
+    if (then == now)
+        return true;
+    fmt::print(stderr, "{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
+               then.value_or("(no such file)"), now.value_or("(nothing)"));
+    return false;
+}
+
+void rewrite(const fs::path& golden, const std::optional<std::string>& now) {
+    fs::remove(golden);
+    if (now)
+        std::ofstream(golden, std::ios::binary) << *now;
+}
+
+int judge(const fs::path& directory, const Outcome& outcome) {
+    const char* update = std::getenv("GRAPNEL_UPDATE_GOLDEN");
+    bool good = true;
+    for (const auto& [name, now] : {std::pair{"plan.json", outcome.plan},
+                                    {"error.txt", outcome.error},
+                                    {"remarks.txt", outcome.remarks}}) {
+        if (update != nullptr && std::string_view(update) == "1")
+            rewrite(directory / name, now);
+        else
+            good = same(directory / name, now) && good;
+    }
+    if (!good)
+        fmt::print(stderr, "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n");
+    return good ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        if (argc != 3) {
+            fmt::print(stderr, "usage: scenario CASE-DIRECTORY HOSTS-DIRECTORY\n");
+            return 2;
+        }
+        const auto outcome = run(argv[1], argv[2]);
+        if (!outcome) {
+            fmt::print(stderr, "{}\n", outcome.error().text());
+            return 1;
+        }
+        return judge(argv[1], *outcome);
+    } catch (const std::exception& bug) {
+        fmt::print(stderr, "scenario: {}\n", bug.what());
+        return 1;
+    }
+}

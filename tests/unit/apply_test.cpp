@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "apply/cgroup_path.hpp"
+#include "apply/mountinfo.hpp"
+#include "apply/mounts.hpp"
+#include "apply/residue.hpp"
+#include "support/outcome.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <string>
+
+namespace {
+
+using namespace grapnel;
+using namespace grapnel::apply;
+using test::contains;
+using test::error_of;
+
+constexpr auto mountinfo_text = R"(22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
+31 22 0:27 /docker/c1 /mnt/with\040blank\134 rw shared:7 master:3 - cgroup none rw,devices
+)";
+
+MountInfo v1_mount(std::string root = "/") {
+    return {.id = 1,
+            .root = std::move(root),
+            .point = "/sys/fs/cgroup/devices",
+            .type = "cgroup",
+            .super_options = {"rw", "devices"}};
+}
+
+MountInfo v2_mount(std::string root = "/") {
+    return {.id = 2, .root = std::move(root), .point = "/sys/fs/cgroup", .type = "cgroup2"};
+}
+
+/// "VERSION: DIRECTORY[*] ...", from the process's cgroup up; a star marks the container's own.
+std::string levels_text(const std::optional<DeviceCgroup>& cgroup) {
+    if (!cgroup)
+        return "nothing";
+    std::string text = std::to_string(cgroup->version) + ":";
+    for (const auto& level : cgroup->levels)
+        text += " " + level.directory.text() + (level.own ? "*" : "");
+    return text;
+}
+
+sys::Creation creation(const char* path, sys::FileFacts::Type type) {
+    return {.path = inside_path(path),
+            .facts = {.type = type, .device = 0xfd01, .inode = ~std::uint64_t{0}, .size = 7}};
+}
+
+} // namespace
+
+// --- mountinfo ---
+
+TEST_CASE("mountinfo is read line by line, with its escapes undone") {
+    const auto mounts = parse_mountinfo(mountinfo_text);
+    REQUIRE(mounts.size() == 3);
+    CHECK(mounts[0]
+          == MountInfo{.id = 22,
+                       .root = "/",
+                       .point = "/",
+                       .peer_group = 1,
+                       .type = "ext4",
+                       .super_options = {"rw"}});
+    CHECK(mounts[1]
+          == MountInfo{.id = 30,
+                       .root = "/",
+                       .point = "/sys/fs/cgroup",
+                       .type = "cgroup2",
+                       .super_options = {"rw", "nsdelegate"}});
+    CHECK(mounts[2]
+          == MountInfo{.id = 31,
+                       .root = "/docker/c1",
+                       .point = "/mnt/with blank\\",
+                       .peer_group = 7,
+                       .type = "cgroup",
+                       .super_options = {"rw", "devices"}});
+}
+
+TEST_CASE("a line of mountinfo that cannot be read is left out, and the others stay") {
+    const std::string good = "22 1 8:1 / /x rw - ext4 /dev/sda1 rw";
+    for (const auto* const line :
+         {"", "-", "x 1 8:1 / / rw - ext4 /dev/sda1 rw", "22 1 8:1 / / - ext4 /dev/sda1 rw",
+          "22 1 8:1 / / rw - ext4 /dev/sda1", "22 1 8:1 / / rw shared:1 ext4 /dev/sda1 rw",
+          "99999999999999999999 1 8:1 / / rw - ext4 /dev/sda1 rw"}) {
+        CAPTURE(line);
+        const auto mounts = parse_mountinfo(std::string(line) + "\n" + good + "\n");
+        REQUIRE(mounts.size() == 1);
+        CHECK(mounts.front().point == "/x");
+    }
+    CHECK(parse_mountinfo("").empty());
+}
+
+TEST_CASE("an escape that is none stays as it is") {
+    struct Row {
+        const char* written;
+        const char* point;
+    };
+    const Row rows[] = {
+        {R"(/a\040b)", "/a b"},   {R"(/a\011b)", "/a\tb"},    {R"(/a\012b)", "/a\nb"},
+        {R"(/a\134b)", "/a\\b"},  {R"(/a\9b)", R"(/a\9b)"},   {R"(/a\)", R"(/a\)"},
+        {R"(/a\04)", R"(/a\04)"}, {R"(/a\777)", R"(/a\777)"}, {R"(/a\040)", "/a "},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.written);
+        const auto mounts =
+            parse_mountinfo("1 1 8:1 / " + std::string(row.written) + " rw - ext4 x rw");
+        REQUIRE(mounts.size() == 1);
+        CHECK(mounts.front().point == row.point);
+    }
+}
+
+TEST_CASE("the peer groups of shared mounts are those that lead to the host") {
+    CHECK(shared_with_host(parse_mountinfo(mountinfo_text)) == std::set<std::uint64_t>{1, 7});
+    CHECK(shared_with_host({}).empty());
+}
+
+// --- cgroups ---
+
+TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") {
+    struct Row {
+        const char* what;
+        const char* membership;
+        std::vector<MountInfo> mounts;
+        std::string cgroups_path;
+        const char* levels;
+    };
+    const Row rows[] = {
+        {"version 2, docker with cgroupfs",
+         "0::/docker/c1\n",
+         {v2_mount()},
+         "/docker/c1",
+         "2: /sys/fs/cgroup/docker/c1* /sys/fs/cgroup/docker"},
+        {"version 2, systemd",
+         "0::/system.slice/docker-c1.scope\n",
+         {v2_mount()},
+         "system.slice:docker:c1",
+         "2: /sys/fs/cgroup/system.slice/docker-c1.scope* /sys/fs/cgroup/system.slice"},
+        {"version 2, systemd, nested slices",
+         "0::/a.slice/a-b.slice/cri-c1.scope\n",
+         {v2_mount()},
+         "a-b.slice:cri:c1",
+         "2: /sys/fs/cgroup/a.slice/a-b.slice/cri-c1.scope* /sys/fs/cgroup/a.slice/a-b.slice "
+         "/sys/fs/cgroup/a.slice"},
+        {"version 2, crun has a level of its own below",
+         "0::/machine.slice/libpod-c1.scope/container\n",
+         {v2_mount()},
+         "machine.slice:libpod:c1",
+         "2: /sys/fs/cgroup/machine.slice/libpod-c1.scope/container* "
+         "/sys/fs/cgroup/machine.slice/libpod-c1.scope* /sys/fs/cgroup/machine.slice"},
+        {"version 2, systemd, a slice as unit",
+         "0::/a.slice/b.slice\n",
+         {v2_mount()},
+         "a.slice::b.slice",
+         "2: /sys/fs/cgroup/a.slice/b.slice* /sys/fs/cgroup/a.slice"},
+        {"no cgroupsPath: the container's ID",
+         "0::/user.slice/c1\n",
+         {v2_mount()},
+         "",
+         "2: /sys/fs/cgroup/user.slice/c1* /sys/fs/cgroup/user.slice"},
+        {"no cgroupsPath, systemd's prefix",
+         "0::/user.slice/runc-c1.scope\n",
+         {v2_mount()},
+         "",
+         "2: /sys/fs/cgroup/user.slice/runc-c1.scope* /sys/fs/cgroup/user.slice"},
+        {"a slash at the end",
+         "0::/docker/c1\n",
+         {v2_mount()},
+         "/docker/c1/",
+         "2: /sys/fs/cgroup/docker/c1* /sys/fs/cgroup/docker"},
+        {"a cgroup that is shared",
+         "0::/shared\n",
+         {v2_mount()},
+         "/docker/c1",
+         "2: /sys/fs/cgroup/shared"},
+        {"a name that only ends so",
+         "0::/docker/xc1\n",
+         {v2_mount()},
+         "/docker/c1",
+         "2: /sys/fs/cgroup/docker/xc1 /sys/fs/cgroup/docker"},
+        {"version 1",
+         "12:pids:/x\n5:cpu,devices:/docker/c1\n1:name=systemd:/s\n0::/s\n",
+         {v1_mount()},
+         "/docker/c1",
+         "1: /sys/fs/cgroup/devices/docker/c1* /sys/fs/cgroup/devices/docker"},
+        {"both: version 1 has the devices",
+         "5:devices:/a/c1\n0::/b/c1\n",
+         {v2_mount(), v1_mount()},
+         "/a/c1",
+         "1: /sys/fs/cgroup/devices/a/c1* /sys/fs/cgroup/devices/a"},
+        {"both, version 1 without devices",
+         "5:cpu:/a/c1\n0::/b/c1\n",
+         {{.id = 3,
+           .root = "/",
+           .point = "/sys/fs/cgroup/cpu",
+           .type = "cgroup",
+           .super_options = {"rw", "cpu"}},
+          v2_mount()},
+         "/b/c1",
+         "2: /sys/fs/cgroup/b/c1* /sys/fs/cgroup/b"},
+        {"a part of the hierarchy is mounted",
+         "0::/outer/docker/c1\n",
+         {v2_mount("/outer")},
+         "/docker/c1",
+         "2: /sys/fs/cgroup/docker/c1* /sys/fs/cgroup/docker"},
+        {"the mounted part itself", "0::/outer\n", {v2_mount("/outer")}, "/outer", "2:"},
+        {"another part is mounted",
+         "0::/docker/c1\n",
+         {v2_mount("/dock")},
+         "/docker/c1",
+         "nothing"},
+        {"the second mount shows it",
+         "0::/docker/c1\n",
+         {v2_mount("/other"), v2_mount()},
+         "/docker/c1",
+         "2: /sys/fs/cgroup/docker/c1* /sys/fs/cgroup/docker"},
+        {"the root cgroup", "0::/\n", {v2_mount()}, "/docker/c1", "2:"},
+        {"outside the cgroup namespace", "0::/../c1\n", {v2_mount()}, "/c1", "nothing"},
+        {"no cgroup file system", "0::/docker/c1\n", {}, "/docker/c1", "nothing"},
+        {"not a member", "", {v2_mount()}, "/docker/c1", "nothing"},
+        {"unreadable lines", "nonsense\n0\n0:\n", {v2_mount()}, "/docker/c1", "nothing"},
+        {"a colon in the path",
+         "0::/docker/a:b\n",
+         {v2_mount()},
+         "/docker/a:b",
+         "2: /sys/fs/cgroup/docker/a:b* /sys/fs/cgroup/docker"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const Spec spec{.root_path = "r", .cgroups_path = row.cgroups_path};
+        CHECK(levels_text(locate_device_cgroup(row.membership, row.mounts, spec, "c1"))
+              == row.levels);
+    }
+}
+
+// --- residue ---
+
+TEST_CASE("a record of what was made is read back as it was written") {
+    using File = sys::FileFacts::Type;
+    Residue residue{.rootfs = host_path("/var/lib/c/rootfs"),
+                    .creations = {creation("/usr/lib/libcuda.so.1", File::link),
+                                  creation("/usr/lib/x", File::regular),
+                                  creation("/dev", File::directory)}};
+    residue.creations[0].former_target = "libcuda.so.470";
+    const auto back = parse_residue(to_json(residue));
+    CAPTURE(error_of(back));
+    REQUIRE(back);
+    CHECK(back->rootfs == residue.rootfs);
+    REQUIRE(back->creations.size() == residue.creations.size());
+    for (std::size_t i = 0; i < residue.creations.size(); ++i) {
+        const auto& then = residue.creations[i];
+        const auto& now = back->creations[i];
+        CHECK(now.path == then.path);
+        CHECK(now.facts.type == then.facts.type);
+        CHECK(now.facts.device == then.facts.device);
+        CHECK(now.facts.inode == then.facts.inode);
+        CHECK(now.facts.size == then.facts.size);
+        CHECK(now.former_target == then.former_target);
+    }
+    CHECK(to_json(*back) == to_json(residue));
+    CHECK(parse_residue(to_json({.rootfs = host_path("/r")}))->creations.empty());
+}
+
+TEST_CASE("a damaged record is refused, and the error names the culprit") {
+    const std::string good =
+        R"({"rootfs":"/r","created":[{"path":"/x","type":"file","device":1,"inode":2,"size":0}]})";
+    REQUIRE(parse_residue(good));
+    struct Row {
+        const char* part;
+        const char* damage;
+        const char* culprit;
+    };
+    const Row rows[] = {
+        {"{\"rootfs", "[\"rootfs", "not a JSON object"},
+        {"\"/r\"", "1", "rootfs"},
+        {"\"/r\"", "\"r\"", "not absolute"},
+        {"rootfs", "root", "rootfs"},
+        {"created", "made", "created"},
+        {"\"/x\"", "\"/../x\"", "'..'"},
+        {"\"/x\"", "null", "path"},
+        {"\"file\"", "\"fifo\"", "type"},
+        {"\"file\"", "1", "type"},
+        {"\"device\":1", "\"device\":-1", "device"},
+        {"\"device\":1", "\"device\":\"1\"", "device"},
+        {"\"inode\":2", "\"inode\":2.5", "inode"},
+        {"\"size\":0", "\"length\":0", "size"},
+        {"\"size\":0", "\"size\":0,\"former_target\":1", "former_target"},
+        {"[{", "[1,{", "an entry"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.damage);
+        auto text = good;
+        text.replace(text.find(row.part), std::string(row.part).size(), row.damage);
+        const auto error = error_of(parse_residue(text));
+        CAPTURE(error);
+        CHECK(contains(error, row.culprit));
+        CHECK_FALSE(error.empty());
+    }
+    for (std::size_t length = 0; length < good.size(); ++length)
+        CHECK_FALSE(parse_residue(good.substr(0, length)));
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/ld_conf.hpp"
+#include "support/ground.hpp"
+
+#include <doctest/doctest.h>
+#include <string>
+#include <sys/stat.h>
+
+namespace {
+
+using namespace grapnel;
+using test::Ground;
+
+/// An image with that /etc/ld.so.conf and a few files that it can include.
+std::string directories(const std::string& configuration) {
+    const Ground ground;
+    ground.directory("r/etc");
+    ground.directory("r/etc/ld.so.conf.d");
+    ground.write("r/etc/ld.so.conf", configuration);
+    ground.write("r/etc/ld.so.conf.d/b.conf", "/b\n");
+    ground.write("r/etc/ld.so.conf.d/a.conf", "/a\n/shared\n");
+    ground.write("r/etc/ld.so.conf.d/.hidden.conf", "/hidden\n");
+    ground.write("r/etc/again", "/again\ninclude ld.so.conf\ninclude again\n");
+    ground.write("r/etc/long", std::string(70000, '#') + "\n/long\n");
+    ground.link("r/etc/link", "/etc/ld.so.conf.d/b.conf");
+    ground.link("r/etc/out", ground.path("secret"));
+    REQUIRE(::mkfifo(ground.path("r/etc/fifo").c_str(), 0644) == 0);
+    auto root = ground.root();
+    std::string text;
+    for (const auto& directory : apply::image_library_directories(root))
+        text += directory + " ";
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("the image's library directories are those of its ld.so.conf, in its order") {
+    struct Row {
+        const char* what;
+        const char* configuration;
+        const char* directories;
+    };
+    const Row rows[] = {
+        {"none", "", ""},
+        {"two", "/z\n/y\n", "/z /y "},
+        {"one twice", "/z\n/y\n/z\n", "/z /y "},
+        {"blanks and comments", "  /z\t# why\n#/no\n\n", "/z "},
+        {"without a newline at its end", "/z", "/z "},
+        {"with a type", "/z=libc6\n/y = libc5\n", "/z /y "},
+        {"what is no directory", "hwcap 0 nosegneg\nlib\nincludes\n", ""},
+        {"an include", "/z\ninclude /etc/ld.so.conf.d/*.conf\n/y\n", "/z /a /shared /b /y "},
+        {"a relative include", "include ld.so.conf.d/b.conf\n", "/b "},
+        {"several in one line", "include ld.so.conf.d/b.conf  ld.so.conf.d/a.conf",
+         "/b /a /shared "},
+        {"after a tab", "include\tld.so.conf.d/b.conf\n", "/b "},
+        {"a pattern for the directory", "include /e?c/ld*.d/[b]*\n", "/b "},
+        {"a pattern that nothing fits", "include /etc/none/*.conf\n/z\n", "/z "},
+        {"a file that is not there", "include /etc/none\n/z\n", "/z "},
+        {"through a link of the image", "include link\n", "/b "},
+        {"through a link that would leave it", "include out\n/z\n", "/z "},
+        {"files that include each other", "include again\n/z\n", "/again /z "},
+        {"a FIFO", "include fifo\n/z\n", "/z "},
+        {"a directory", "include ld.so.conf.d\n/z\n", "/z "},
+        {"a file past the limit", "include long\n/z\n", "/z "},
+        {"paths that climb", "include ../etc/ld.so.conf.d/b.conf\n/z\n", "/z "},
+        {"nothing but slashes", "include /\ninclude //\n/z\n", "/z "},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        CHECK(directories(row.configuration) == row.directories);
+    }
+}
+
+TEST_CASE("an image without ld.so.conf names no directories") {
+    const Ground ground;
+    auto root = ground.root();
+    CHECK(apply::image_library_directories(root).empty());
+}
+
+TEST_CASE("of ever so many directories 4,096 are read") {
+    std::string configuration;
+    for (int i = 0; i < 5000; ++i)
+        configuration += "/d" + std::to_string(i) + "\n";
+    const Ground ground;
+    ground.directory("r/etc");
+    ground.write("r/etc/ld.so.conf", configuration);
+    auto root = ground.root();
+    CHECK(apply::image_library_directories(root).size() == 4096);
+}

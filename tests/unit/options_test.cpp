@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "options.hpp"
+#include "support/outcome.hpp"
+
+#include <doctest/doctest.h>
+#include <getopt.h>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::error_of;
+
+Result<Options> parsed(std::vector<std::string> words) {
+    words.insert(words.begin(), "grapnel-hook");
+    std::vector<char*> arguments;
+    for (auto& word : words)
+        arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    optind = 0; // getopt(3): start anew
+    return parse_options(static_cast<int>(words.size()), arguments.data());
+}
+
+} // namespace
+
+TEST_CASE("each stage of the hook is known by its name") {
+    CHECK(parsed({"prestart"})->stage == Stage::prestart);
+    CHECK(parsed({"createRuntime"})->stage == Stage::create_runtime);
+    CHECK(parsed({"poststart"})->stage == Stage::poststart);
+    CHECK(parsed({"poststop"})->stage == Stage::poststop);
+}
+
+TEST_CASE("options are written with one dash or two, before the stage") {
+    for (const auto* const config : {"--config=/f", "-config=/f"}) {
+        CAPTURE(config);
+        const auto options = parsed({config, "prestart"});
+        REQUIRE(options);
+        CHECK(options->config == host_path("/f"));
+    }
+    for (const auto* const config : {"--config", "-config"}) {
+        const auto options = parsed({config, "/f", "--debug", "-dry-run", "prestart"});
+        REQUIRE(options);
+        CHECK(options->config == host_path("/f"));
+        CHECK(options->debug);
+        CHECK(options->dry_run);
+    }
+    const auto plain = parsed({"prestart"});
+    REQUIRE(plain);
+    CHECK_FALSE(plain->config);
+    CHECK_FALSE(plain->debug);
+    CHECK_FALSE(plain->dry_run);
+    CHECK(plain->action == Options::Action::run);
+}
+
+TEST_CASE("what follows the stage is no option") {
+    const auto options = parsed({"prestart", "--debug"});
+    REQUIRE(options);
+    CHECK_FALSE(options->debug);
+}
+
+TEST_CASE("a relative file is relative to the working directory") {
+    const auto options = parsed({"--config", "f.toml", "prestart"});
+    REQUIRE(options);
+    CHECK(options->config->name() == "f.toml");
+    CHECK(options->config->parent().text().size() > 1);
+}
+
+TEST_CASE("version and help need no stage") {
+    CHECK(parsed({"--version"})->action == Options::Action::version);
+    CHECK(parsed({"-version"})->action == Options::Action::version);
+    CHECK(parsed({"--help"})->action == Options::Action::help);
+    CHECK(parsed({"-h"})->action == Options::Action::help);
+}
+
+TEST_CASE("a wrong command line is an error of usage that names the culprit") {
+    struct Row {
+        std::vector<std::string> words;
+        const char* error;
+    };
+    const Row rows[] = {
+        {{}, "the stage is missing"},
+        {{"--debug"}, "the stage is missing"},
+        {{"start"}, "unknown stage 'start'"},
+        {{"createruntime"}, "unknown stage 'createruntime'"},
+        {{""}, "unknown stage ''"},
+        {{"--colour", "prestart"}, "'--colour'"},
+        {{"-x", "prestart"}, "'-x'"},
+        {{"--config"}, "'--config'"},
+        {{"--debug=1", "prestart"}, "'--debug=1'"},
+        {{"--config", "", "prestart"}, "--config: path '' is not absolute"},
+        {{"--config", "/a/../b", "prestart"}, "--config: path '/a/../b' holds '..'"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.words);
+        const auto options = parsed(row.words);
+        const auto error = error_of(options);
+        CAPTURE(error);
+        CHECK(contains(error, row.error));
+    }
+    for (const auto& words : {std::vector<std::string>{}, {"start"}, {"--colour", "prestart"}})
+        CHECK(parsed(words).error().kind == Error::Kind::usage);
+}
+
+TEST_CASE("help names every stage and every option") {
+    for (const auto* const word : {"prestart", "createRuntime", "poststart", "poststop", "--config",
+                                   "--debug", "--dry-run", "--version", "--help"})
+        CHECK(contains(usage(), word));
+}

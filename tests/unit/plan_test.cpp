@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "plan/plan.hpp"
+#include "plan/select.hpp"
+#include "support/outcome.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::error_of;
+using Devices = Request::Devices;
+using Kind = Mount::Kind;
+using enum DriverCapability;
+
+Gpu gpu(unsigned index, std::uint32_t minor, const char* pci, const char* uuid) {
+    const auto path = host_path("/dev/nvidia" + std::to_string(minor));
+    return {.index = index,
+            .uuid = uuid,
+            .pci = pci,
+            .model = "NVIDIA H200",
+            .minor = minor,
+            .node = {.path = path,
+                     .expected = DeviceNumber{195, minor},
+                     .found = DeviceNumber{195, minor}}};
+}
+
+std::vector<Gpu> three_gpus() {
+    return {gpu(0, 2, "0000:01:00.0", "GPU-aaaa"), gpu(1, 0, "0000:0a:00.0", "GPU-bbbb"),
+            gpu(2, 1, "10000:0a:00.0", "GPU-cccc")};
+}
+
+Node control(const char* path, std::uint32_t major, std::uint32_t minor) {
+    return {.path = host_path(path),
+            .expected = DeviceNumber{major, minor},
+            .found = DeviceNumber{major, minor}};
+}
+
+Library library(const char* name, const char* soname) {
+    return {.path = host_path("/opt/nvidia/lib64") / name, .soname = soname};
+}
+
+Inventory host() {
+    return {.driver_version = "580.1",
+            .cuda_version = "13.0",
+            .gpus = three_gpus(),
+            .control_nodes = {control("/dev/nvidiactl", 195, 255)},
+            .libraries = {library("libcuda.so.580.1", "libcuda.so.1"),
+                          library("libnvidia-ml.so.580.1", "libnvidia-ml.so.1")},
+            .proc_files = {{.name = "params", .text = "ModifyDeviceFiles: 1\nX: 1\n"}}};
+}
+
+Request request(std::vector<std::string> listed) {
+    return {.devices = Devices::listed,
+            .listed = std::move(listed),
+            .driver_capabilities = {compute, utility}};
+}
+
+std::string indices(const Result<std::vector<Gpu>>& gpus) {
+    if (!gpus)
+        return gpus.error().text();
+    std::string text;
+    for (const auto& one : *gpus)
+        text += std::to_string(one.index);
+    return text;
+}
+
+bool has_mount(const Plan& plan, Kind kind, const char* inside) {
+    return std::ranges::any_of(plan.mounts, [&](const auto& mount) {
+        return mount.kind == kind && mount.inside.text() == inside;
+    });
+}
+
+bool has_link(const Plan& plan, const char* inside, const char* target) {
+    return std::ranges::find(plan.links, Link{inside_path(inside), target}) != plan.links.end();
+}
+
+/// A plan that keeps every rule.
+Plan sound_plan() {
+    const auto plan = make_plan(request({"0"}), host(), {});
+    REQUIRE(plan);
+    return *plan;
+}
+
+} // namespace
+
+TEST_CASE("a GPU is found by index, UUID and PCI address") {
+    struct Row {
+        std::vector<std::string> names;
+        const char* outcome;
+    };
+    const Row rows[] = {
+        {{"0"}, "0"},
+        {{"2", "0"}, "02"},
+        {{"GPU-bbbb"}, "1"},
+        {{"gpu-BBBB"}, "1"},
+        {{"0000:0a:00.0"}, "1"},
+        {{"0:a:0.0"}, "1"},
+        {{"00000000:0A:00.0"}, "1"},
+        {{"10000:0a:00.0"}, "2"},
+        {{"00010000:0A:00.0"}, "2"},
+        {{"1", "GPU-bbbb", "0000:0a:00.0", "1"}, "1"},
+        {{}, ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.names);
+        CHECK(indices(select_gpus(request(row.names), three_gpus())) == row.outcome);
+    }
+    CHECK(indices(select_gpus({.devices = Devices::all}, three_gpus())) == "012");
+    CHECK(indices(select_gpus({.devices = Devices::none}, three_gpus())).empty());
+}
+
+TEST_CASE("a name that no GPU has is refused with the names that there are") {
+    for (const auto* const name :
+         {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbbb", "0000:0b:00.0", "0000:0a:00.1",
+          "0a:00.0", "0:1", "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
+        CAPTURE(name);
+        const auto error = indices(select_gpus(request({"0", name}), three_gpus()));
+        CHECK(contains(error, "unknown device "
+                                  + std::string(name == std::string("x\x1b")
+                                                    ? "'x\\x1b'"
+                                                    : "'" + std::string(name) + "'")));
+        CHECK(contains(error, "0 (GPU-aaaa, 0000:01:00.0), 1 (GPU-bbbb, 0000:0a:00.0) and 2 "
+                              "(GPU-cccc, 10000:0a:00.0)"));
+    }
+    CHECK(contains(indices(select_gpus(request({"MIG-1"}), three_gpus())),
+                   "MIG devices are not supported"));
+    CHECK(indices(select_gpus(request({"0"}), {}))
+          == "unknown device '0': this host has no NVIDIA GPU");
+}
+
+TEST_CASE("a GPU without a UUID is not found by an empty one") {
+    auto gpus = three_gpus();
+    gpus[0].uuid.clear();
+    CHECK(contains(indices(select_gpus(request({""}), gpus)), "unknown device ''"));
+}
+
+TEST_CASE("one sick GPU is left out of all, and refused by name with its fault") {
+    auto gpus = three_gpus();
+    gpus[1].fault = "it fell off the bus";
+    gpus[1].minor.reset();
+    CHECK(indices(select_gpus({.devices = Devices::all}, gpus)) == "02");
+    CHECK(indices(select_gpus(request({"0", "2"}), gpus)) == "02");
+    CHECK(contains(indices(select_gpus(request({"1"}), gpus)),
+                   "GPU '1' (0000:0a:00.0) cannot be given to a container: it fell off the bus"));
+}
+
+TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc directories") {
+    const auto plan = make_plan(request({"1"}), host(), {});
+    CAPTURE(error_of(plan));
+    REQUIRE(plan);
+    REQUIRE(plan->gpus.size() == 1);
+    CHECK(plan->gpus[0] == PlannedGpu{1, 0, "GPU-bbbb", "0000:0a:00.0"});
+    CHECK(has_mount(*plan, Kind::device, "/dev/nvidia0"));
+    CHECK(has_mount(*plan, Kind::device, "/dev/nvidiactl"));
+    CHECK_FALSE(has_mount(*plan, Kind::device, "/dev/nvidia1"));
+    CHECK_FALSE(has_mount(*plan, Kind::device, "/dev/nvidia2"));
+    CHECK(plan->device_rules
+          == std::vector<DeviceRule>{{.major = 195, .minor = 0}, {.major = 195, .minor = 255}});
+    REQUIRE(plan->proc);
+    CHECK(plan->proc->gpu_directories == std::vector<std::string>{"0000:0a:00.0"});
+    CHECK(has_mount(*plan, Kind::proc, "/proc/driver/nvidia/gpus/0000:0a:00.0"));
+}
+
+TEST_CASE("the driver in a container must not make device nodes") {
+    const auto plan = sound_plan();
+    REQUIRE(plan.proc->files.size() == 1);
+    CHECK(plan.proc->files[0].text == "ModifyDeviceFiles: 0\nX: 1\n");
+}
+
+TEST_CASE("without /proc/driver/nvidia in the container nothing is put there") {
+    const auto plan = make_plan(request({"0"}), host(), {.proc_driver_nvidia = false});
+    REQUIRE(plan);
+    CHECK_FALSE(plan->proc);
+    CHECK(std::ranges::none_of(plan->mounts,
+                               [](const auto& mount) { return mount.kind == Kind::proc; }));
+}
+
+TEST_CASE("libraries lie where the image keeps its own, with the links that programs expect") {
+    auto inventory = host();
+    inventory.libraries.push_back(library("libGLX_nvidia.so.580.1", "libGLX_nvidia.so.0"));
+    inventory.libraries.push_back(
+        library("libnvidia-opticalflow.so.580.1", "libnvidia-opticalflow.so.1"));
+    inventory.libraries.push_back(
+        library("libnvidia-glcore.so.580.1", "libnvidia-glcore.so.580.1"));
+    inventory.libraries.push_back(library("libnvidia-tls.so.580.1", ""));
+    inventory.libraries.push_back({.path = host_path("/opt/nvidia/lib32/libcuda.so.580.1"),
+                                   .soname = "libcuda.so.1",
+                                   .is_32bit = true});
+    const auto plan = make_plan(
+        request({}), inventory,
+        {.libraries = inside_path("/usr/lib/x"), .libraries_32bit = inside_path("/usr/lib/y")});
+    CAPTURE(error_of(plan));
+    REQUIRE(plan);
+    CHECK(has_mount(*plan, Kind::library, "/usr/lib/x/libcuda.so.580.1"));
+    CHECK(has_mount(*plan, Kind::library32, "/usr/lib/y/libcuda.so.580.1"));
+    CHECK(has_link(*plan, "/usr/lib/x/libcuda.so.1", "libcuda.so.580.1"));
+    CHECK(has_link(*plan, "/usr/lib/x/libcuda.so", "libcuda.so.1"));
+    CHECK(has_link(*plan, "/usr/lib/y/libcuda.so", "libcuda.so.1"));
+    CHECK(has_link(*plan, "/usr/lib/x/libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"));
+    CHECK(has_link(*plan, "/usr/lib/x/libGLX_indirect.so.0", "libGLX_nvidia.so.580.1"));
+    // libcuda twice with two links each, ml 1, GLX 2, opticalflow 2, glcore and tls none
+    CHECK(plan->links.size() == 9);
+    CHECK(plan->library_directories
+          == std::vector{inside_path("/usr/lib/x"), inside_path("/usr/lib/y")});
+    CHECK(std::ranges::is_sorted(plan->mounts));
+    CHECK(std::ranges::is_sorted(plan->links));
+}
+
+TEST_CASE("of two libraries that claim one SONAME the first by name has it") {
+    auto inventory = host();
+    inventory.libraries.push_back(library("libnvidia-zeta.so.580.1", "libnvidia-same.so.1"));
+    inventory.libraries.push_back(library("libnvidia-alpha.so.580.1", "libnvidia-same.so.1"));
+    const auto plan = make_plan(request({}), inventory, {});
+    REQUIRE(plan);
+    CHECK(has_link(*plan, "/usr/lib64/libnvidia-same.so.1", "libnvidia-alpha.so.580.1"));
+    CHECK_FALSE(has_link(*plan, "/usr/lib64/libnvidia-same.so.1", "libnvidia-zeta.so.580.1"));
+}
+
+TEST_CASE("programs, firmware and sockets have their places") {
+    auto inventory = host();
+    inventory.binaries = {{.path = host_path("/opt/nvidia/bin/nvidia-smi"), .name = "nvidia-smi"}};
+    inventory.firmware = {host_path("/lib/firmware/nvidia/580.1/gsp_ga10x.bin")};
+    inventory.sockets = {host_path("/run/nvidia-persistenced/socket")};
+    inventory.socket_directories = {host_path("/tmp/nvidia-mps")};
+    const auto plan = make_plan(request({}), inventory, {});
+    CAPTURE(error_of(plan));
+    REQUIRE(plan);
+    CHECK(has_mount(*plan, Kind::binary, "/usr/bin/nvidia-smi"));
+    CHECK(has_mount(*plan, Kind::firmware, "/lib/firmware/nvidia/580.1/gsp_ga10x.bin"));
+    CHECK(has_mount(*plan, Kind::ipc, "/run/nvidia-persistenced/socket"));
+    CHECK(has_mount(*plan, Kind::ipc, "/tmp/nvidia-mps"));
+    for (const auto& mount : plan->mounts)
+        CHECK(mount.directory == (mount.inside.text() == "/tmp/nvidia-mps"));
+}
+
+TEST_CASE("a mount is as tight as its kind allows") {
+    struct Row {
+        Kind kind;
+        MountOptions options;
+    };
+    const MountOptions file{.read_only = true, .nodev = true};
+    const Row rows[] = {
+        {Kind::library, file},
+        {Kind::library32, file},
+        {Kind::binary, file},
+        {Kind::firmware, file},
+        {Kind::config, file},
+        {Kind::compat, file},
+        {Kind::device, {.noexec = true}},
+        {Kind::ipc, {.nodev = true, .noexec = true}},
+        {Kind::proc, {.read_only = true, .nodev = true, .noexec = true}},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(static_cast<int>(row.kind));
+        CHECK(mount_options(row.kind) == row.options);
+        CHECK(mount_options(row.kind).nosuid);
+    }
+}
+
+TEST_CASE("a device node that is missing, wrong or no device is an error that names the command") {
+    struct Row {
+        const char* what;
+        std::optional<DeviceNumber> expected;
+        std::optional<DeviceNumber> found;
+        bool optional;
+        const char* error; ///< empty: a plan
+    };
+    const DeviceNumber uvm{238, 0};
+    const Row rows[] = {
+        {"there", uvm, uvm, false, ""},
+        {"optional and there", uvm, uvm, true, ""},
+        {"optional and missing", uvm, {}, true, ""},
+        {"missing",
+         uvm,
+         {},
+         false,
+         "/dev/nvidia-uvm is missing: run 'nvidia-modprobe -u -c 0', or 'mknod -m 666 "
+         "/dev/nvidia-uvm c 238 0'"},
+        {"missing with its module",
+         {},
+         {},
+         false,
+         "/dev/nvidia-uvm is missing, and no kernel module offers it: run 'nvidia-modprobe -u -c "
+         "0', or 'modprobe nvidia-uvm'"},
+        {"of another number", uvm, DeviceNumber{237, 0}, false,
+         "/dev/nvidia-uvm is device 237:0, but the driver's is 238:0: remove it and run "
+         "'nvidia-modprobe -u -c 0'"},
+        {"optional and of another number", uvm, DeviceNumber{1, 3}, true, "is device 1:3"},
+        {"there although the module is not", {}, uvm, false, ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        auto inventory = host();
+        inventory.control_nodes.push_back({.path = host_path("/dev/nvidia-uvm"),
+                                           .expected = row.expected,
+                                           .found = row.found,
+                                           .optional = row.optional});
+        const auto plan = make_plan(request({}), inventory, {});
+        const auto error = error_of(plan);
+        CAPTURE(error);
+        CHECK(contains(error, row.error));
+        CHECK(error.empty() == (*row.error == '\0'));
+        if (plan)
+            CHECK(has_mount(*plan, Kind::device, "/dev/nvidia-uvm") == row.found.has_value());
+    }
+    auto inventory = host();
+    inventory.gpus[2].node.found.reset();
+    CHECK(contains(error_of(make_plan(request({"2"}), inventory, {})),
+                   "/dev/nvidia1 is missing: run 'nvidia-modprobe -u -c 1', or 'mknod -m 666 "
+                   "/dev/nvidia1 c 195 1'"));
+    CHECK(error_of(make_plan(request({"0"}), inventory, {})).empty());
+}
+
+TEST_CASE("a driver capability without its first library is refused") {
+    struct Row {
+        DriverCapabilities wanted;
+        const char* lost;
+        const char* error;
+    };
+    const Row rows[] = {
+        {{compute}, "libcuda.so.580.1", "driver capability compute needs libcuda.so.580.1"},
+        {{utility},
+         "libnvidia-ml.so.580.1",
+         "driver capability utility needs libnvidia-ml.so.580.1"},
+        {{utility}, "libcuda.so.580.1", ""},
+        {{compute}, "libnvidia-ml.so.580.1", ""},
+        {{}, "libcuda.so.580.1", ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.wanted.names());
+        CAPTURE(row.lost);
+        auto inventory = host();
+        std::erase_if(inventory.libraries,
+                      [&](const auto& one) { return one.path.name() == row.lost; });
+        auto wanting = request({});
+        wanting.driver_capabilities = row.wanted;
+        const auto error = error_of(make_plan(wanting, inventory, {}));
+        CHECK(contains(error, row.error));
+        CHECK(error.empty() == (*row.error == '\0'));
+    }
+    auto inventory = host();
+    inventory.libraries[0].is_32bit = true;
+    CHECK(contains(error_of(make_plan(request({}), inventory, {})), "needs libcuda.so.580.1"));
+}
+
+TEST_CASE("requirements are held against the driver, and the error says what it offers") {
+    struct Row {
+        const char* requirement;
+        std::vector<std::string> gpus;
+        std::optional<std::string> cuda;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"cuda>=13.0", {"0"}, "13.0", ""},
+        {"cuda>=13.1",
+         {"0"},
+         "13.0",
+         "requirement 'cuda>=13.1' is not met: this host's driver 580.1 offers CUDA 13.0: update "
+         "the driver, or set NVIDIA_DISABLE_REQUIRE=1 to try all the same"},
+        {"cuda>=1", {"0"}, {}, "offers CUDA of an unknown version"},
+        {"driver>=580", {"0"}, {}, ""},
+        {"brand=tesla", {"0"}, "13.0", "cannot be decided"},
+        {"brand=tesla", {}, "13.0", ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.requirement);
+        auto wanting = request(row.gpus);
+        const auto requirement = parse_requirement(row.requirement);
+        REQUIRE(requirement);
+        wanting.requirements = {*requirement};
+        auto inventory = host();
+        inventory.cuda_version = row.cuda;
+        const auto plan = make_plan(wanting, inventory, {});
+        const auto error = error_of(plan);
+        CAPTURE(error);
+        CHECK(contains(error, row.error));
+        CHECK(error.empty() == (*row.error == '\0'));
+        if (plan)
+            CHECK(plan->requirements == std::vector<std::string>{row.requirement});
+    }
+}
+
+TEST_CASE("a plan that breaks a rule is not carried out") {
+    struct Row {
+        const char* what;
+        void (*change)(Plan&);
+        const char* error;
+    };
+    const Row rows[] = {
+        {"sound", [](Plan&) {}, ""},
+        {"two mounts on one place", [](Plan& plan) { plan.mounts.push_back(plan.mounts.front()); },
+         "share a place"},
+        {"a link on a mount",
+         [](Plan& plan) {
+             plan.links.push_back({plan.mounts.front().inside, "x"});
+         },
+         "share a place"},
+        {"two links on one place", [](Plan& plan) { plan.links.push_back(plan.links.front()); },
+         "share a place"},
+        {"a link that climbs",
+         [](Plan& plan) {
+             plan.links.push_back({inside_path("/usr/lib64/x"), "../x"});
+         },
+         "a link leaves"},
+        {"an absolute link",
+         [](Plan& plan) {
+             plan.links.push_back({inside_path("/usr/lib64/x"), "/etc/x"});
+         },
+         "a link leaves"},
+        {"a link to itself",
+         [](Plan& plan) {
+             plan.links.push_back({inside_path("/usr/lib64/x"), "x"});
+         },
+         "names itself"},
+        {"a device outside /dev",
+         [](Plan& plan) {
+             plan.mounts.push_back({.kind = Kind::device,
+                                    .inside = inside_path("/tmp/x"),
+                                    .device = DeviceNumber{195, 255}});
+         },
+         "a device node lies in /dev"},
+        {"a device without a number",
+         [](Plan& plan) {
+             plan.mounts.push_back({.kind = Kind::device, .inside = inside_path("/dev/x")});
+         },
+         "a device node lies in /dev"},
+        {"a library in /dev",
+         [](Plan& plan) { plan.mounts.push_back({.inside = inside_path("/dev/x")}); },
+         "a device node lies in /dev"},
+        {"a library with a number",
+         [](Plan& plan) {
+             plan.mounts.push_back({.inside = inside_path("/x"), .device = DeviceNumber{195, 255}});
+         },
+         "a device node lies in /dev"},
+        {"a library in /proc",
+         [](Plan& plan) { plan.mounts.push_back({.inside = inside_path("/proc/x")}); },
+         "lies in /proc"},
+        {"a proc mount outside the driver's",
+         [](Plan& plan) {
+             plan.mounts.push_back({.kind = Kind::proc, .inside = inside_path("/proc/sys")});
+         },
+         "lies in /proc"},
+        {"a library in /sys",
+         [](Plan& plan) { plan.mounts.push_back({.inside = inside_path("/sys/x")}); },
+         "lies in /sys"},
+        {"a rule without a node",
+         [](Plan& plan) { plan.device_rules.push_back({.major = 1, .minor = 1}); },
+         "device rules differ"},
+        {"a node without a rule", [](Plan& plan) { plan.device_rules.pop_back(); },
+         "device rules differ"},
+        {"a rule for every minor", [](Plan& plan) { plan.device_rules.push_back({.major = 195}); },
+         "device rules differ"},
+        {"a rule that allows mknod",
+         [](Plan& plan) { plan.device_rules.front().access |= access_mknod; },
+         "device rules differ"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        auto plan = sound_plan();
+        row.change(plan);
+        const auto error = error_of(check(plan));
+        CAPTURE(error);
+        CHECK(contains(error, row.error));
+        CHECK(error.empty() == (*row.error == '\0'));
+    }
+}
+
+TEST_CASE("a driver file with an impossible name makes no plan") {
+    auto inventory = host();
+    inventory.libraries.push_back(library("libnvidia-x.so.580.1", "libnvidia-ml.so.580.1"));
+    CHECK(contains(error_of(make_plan(request({}), inventory, {})), "share a place"));
+}
+
+TEST_CASE("nothing to do is an empty object") {
+    CHECK(to_json(std::nullopt) == "{}\n");
+}
+
+TEST_CASE("the plan as JSON has the keys of the contract, and the mode words of the settings") {
+    auto wanting = request({"1"});
+    wanting.ldcache = LdCache::off;
+    wanting.change_cgroup = false;
+    const auto plan = make_plan(wanting, host(), {});
+    REQUIRE(plan);
+    const auto json = nlohmann::json::parse(to_json(plan.value()));
+    CHECK(json.at("driver") == nlohmann::json({{"version", "580.1"}, {"cuda", "13.0"}}));
+    CHECK(json.at("gpus")
+          == nlohmann::json::array(
+              {{{"index", 1}, {"minor", 0}, {"uuid", "GPU-bbbb"}, {"pci", "0000:0a:00.0"}}}));
+    CHECK(json.at("driver_capabilities") == nlohmann::json({"compute", "utility"}));
+    CHECK(json.at("device_rules") == nlohmann::json({"c 195:0 rw", "c 195:255 rw"}));
+    CHECK(json.at("ldcache") == "off");
+    CHECK(json.at("change_cgroup") == false);
+    CHECK(json.at("requirements") == nlohmann::json::array());
+    CHECK(json.at("mounts").size() == plan->mounts.size() + 1); // and the view of /proc
+    for (const auto& mount : json.at("mounts"))
+        for (const auto* const key : {"kind", "host", "inside", "options"})
+            CHECK(mount.contains(key));
+    CHECK(json.at("files").at(0).at("inside") == "/proc/driver/nvidia/params");
+}
+
+TEST_CASE("bytes that are not UTF-8 do not break the JSON") {
+    auto inventory = host();
+    inventory.proc_files.push_back({.name = "registry", .text = "\xff\xfe"});
+    const auto plan = make_plan(request({}), inventory, {});
+    REQUIRE(plan);
+    CHECK(nlohmann::json::accept(to_json(plan.value())));
+}

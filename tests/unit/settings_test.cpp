@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "settings/settings.hpp"
+#include "support/outcome.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::error_of;
+
+Settings with(void (*change)(Settings&)) {
+    Settings settings;
+    change(settings);
+    return settings;
+}
+
+} // namespace
+
+TEST_CASE("a file without keys leaves the defaults") {
+    for (const auto* const toml : {"", "# nothing\n", "\n\n[nvidia-container-cli]\n"}) {
+        CAPTURE(toml);
+        CHECK(parse_settings(toml, Dialect::grapnel, "f") == Settings{});
+    }
+}
+
+TEST_CASE("each key does what grapnel.toml(5) says") {
+    using enum DriverCapability;
+    struct Row {
+        const char* toml;
+        Settings settings;
+    };
+    const Row rows[] = {
+        {"disable-require = true", with([](auto& s) { s.disable_require = true; })},
+        {"swarm-resource = \"A, B ,,C\"", with([](auto& s) {
+             s.swarm_resources = {"A", "B", "C"};
+         })},
+        {"swarm-resource = \"\"", {}},
+        {"accept-nvidia-visible-devices-envvar-when-unprivileged = false",
+         with([](auto& s) { s.accept_environment_when_unprivileged = false; })},
+        {"accept-nvidia-visible-devices-as-volume-mounts = true",
+         with([](auto& s) { s.accept_volume_mounts = true; })},
+        {"supported-driver-capabilities = \"utility, compute\"", with([](auto& s) {
+             s.supported_driver_capabilities = {utility, compute};
+         })},
+        {"supported-driver-capabilities = \"all\"", {}},
+        {"supported-driver-capabilities = \"video,all\"", {}},
+        {"supported-driver-capabilities = \"\"",
+         with([](auto& s) { s.supported_driver_capabilities = {}; })},
+        {"[nvidia-container-cli]\nno-cgroups = true", with([](auto& s) { s.no_cgroups = true; })},
+        {"nvidia-container-cli.no-cgroups = true", with([](auto& s) { s.no_cgroups = true; })},
+        {"[nvidia-container-cli]\nldconfig = \"@/sbin/ldconfig.real\"",
+         with([](auto& s) { s.ldconfig = host_path("/sbin/ldconfig.real"); })},
+        {"[nvidia-container-cli]\nldcache = \"/x/ld.so.cache\"",
+         with([](auto& s) { s.ldcache_file = host_path("/x/ld.so.cache"); })},
+        {"[nvidia-container-cli]\ndebug = \"/var/log/d.log\"",
+         with([](auto& s) { s.log = host_path("/var/log/d.log"); })},
+        {"[nvidia-container-cli]\nroot = \"/\"", {}},
+        {"[nvidia-container-cli]\nroot = \"\"", {}},
+        {"[features]\nignore-imex-channel-requests = true",
+         with([](auto& s) { s.ignore_imex_channel_requests = true; })},
+        {"ldcache = \"ldconfig\"", with([](auto& s) { s.ldcache = LdCache::ldconfig; })},
+        {"ldcache = \"off\"", with([](auto& s) { s.ldcache = LdCache::off; })},
+        {"ldcache = \"auto\"", {}},
+        {"log = \"/x.log\"", with([](auto& s) { s.log = host_path("/x.log"); })},
+        {"log = \"\"", with([](auto& s) { s.log = HostPath(); })},
+        {"library-search-path = [\"/a\", \"/b/\"]", with([](auto& s) {
+             s.library_search_path = {host_path("/a"), host_path("/b")};
+         })},
+        {"binary-search-path = []", {}},
+        {"binary-search-path = [\"/c\"]",
+         with([](auto& s) { s.binary_search_path = {host_path("/c")}; })},
+    };
+    for (const auto& row : rows) {
+        for (const auto dialect : {Dialect::grapnel, Dialect::nvidia}) {
+            CAPTURE(row.toml);
+            const auto settings = parse_settings(row.toml, dialect, "f");
+            CAPTURE(error_of(settings));
+            REQUIRE(settings);
+            CHECK(*settings == row.settings);
+        }
+    }
+}
+
+TEST_CASE("the file that NVIDIA's packages install is understood in both dialects") {
+    const auto* const file = R"(
+#accept-nvidia-visible-devices-as-volume-mounts = false
+#accept-nvidia-visible-devices-envvar-when-unprivileged = true
+disable-require = false
+supported-driver-capabilities = "compat32,compute,display,graphics,ngx,utility,video"
+#swarm-resource = "DOCKER_RESOURCE_GPU"
+
+[nvidia-container-cli]
+#debug = "/var/log/nvidia-container-toolkit.log"
+environment = []
+#ldcache = "/etc/ld.so.cache"
+ldconfig = "@/sbin/ldconfig.real"
+load-kmods = true
+#no-cgroups = false
+#path = "/usr/bin/nvidia-container-cli"
+#root = "/run/nvidia/driver"
+#user = "root:video"
+
+[nvidia-container-runtime]
+#debug = "/var/log/nvidia-container-runtime.log"
+log-level = "info"
+mode = "auto"
+runtimes = ["runc", "crun"]
+
+[nvidia-container-runtime.modes]
+
+[nvidia-container-runtime.modes.cdi]
+annotation-prefixes = ["cdi.k8s.io/"]
+default-kind = "nvidia.com/gpu"
+spec-dirs = ["/etc/cdi", "/var/run/cdi"]
+
+[nvidia-container-runtime.modes.csv]
+mount-spec-path = "/etc/nvidia-container-runtime/host-files-for-container.d"
+
+[nvidia-container-runtime.modes.legacy]
+cuda-compat-mode = "ldconfig"
+
+[nvidia-container-runtime-hook]
+path = "nvidia-container-runtime-hook"
+skip-mode-detection = false
+
+[nvidia-ctk]
+path = "nvidia-ctk"
+)";
+    const auto expected = with([](auto& s) { s.ldconfig = host_path("/sbin/ldconfig.real"); });
+    for (const auto dialect : {Dialect::grapnel, Dialect::nvidia}) {
+        const auto settings = parse_settings(file, dialect, "f");
+        CAPTURE(error_of(settings));
+        REQUIRE(settings);
+        CHECK(*settings == expected);
+    }
+}
+
+TEST_CASE("an unknown key is an error with its line in our file, and nothing in NVIDIA's") {
+    struct Row {
+        const char* toml;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"disable-requires = true", "f:1: unknown key 'disable-requires'"},
+        {"\n\n[features]\nnew = 1", "f:4: unknown key 'features.new'"},
+        {"[nvidia-container-cli]\n\nno-cgroup = true",
+         "f:3: unknown key 'nvidia-container-cli.no-cgroup'"},
+        {"features = true", "f:1: unknown key 'features'"},
+        {"[[features]]\nx = 1", "unknown key 'features'"},
+        {"\"esc\\u001b\" = 1", "unknown key 'esc\\x1b'"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.toml);
+        const auto error = error_of(parse_settings(row.toml, Dialect::grapnel, "f"));
+        CAPTURE(error);
+        CHECK(contains(error, row.error));
+        CHECK(contains(error, "grapnel.toml(5)"));
+        CHECK(parse_settings(row.toml, Dialect::nvidia, "f") == Settings{});
+    }
+}
+
+TEST_CASE("a value outside its domain is an error with line and key, in both dialects") {
+    struct Row {
+        const char* toml;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"disable-require = \"yes\"", "f:1: disable-require: the value is not true or false"},
+        {"disable-require = 1", "f:1: disable-require: the value is not true or false"},
+        {"\nswarm-resource = 1", "f:2: swarm-resource: the value is not a string"},
+        {"swarm-resource = [\"A\"]", "swarm-resource: the value is not a string"},
+        {"supported-driver-capabilities = \"compute,vide\"",
+         "f:1: supported-driver-capabilities: unknown driver capability 'vide'"},
+        {"ldcache = \"on\"", "ldcache: unknown ldcache 'on': known are auto, ldconfig and off"},
+        {"ldcache = true", "ldcache: the value is not a string"},
+        {"log = \"grapnel.log\"", "log: path 'grapnel.log' is not absolute"},
+        {"log = \"/a/../b\"", "log: path '/a/../b' holds '..'"},
+        {"library-search-path = \"/a\"",
+         "library-search-path: the value is not an array of strings"},
+        {"library-search-path = [1]", "library-search-path: the value is not an array of strings"},
+        {"library-search-path = [\"a\"]", "library-search-path: path 'a' is not absolute"},
+        {"library-search-path = [\"\"]", "library-search-path: path '' is not absolute"},
+        {"[nvidia-container-cli]\nldconfig = \"/sbin/ldconfig\"",
+         "f:2: nvidia-container-cli.ldconfig: ldconfig '/sbin/ldconfig' would run a program of the "
+         "image: write '@/sbin/ldconfig' for the host's"},
+        {"[nvidia-container-cli]\nldconfig = \"\"", "would run a program of the image"},
+        {"[nvidia-container-cli]\nldconfig = \"@sbin/ldconfig\"", "is not absolute"},
+        {"[nvidia-container-cli]\nroot = \"/run/nvidia/driver\"",
+         "f:2: nvidia-container-cli.root: a driver root other than '/' is not supported"},
+        {"[nvidia-container-cli]\nno-cgroups = 1", "no-cgroups: the value is not true or false"},
+    };
+    for (const auto& row : rows) {
+        for (const auto dialect : {Dialect::grapnel, Dialect::nvidia}) {
+            CAPTURE(row.toml);
+            const auto error = error_of(parse_settings(row.toml, dialect, "f"));
+            CAPTURE(error);
+            CHECK(contains(error, row.error));
+        }
+    }
+}
+
+TEST_CASE("text that is not TOML is an error with its line") {
+    for (const auto* const toml : {"\n\nx", "\na = \n\n", "\n[a\n", "\na = 1\na = 2\n"}) {
+        CAPTURE(toml);
+        const auto error = error_of(parse_settings(toml, Dialect::nvidia, "/etc/f.toml"));
+        CAPTURE(error);
+        CHECK(error.starts_with("/etc/f.toml:"));
+        CHECK_FALSE(contains(error, "\n"));
+    }
+    CHECK(contains(
+        error_of(parse_settings(std::string(settings_size_limit + 1, '\n'), Dialect::grapnel, "f")),
+        "1 MiB"));
+}
