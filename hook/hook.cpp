@@ -84,7 +84,7 @@ class Hook {
         if (const auto settings = load_settings(options_))
             log_.to_file(settings->log);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::attach));
-        return apply::remove_residue(state.id);
+        return apply::remove_residue(state);
     }
 
     Result<Plan> make_plan_for(const Request& request, const Settings& settings,
@@ -105,19 +105,27 @@ class Hook {
         return make_plan(request, inventory, apply::image_layout(root));
     }
 
-    /// Without the file, or with a damaged one, the driver is asked.
+    /// Without the file, or with a damaged one, the driver is asked. The kernel counts the
+    /// bindings of a driver from the start of the machine: another boot knows nothing.
     static std::vector<KnownGpu> known_gpus() {
         const auto text = sys::read_host_file(state_directory() / "gpus", known_gpus_limit);
-        return text ? parse_known_gpus(*text) : std::vector<KnownGpu>();
+        const auto boot = boot_id();
+        return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
+                                                        : std::vector<KnownGpu>();
     }
 
     void keep(const std::vector<KnownGpu>& gpus) const {
+        const auto boot = boot_id();
         auto directory = sys::make_host_directory(state_directory());
-        const auto kept = directory
-                              ? sys::replace_file(directory->ref(), "gpus", to_text(gpus), 0600)
-                              : Status(std::move(directory).error());
+        if (!boot || !directory)
+            return;
+        const auto kept = sys::replace_file(directory->ref(), "gpus", *boot + to_text(gpus), 0600);
         if (!kept)
             log_.remark(kept.error().text());
+    }
+
+    static Result<std::string> boot_id() {
+        return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), known_gpus_limit);
     }
 
     Status serve(const State& state, const Spec& spec, const Settings& settings,

@@ -3,8 +3,7 @@
 
 #include "sys/file.hpp"
 
-#include <array>
-#include <ctime>
+#include <chrono>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,12 +11,16 @@ namespace grapnel {
 
 namespace {
 
+/// Without the C library's time zones: they are files that the environment names.
 std::string now() {
-    const auto seconds = std::time(nullptr);
-    std::tm parts{};
-    std::array<char, 32> text{};
-    gmtime_r(&seconds, &parts);
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+    namespace chrono = std::chrono;
+    const auto time = chrono::floor<chrono::seconds>(chrono::system_clock::now());
+    const auto day = chrono::floor<chrono::days>(time);
+    const chrono::year_month_day date(day);
+    const chrono::hh_mm_ss clock(time - day);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
+                       unsigned{date.month()}, unsigned{date.day()}, clock.hours().count(),
+                       clock.minutes().count(), clock.seconds().count());
 }
 
 void to_stderr(std::string_view text) {

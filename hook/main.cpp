@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
     try {
         return grapnel::run_hook(argc, argv);
     } catch (const std::exception& bug) {
-        std::fprintf(stderr, "grapnel-hook: internal error: %s\n", bug.what());
+        (void)std::fprintf(stderr, "grapnel-hook: internal error: %s\n", bug.what());
         return grapnel::exit_internal;
     }
 }

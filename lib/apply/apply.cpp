@@ -39,7 +39,7 @@ Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              Container& container) {
     auto remarks = host.sources.remarks;
-    GRAPNEL_TRY(attach_all(plan, host.sources, container.root, shared_with_host(host.mounts)));
+    GRAPNEL_TRY(attach_all(plan, host.sources, container.root));
     if (!host.ldconfig)
         return remarks;
     GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));
@@ -57,8 +57,8 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     const auto host = GRAPNEL_TRY(open_host_side(plan, ldconfig));
     if (plan.change_cgroup) {
         GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
-        GRAPNEL_TRY(
-            allow_devices(container.process, spec, container.id, plan.device_rules, host.mounts));
+        GRAPNEL_TRY(allow_devices(container.process, spec, container.state.id, plan.device_rules,
+                                  host.mounts));
     }
     GRAPNEL_TRY(sys::enter_phase(Phase::attach));
     GRAPNEL_TRY(container.process.alive());
@@ -69,7 +69,7 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     GRAPNEL_TRY(sys::enter_phase(Phase::done));
     const Residue made{container.rootfs, container.root.creations()};
     const auto saved =
-        host.records ? save_residue(host.records->ref(), container.id, made) : Status();
+        host.records ? save_residue(host.records->ref(), container.state, made) : Status();
     if (!remarks)
         return remarks; // the first failure is the one to tell
     GRAPNEL_TRY(Status(saved));

@@ -71,7 +71,11 @@ std::optional<std::vector<CgroupLevel>> levels(std::string_view path, const Moun
         if (component.empty())
             continue;
         *directory = *directory / component;
-        own = own || is_own(component, name);
+        if (is_own(component, name)) {
+            own = true; // an ancestor of the same name is not it
+            for (auto& level : out)
+                level.own = false;
+        }
         out.push_back({.directory = *directory, .own = own});
     }
     std::ranges::reverse(out);

@@ -33,7 +33,8 @@ struct DeviceCgroup {
 ///
 /// The container's own cgroup has the name that linux.cgroupsPath gives it ("/docker/ID", or
 /// for systemd "slice:prefix:name", which makes the unit prefix-name.scope; the container's ID
-/// where it is not set); what lies below it (crun's "container") is its own as well.
+/// where it is not set; the lowest level of that name); what lies below it (crun's "container") is
+/// its own as well.
 [[nodiscard]] std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                                const std::vector<MountInfo>& mounts,
                                                                const Spec& spec,

@@ -35,6 +35,18 @@ std::uint32_t mapped_root(std::string_view map) {
     return 0;
 }
 
+/// In a user namespace that the hook shares (rootless podman) root is root: its map tells the
+/// IDs of the namespace above.
+Result<sys::FileOwner> root_user(const sys::Process& process) {
+    const auto theirs = GRAPNEL_TRY(process.user_namespace());
+    const auto ours = GRAPNEL_TRY(sys::own_user_namespace());
+    if (theirs == ours)
+        return sys::FileOwner{};
+    const auto users = GRAPNEL_TRY(process.read("uid_map"));
+    const auto groups = GRAPNEL_TRY(process.read("gid_map"));
+    return sys::FileOwner{.user = mapped_root(users), .group = mapped_root(groups)};
+}
+
 Status check_mount_namespace(const sys::Process& process) {
     const auto theirs = GRAPNEL_TRY(process.mount_namespace());
     const auto ours = GRAPNEL_TRY(sys::own_mount_namespace());
@@ -68,13 +80,12 @@ Result<Container> open_container(const State& state, const Spec& spec) {
     const auto facts = GRAPNEL_TRY(sys::facts(root->ref(), ""));
     if (!facts.mount_root)
         return no_rootfs(rootfs, "mounted " + where);
-    const auto users = GRAPNEL_TRY(process.read("uid_map"));
-    const auto groups = GRAPNEL_TRY(process.read("gid_map"));
-    return Container{.id = state.id,
+    const auto owner = GRAPNEL_TRY(root_user(process));
+    return Container{.state = state,
                      .rootfs = rootfs,
                      .process = std::move(process),
                      .root = std::move(*root),
-                     .owner = {.user = mapped_root(users), .group = mapped_root(groups)}};
+                     .owner = owner};
 }
 
 Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {

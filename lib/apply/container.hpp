@@ -13,7 +13,7 @@
 namespace grapnel::apply {
 
 struct Container {
-    std::string id = {};
+    State state = {};
     HostPath rootfs = {};
     sys::Process process;
     sys::RootDir root;

@@ -55,9 +55,9 @@ Status allow_v1(const CgroupLevel& level, const std::vector<DeviceRule>& rules) 
             return shared_level_denies(level, rule);
         auto written = sys::write_cgroup_file(cgroup.ref(), "devices.allow", rule.text());
         if (!written && written.error().sys == EPERM)
-            return refused("the parent of the cgroup " + level.directory.text() + " denies "
-                               + rule.text(),
-                           "allow the device there, or set no-cgroups = true");
+            return refused(
+                "the parent of the cgroup " + level.directory.text() + " denies " + rule.text(),
+                "allow the device there and give the hook CAP_SYS_ADMIN, or set no-cgroups = true");
         GRAPNEL_TRY(
             std::move(written).note("allow " + rule.text() + " in " + level.directory.text()));
     }

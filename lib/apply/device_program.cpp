@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <ranges>
 
 namespace grapnel::apply {
 
@@ -138,6 +137,11 @@ class Machine {
     bool step(const bpf_insn& now) {
         if (now.dst_reg >= registers_.size() || now.src_reg >= registers_.size())
             return false;
+        // since Linux 6.6 an offset makes arithmetic sign-extend, and a 32-bit JA long
+        const auto kind = BPF_CLASS(now.code);
+        if (((kind == BPF_ALU || kind == BPF_ALU64) && now.off != 0)
+            || now.code == (BPF_JMP32 | BPF_JA))
+            return false;
         switch (BPF_CLASS(now.code)) {
         case BPF_LDX:
             return load_context(now);
@@ -266,8 +270,8 @@ Code from_spec(const std::vector<DeviceRule>& spec_rules) {
     std::ranges::copy(default_devices(), std::back_inserter(rules));
     Code code;
     append_prologue(code);
-    for (const auto& rule : rules | std::views::reverse)
-        append_block(code, rule, rule.allow ? allow_body(rule.access) : deny_body(rule.access));
+    for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule)
+        append_block(code, *rule, rule->allow ? allow_body(rule->access) : deny_body(rule->access));
     append_answer(code, 0);
     return code;
 }

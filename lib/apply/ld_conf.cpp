@@ -14,11 +14,13 @@ namespace {
 constexpr std::size_t most_files = 256;
 constexpr std::size_t most_directories = 4096;
 constexpr std::size_t file_limit = 65536;
+constexpr auto wildcards = "*?[";
 
 class Reader {
   public:
     explicit Reader(sys::RootDir& root) : root_(root) {}
 
+    // a file includes a file: no deeper than there are files
     void file(const InsidePath& path) {
         if (files_.size() >= most_files || !files_.insert(path).second)
             return;
@@ -48,40 +50,31 @@ class Reader {
             directories.push_back(directory);
     }
 
-    /// A pattern without a slash in front is relative to the file that it stands in.
+    /// A pattern without a slash in front is relative to the file that it stands in. Wildcards
+    /// count in the last component alone: in others an image could make them a search without
+    /// end, and no distribution uses them.
     void glob(const InsidePath& including, std::string_view pattern) {
-        const auto absolute = pattern.starts_with('/')
-                                  ? std::string(pattern)
-                                  : including.parent().text() + "/" + std::string(pattern);
-        const auto parts = split(std::string_view(absolute).substr(1), '/');
-        matches(inside_path("/"), parts, 0);
-    }
-
-    void matches(const InsidePath& directory, const std::vector<std::string_view>& parts,
-                 std::size_t at) {
-        const std::string part(parts[at]);
-        const bool last = at + 1 == parts.size();
-        std::vector<std::string> names;
-        if (part.find_first_of("*?[") == std::string::npos) {
-            names.push_back(part);
-        } else if (auto listed = root_.list(directory)) {
-            names = std::move(*listed);
-            std::erase_if(names, [&](const auto& name) {
-                return fnmatch(part.c_str(), name.c_str(), FNM_PERIOD) != 0;
-            });
-        }
-        for (const auto& name : names) {
-            if (!is_plain_name(name) || files_.size() >= most_files)
-                continue;
-            if (last)
-                file(directory / name);
-            else
-                matches(directory / name, parts, at + 1);
-        }
+        const auto path = InsidePath::make(
+            pattern.starts_with('/') ? std::string(pattern)
+                                     : including.parent().text() + "/" + std::string(pattern));
+        if (!path || path->parent().text().find_first_of(wildcards) != std::string::npos)
+            return;
+        if (path->name().find_first_of(wildcards) == std::string::npos)
+            return file(*path);
+        if (++listed_ > most_files)
+            return;
+        const auto names = root_.list(path->parent());
+        if (!names)
+            return;
+        const std::string last(path->name());
+        for (const auto& name : *names)
+            if (is_plain_name(name) && fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) == 0)
+                file(path->parent() / name);
     }
 
     sys::RootDir& root_;
     std::set<InsidePath> files_ = {};
+    std::size_t listed_ = 0; ///< directories
 };
 
 } // namespace

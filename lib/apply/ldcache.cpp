@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t cache_limit = std::size_t{16} << 20;
 constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
 constexpr std::string_view old_cache_magic = "ld.so-1.7.0";
+constexpr std::string_view real_ending = ".real";
 
 /// Every plan puts device nodes there, so it exists; ldconfig needs nothing that lies in it.
 const InsidePath& scratch_place() {
@@ -34,6 +35,12 @@ std::string configuration(const Plan& plan, sys::RootDir& root) {
     for (const auto* const directory : {"/lib64", "/usr/lib64", "/lib", "/usr/lib"})
         text += std::string(directory) + "\n";
     return text;
+}
+
+/// A read-only or immutable directory, or something mounted on the file or in its place: the
+/// loader finds the libraries in its default directories.
+bool keeps_its_cache(int sys) {
+    return sys == EROFS || sys == EBUSY || sys == EPERM || sys == EACCES || sys == EISDIR;
 }
 
 Result<std::string> made_cache(sys::FdRef scratch) {
@@ -64,12 +71,13 @@ Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& 
     using Opened = std::optional<LdConfig>;
     if (plan.ldcache == LdCache::off || plan.library_directories.empty())
         return Opened();
-    if (path.empty()) {
-        const auto real = host_path("/sbin/ldconfig.real");
-        if (auto program = sys::sealed_copy(real))
-            return Opened(LdConfig{real, std::move(*program)});
-    }
-    const auto chosen = path.empty() ? host_path("/sbin/ldconfig") : path;
+    auto plain = path.empty() ? std::string("/sbin/ldconfig") : path.text();
+    if (plain.ends_with(real_ending))
+        plain.resize(plain.size() - real_ending.size());
+    const auto real = GRAPNEL_TRY(HostPath::make(plain + std::string(real_ending)));
+    if (auto program = sys::sealed_copy(real))
+        return Opened(LdConfig{real, std::move(*program)});
+    const auto chosen = GRAPNEL_TRY(HostPath::make(plain));
     auto program = GRAPNEL_TRY(sys::sealed_copy(chosen).cure(
         "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\""));
     return Opened(LdConfig{chosen, std::move(program)});
@@ -86,8 +94,8 @@ Result<std::optional<std::string>> update_ldcache(const Plan& plan, const LdConf
     if (old && *old == fresh)
         return Remark();
     const auto written = root.write(cache, fresh, 0644);
-    if (!written && written.error().sys == EROFS)
-        return Remark("/etc is read-only: ld.so.cache stays as it is");
+    if (!written && keeps_its_cache(written.error().sys))
+        return Remark("ld.so.cache stays as it is: " + written.error().text());
     if (!written)
         return Error(written.error());
     return Remark();

@@ -14,8 +14,8 @@
 namespace grapnel::apply {
 
 /// The host's ldconfig, copied before the container is entered. Nothing if the plan leaves the
-/// cache alone. `path` is the settings' ldconfig; empty: /sbin/ldconfig.real if it is there
-/// (Ubuntu's ldconfig is a script around it), else /sbin/ldconfig.
+/// cache alone. `path` is the settings' ldconfig; empty: /sbin/ldconfig. If there is a file of
+/// that name with ".real" at its end, that one is taken (Ubuntu's ldconfig is a script around it).
 struct LdConfig {
     HostPath path = {};
     sys::Fd program = {};

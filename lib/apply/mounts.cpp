@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/mounts.hpp"
 
+#include "apply/mountinfo.hpp"
 #include "base/text.hpp"
 #include "sys/cgroup.hpp"
 #include "sys/mount.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace grapnel::apply {
 
@@ -56,13 +58,12 @@ bool is_same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
 }
 
-/// The mounts of the namespace that this process is in, that the host would see mounts on.
-Result<std::set<std::uint64_t>> leaking_mounts(const std::set<std::uint64_t>& host_groups) {
+/// The shared mounts of the namespace that this process is in: what is mounted on one shows up
+/// wherever it has a peer, which can be a namespace that nobody here sees.
+Result<std::set<std::uint64_t>> leaking_mounts() {
     std::set<std::uint64_t> out;
-    if (host_groups.empty())
-        return out;
     for (const auto& mount : parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo())))
-        if (mount.peer_group && host_groups.contains(*mount.peer_group))
+        if (mount.peer_group)
             out.insert(mount.id);
     return out;
 }
@@ -150,17 +151,8 @@ Result<Sources> open_sources(const Plan& plan) {
     return sources;
 }
 
-std::set<std::uint64_t> shared_with_host(const std::vector<MountInfo>& host) {
-    std::set<std::uint64_t> groups;
-    for (const auto& mount : host)
-        if (mount.peer_group)
-            groups.insert(*mount.peer_group);
-    return groups;
-}
-
-Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root,
-                  const std::set<std::uint64_t>& host_groups) {
-    Attacher attacher(root, GRAPNEL_TRY(leaking_mounts(host_groups)));
+Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root) {
+    Attacher attacher(root, GRAPNEL_TRY(leaking_mounts()));
     if (plan.proc)
         GRAPNEL_TRY(attacher.proc_view(*plan.proc, sources.proc_view.ref()));
     for (const auto& source : sources.mounts)

@@ -4,12 +4,10 @@
 #pragma once
 
 #include "apply/container.hpp"
-#include "apply/mountinfo.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"
 
-#include <set>
 #include <vector>
 
 namespace grapnel::apply {
@@ -31,13 +29,9 @@ struct Sources {
 /// must outlive the result.
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan);
 
-/// The peer groups of the host's shared mounts: a mount made on a member of one of these inside
-/// the container would appear on the host.
-[[nodiscard]] std::set<std::uint64_t> shared_with_host(const std::vector<MountInfo>& host);
-
 /// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
+/// A place on a shared mount is refused: the host would see the mount as well.
 /// Must run in the container's mount namespace.
-[[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root,
-                                const std::set<std::uint64_t>& host_groups);
+[[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <ranges>
+#include <optional>
+#include <utility>
 
 namespace grapnel::apply {
 
@@ -22,6 +24,35 @@ constexpr std::size_t record_limit = std::size_t{16} << 20;
 constexpr std::array<std::pair<std::string_view, Type>, 3> types{
     {{"file", Type::regular}, {"directory", Type::directory}, {"link", Type::link}}};
 
+/// JSON holds text, a path of an image any bytes: what is not plain is written as %XX.
+std::string escape(std::string_view bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte > 0x7e || c == '%')
+            out += fmt::format("%{:02x}", byte);
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::optional<std::string> unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        const auto byte = parse_number<unsigned char>(text.substr(i + 1, 2), 16);
+        if (!byte || text.size() - i < 3)
+            return std::nullopt;
+        out += static_cast<char>(*byte);
+        i += 2;
+    }
+    return out;
+}
+
 Error damaged(const char* what) {
     return refused(std::string("the record of what was made is damaged: ") + what);
 }
@@ -29,13 +60,13 @@ Error damaged(const char* what) {
 Json creation_json(const sys::Creation& creation) {
     const auto* const type =
         std::ranges::find(types, creation.facts.type, &std::pair<std::string_view, Type>::second);
-    Json json{{"path", creation.path.text()},
+    Json json{{"path", escape(creation.path.text())},
               {"type", type == types.end() ? "file" : type->first},
               {"device", creation.facts.device},
               {"inode", creation.facts.inode},
               {"size", creation.facts.size}};
     if (creation.former_target)
-        json["former_target"] = *creation.former_target;
+        json["former_target"] = escape(*creation.former_target);
     return json;
 }
 
@@ -48,10 +79,17 @@ Result<T> value(const Json& json, const char* key) {
     return *typed;
 }
 
+Result<std::string> bytes(const Json& json, const char* key) {
+    auto text = unescape(GRAPNEL_TRY(value<std::string>(json, key)));
+    if (!text)
+        return damaged(key);
+    return std::move(*text);
+}
+
 Result<sys::Creation> parse_creation(const Json& json) {
     if (!json.is_object())
         return damaged("an entry");
-    const auto path = GRAPNEL_TRY(value<std::string>(json, "path"));
+    const auto path = GRAPNEL_TRY(bytes(json, "path"));
     const auto type = GRAPNEL_TRY(value<std::string>(json, "type"));
     const auto* const known =
         std::ranges::find(types, type, &std::pair<std::string_view, Type>::first);
@@ -63,12 +101,45 @@ Result<sys::Creation> parse_creation(const Json& json) {
     creation.facts.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "inode"));
     creation.facts.size = GRAPNEL_TRY(value<std::uint64_t>(json, "size"));
     if (json.contains("former_target"))
-        creation.former_target = GRAPNEL_TRY(value<std::string>(json, "former_target"));
+        creation.former_target = GRAPNEL_TRY(bytes(json, "former_target"));
     return creation;
 }
 
-std::string record_name(const std::string& container_id) {
-    return container_id + ".json";
+/// FNV-1a: the same in every version of this program.
+std::string record_name(const State& state) {
+    std::uint64_t hash = 14695981039346656037U;
+    for (const char c : state.bundle.text())
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    return fmt::format("{}-{:016x}.json", state.id, hash);
+}
+
+Result<Residue> read_record(sys::FdRef directory, const std::string& name) {
+    const auto text = GRAPNEL_TRY(sys::read_file_in(directory, name, record_limit));
+    return parse_residue(text).note((residue_directory() / name).text());
+}
+
+/// The record of another container with that root file system.
+std::optional<std::pair<std::string, Residue>>
+other_record(sys::FdRef directory, const std::string& own, const HostPath& rootfs) {
+    const auto names = sys::directory_names(directory, residue_directory().text());
+    if (!names)
+        return std::nullopt;
+    for (const auto& name : *names) {
+        if (name == own || !name.ends_with(".json"))
+            continue;
+        auto other = read_record(directory, name);
+        if (other && other->rootfs == rootfs)
+            return std::pair(name, std::move(*other));
+    }
+    return std::nullopt;
+}
+
+void undo(const Residue& residue) {
+    auto root = open_rootfs(residue.rootfs);
+    if (!root)
+        return;
+    for (auto made = residue.creations.rbegin(); made != residue.creations.rend(); ++made)
+        (void)root->remove(*made); // what is not ours any more stays
 }
 
 } // namespace
@@ -82,7 +153,7 @@ std::string to_json(const Residue& residue) {
     auto created = Json::array();
     for (const auto& creation : residue.creations)
         created.push_back(creation_json(creation));
-    const Json json{{"rootfs", residue.rootfs.text()}, {"created", created}};
+    const Json json{{"rootfs", escape(residue.rootfs.text())}, {"created", created}};
     return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -90,7 +161,7 @@ Result<Residue> parse_residue(std::string_view text) {
     const auto json = Json::parse(text, nullptr, false);
     if (!json.is_object())
         return damaged("not a JSON object");
-    const auto rootfs = GRAPNEL_TRY(value<std::string>(json, "rootfs"));
+    const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
     Residue residue{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs))};
     const auto created = json.find("created");
     if (created == json.end() || !created->is_array())
@@ -100,24 +171,34 @@ Result<Residue> parse_residue(std::string_view text) {
     return residue;
 }
 
-Status save_residue(sys::FdRef directory, const std::string& container_id, const Residue& residue) {
-    if (residue.creations.empty())
-        return {}; // an earlier run, which made them, has written the record
-    return sys::replace_file(directory, record_name(container_id), to_json(residue), 0600)
-        .note("record what was made");
+Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
+    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+    const auto name = record_name(state);
+    auto earlier = read_record(directory, name);
+    if (earlier && earlier->rootfs == residue.rootfs)
+        residue.creations.insert(residue.creations.begin(), earlier->creations.begin(),
+                                 earlier->creations.end());
+    return sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made");
 }
 
-Status remove_residue(const std::string& container_id) {
-    const auto record = residue_directory() / record_name(container_id);
-    const auto text = sys::read_host_file(record, record_limit);
-    if (!text)
-        return text.error().sys == ENOENT ? Status() : Status(text.error());
-    const auto residue = GRAPNEL_TRY(parse_residue(*text).note(record.text()));
-    auto root = open_rootfs(residue.rootfs);
-    if (root)
-        for (const auto& creation : residue.creations | std::views::reverse)
-            (void)GRAPNEL_TRY(root->remove(creation)); // what is not ours any more stays
-    return sys::remove_host_file(record);
+Status remove_residue(const State& state) {
+    const auto directory = sys::open_host_directory(residue_directory());
+    if (!directory)
+        return directory.error().sys == ENOENT ? Status() : Status(directory.error());
+    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory->ref()));
+    const auto name = record_name(state);
+    const auto residue = read_record(directory->ref(), name);
+    if (!residue)
+        return residue.error().sys == ENOENT ? Status() : Status(residue.error());
+    if (auto other = other_record(directory->ref(), name, residue->rootfs)) {
+        auto& creations = other->second.creations;
+        creations.insert(creations.begin(), residue->creations.begin(), residue->creations.end());
+        GRAPNEL_TRY(
+            sys::replace_file(directory->ref(), other->first, to_json(other->second), 0600));
+    } else {
+        undo(*residue);
+    }
+    return sys::remove_host_file(residue_directory() / name);
 }
 
 } // namespace grapnel::apply

@@ -5,6 +5,7 @@
 
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "oci/state.hpp"
 #include "sys/fd.hpp"
 #include "sys/root_dir.hpp"
 
@@ -19,19 +20,21 @@ struct Residue {
     std::vector<sys::Creation> creations = {}; ///< in the order in which they were made
 };
 
-/// Where records are kept: /run/grapnel/containers, one file a container.
+/// Where records are kept: /run/grapnel/containers, one file a container. Its name is the
+/// container's ID and a number made of the bundle's path: two engines can use one ID.
 [[nodiscard]] const HostPath& residue_directory();
 
 [[nodiscard]] std::string to_json(const Residue& residue);
-[[nodiscard]] Result<Residue> parse_residue(std::string_view json);
+[[nodiscard]] Result<Residue> parse_residue(std::string_view text);
 
-/// Writes the record of a container; `directory` is residue_directory(), opened before the
-/// container's mount namespace was entered.
-[[nodiscard]] Status save_residue(sys::FdRef directory, const std::string& container_id,
-                                  const Residue& residue);
+/// Adds to the record of a container, and makes it if there is none, also if nothing was made:
+/// it says that the root file system is in use. `directory` is residue_directory(), opened before
+/// the container's mount namespace was entered.
+[[nodiscard]] Status save_residue(sys::FdRef directory, const State& state, Residue residue);
 
-/// Removes what the record names, newest first, and the record. Without a record there is
-/// nothing to do.
-[[nodiscard]] Status remove_residue(const std::string& container_id);
+/// Removes what the record names, newest first, and the record. Where another container has the
+/// same root file system it still needs what was made, and its record takes it over. Without a
+/// record there is nothing to do.
+[[nodiscard]] Status remove_residue(const State& state);
 
 } // namespace grapnel::apply

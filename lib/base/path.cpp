@@ -8,19 +8,38 @@
 
 namespace grapnel {
 
-Result<std::string> normal_absolute_path(std::string_view text) {
+namespace {
+
+Status check_absolute(std::string_view text) {
     if (text.empty() || text.front() != '/')
         return refused("path " + quote(text) + " is not absolute");
     if (text.size() >= PATH_MAX)
         return refused("path " + quote(text) + " is too long");
     if (text.find('\0') != std::string_view::npos)
         return refused("path " + quote(text) + " holds a NUL byte");
+    return {};
+}
+
+} // namespace
+
+Result<std::string> normal_absolute_path(std::string_view text) {
+    GRAPNEL_TRY(check_absolute(text));
+    for (const auto component : split(text, '/'))
+        if (component == "..")
+            return refused("path " + quote(text) + " holds '..'");
+    return lexically_normal(text);
+}
+
+Result<std::string> lexically_normal(std::string_view text) {
+    GRAPNEL_TRY(check_absolute(text));
     std::string normal;
     for (const auto component : split(text, '/')) {
         if (component.empty() || component == ".")
             continue;
-        if (component == "..")
-            return refused("path " + quote(text) + " holds '..'");
+        if (component == "..") {
+            normal.resize(normal.empty() ? 0 : normal.rfind('/'));
+            continue;
+        }
         normal += '/';
         normal += component;
     }

@@ -15,6 +15,10 @@ namespace grapnel {
 /// Refuses relative paths, `..`, NUL bytes and anything longer than PATH_MAX.
 [[nodiscard]] Result<std::string> normal_absolute_path(std::string_view text);
 
+/// The same, with each `..` taken back together with the component before it, as a program does
+/// that joins paths before it looks at any file. Only for text that is trusted.
+[[nodiscard]] Result<std::string> lexically_normal(std::string_view text);
+
 template <typename Where>
 class BasicPath {
   public:

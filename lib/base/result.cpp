@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/result.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -18,7 +20,7 @@ std::string Error::text() const {
     }
     if (!cure.empty())
         line += ": " + cure;
-    return line;
+    return printable(line);
 }
 
 Error refused(std::string what, std::string cure) {

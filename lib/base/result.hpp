@@ -24,7 +24,7 @@ struct Error {
     std::string cure = {};               ///< what the reader can do about it
     std::vector<std::string> notes = {}; ///< what the callers were trying to do, innermost first
 
-    /// One line: notes from the outermost in, what, the errno's text, the cure.
+    /// One printable line: notes from the outermost in, what, the errno's text, the cure.
     [[nodiscard]] std::string text() const;
 };
 

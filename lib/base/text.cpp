@@ -6,24 +6,29 @@
 
 namespace grapnel {
 
-std::string quote(std::string_view text) {
-    constexpr std::size_t most = 200;
-    std::string out = "'";
-    for (const char c : text.substr(0, most)) {
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte > 0x7e)
             out += fmt::format("\\x{:02x}", byte);
         else
             out += c;
     }
-    return out + (text.size() > most ? "...'" : "'");
+    return out;
+}
+
+std::string quote(std::string_view text) {
+    constexpr std::size_t most = 200;
+    return "'" + printable(text.substr(0, most)) + (text.size() > most ? "...'" : "'");
 }
 
 std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
+    constexpr auto blanks = " \t\r\n\v\f";
+    const auto first = text.find_first_not_of(blanks);
     if (first == std::string_view::npos)
         return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

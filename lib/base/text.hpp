@@ -22,11 +22,14 @@ template <typename T>
     return value;
 }
 
-/// `text` between single quotes, with everything that is not printable ASCII escaped and
-/// cut after 200 characters: safe for a terminal and a log whatever an image put there.
+/// `text` with everything that is not printable ASCII escaped: safe for a terminal and a log
+/// whatever an image put there.
+[[nodiscard]] std::string printable(std::string_view text);
+
+/// `text` between single quotes, printable, cut after 200 characters.
 [[nodiscard]] std::string quote(std::string_view text);
 
-/// `text` without blanks and tabs at its ends.
+/// `text` without ASCII white space at its ends.
 [[nodiscard]] std::string_view trim(std::string_view text);
 
 /// The parts of `text` between `separator`s, untrimmed; one empty part for an empty text.

@@ -12,6 +12,7 @@ namespace grapnel::inventory {
 
 namespace {
 
+constexpr std::string_view excluded = "the driver excludes it";
 constexpr std::uint32_t default_major = 195; // assigned: Documentation/admin-guide/devices.txt
 
 std::uint32_t nvidia_major(const Majors& majors) {
@@ -26,6 +27,8 @@ Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNum
     const auto facts = host.stat(path);
     if (facts && facts->type == sys::FileFacts::Type::character_device)
         out.found = DeviceNumber{facts->major, facts->minor};
+    else
+        out.other_file = facts.has_value();
     return out;
 }
 
@@ -73,7 +76,7 @@ Gpu ask(const sys::HostFs& host, const std::string& pci) {
     out.uuid = field("GPU UUID");
     out.minor = parse_number<std::uint32_t>(field("Device Minor"));
     if (field("GPU Excluded") == "Yes")
-        out.fault = "the driver excludes it";
+        out.fault = excluded;
     else if (!out.minor)
         out.fault = "the driver names no device minor for it";
     return out;
@@ -147,6 +150,8 @@ Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors, const std::vect
     Gpus out;
     for (const auto& address : *addresses) {
         auto one = gpu(host, address, known, out.known);
+        if (one.fault == excluded)
+            continue; // NVML does not count it
         one.index = static_cast<unsigned>(out.gpus.size());
         if (!one.fault.empty())
             remarks.push_back("GPU " + address + " cannot be given to a container: " + one.fault);

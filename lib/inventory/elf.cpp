@@ -38,7 +38,7 @@ template <typename T>
 std::optional<T> at(std::string_view file, std::uint64_t offset) {
     if (offset > file.size() || file.size() - offset < sizeof(T))
         return std::nullopt;
-    T value;
+    T value{};
     std::memcpy(&value, file.data() + offset, sizeof value);
     return value;
 }

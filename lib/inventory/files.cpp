@@ -70,8 +70,9 @@ std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scop
                              const std::vector<HostPath>& library_directories) {
     const auto directories = binary_directories(scope, library_directories);
     std::vector<Binary> out;
-    for (const auto& [name, capability] : programs) {
-        if (!scope.driver_capabilities.has(capability))
+    for (const auto& program : programs) {
+        const auto name = program.first;
+        if (!scope.driver_capabilities.has(program.second))
             continue;
         const auto found = std::ranges::find_if(
             directories, [&](const auto& directory) { return is_file(host, directory / name); });

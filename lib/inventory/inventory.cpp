@@ -16,8 +16,8 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
-    out.libraries =
-        GRAPNEL_TRY(inventory::libraries(host, directories, out.driver_version, wanted));
+    out.libraries = GRAPNEL_TRY(
+        inventory::libraries(host, directories, out.driver_version, wanted, out.remarks));
     if (scope.cuda_version)
         out.cuda_version = inventory::cuda_version(host, directories, out.driver_version);
     out.binaries = inventory::binaries(host, scope, directories);

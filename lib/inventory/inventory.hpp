@@ -33,6 +33,7 @@ struct Node {
     HostPath path = {};
     std::optional<DeviceNumber> expected = {}; ///< nothing: the kernel module is not loaded
     std::optional<DeviceNumber> found = {};    ///< nothing: no character device is there
+    bool other_file = false;                   ///< something else is there
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;
 

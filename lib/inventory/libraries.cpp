@@ -192,7 +192,8 @@ Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
 
 Result<std::vector<Library>> libraries(const sys::HostFs& host,
                                        const std::vector<HostPath>& directories,
-                                       const std::string& version, DriverCapabilities wanted) {
+                                       const std::string& version, DriverCapabilities wanted,
+                                       std::vector<std::string>& remarks) {
     const bool with_32bit = wanted.has(DriverCapability::compat32);
     std::vector<Library> out;
     std::set<std::pair<std::string, bool>> taken;
@@ -201,9 +202,11 @@ Result<std::vector<Library>> libraries(const sys::HostFs& host,
         for (const auto& name : names) {
             if (!has_version(name, version) || !library_wanted(name, wanted))
                 continue;
-            auto found = GRAPNEL_TRY(library(host, directory / name, with_32bit));
-            if (found && taken.emplace(name, found->is_32bit).second)
-                out.push_back(std::move(*found));
+            auto found = library(host, directory / name, with_32bit);
+            if (!found)
+                remarks.push_back("passed over: " + found.error().text());
+            else if (*found && taken.emplace(name, (*found)->is_32bit).second)
+                out.push_back(std::move(**found));
         }
     }
     std::ranges::sort(out, {}, &Library::path);

@@ -40,10 +40,11 @@ struct Gpus {
                                                                 const std::string& version,
                                                                 std::vector<std::string>& remarks);
 
-[[nodiscard]] Result<std::vector<Library>> libraries(const sys::HostFs& host,
-                                                     const std::vector<HostPath>& directories,
-                                                     const std::string& version,
-                                                     DriverCapabilities wanted);
+/// A file that is no library of this machine, such as an empty one that another tool left, is
+/// passed over with a remark.
+[[nodiscard]] Result<std::vector<Library>>
+libraries(const sys::HostFs& host, const std::vector<HostPath>& directories,
+          const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
 
 [[nodiscard]] std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
                                            const std::vector<HostPath>& library_directories);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <ranges>
 
 namespace grapnel {
 
@@ -33,10 +32,16 @@ Result<std::optional<std::uint32_t>> device_number(const Json& rule, const char*
     const auto* const value = oci::member(rule, key);
     if (value == nullptr)
         return Number();
+    // get_ptr of a signed type takes numbers past its range as well: they are asked for first
+    if (const auto* const number = value->get_ptr<const std::uint64_t*>()) {
+        if (*number > std::numeric_limits<std::uint32_t>::max())
+            return refused("'" + std::string(key) + "' is not a device number");
+        return Number(static_cast<std::uint32_t>(*number));
+    }
     const auto* const number = value->get_ptr<const std::int64_t*>();
-    if (number == nullptr || *number > std::numeric_limits<std::uint32_t>::max())
+    if (number == nullptr)
         return refused("'" + std::string(key) + "' is not a device number");
-    return *number < 0 ? Number() : Number(static_cast<std::uint32_t>(*number));
+    return *number < 0 ? Number() : Number(0U); // JSON can write minus zero
 }
 
 Result<std::uint32_t> device_access(const Json& rule) {
@@ -52,7 +57,8 @@ Result<std::uint32_t> device_access(const Json& rule) {
     return access;
 }
 
-Result<DeviceRule> device_rule(const Json& json) {
+/// Nothing for a rule about FIFOs, which no device cgroup knows.
+Result<std::optional<DeviceRule>> device_rule(const Json& json) {
     if (!json.is_object())
         return refused("a rule is not an object");
     DeviceRule rule;
@@ -61,7 +67,7 @@ Result<DeviceRule> device_rule(const Json& json) {
         return refused("'allow' is not true or false");
     rule.allow = allow != nullptr && *allow == true;
     const auto type = GRAPNEL_TRY(oci::string_member(json, "type"));
-    if (type != "" && type != "a" && type != "b" && type != "c" && type != "u" && type != "p")
+    if (!type.empty() && type != "a" && type != "b" && type != "c" && type != "u" && type != "p")
         return refused("'type' " + quote(type) + " is not a type of device");
     rule.type = type == "b"                  ? DeviceRule::Type::block
                 : type == "c" || type == "u" ? DeviceRule::Type::character
@@ -69,7 +75,7 @@ Result<DeviceRule> device_rule(const Json& json) {
     rule.major = GRAPNEL_TRY(device_number(json, "major"));
     rule.minor = GRAPNEL_TRY(device_number(json, "minor"));
     rule.access = GRAPNEL_TRY(device_access(json));
-    return rule;
+    return type == "p" ? std::nullopt : std::optional(rule);
 }
 
 Result<std::vector<DeviceRule>> device_rules(const Json& resources) {
@@ -77,7 +83,8 @@ Result<std::vector<DeviceRule>> device_rules(const Json& resources) {
     const auto* const devices = GRAPNEL_TRY(oci::array_member(resources, "devices"));
     if (devices != nullptr)
         for (const auto& device : *devices)
-            rules.push_back(GRAPNEL_TRY(device_rule(device)));
+            if (auto rule = GRAPNEL_TRY(device_rule(device)))
+                rules.push_back(*rule);
     return rules;
 }
 
@@ -129,9 +136,11 @@ Result<Spec> read_spec(std::string_view text) {
 } // namespace
 
 std::optional<std::string_view> Spec::variable(std::string_view name) const {
-    for (const std::string_view entry : environment | std::views::reverse)
+    for (auto at = environment.rbegin(); at != environment.rend(); ++at) {
+        const std::string_view entry = *at;
         if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
             return entry.substr(name.size() + 1);
+    }
     return std::nullopt;
 }
 
@@ -143,8 +152,9 @@ Result<Spec> parse_spec(std::string_view json) {
 
 Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle) {
     const bool absolute = spec.root_path.front() == '/';
-    return HostPath::make(absolute ? spec.root_path : bundle.text() + "/" + spec.root_path)
-        .note("root.path in config.json");
+    const auto joined = absolute ? spec.root_path : bundle.text() + "/" + spec.root_path;
+    const auto normal = GRAPNEL_TRY(lexically_normal(joined).note("root.path in config.json"));
+    return HostPath::make(normal);
 }
 
 } // namespace grapnel

@@ -42,7 +42,7 @@ inline constexpr std::size_t spec_size_limit = std::size_t{16} << 20;
 /// passed over, and so are entries of process.env without '='.
 [[nodiscard]] Result<Spec> parse_spec(std::string_view json);
 
-/// Where the rootfs lies: root.path, made absolute against the bundle.
+/// Where the rootfs lies: root.path, joined to the bundle if it is relative, as runtimes do.
 [[nodiscard]] Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle);
 
 } // namespace grapnel

@@ -22,6 +22,9 @@ std::string number_text(const DeviceNumber& number) {
 }
 
 Error missing(const Node& node) {
+    if (node.other_file)
+        return refused(node.path.text() + " is not a device node",
+                       "remove it and run 'nvidia-modprobe -u -c 0'");
     if (!node.expected)
         return refused(node.path.text() + " is missing, and no kernel module offers it",
                        "run 'nvidia-modprobe -u -c 0', or 'modprobe nvidia-uvm'");
@@ -176,7 +179,7 @@ Status check_requirements(const Request& request, const Plan& plan) {
                            + plan.cuda_version.value_or("of an unknown version");
         if (verdict == Verdict::undecided)
             return refused("requirement " + quote(requirement.text) + " cannot be decided: " + offer
-                               + ", and its arch and brand are not known",
+                               + "; arch and brand of a GPU are not known",
                            "set NVIDIA_DISABLE_REQUIRE=1 if the image runs on it");
         return refused("requirement " + quote(requirement.text) + " is not met: " + offer,
                        "update the driver, or set NVIDIA_DISABLE_REQUIRE=1 to try all the same");

@@ -36,9 +36,16 @@ bool has_name(const Gpu& gpu, const std::string& name) {
     return !gpu.uuid.empty() && equal_ignoring_case(name, gpu.uuid);
 }
 
+Error faulty(const Gpu& gpu) {
+    return refused("GPU " + std::to_string(gpu.index) + " (" + gpu.pci
+                       + ") cannot be given to a container: " + gpu.fault,
+                   "see the kernel's log (dmesg), or ask for another GPU");
+}
+
 Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus) {
-    const auto kind = name.starts_with("MIG-") ? "unknown device (MIG devices are not supported) "
-                                               : "unknown device ";
+    const auto* const kind = name.starts_with("MIG-")
+                                 ? "unknown device (MIG devices are not supported) "
+                                 : "unknown device ";
     if (gpus.empty())
         return refused(kind + quote(name), "this host has no NVIDIA GPU");
     std::vector<std::string> known;
@@ -54,6 +61,8 @@ Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<G
     if (request.devices == Request::Devices::all)
         std::ranges::copy_if(gpus, std::back_inserter(out),
                              [](const auto& gpu) { return gpu.fault.empty(); });
+    if (request.devices == Request::Devices::all && out.empty() && !gpus.empty())
+        return faulty(gpus.front());
     if (request.devices != Request::Devices::listed)
         return out;
     for (const auto& name : request.listed) {
@@ -62,9 +71,7 @@ Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<G
         if (gpu == gpus.end())
             return unknown_device(name, gpus);
         if (!gpu->fault.empty())
-            return refused("GPU " + quote(name) + " (" + gpu->pci
-                               + ") cannot be given to a container: " + gpu->fault,
-                           "see the kernel's log (dmesg), or ask for another GPU");
+            return faulty(*gpu);
         if (std::ranges::find(out, *gpu) == out.end())
             out.push_back(*gpu);
     }

@@ -50,7 +50,7 @@ std::vector<std::string> mounted_names(const Spec& spec, const Settings& setting
 std::optional<RequestedDevices> from_mounts(const Spec& spec, const Settings& settings) {
     RequestedDevices requested{.devices = Request::Devices::listed};
     for (const auto& name : mounted_names(spec, settings)) {
-        if (name == "all")
+        if (equal_ignoring_case(name, "all"))
             return RequestedDevices{.devices = Request::Devices::all};
         if (!name.starts_with(imex_prefix))
             requested.listed.push_back(name);

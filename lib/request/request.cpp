@@ -18,9 +18,10 @@ constexpr std::string_view require_jetpack = "NVIDIA_REQUIRE_JETPACK";
 Result<DriverCapabilities> named_capabilities(const std::string& list,
                                               DriverCapabilities supported) {
     DriverCapabilities asked;
-    for (const auto& name : comma_list(list)) {
-        if (name == "all")
-            return supported;
+    const auto names = comma_list(list);
+    if (std::ranges::find(names, "all") != names.end())
+        return supported;
+    for (const auto& name : names) {
         const auto capability = driver_capability(name);
         if (!capability)
             return refused("NVIDIA_DRIVER_CAPABILITIES: unknown driver capability " + quote(name),
@@ -103,6 +104,11 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
 
 /// What this version cannot give is refused, not left out in silence.
 Status refuse_unsupported(const Spec& spec, const Settings& settings) {
+    if (settings.driver_root != "/")
+        return refused("nvidia-container-cli.root = " + quote(settings.driver_root)
+                           + ": a driver root other than '/' is not supported",
+                       "install the driver on the host, or name its directories in "
+                       "library-search-path and binary-search-path");
     for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
         const auto value = spec.variable(name);
         if (!value || value->empty())

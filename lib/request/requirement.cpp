@@ -53,6 +53,8 @@ Result<Condition> parse_condition(std::string_view text) {
     if (condition.value.empty())
         return bad(text, "has no value");
     if (condition.property == Property::brand) {
+        if (condition.value.find_first_of("!<>=") != std::string::npos)
+            return bad(text, "has an unknown operator");
         if (condition.relation != Operator::equal && condition.relation != Operator::unequal)
             return bad(text, "orders brands, which have no order");
         return condition;

@@ -10,6 +10,8 @@
 #include <optional>
 
 #define TOML_EXCEPTIONS 0
+// bad input runs into assertions of toml++ 3.3 that its next lines answer with an error
+#define TOML_ASSERT(expr) static_assert(true)
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
@@ -113,11 +115,8 @@ Status store_ldcache_mode(Settings& settings, const std::string& mode) {
     return {};
 }
 
-Status store_root(Settings&, const std::string& root) {
-    if (!root.empty() && root != "/")
-        return refused("a driver root other than '/' is not supported",
-                       "install the driver on the host, or name its directories in "
-                       "library-search-path and binary-search-path");
+Status store_root(Settings& settings, const std::string& root) {
+    settings.driver_root = root.empty() ? "/" : root;
     return {};
 }
 
@@ -172,6 +171,11 @@ const std::vector<Key>& keys() {
     return table;
 }
 
+bool is_table_of_keys(const std::string& name) {
+    return std::ranges::any_of(keys(),
+                               [&](const auto& key) { return key.name.starts_with(name + "."); });
+}
+
 class Reader {
   public:
     Reader(Settings& settings, Dialect dialect, std::string_view name)
@@ -181,6 +185,10 @@ class Reader {
         for (const auto& [key, node] : table) {
             const auto full = prefix + std::string(key.str());
             const auto* const below = node.as_table();
+            if (below != nullptr && below->empty() && !is_table_of_keys(full)) {
+                GRAPNEL_TRY(store(full, node));
+                continue;
+            }
             GRAPNEL_TRY(below != nullptr ? this->table(*below, full + ".") : store(full, node));
         }
         return {};
@@ -206,7 +214,7 @@ class Reader {
 
 Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {
     if (toml.size() > settings_size_limit)
-        return refused(std::string(name) + " is longer than 1 MiB");
+        return refused(std::string(name) + " is longer than 64 KiB");
     const auto parsed = toml::parse(toml);
     if (!parsed)
         return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,

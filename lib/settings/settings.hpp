@@ -27,6 +27,7 @@ struct Settings {
     HostPath ldconfig = {}; ///< empty: /sbin/ldconfig.real or /sbin/ldconfig
     HostPath ldcache_file = host_path("/etc/ld.so.cache");
     bool ignore_imex_channel_requests = false;
+    std::string driver_root = "/"; ///< nvidia-container-cli.root
 
     // Grapnel's own keys
     LdCache ldcache = LdCache::automatic;
@@ -40,7 +41,7 @@ struct Settings {
 /// Whose file it is: in our own an unknown key is an error, in NVIDIA's it is passed over.
 enum class Dialect { grapnel, nvidia };
 
-inline constexpr std::size_t settings_size_limit = std::size_t{1} << 20;
+inline constexpr std::size_t settings_size_limit = std::size_t{64} << 10;
 
 /// Settings as `toml` gives them, on top of the defaults. `name` is the file's name: errors
 /// begin with it and the line. A key of the wrong type, a value outside its domain and, in our

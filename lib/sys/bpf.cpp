@@ -36,16 +36,6 @@ Status attach(FdRef cgroup, FdRef fresh, FdRef replaced, std::uint32_t flags) {
     return {};
 }
 
-Status detach(FdRef cgroup, FdRef program) {
-    bpf_attr attributes{};
-    attributes.target_fd = static_cast<std::uint32_t>(cgroup.value);
-    attributes.attach_bpf_fd = static_cast<std::uint32_t>(program.value);
-    attributes.attach_type = BPF_CGROUP_DEVICE;
-    if (bpf(BPF_PROG_DETACH, attributes) != 0)
-        return call_error("bpf", "(detach the device program)");
-    return {};
-}
-
 Result<bpf_prog_info> program_info(FdRef program, std::vector<bpf_insn>* code) {
     bpf_prog_info info{};
     if (code != nullptr) {
@@ -119,10 +109,10 @@ Status replace_device_program(FdRef cgroup, FdRef fresh, FdRef old, std::uint32_
     if ((flags & BPF_F_ALLOW_MULTI) == 0)
         return attach(cgroup, fresh, old, flags); // the only one there is gives way to the new
     auto replaced = attach(cgroup, fresh, old, flags | BPF_F_REPLACE);
-    if (replaced || replaced.error().sys != EINVAL)
-        return replaced;
-    GRAPNEL_TRY(attach(cgroup, fresh, {}, flags));
-    return detach(cgroup, old);
+    if (!replaced && replaced.error().sys == ENOENT)
+        return std::move(replaced).cure("it is attached by a BPF link, which only its owner can "
+                                        "change: allow the devices there");
+    return replaced;
 }
 
 } // namespace grapnel::sys

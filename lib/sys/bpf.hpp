@@ -29,8 +29,8 @@ struct AttachedPrograms {
 /// An error with sys == EINVAL or EACCES is the verifier's.
 [[nodiscard]] Result<Fd> load_device_program(const std::vector<bpf_insn>& code);
 
-/// Puts `fresh` in the place of `old`. With BPF_F_ALLOW_MULTI in `flags` that takes Linux 5.6
-/// (BPF_F_REPLACE); before, both are attached for a moment, in which both must agree.
+/// Puts `fresh` in the place of `old`, in one step. With BPF_F_ALLOW_MULTI in `flags` that takes
+/// Linux 5.6 (BPF_F_REPLACE).
 [[nodiscard]] Status replace_device_program(FdRef cgroup, FdRef fresh, FdRef old,
                                             std::uint32_t flags);
 

@@ -5,6 +5,8 @@
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 #include "sys/mount.hpp"
+#include "sys/privilege.hpp"
+#include "sys/process.hpp"
 #include "sys/root_dir.hpp"
 #include "sys/seccomp.hpp"
 
@@ -101,10 +103,12 @@ Status drop_capabilities() {
         if (capability != CAP_DAC_READ_SEARCH && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0
             && errno != EINVAL && errno != EPERM)
             return system_error("drop a capability");
-    return {};
+    // without CAP_SETPCAP the bounding set stays, but exec cannot give more than is permitted
+    return keep_capabilities({CAP_DAC_READ_SEARCH});
 }
 
 Status become(const Caged& caged, FdRef messages) {
+    create_files_as({}); // exec would clear the next line for a foreign fsuid
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     GRAPNEL_TRY(enter_root(caged));
     GRAPNEL_TRY(attach_scratch(caged));

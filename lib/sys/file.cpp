@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -116,12 +117,27 @@ Result<Fd> open_host_path(const HostPath& path) {
     return fd;
 }
 
-Result<Fd> make_host_directory(const HostPath& path) {
+Result<Fd> open_host_directory(const HostPath& path) {
     Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd.valid())
-        return fd;
-    if (errno != ENOENT || path.text() == "/")
+    if (!fd.valid())
         return system_error("open " + path.text());
+    return fd;
+}
+
+Result<Fd> lock_directory(FdRef directory) {
+    Fd locked(openat(directory.value, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!locked.valid())
+        return system_error("open a directory to lock it");
+    while (flock(locked.ref().value, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return system_error("flock");
+    return locked;
+}
+
+Result<Fd> make_host_directory(const HostPath& path) {
+    auto fd = open_host_directory(path);
+    if (fd || fd.error().sys != ENOENT || path.text() == "/")
+        return fd;
     const auto parent = GRAPNEL_TRY(make_host_directory(path.parent()));
     const std::string name(path.name());
     if (mkdirat(parent.ref().value, name.c_str(), 0700) != 0 && errno != EEXIST)

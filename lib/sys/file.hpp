@@ -48,6 +48,12 @@ struct FileFacts {
 /// Opens `path` with O_PATH: nothing is read, a device is not opened.
 [[nodiscard]] Result<Fd> open_host_path(const HostPath& path);
 
+/// An existing host directory, for its names and files.
+[[nodiscard]] Result<Fd> open_host_directory(const HostPath& path);
+
+/// Keeps others from a directory of this program's until the result goes; waits for them.
+[[nodiscard]] Result<Fd> lock_directory(FdRef directory);
+
 /// Host directories made with mode 0700 where they are missing.
 [[nodiscard]] Result<Fd> make_host_directory(const HostPath& path);
 

@@ -97,7 +97,12 @@ Status confine_process() {
     constexpr rlimit none{0, 0};
     setrlimit(RLIMIT_CORE, &none);
     // an error line that nobody reads must not end the program before its exit code
-    std::signal(SIGPIPE, SIG_IGN);
+    (void)std::signal(SIGPIPE, SIG_IGN);
+    // both survive exec: a child could not be waited for, a limit could not end it
+    (void)std::signal(SIGCHLD, SIG_DFL);
+    sigset_t none_blocked{};
+    (void)sigemptyset(&none_blocked);
+    (void)sigprocmask(SIG_SETMASK, &none_blocked, nullptr);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_NO_NEW_PRIVS");
     // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them
@@ -113,6 +118,18 @@ Status enter_phase(Phase phase) {
         return system_error("cap_clear_flag");
     GRAPNEL_TRY(raise(now.get(), CAP_EFFECTIVE, now.get(), needed_by(phase)));
     if (cap_set_proc(now.get()) != 0)
+        return system_error("cap_set_proc");
+    return {};
+}
+
+Status keep_capabilities(const std::vector<int>& kept) {
+    const Caps now(cap_get_proc());
+    const Caps wanted(cap_init());
+    if (!now || !wanted)
+        return system_error("cap_get_proc");
+    GRAPNEL_TRY(raise(wanted.get(), CAP_PERMITTED, now.get(), kept));
+    GRAPNEL_TRY(raise(wanted.get(), CAP_EFFECTIVE, now.get(), kept));
+    if (cap_set_proc(wanted.get()) != 0)
         return system_error("cap_set_proc");
     return {};
 }

@@ -4,6 +4,8 @@
 
 #include "base/result.hpp"
 
+#include <vector>
+
 namespace grapnel::sys {
 
 enum class Phase {
@@ -22,5 +24,8 @@ enum class Phase {
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);
+
+/// Gives up every Linux capability but these, permitted and effective.
+[[nodiscard]] Status keep_capabilities(const std::vector<int>& kept);
 
 } // namespace grapnel::sys

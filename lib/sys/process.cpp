@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/process.hpp"
 
+#include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <vector>
 
 namespace grapnel::sys {
 
@@ -68,6 +69,10 @@ Result<std::uint64_t> Process::mount_namespace() const {
         .cure("the hook needs the right to look at the container's process: CAP_SYS_PTRACE");
 }
 
+Result<std::uint64_t> Process::user_namespace() const {
+    return inode_of(directory_.ref(), "ns/user").note("process " + std::to_string(pid_));
+}
+
 Result<std::string> Process::read(const char* name) const {
     const Fd file(openat(directory_.ref().value, name, O_RDONLY | O_CLOEXEC));
     if (!file.valid())
@@ -92,15 +97,19 @@ Result<std::uint64_t> own_mount_namespace() {
     return inode_of({AT_FDCWD}, "/proc/self/ns/mnt");
 }
 
+Result<std::uint64_t> own_user_namespace() {
+    return inode_of({AT_FDCWD}, "/proc/self/ns/user");
+}
+
 bool in_initial_user_namespace() {
     const auto map = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
     if (!map)
         return true; // a kernel without user namespaces
-    unsigned inside = 1;
-    unsigned outside = 1;
-    unsigned count = 0;
-    return std::sscanf(map->c_str(), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0
-           && outside == 0 && count == 4294967295U;
+    std::vector<std::string_view> numbers;
+    for (const auto word : split(std::string_view(*map).substr(0, map->find('\n')), ' '))
+        if (!word.empty())
+            numbers.push_back(word);
+    return numbers == std::vector<std::string_view>{"0", "0", "4294967295"};
 }
 
 void create_files_as(const FileOwner& owner) {

@@ -23,6 +23,9 @@ class Process {
     /// Identifies a mount namespace: the inode of ns/mnt (namespaces(7)).
     [[nodiscard]] Result<std::uint64_t> mount_namespace() const;
 
+    /// The same for its user namespace.
+    [[nodiscard]] Result<std::uint64_t> user_namespace() const;
+
     /// A file of its directory in /proc.
     [[nodiscard]] Result<std::string> read(const char* name) const;
 
@@ -42,8 +45,9 @@ class Process {
     pid_t pid_;
 };
 
-/// The identity of this process's own mount namespace.
+/// The identity of this process's own namespaces.
 [[nodiscard]] Result<std::uint64_t> own_mount_namespace();
+[[nodiscard]] Result<std::uint64_t> own_user_namespace();
 
 /// Whether this process is root of the initial user namespace (user_namespaces(7): its map is
 /// the identity on all IDs).

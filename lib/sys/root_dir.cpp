@@ -56,7 +56,7 @@ Error create_error(const InsidePath& path) {
 Result<RootDir> RootDir::open(FdRef base, const HostPath& path) {
     auto fd = GRAPNEL_TRY(open_in_root(base, path.text(), O_PATH | O_DIRECTORY));
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
-    return RootDir(std::move(fd), found.device);
+    return RootDir(std::move(fd), found.mount);
 }
 
 Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
@@ -66,7 +66,7 @@ Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
 Status RootDir::record(FdRef parent, const InsidePath& path, std::optional<std::string> former) {
     const std::string name(path.name());
     auto made = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
-    if (made.device == device_)
+    if (made.mount == mount_)
         creations_.push_back({.path = path, .facts = made, .former_target = std::move(former)});
     return {};
 }
@@ -122,6 +122,8 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     if (!fd.valid())
         return made; // nothing there, and nothing can be made
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    if (found.type == FileFacts::Type::link && found.mount != mount_)
+        return fd;
     if (found.type == FileFacts::Type::link) {
         auto former = read_link(parent, name);
         if (unlinkat(parent.value, name.c_str(), 0) != 0)
@@ -151,6 +153,8 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
         return error.sys == EROFS ? Result<bool>(error) : Result<bool>(false);
     if (*former == target)
         return true;
+    if (GRAPNEL_TRY(sys::facts(parent, "")).mount != mount_)
+        return false;
     const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
     unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
     if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
@@ -192,7 +196,7 @@ Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32
     return replace_file(parent, std::string(path.name()), data, mode);
 }
 
-Result<bool> RootDir::remove(const Creation& creation) {
+bool RootDir::remove(const Creation& creation) {
     const auto parent = directory(creation.path.parent());
     if (!parent)
         return false;
@@ -207,10 +211,8 @@ Result<bool> RootDir::remove(const Creation& creation) {
     if (unlinkat(parent->value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
         return false;
     directories_.erase(creation.path);
-    if (creation.former_target
-        && symlinkat(creation.former_target->c_str(), parent->value, name.c_str()) != 0)
-        return system_error("restore the link " + quote(creation.path.text()));
-    return true;
+    return !creation.former_target
+           || symlinkat(creation.former_target->c_str(), parent->value, name.c_str()) == 0;
 }
 
 } // namespace grapnel::sys

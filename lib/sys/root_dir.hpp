@@ -48,11 +48,13 @@ class RootDir {
     [[nodiscard]] Result<FileFacts> facts(const InsidePath& path);
 
     /// A place for a mount: what lies there if it fits (for a file: anything but a directory),
-    /// else a new empty file or directory. A link is replaced.
+    /// else a new empty file or directory. A link of the image is replaced; on a volume, which
+    /// outlives the container, it is the place itself.
     [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
 
-    /// A link to `target`. A link to something else is replaced, in one step. Returns false,
-    /// and changes nothing, if something that is no link is there.
+    /// A link to `target`. A link of the image to something else is replaced, in one step.
+    /// Returns false, and changes nothing, if something that is no link is there, or a link on a
+    /// volume.
     [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target);
 
     /// The content of a regular file, at most `limit` bytes; nothing if there is no such file.
@@ -67,21 +69,21 @@ class RootDir {
 
     /// Undoes a creation if it is still what was made: the same inode, and empty.
     /// Returns whether it did.
-    [[nodiscard]] Result<bool> remove(const Creation& creation);
+    [[nodiscard]] bool remove(const Creation& creation);
 
     /// What was made so far, oldest first, without what lies in file systems mounted below
     /// the root: that goes with the container.
     [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
 
   private:
-    RootDir(Fd fd, std::uint64_t device) : fd_(std::move(fd)), device_(device) {}
+    RootDir(Fd fd, std::uint64_t mount) : fd_(std::move(fd)), mount_(mount) {}
     [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
     Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {});
     [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory,
                                               std::optional<std::string> former = {});
 
     Fd fd_;
-    std::uint64_t device_;
+    std::uint64_t mount_; ///< of the root: what lies in another one goes or stays with that
     std::map<InsidePath, Fd> directories_ = {};
     std::vector<Creation> creations_ = {};
 };

@@ -40,7 +40,7 @@ bool is_condition(std::string_view text) {
     const bool two = text.front() != '=' && text.size() > 1 && text[1] == '=';
     text.remove_prefix(two ? 2 : 1);
     if (*property == "brand")
-        return !orders && !text.empty();
+        return !orders && !text.empty() && text.find_first_of("!<>=") == std::string_view::npos;
     return !text.empty() && Version::parse(text).has_value();
 }
 

@@ -84,7 +84,5 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         return 0;
     }
     fuzz::expect_normal(rootfs->text());
-    expect(spec->root_path.front() == '/' || rootfs->text().starts_with(bundle.text()),
-           "a relative rootfs lies in the bundle");
     return 0;
 }

@@ -36,7 +36,7 @@ def test_the_umask_of_the_caller_has_no_effect(made, bundle, mask):
             mode = path.lstat().st_mode & 0o7777
             assert mode == (0o755 if path.is_dir() else 0o644), place
     assert (bundle.root / "etc/ld.so.cache").stat().st_mode & 0o7777 == 0o644
-    record = pathlib.Path(f"/run/grapnel/containers/{bundle.name}.json")
+    record = bundle.record
     assert record.stat().st_mode & 0o7777 == 0o600
 
 

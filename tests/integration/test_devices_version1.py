@@ -70,7 +70,7 @@ def test_a_parent_that_denies_is_named_with_the_cure(hand_made, cgroups, gpu_bun
     place = f"/sys/fs/cgroup/devices/grapnel-test/parent/{gpu_bundle.name}"
     assert done.stderr == (
         f"grapnel-hook: the parent of the cgroup {place} denies c 195:1 rw: allow the device "
-        "there, or set no-cgroups = true\n")
+        "there and give the hook CAP_SYS_ADMIN, or set no-cgroups = true\n")
     assert rules(parent) == rules(cgroup) == []
 
 

@@ -304,10 +304,6 @@ SETTINGS = {
     "the image's ldconfig": ("[nvidia-container-cli]\nldconfig = \"/sbin/ldconfig\"\n",
                              "3: nvidia-container-cli.ldconfig: ldconfig '/sbin/ldconfig' would "
                              "run a program of the image: write '@/sbin/ldconfig' for the host's"),
-    "a driver root": ("[nvidia-container-cli]\nroot = \"/run/nvidia/driver\"\n",
-                      "3: nvidia-container-cli.root: a driver root other than '/' is not "
-                      "supported: install the driver on the host, or name its directories in "
-                      "library-search-path and binary-search-path"),
     "a relative path": ("library-search-path = [\"lib\"]\n",
                         "2: library-search-path: path 'lib' is not absolute"),
 }

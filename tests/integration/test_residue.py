@@ -90,7 +90,7 @@ def test_the_record_names_what_was_made(hand_made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     made = hand_made(bundle)
     assert made.hook().returncode == 0
-    record = RECORDS / f"{bundle.name}.json"
+    record = bundle.record
     content = json.loads(record.read_text())
     places = {entry["path"]: entry["type"] for entry in content["created"]}
     assert content["rootfs"] == str(bundle.root)
@@ -157,7 +157,7 @@ def test_poststop_without_a_root_file_system_removes_the_record(hand_made, bundl
 
 def test_a_damaged_record_is_an_error_that_names_it(bundle):
     RECORDS.mkdir(parents=True, exist_ok=True)
-    record = RECORDS / f"{bundle.name}.json"
+    record = bundle.record
     record.write_text('{"rootfs": "/x", "created": [{"path": "relative"}]}')
     try:
         done = bundle.call_hook("poststop")

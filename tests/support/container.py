@@ -276,6 +276,14 @@ class Bundle:
         self.add_hook("prestart", SUPPORT / "proc_driver_hook", self.root, first=True)
         return self
 
+    @property
+    def record(self):
+        """The record of what the hook made: the ID and FNV-1a of the bundle's path."""
+        number = 14695981039346656037
+        for byte in str(self.directory).encode():
+            number = (number ^ byte) * 1099511628211 % 2**64
+        return pathlib.Path(f"/run/grapnel/containers/{self.name}-{number:016x}.json")
+
     def logged(self):
         return self.log.read_text() if self.log.exists() else ""
 

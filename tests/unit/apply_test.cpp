@@ -112,11 +112,6 @@ TEST_CASE("an escape that is none stays as it is") {
     }
 }
 
-TEST_CASE("the peer groups of shared mounts are those that lead to the host") {
-    CHECK(shared_with_host(parse_mountinfo(mountinfo_text)) == std::set<std::uint64_t>{1, 7});
-    CHECK(shared_with_host({}).empty());
-}
-
 // --- cgroups ---
 
 TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") {

@@ -588,15 +588,17 @@ TEST_CASE("a cache that cannot be read is remarked upon, and the usual directori
 TEST_CASE(
     "32-bit libraries and those of other machines are no part of the driver unless asked for") {
     MemoryHost host;
+    std::vector<std::string> remarks;
     add_libraries(host, "/usr/lib64", "580.1");
     host.file("/usr/lib64/libnvidia-nvvm.so.580.1", library_file("x", ElfSketch::Machine::other));
     host.file("/usr/lib32/libcuda.so.580.1",
               library_file("libcuda.so.1", ElfSketch::Machine::native32));
     const std::vector directories{host_path("/usr/lib64"), host_path("/usr/lib32")};
-    const auto plain = inventory::libraries(host, directories, "580.1", {compute});
+    const auto plain = inventory::libraries(host, directories, "580.1", {compute}, remarks);
     REQUIRE(plain);
     CHECK(names(*plain) == std::vector<std::string>{"/usr/lib64/libcuda.so.580.1"});
-    const auto both = inventory::libraries(host, directories, "580.1", {compute, compat32});
+    const auto both =
+        inventory::libraries(host, directories, "580.1", {compute, compat32}, remarks);
     REQUIRE(both);
     CHECK(
         names(*both)
@@ -607,10 +609,11 @@ TEST_CASE(
 
 TEST_CASE("of a library in two directories the first one counts") {
     MemoryHost host;
+    std::vector<std::string> remarks;
     add_libraries(host, "/a", "580.1");
     add_libraries(host, "/b", "580.1");
-    const auto found =
-        inventory::libraries(host, {host_path("/b"), host_path("/a")}, "580.1", {compute, utility});
+    const auto found = inventory::libraries(host, {host_path("/b"), host_path("/a")}, "580.1",
+                                            {compute, utility}, remarks);
     REQUIRE(found);
     CHECK(names(*found)
           == std::vector<std::string>{"/b/libcuda.so.580.1", "/b/libnvidia-ml.so.580.1"});
@@ -618,32 +621,38 @@ TEST_CASE("of a library in two directories the first one counts") {
 
 TEST_CASE("only files of the driver's version are its libraries") {
     MemoryHost host;
+    std::vector<std::string> remarks;
     add_libraries(host, "/l", "580.1");
     for (const auto* const name : {"libcuda.so.580.12", "libcuda.so.1580.1", "libcuda.so.1",
                                    "libcuda.so", "notlib.so.580.1", "libnvidia-x.580.1"})
         host.file("/l/" + std::string(name), "no ELF file: reading it would be an error");
-    const auto found = inventory::libraries(host, {host_path("/l")}, "580.1", {compute});
+    const auto found = inventory::libraries(host, {host_path("/l")}, "580.1", {compute}, remarks);
     CAPTURE(error_of(found));
     REQUIRE(found);
     CHECK(names(*found) == std::vector<std::string>{"/l/libcuda.so.580.1"});
 }
 
-TEST_CASE("a library that is damaged is refused by name") {
+TEST_CASE("a library that is damaged is passed over by name") {
     struct Row {
         std::string file;
-        const char* error;
+        const char* remark;
     };
     const Row rows[] = {
-        {"", "/l/libcuda.so.580.1: not an ELF file: reinstall the driver's libraries"},
+        {"", "passed over: /l/libcuda.so.580.1: not an ELF file: reinstall the driver's libraries"},
         {library_file("../libc.so.6"), "SONAME '../libc.so.6' is not a file name"},
         {library_file(".."), "SONAME '..' is not a file name"},
     };
     for (const auto& row : rows) {
-        CAPTURE(row.error);
+        CAPTURE(row.remark);
         MemoryHost host;
         host.file("/l/libcuda.so.580.1", row.file);
-        CHECK(contains(error_of(inventory::libraries(host, {host_path("/l")}, "580.1", {compute})),
-                       row.error));
+        std::vector<std::string> remarks;
+        const auto found =
+            inventory::libraries(host, {host_path("/l")}, "580.1", {compute}, remarks);
+        REQUIRE(found);
+        CHECK(found->empty());
+        REQUIRE(remarks.size() == 1);
+        CHECK(contains(remarks.front(), row.remark));
     }
 }
 

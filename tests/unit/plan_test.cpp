@@ -146,7 +146,11 @@ TEST_CASE("one sick GPU is left out of all, and refused by name with its fault")
     CHECK(indices(select_gpus({.devices = Devices::all}, gpus)) == "02");
     CHECK(indices(select_gpus(request({"0", "2"}), gpus)) == "02");
     CHECK(contains(indices(select_gpus(request({"1"}), gpus)),
-                   "GPU '1' (0000:0a:00.0) cannot be given to a container: it fell off the bus"));
+                   "GPU 1 (0000:0a:00.0) cannot be given to a container: it fell off the bus"));
+    for (auto& gpu : gpus)
+        gpu.fault = "it fell off the bus";
+    CHECK(contains(indices(select_gpus({.devices = Devices::all}, gpus)),
+                   "GPU 0 (0000:01:00.0) cannot be given to a container"));
 }
 
 TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc directories") {

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers that share something: a root file system, an ID, a volume, an ancestor's name."""
+
+import os
+import pathlib
+import subprocess
+
+import container
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+VERSION = "580.159.04"
+
+
+def driver_mounts(made):
+    return [place for place in made.mounts() if "libcuda.so" in place]
+
+
+def test_the_end_of_one_container_leaves_the_driver_to_another_on_its_rootfs(make_bundle,
+                                                                             hand_made):
+    first, second = make_bundle(name="first"), make_bundle(name="second")
+    second.config["root"]["path"] = str(first.root)
+    second.root = first.root
+    before = container.listing(first.root)
+    running = [hand_made(one.env("NVIDIA_VISIBLE_DEVICES=all")) for one in (first, second)]
+    for made in running:
+        assert made.hook().returncode == 0
+    assert first.call_hook("poststop").returncode == 0
+    assert driver_mounts(running[1]) == [f"/{LIBRARIES}/libcuda.so.{VERSION}"]
+    # what the first made is the second's to remove
+    running[1].end()
+    assert second.call_hook("poststop").returncode == 0
+    assert container.listing(first.root) == before
+
+
+def test_two_engines_can_use_one_id(make_bundle, hand_made):
+    bundles = [make_bundle(name=name) for name in ("here", "there")]
+    bundles[1].name = bundles[0].name
+    before = [container.listing(one.root) for one in bundles]
+    running = [hand_made(one.env("NVIDIA_VISIBLE_DEVICES=all")) for one in bundles]
+    for made in running:
+        assert made.hook().returncode == 0
+    assert bundles[1].call_hook("poststop").returncode == 0
+    assert driver_mounts(running[0])
+    assert container.listing(bundles[1].root) == before[1]
+
+
+def test_a_second_run_adds_to_the_record(bundle, hand_made):
+    before = container.listing(bundle.root)
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    assert made.hook().returncode == 0
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=all")
+    assert made.hook(stage="createRuntime").returncode == 0
+    made.end()
+    assert bundle.call_hook("poststop").returncode == 0
+    assert container.listing(bundle.root) == before
+
+
+def test_links_on_a_volume_stay_as_they_are(bundle, hand_made, tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "libcuda.so.1").symlink_to("libcuda.so.535.1")
+    (volume / f"libnvidia-ml.so.{VERSION}").symlink_to("/elsewhere")
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"),
+                     setup=f"mount --bind {volume} $ROOT/{LIBRARIES}")
+    done = made.hook()
+    assert done.returncode == 0, done.stderr
+    assert os.readlink(volume / "libcuda.so.1") == "libcuda.so.535.1"
+    assert os.readlink(volume / f"libnvidia-ml.so.{VERSION}") == "/elsewhere"
+
+
+def test_a_volume_with_a_peer_that_the_hook_does_not_see_is_refused(bundle, hand_made, tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), setup=(
+        f"mount --bind {volume} {volume}; mount --make-shared {volume}\n"
+        f"mount --bind {volume} $ROOT/{LIBRARIES}"))
+    done = made.hook()
+    assert done.returncode == 1
+    assert "would be mounted on the host as well" in done.stderr
+
+
+def test_a_stub_that_another_tool_left_among_the_hosts_libraries_is_passed_over(bundle,
+                                                                               hand_made):
+    stub = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-rtcore.so.{VERSION}")
+    stub.touch()
+    try:
+        made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all",
+                                    "NVIDIA_DRIVER_CAPABILITIES=all"))
+        done = made.hook()
+    finally:
+        stub.unlink()
+    assert done.returncode == 0, done.stderr
+    assert f"passed over: {stub}" in bundle.logged()
+
+
+def test_the_hosts_ldconfig_can_be_a_script_beside_the_real_one(bundle, hand_made, tmp_path):
+    script = tmp_path / "ldconfig"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    subprocess.run(["cp", "/sbin/ldconfig", f"{script}.real"], check=True)
+    bundle.set_settings(f'[nvidia-container-cli]\nldconfig = "@{script}"\n')
+    done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook()
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_caller_that_ignores_its_children_changes_nothing(bundle, hand_made):
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    done = made.hook(prefix=["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"])
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_time_zone_of_the_environment_is_not_read(bundle, tmp_path):
+    zone = tmp_path / "zone"
+    os.mkfifo(zone)
+    bundle.write_config(["/bin/true"])
+    done = subprocess.run([bundle.hook, "prestart"], input="{}", env={"TZ": str(zone)},
+                          capture_output=True, text=True, timeout=5, check=False)
+    assert done.returncode == 1
+
+
+def test_an_image_cannot_make_its_configuration_an_endless_search(bundle, hand_made):
+    many = bundle.root / "a"
+    many.mkdir()
+    for number in range(200):
+        (many / str(number)).symlink_to(".")
+    deep = "/a" * 32000
+    (bundle.root / "etc/ld.so.conf").write_text(
+        f"include /a/*/*/*/*/*/*/nothing*\ninclude {deep}/x*\n")
+    done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook(timeout=10)
+    assert done.returncode == 0, done.stderr
