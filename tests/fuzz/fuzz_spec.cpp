@@ -72,9 +72,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (at(at(json, "process"), "env").is_array())
         expect(at(at(json, "process"), "env") == spec->environment, "process.env is read whole");
     const auto& devices = at(at(at(json, "linux"), "resources"), "devices");
-    expect(spec->device_rules.size() == devices.size(), "every device rule is read");
-    for (std::size_t i = 0; i < devices.size(); ++i)
-        expect_rule(devices[i], spec->device_rules[i]);
+    auto read = spec->device_rules.begin();
+    for (const auto& written : devices)
+        if (at(written, "type") != "p") { // FIFOs are no matter of a device cgroup
+            expect(read != spec->device_rules.end(), "every device rule is read");
+            expect_rule(written, *read++);
+        }
+    expect(read == spec->device_rules.end(), "no device rule is made up");
     if (spec->environment.size() < 100)
         expect_environment(*spec);
     const auto bundle = host_path("/run/bundle");
