@@ -22,12 +22,13 @@ std::string number_text(const DeviceNumber& number) {
 }
 
 Error missing(const Node& node) {
+    if (!node.expected)
+        return refused(node.path.text() + (node.found ? " is there, but" : " is missing, and")
+                           + " no kernel module offers it",
+                       "run 'nvidia-modprobe -u -c 0', or 'modprobe nvidia-uvm'");
     if (node.other_file)
         return refused(node.path.text() + " is not a device node",
                        "remove it and run 'nvidia-modprobe -u -c 0'");
-    if (!node.expected)
-        return refused(node.path.text() + " is missing, and no kernel module offers it",
-                       "run 'nvidia-modprobe -u -c 0', or 'modprobe nvidia-uvm'");
     const auto number =
         std::to_string(node.expected->major) + " " + std::to_string(node.expected->minor);
     return refused(node.path.text() + " is missing",
@@ -37,11 +38,13 @@ Error missing(const Node& node) {
 
 /// The node as a mount, or nothing for an optional node that is not there.
 Result<std::optional<Mount>> device_mount(const Node& node) {
-    if (!node.found && node.optional)
+    // a node without its module is one of another boot: its number can be any driver's now
+    const bool usable = node.found && node.expected;
+    if (!usable && node.optional)
         return std::optional<Mount>();
-    if (!node.found)
+    if (!usable)
         return missing(node);
-    if (node.expected && *node.found != *node.expected)
+    if (*node.found != *node.expected)
         return refused(node.path.text() + " is device " + number_text(*node.found)
                            + ", but the driver's is " + number_text(*node.expected),
                        "remove it and run 'nvidia-modprobe -u -c 0'");

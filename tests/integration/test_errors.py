@@ -141,7 +141,7 @@ def test_a_node_with_the_wrong_number(refuse):
 def test_a_sick_gpu_is_named_where_it_is_asked_for_and_left_out_of_all(hand_made, refuse, bundle):
     sick = pathlib.Path("/proc/driver/nvidia/gpus") / make_driver.pci(0) / "information"
     healthy = sick.read_text()
-    sick.write_text(healthy.replace("GPU Excluded:\t No", "GPU Excluded:\t Yes"))
+    sick.write_text(healthy.replace("Device Minor", "Device Number"))
     try:
         done = refuse.made.hook()
         assert (done.returncode, done.stderr) == (0, "")
@@ -151,8 +151,8 @@ def test_a_sick_gpu_is_named_where_it_is_asked_for_and_left_out_of_all(hand_made
         line = refuse()
     finally:
         sick.write_text(healthy)
-    assert line == (f"GPU '0' ({make_driver.pci(0)}) cannot be given to a container: the driver "
-                    "excludes it: see the kernel's log (dmesg), or ask for another GPU")
+    assert line == (f"GPU 0 ({make_driver.pci(0)}) cannot be given to a container: the driver "
+                    "names no device minor for it: see the kernel's log (dmesg), or ask for another GPU")
 
 
 def test_a_container_without_a_mount_namespace_by_hand(hand_made, bundle):

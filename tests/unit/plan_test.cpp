@@ -295,7 +295,12 @@ TEST_CASE("a device node that is missing, wrong or no device is an error that na
          "/dev/nvidia-uvm is device 237:0, but the driver's is 238:0: remove it and run "
          "'nvidia-modprobe -u -c 0'"},
         {"optional and of another number", uvm, DeviceNumber{1, 3}, true, "is device 1:3"},
-        {"there although the module is not", {}, uvm, false, ""},
+        {"left by a module that is gone",
+         {},
+         uvm,
+         false,
+         "/dev/nvidia-uvm is there, but no kernel module offers it"},
+        {"optional and left by a module that is gone", {}, uvm, true, ""},
     };
     for (const auto& row : rows) {
         CAPTURE(row.what);
