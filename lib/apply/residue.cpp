@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace grapnel::apply {
@@ -134,6 +135,18 @@ other_record(sys::FdRef directory, const std::string& own, const HostPath& rootf
     return std::nullopt;
 }
 
+/// `earlier` with what was made since; what was made anew at a place counts once, so that a
+/// container that is started over and over has a record of one size.
+std::vector<sys::Creation> joined(std::vector<sys::Creation> earlier,
+                                  const std::vector<sys::Creation>& later) {
+    std::set<InsidePath> places;
+    for (const auto& creation : later)
+        places.insert(creation.path);
+    std::erase_if(earlier, [&](const auto& creation) { return places.contains(creation.path); });
+    earlier.insert(earlier.end(), later.begin(), later.end());
+    return earlier;
+}
+
 void undo(const Residue& residue) {
     auto root = open_rootfs(residue.rootfs);
     if (!root)
@@ -176,8 +189,7 @@ Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
     const auto name = record_name(state);
     auto earlier = read_record(directory, name);
     if (earlier && earlier->rootfs == residue.rootfs)
-        residue.creations.insert(residue.creations.begin(), earlier->creations.begin(),
-                                 earlier->creations.end());
+        residue.creations = joined(std::move(earlier->creations), residue.creations);
     return sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made");
 }
 
@@ -191,8 +203,7 @@ Status remove_residue(const State& state) {
     if (!residue)
         return residue.error().sys == ENOENT ? Status() : Status(residue.error());
     if (auto other = other_record(directory->ref(), name, residue->rootfs)) {
-        auto& creations = other->second.creations;
-        creations.insert(creations.begin(), residue->creations.begin(), residue->creations.end());
+        other->second.creations = joined(residue->creations, other->second.creations);
         GRAPNEL_TRY(
             sys::replace_file(directory->ref(), other->first, to_json(other->second), 0600));
     } else {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that share something: a root file system, an ID, a volume, an ancestor's name."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -53,6 +54,20 @@ def test_a_second_run_adds_to_the_record(bundle, hand_made):
     made.end()
     assert bundle.call_hook("poststop").returncode == 0
     assert container.listing(bundle.root) == before
+
+
+def test_a_container_that_is_started_over_and_over_has_a_record_of_one_size(bundle, hand_made):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    sizes = set()
+    for _ in range(3):
+        made = hand_made(bundle)
+        assert made.hook().returncode == 0
+        sizes.add(len(json.loads(bundle.record.read_text())["created"]))
+        made.end()
+        # as an engine does that makes the upper layer anew, without poststop
+        for stub in (bundle.root / LIBRARIES).glob("*nvidia*"):
+            stub.unlink()
+    assert len(sizes) == 1
 
 
 def test_links_on_a_volume_stay_as_they_are(bundle, hand_made, tmp_path):

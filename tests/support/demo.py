@@ -5,7 +5,6 @@
 import collections
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -18,12 +17,14 @@ def make_bundle(directory):
     hook = pathlib.Path(os.environ["GRAPNEL_HOOK"]).resolve()
     bundle = container.Bundle(directory / "demo", hook, container.Tools(directory / "tools"))
     bundle.env(DEVICES)
-    if pathlib.Path("/opt/nvidia").is_dir():
+    if pathlib.Path("/opt/nvidia/lib64").is_dir():
         bundle.show_proc_driver()
     else:
-        # what a real nvidia-smi is linked with is the image's part
-        container.copy_libraries(shutil.which("nvidia-smi"), bundle.root,
-                                 container.LIBRARY_DIRECTORIES["debian"])
+        # what a real driver's files are linked with is the image's part
+        for name in ("bin/nvidia-smi", "libcuda.so.", "libnvidia-ml.so."):
+            mount = next(one for one in bundle.plan()["mounts"] if name in one["host"])
+            container.copy_libraries(mount["host"], bundle.root,
+                                     container.LIBRARY_DIRECTORIES["debian"])
     return bundle
 
 
