@@ -83,7 +83,8 @@ class Hook {
             return {};
         if (const auto settings = load_settings(options_))
             log_.to_file(settings->log);
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::attach));
+        GRAPNEL_TRY(sys::filter_hook());
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
         return apply::remove_residue(state);
     }
 

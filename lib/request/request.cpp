@@ -102,7 +102,7 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
     return out;
 }
 
-/// What this version cannot give is refused, not left out in silence.
+/// What NVIDIA's hook would give and this version cannot is refused, not left out in silence.
 Status refuse_unsupported(const Spec& spec, const Settings& settings) {
     if (settings.driver_root != "/")
         return refused("nvidia-container-cli.root = " + quote(settings.driver_root)

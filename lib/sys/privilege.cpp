@@ -41,6 +41,8 @@ Capabilities needed_by(Phase phase) {
     case Phase::ldcache:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
                 CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+    case Phase::clean_up:
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER};
     case Phase::done:
         break;
     }

@@ -14,6 +14,7 @@ enum class Phase {
     attach,        ///< enter its mount namespace, make mount points, attach mounts
     device_cgroup, ///< change its device rules
     ldcache,       ///< start the cage for ldconfig
+    clean_up,      ///< remove what was made in a root file system that can belong to another user
     done,
 };
 
