@@ -49,8 +49,11 @@ def test_a_second_run_adds_to_the_record(bundle, hand_made):
     before = container.listing(bundle.root)
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
     assert made.hook().returncode == 0
+    first = json.loads(bundle.record.read_text())["created"]
     bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=all")
     assert made.hook(stage="createRuntime").returncode == 0
+    both = json.loads(bundle.record.read_text())["created"]
+    assert len(both) > len(first) and both[:len(first)] == first
     made.end()
     assert bundle.call_hook("poststop").returncode == 0
     assert container.listing(bundle.root) == before
@@ -79,6 +82,7 @@ def test_links_on_a_volume_stay_as_they_are(bundle, hand_made, tmp_path):
                      setup=f"mount --bind {volume} $ROOT/{LIBRARIES}")
     done = made.hook()
     assert done.returncode == 0, done.stderr
+    assert f"/{LIBRARIES}/libcuda.so.{VERSION}" in driver_mounts(made)
     assert os.readlink(volume / "libcuda.so.1") == "libcuda.so.535.1"
     assert os.readlink(volume / f"libnvidia-ml.so.{VERSION}") == "/elsewhere"
 
@@ -116,12 +120,14 @@ def test_the_hosts_ldconfig_can_be_a_script_beside_the_real_one(bundle, hand_mad
     bundle.set_settings(f'[nvidia-container-cli]\nldconfig = "@{script}"\n')
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook()
     assert done.returncode == 0, done.stderr
+    assert "libcuda.so.1" in dict(container.cached_libraries(bundle.root / "etc/ld.so.cache"))
 
 
 def test_a_caller_that_ignores_its_children_changes_nothing(bundle, hand_made):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     done = made.hook(prefix=["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"])
     assert done.returncode == 0, done.stderr
+    assert driver_mounts(made)
 
 
 def test_the_time_zone_of_the_environment_is_not_read(bundle, tmp_path):
@@ -143,3 +149,4 @@ def test_an_image_cannot_make_its_configuration_an_endless_search(bundle, hand_m
         f"include /a/*/*/*/*/*/*/nothing*\ninclude {deep}/x*\n")
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook(timeout=10)
     assert done.returncode == 0, done.stderr
+    assert "libcuda.so.1" in dict(container.cached_libraries(bundle.root / "etc/ld.so.cache"))
