@@ -2,6 +2,7 @@
 #include "hook.hpp"
 
 #include "apply/apply.hpp"
+#include "apply/forward_compat.hpp"
 #include "apply/residue.hpp"
 #include "inventory/inventory.hpp"
 #include "log.hpp"
@@ -103,7 +104,17 @@ class Hook {
             keep(inventory.known_gpus);
         say(inventory.remarks);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        return make_plan(request, inventory, apply::image_layout(root));
+        return make_plan(request, inventory, look_at_image(request, root));
+    }
+
+    ImageLayout look_at_image(const Request& request, sys::RootDir& root) const {
+        auto layout = apply::image_layout(root);
+        if (!request.forward_compat)
+            return layout;
+        auto compat = apply::find_compat_library(root);
+        say(compat.remarks);
+        layout.compat = std::move(compat.library);
+        return layout;
     }
 
     /// Without the file, or with a damaged one, the driver is asked. The kernel counts the

@@ -3,6 +3,7 @@
 
 #include "apply/device_cgroup.hpp"
 #include "apply/ldcache.hpp"
+#include "apply/loader_files.hpp"
 #include "apply/mountinfo.hpp"
 #include "apply/mounts.hpp"
 #include "apply/residue.hpp"
@@ -43,6 +44,8 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     remarks.insert(remarks.end(), left_out.begin(), left_out.end());
     if (!host.ldconfig)
         return remarks;
+    const auto not_written = write_loader_files(plan, container.root);
+    remarks.insert(remarks.end(), not_written.begin(), not_written.end());
     GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));
     auto remark = GRAPNEL_TRY(
         update_ldcache(plan, *host.ldconfig, container.root).note("update ld.so.cache"));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fnmatch.h>
 #include <set>
+#include <utility>
 
 namespace grapnel::apply {
 
@@ -22,6 +23,10 @@ class Reader {
 
     // a file includes a file: no deeper than there are files
     void file(const InsidePath& path) {
+        if (path == compat_file()) {
+            found.reads_compat_file = true;
+            return;
+        }
         if (files_.size() >= most_files || !files_.insert(path).second)
             return;
         const auto text = root_.read(path, file_limit);
@@ -31,7 +36,7 @@ class Reader {
             line(path, trim(whole.substr(0, whole.find('#'))));
     }
 
-    std::vector<std::string> directories = {};
+    LdConf found = {};
 
   private:
     void line(const InsidePath& path, std::string_view text) {
@@ -45,9 +50,10 @@ class Reader {
         }
         // "directory=TYPE" is of libc5's time; "hwcap ..." is no directory
         const auto directory = std::string(trim(text.substr(0, text.find('='))));
-        if (directory.starts_with('/') && directories.size() < most_directories
-            && std::ranges::find(directories, directory) == directories.end())
-            directories.push_back(directory);
+        auto& known = found.directories;
+        if (directory.starts_with('/') && known.size() < most_directories
+            && std::ranges::find(known, directory) == known.end())
+            known.push_back(directory);
     }
 
     /// A pattern without a slash in front is relative to the file that it stands in. Wildcards
@@ -63,13 +69,21 @@ class Reader {
             return file(*path);
         if (++listed_ > most_files)
             return;
+        if (matches(*path, compat_file()))
+            found.reads_compat_file = true;
         const auto names = root_.list(path->parent());
         if (!names)
             return;
-        const std::string last(path->name());
         for (const auto& name : *names)
-            if (is_plain_name(name) && fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) == 0)
+            if (is_plain_name(name) && matches(*path, path->parent() / name))
                 file(path->parent() / name);
+    }
+
+    static bool matches(const InsidePath& pattern, const InsidePath& path) {
+        const std::string last(pattern.name());
+        const std::string name(path.name());
+        return pattern.parent() == path.parent()
+               && fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) == 0;
     }
 
     sys::RootDir& root_;
@@ -79,10 +93,15 @@ class Reader {
 
 } // namespace
 
-std::vector<std::string> image_library_directories(sys::RootDir& root) {
+const InsidePath& compat_file() {
+    static const auto path = inside_path("/etc/ld.so.conf.d/00-grapnel-compat.conf");
+    return path;
+}
+
+LdConf image_ld_conf(sys::RootDir& root) {
     Reader reader(root);
     reader.file(inside_path("/etc/ld.so.conf"));
-    return reader.directories;
+    return std::move(reader.found);
 }
 
 } // namespace grapnel::apply

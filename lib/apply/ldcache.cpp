@@ -24,11 +24,13 @@ const InsidePath& scratch_place() {
     return place;
 }
 
-/// The image's directories come first, so that the loader prefers what it preferred before. An
-/// ldconfig knows the system directories of its own distribution only.
+/// The image's directories come first, so that the loader prefers what it preferred before; but
+/// for its libcuda, which the plan can prefer to all others, also its own. An ldconfig knows the system directories of its own distribution only.
 std::string configuration(const Plan& plan, sys::RootDir& root) {
     std::string text;
-    for (const auto& directory : image_library_directories(root))
+    if (plan.compat)
+        text += compat_directory().text() + "\n";
+    for (const auto& directory : image_ld_conf(root).directories)
         text += directory + "\n";
     for (const auto& directory : plan.library_directories)
         text += directory.text() + "\n";

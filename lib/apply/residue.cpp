@@ -68,6 +68,8 @@ Json creation_json(const sys::Creation& creation) {
               {"size", creation.facts.size}};
     if (creation.former_target)
         json["former_target"] = escape(*creation.former_target);
+    if (creation.former_text)
+        json["former_text"] = escape(*creation.former_text);
     return json;
 }
 
@@ -103,6 +105,8 @@ Result<sys::Creation> parse_creation(const Json& json) {
     creation.facts.size = GRAPNEL_TRY(value<std::uint64_t>(json, "size"));
     if (json.contains("former_target"))
         creation.former_target = GRAPNEL_TRY(bytes(json, "former_target"));
+    if (json.contains("former_text"))
+        creation.former_text = GRAPNEL_TRY(bytes(json, "former_text"));
     return creation;
 }
 

@@ -133,6 +133,40 @@ constexpr std::uint64_t padded(std::uint64_t size) {
     return (size + 3) & ~std::uint64_t{3};
 }
 
+/// The description of the first note with that owner in the content of a section.
+std::optional<std::string_view> note_of(std::string_view content, std::string_view owner) {
+    std::optional<std::string_view> notes = content;
+    while (notes) {
+        const auto header = at<Elf64_Nhdr>(*notes, 0); // the same layout in both classes
+        if (!header)
+            return std::nullopt;
+        const auto name = slice(*notes, sizeof *header, header->n_namesz);
+        const auto description_at = sizeof *header + padded(header->n_namesz);
+        const auto description = slice(*notes, description_at, header->n_descsz);
+        if (!name || !description)
+            return std::nullopt;
+        if (name->substr(0, name->find('\0')) == owner)
+            return description;
+        notes = slice(*notes, description_at + padded(header->n_descsz),
+                      notes->size()
+                          - std::min<std::uint64_t>(notes->size(),
+                                                    description_at + padded(header->n_descsz)));
+    }
+    return std::nullopt;
+}
+
+constexpr std::uint64_t part_limit = 65536;
+
+/// All of a part, or an error.
+Result<std::string> whole_part(const ElfParts& file, std::uint64_t offset, std::uint64_t size) {
+    if (size > part_limit)
+        return refused("a part of the ELF file is longer than 64 KiB");
+    auto part = GRAPNEL_TRY(file(offset, static_cast<std::size_t>(size)));
+    if (part.size() < size)
+        return refused("the ELF file is cut off");
+    return part;
+}
+
 template <typename Class>
 Result<ElfFacts> facts_of(std::string_view file) {
     const auto header = at<typename Class::Ehdr>(file, 0);
@@ -160,25 +194,38 @@ std::optional<std::string_view> elf_note(std::string_view file, std::string_view
                                          std::string_view owner) {
     if (file.size() < EI_NIDENT || !file.starts_with(ELFMAG))
         return std::nullopt;
-    auto notes = file[EI_CLASS] == ELFCLASS64 ? section<Class64>(file, section_name)
-                                              : section<Class32>(file, section_name);
-    while (notes) {
-        const auto header = at<Elf64_Nhdr>(*notes, 0); // the same layout in both classes
-        if (!header)
-            return std::nullopt;
-        const auto name = slice(*notes, sizeof *header, header->n_namesz);
-        const auto description_at = sizeof *header + padded(header->n_namesz);
-        const auto description = slice(*notes, description_at, header->n_descsz);
-        if (!name || !description)
-            return std::nullopt;
-        if (name->substr(0, name->find('\0')) == owner)
-            return description;
-        notes = slice(*notes, description_at + padded(header->n_descsz),
-                      notes->size()
-                          - std::min<std::uint64_t>(notes->size(),
-                                                    description_at + padded(header->n_descsz)));
+    const auto content = file[EI_CLASS] == ELFCLASS64 ? section<Class64>(file, section_name)
+                                                      : section<Class32>(file, section_name);
+    return content ? note_of(*content, owner) : std::nullopt;
+}
+
+Result<std::optional<std::string>>
+elf_note_by_parts(const ElfParts& file, std::string_view section_name, std::string_view owner) {
+    using Note = std::optional<std::string>;
+    const auto start = GRAPNEL_TRY(whole_part(file, 0, sizeof(Elf64_Ehdr)));
+    const auto header = at<Elf64_Ehdr>(start, 0);
+    if (!header || !start.starts_with(ELFMAG) || start[EI_CLASS] != ELFCLASS64
+        || header->e_machine != native_machine)
+        return refused("not an ELF file of this machine");
+    if (header->e_shnum == 0)
+        return Note(); // stripped of its section headers
+    const auto table =
+        GRAPNEL_TRY(whole_part(file, header->e_shoff, header->e_shnum * sizeof(Elf64_Shdr)));
+    const auto names_header = at<Elf64_Shdr>(table, header->e_shstrndx * sizeof(Elf64_Shdr));
+    if (!names_header)
+        return refused("the ELF file has no names for its sections");
+    const auto names =
+        GRAPNEL_TRY(whole_part(file, names_header->sh_offset, names_header->sh_size));
+    for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
+        const auto candidate = at<Elf64_Shdr>(table, i * sizeof(Elf64_Shdr));
+        if (!candidate || text_at(names, candidate->sh_name) != section_name)
+            continue;
+        const auto content =
+            GRAPNEL_TRY(whole_part(file, candidate->sh_offset, candidate->sh_size));
+        const auto note = note_of(content, owner);
+        return note ? Note(*note) : Note();
     }
-    return std::nullopt;
+    return Note();
 }
 
 } // namespace grapnel

@@ -5,6 +5,9 @@
 
 #include "base/result.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,5 +28,14 @@ struct ElfFacts {
 /// The description of the first note with that owner in the section of that name.
 [[nodiscard]] std::optional<std::string_view>
 elf_note(std::string_view file, std::string_view section, std::string_view owner);
+
+/// Reads at most `size` bytes of a file from `offset` on; fewer come back where it ends.
+using ElfParts = std::function<Result<std::string>(std::uint64_t offset, std::size_t size)>;
+
+/// The same for a file that nobody vouches for, of any size: its header, its section headers and
+/// two of its sections are read, 64 KiB of each at the most. Nothing if the file has no such
+/// note; an error if it is not of this machine or does not keep what its headers promise.
+[[nodiscard]] Result<std::optional<std::string>>
+elf_note_by_parts(const ElfParts& file, std::string_view section, std::string_view owner);
 
 } // namespace grapnel

@@ -13,6 +13,9 @@ namespace grapnel::plan {
 [[nodiscard]] Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
                                const ImageLayout& image);
 
+/// After the files: only where libcuda is among them.
+void add_compat(Plan& plan, const Request& request, const ImageLayout& image);
+
 /// After the GPUs.
 void add_proc_view(Plan& plan, const Inventory& inventory);
 

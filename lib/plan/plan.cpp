@@ -68,6 +68,7 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
     for (const auto& node : inventory.control_nodes)
         GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
+    plan::add_compat(plan, request, image);
     if (image.proc_driver_nvidia)
         plan::add_proc_view(plan, inventory);
     sort(plan);

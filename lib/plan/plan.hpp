@@ -14,6 +14,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "inventory/inventory.hpp"
+#include "plan/forward_compat.hpp"
 #include "request/request.hpp"
 
 #include <optional>
@@ -27,6 +28,7 @@ struct ImageLayout {
     InsidePath libraries = inside_path("/usr/lib64");
     InsidePath libraries_32bit = inside_path("/usr/lib32");
     bool proc_driver_nvidia = true; ///< the container's /proc shows the driver's files
+    std::optional<CompatLibrary> compat = {};
 
     bool operator==(const ImageLayout&) const = default;
 };
@@ -91,6 +93,7 @@ struct Plan {
     bool change_cgroup = true;
     LdCache ldcache = LdCache::automatic;
     std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache
+    std::optional<PlannedCompat> compat = {}; ///< compat_directory() comes before all of them
     std::vector<std::string> requirements = {};
 
     bool operator==(const Plan&) const = default;

@@ -91,7 +91,7 @@ std::string to_json(const std::optional<Plan>& plan) {
         return "{}\n";
     auto driver = Json{{"version", plan->driver_version}};
     driver["cuda"] = plan->cuda_version ? Json(*plan->cuda_version) : Json();
-    const Json json{
+    Json json{
         {"driver", driver},
         {"gpus", gpus_json(*plan)},
         {"driver_capabilities", plan->driver_capabilities.names()},
@@ -103,6 +103,10 @@ std::string to_json(const std::optional<Plan>& plan) {
         {"ldcache", ldcache_name(plan->ldcache)},
         {"requirements", plan->requirements},
     };
+    if (plan->compat)
+        json["compat"] = {{"directory", compat_directory().text()},
+                          {"library", plan->compat->library},
+                          {"cuda", plan->compat->cuda ? Json(*plan->compat->cuda) : Json()}};
     // what a driver file might hold beside UTF-8 is replaced, not thrown at
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -139,6 +139,7 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     if (!settings.disable_require && !requirements_disabled(spec, asked.remarks))
         request.requirements = GRAPNEL_TRY(requirements(spec));
     request.ldcache = settings.ldcache;
+    request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
     request.change_cgroup = !settings.no_cgroups;
     asked.request = std::move(request);
     return asked;

@@ -38,6 +38,7 @@ struct Request {
     DriverCapabilities driver_capabilities = {};
     std::vector<Requirement> requirements = {};
     LdCache ldcache = LdCache::automatic;
+    bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;
 
     bool operator==(const Request&) const = default;

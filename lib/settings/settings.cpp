@@ -127,10 +127,11 @@ const std::vector<Key>& keys() {
          flag(&Settings::accept_environment_when_unprivileged)},
         {"binary-search-path", paths(&Settings::binary_search_path)},
         {"disable-require", flag(&Settings::disable_require)},
-        {"features.allow-cuda-compat-libs-from-container", pass_over},
+        {"features.allow-cuda-compat-libs-from-container",
+         flag(&Settings::allow_compat_from_container)},
         {"features.allow-ldconfig-from-container", pass_over},
         {"features.allow-unknown-oci-spec-fields", pass_over},
-        {"features.disable-cuda-compat-lib-hook", pass_over},
+        {"features.disable-cuda-compat-lib-hook", flag(&Settings::disable_compat_hook)},
         {"features.disable-imex-channel-creation", pass_over},
         {"features.ignore-imex-channel-requests", flag(&Settings::ignore_imex_channel_requests)},
         {"features.no-additional-gids-for-device-nodes", pass_over},
@@ -159,7 +160,11 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime.modes.csv.mount-spec-path", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},
-        {"nvidia-container-runtime.modes.legacy.cuda-compat-mode", pass_over},
+        {"nvidia-container-runtime.modes.legacy.cuda-compat-mode",
+         text([](Settings& settings, const std::string& mode) -> Status {
+             settings.cuda_compat_mode = mode;
+             return {};
+         })},
         {"nvidia-container-runtime.runtimes", pass_over},
         {"nvidia-ctk.path", pass_over},
         {"supported-driver-capabilities", text(store_supported)},
@@ -211,6 +216,13 @@ class Reader {
 };
 
 } // namespace
+
+bool Settings::forward_compat() const {
+    constexpr std::array<std::string_view, 3> on{"ldconfig", "mount", "hook"};
+    if (disable_compat_hook || cuda_compat_mode == "disabled")
+        return false;
+    return allow_compat_from_container || std::ranges::find(on, cuda_compat_mode) != on.end();
+}
 
 Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {
     if (toml.size() > settings_size_limit)

@@ -27,13 +27,20 @@ struct Settings {
     HostPath ldconfig = {}; ///< empty: /sbin/ldconfig.real or /sbin/ldconfig
     HostPath ldcache_file = host_path("/etc/ld.so.cache");
     bool ignore_imex_channel_requests = false;
-    std::string driver_root = "/"; ///< nvidia-container-cli.root
+    std::string cuda_compat_mode = "ldconfig";
+    bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
+    bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook
+    std::string driver_root = "/";            ///< nvidia-container-cli.root
 
     // Grapnel's own keys
     LdCache ldcache = LdCache::automatic;
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
+
+    /// Whether an image's newer libcuda may be preferred. A mode that is not known is NVIDIA's
+    /// `disabled`, unless compatibility libraries are allowed.
+    [[nodiscard]] bool forward_compat() const;
 
     bool operator==(const Settings&) const = default;
 };

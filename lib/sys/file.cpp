@@ -81,6 +81,26 @@ Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what)
     return data;
 }
 
+Result<std::string> read_part(FdRef fd, std::uint64_t offset, std::size_t size,
+                              std::string_view what) {
+    std::string data(size, '\0');
+    std::size_t used = 0;
+    while (used < size) {
+        // an offset that is no file's turns negative, which the kernel refuses
+        const auto count =
+            pread(fd.value, data.data() + used, size - used, static_cast<off_t>(offset + used));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return system_error("read " + std::string(what));
+        if (count == 0)
+            break;
+        used += static_cast<std::size_t>(count);
+    }
+    data.resize(used);
+    return data;
+}
+
 Status write_all(FdRef fd, std::string_view data, std::string_view what) {
     while (!data.empty()) {
         const auto count = ::write(fd.value, data.data(), data.size());

@@ -38,6 +38,10 @@ struct FileFacts {
 /// `what` names the file in errors.
 [[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what);
 
+/// At most `size` bytes from `offset` on; fewer where the file ends.
+[[nodiscard]] Result<std::string> read_part(FdRef fd, std::uint64_t offset, std::size_t size,
+                                            std::string_view what);
+
 [[nodiscard]] Status write_all(FdRef fd, std::string_view data, std::string_view what);
 
 /// A host file for reading, which must be regular (or of procfs, sysfs or cgroupfs, where it

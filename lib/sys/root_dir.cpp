@@ -44,6 +44,19 @@ std::optional<std::string> read_link(FdRef parent, const std::string& name) {
     return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
+/// The inode is known to be a regular file: opening it anew cannot block.
+Result<Fd> open_regular(FdRef handle, const InsidePath& path) {
+    const auto again = "/proc/self/fd/" + std::to_string(handle.value);
+    Fd file(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid())
+        return system_error("open " + quote(path.text()) + " in the root file system");
+    return file;
+}
+
+bool is_absent(const Error& error) {
+    return error.sys == ENOENT || error.sys == ENOTDIR;
+}
+
 Error create_error(const InsidePath& path) {
     auto error = system_error("create " + quote(path.text()) + " in the root file system");
     if (error.sys == EROFS)
@@ -63,11 +76,15 @@ Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
     return open_in_root(fd_.ref(), path.text(), flags);
 }
 
-Status RootDir::record(FdRef parent, const InsidePath& path, std::optional<std::string> former) {
+Status RootDir::record(FdRef parent, const InsidePath& path, std::optional<std::string> former,
+                       std::optional<std::string> former_text) {
     const std::string name(path.name());
     auto made = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
     if (made.mount == mount_)
-        creations_.push_back({.path = path, .facts = made, .former_target = std::move(former)});
+        creations_.push_back({.path = path,
+                              .facts = made,
+                              .former_target = std::move(former),
+                              .former_text = std::move(former_text)});
     return {};
 }
 
@@ -171,19 +188,28 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
 Result<std::optional<std::string>> RootDir::read(const InsidePath& path, std::size_t limit) {
     using Text = std::optional<std::string>;
     auto handle = resolve(path, O_PATH);
-    if (!handle && (handle.error().sys == ENOENT || handle.error().sys == ENOTDIR))
+    if (!handle && is_absent(handle.error()))
         return Text();
     if (!handle)
         return handle.error();
     const auto found = GRAPNEL_TRY(sys::facts(handle->ref(), ""));
     if (found.type != FileFacts::Type::regular)
         return Text();
-    // the inode is known to be a regular file: opening it anew cannot block
-    const auto again = "/proc/self/fd/" + std::to_string(handle->ref().value);
-    const Fd file(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file.valid())
-        return system_error("open " + quote(path.text()) + " in the root file system");
+    const auto file = GRAPNEL_TRY(open_regular(handle->ref(), path));
     return Text(GRAPNEL_TRY(read_all(file.ref(), limit, quote(path.text()))));
+}
+
+Result<std::optional<Fd>> RootDir::open_file(const InsidePath& path) {
+    using File = std::optional<Fd>;
+    const auto handle = resolve(path, O_PATH | O_NOFOLLOW);
+    if (!handle && is_absent(handle.error()))
+        return File();
+    if (!handle)
+        return handle.error();
+    const auto found = GRAPNEL_TRY(sys::facts(handle->ref(), ""));
+    if (found.type != FileFacts::Type::regular)
+        return File();
+    return File(GRAPNEL_TRY(open_regular(handle->ref(), path)));
 }
 
 Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
@@ -194,6 +220,28 @@ Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
 Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32_t mode) {
     const auto parent = GRAPNEL_TRY(directory(path.parent()));
     return replace_file(parent, std::string(path.name()), data, mode);
+}
+
+Status RootDir::put_file(const InsidePath& path, const std::string& text) {
+    constexpr std::size_t former_limit = 65536;
+    const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
+    if (GRAPNEL_TRY(sys::facts(parent, "")).mount != mount_)
+        return refused(quote(path.text()) + " lies on a volume");
+    const auto there = facts(path);
+    std::optional<std::string> former;
+    if (there && there->type == FileFacts::Type::regular && there->mount == mount_)
+        former = GRAPNEL_TRY(read(path, former_limit));
+    else if (there)
+        return refused(quote(path.text()) + " in the root file system is no regular file");
+    if (former == text)
+        return {};
+    auto written = write(path, text, 0644);
+    if (!written && written.error().sys == EROFS)
+        return refused(quote(path.text()) + " cannot be written: the root file system is read-only",
+                       read_only_cure);
+    if (!written)
+        return written;
+    return record(parent, path, {}, std::move(former));
 }
 
 bool RootDir::remove(const Creation& creation) {
@@ -211,6 +259,8 @@ bool RootDir::remove(const Creation& creation) {
     if (unlinkat(parent->value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
         return false;
     directories_.erase(creation.path);
+    if (creation.former_text)
+        return replace_file(*parent, name, *creation.former_text, 0644).has_value();
     return !creation.former_target
            || symlinkat(creation.former_target->c_str(), parent->value, name.c_str()) == 0;
 }

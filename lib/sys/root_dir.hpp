@@ -26,6 +26,7 @@ struct Creation {
     InsidePath path = {};
     FileFacts facts = {};
     std::optional<std::string> former_target = {}; ///< of the link that was there instead
+    std::optional<std::string> former_text = {};   ///< of the file that was there instead
 
     [[nodiscard]] bool is_link() const { return facts.type == FileFacts::Type::link; }
 };
@@ -61,14 +62,24 @@ class RootDir {
     [[nodiscard]] Result<std::optional<std::string>> read(const InsidePath& path,
                                                           std::size_t limit);
 
+    /// The regular file of that name, for reading; nothing if there is none, or a link or
+    /// anything else in its place. Opening it never blocks.
+    [[nodiscard]] Result<std::optional<Fd>> open_file(const InsidePath& path);
+
     /// The names in a directory, sorted, without "." and ".."; an error past 65,536 of them.
     [[nodiscard]] Result<std::vector<std::string>> list(const InsidePath& path);
 
     /// Replaces or makes the file in one step. The directory must exist.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 
-    /// Undoes a creation if it is still what was made: the same inode, and empty.
-    /// Returns whether it did.
+    /// A small file of this program's for the container's time, made in one step, with the
+    /// directories above it; a file of the image that it replaces is part of the record. Nothing
+    /// is done if that is its content already. Refused where something other than a regular
+    /// file has the name, and on a volume, which outlives the container.
+    [[nodiscard]] Status put_file(const InsidePath& path, const std::string& text);
+
+    /// Undoes a creation if it is still what was made: the same inode, of the same size, and a
+    /// directory empty. Returns whether it did.
     [[nodiscard]] bool remove(const Creation& creation);
 
     /// What was made so far, oldest first, without what lies in file systems mounted below
@@ -78,7 +89,8 @@ class RootDir {
   private:
     RootDir(Fd fd, std::uint64_t mount) : fd_(std::move(fd)), mount_(mount) {}
     [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
-    Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {});
+    Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {},
+                  std::optional<std::string> former_text = {});
     [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory,
                                               std::optional<std::string> former = {});
 

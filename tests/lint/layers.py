@@ -17,10 +17,11 @@ MODULES = {
     "request": ["base", "oci", "settings"],
     "inventory": ["base", "sys"],
     "plan": ["base", "request", "inventory"],
-    "apply": ["base", "sys", "oci", "plan"],
+    "apply": ["base", "sys", "oci", "inventory", "plan"],
 }
 # of a module that may be used, only these headers
-NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"}}
+NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
+          ("apply", "inventory"): {"inventory/elf.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
     "nlohmann/": {"oci", "plan", "apply"},

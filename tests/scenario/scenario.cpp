@@ -57,7 +57,16 @@ Status check_files(const fs::path& directory) {
     return {};
 }
 
-/// image.txt: "libraries PATH", "libraries32 PATH" and "no-proc", a line each.
+/// "libcuda.so.VERSION", or the same and the text of its note behind a blank.
+CompatLibrary compat(std::string_view text) {
+    const auto blank = text.find(' ');
+    CompatLibrary library{.name = std::string(text.substr(0, blank))};
+    if (blank != text.npos)
+        library.note = text.substr(blank + 1);
+    return library;
+}
+
+/// image.txt: "compat NAME [NOTE]", "libraries PATH", "libraries32 PATH" and "no-proc", a line each.
 Result<ImageLayout> image(const fs::path& path) {
     ImageLayout layout;
     const auto text = content(path);
@@ -70,6 +79,8 @@ Result<ImageLayout> image(const fs::path& path) {
             layout.libraries = GRAPNEL_TRY(InsidePath::make(value));
         else if (line.starts_with("libraries32 "))
             layout.libraries_32bit = GRAPNEL_TRY(InsidePath::make(value));
+        else if (line.starts_with("compat "))
+            layout.compat = compat(value);
         else if (line == "no-proc")
             layout.proc_driver_nvidia = false;
         else if (!line.empty() && !line.starts_with('#'))

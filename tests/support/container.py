@@ -71,6 +71,9 @@ class Tools:
                                                "-shared", "-fPIC"))
     device_programs = property(lambda self: self.compiled("device_programs", "device_programs.c"))
     deny_call = property(lambda self: self.compiled("deny_call", "deny_call.c", "-lseccomp"))
+    needs_cuda = property(lambda self: self.compiled(
+        "needs_cuda", "needs_cuda.c", "-Wl,--no-as-needed", "-L/opt/nvidia/lib64",
+        "-l:libcuda.so.1"))
     racer = property(lambda self: self.compiled("racer", "racer.c"))
 
 

@@ -27,7 +27,7 @@ std::string directories(const std::string& configuration) {
     REQUIRE(::mkfifo(ground.path("r/etc/fifo").c_str(), 0644) == 0);
     auto root = ground.root();
     std::string text;
-    for (const auto& directory : apply::image_library_directories(root))
+    for (const auto& directory : apply::image_ld_conf(root).directories)
         text += directory + " ";
     return text;
 }
@@ -75,7 +75,7 @@ TEST_CASE("the image's library directories are those of its ld.so.conf, in its o
 TEST_CASE("an image without ld.so.conf names no directories") {
     const Ground ground;
     auto root = ground.root();
-    CHECK(apply::image_library_directories(root).empty());
+    CHECK(apply::image_ld_conf(root).directories.empty());
 }
 
 TEST_CASE("of ever so many directories 4,096 are read") {
@@ -86,5 +86,5 @@ TEST_CASE("of ever so many directories 4,096 are read") {
     ground.directory("r/etc");
     ground.write("r/etc/ld.so.conf", configuration);
     auto root = ground.root();
-    CHECK(apply::image_library_directories(root).size() == 4096);
+    CHECK(apply::image_ld_conf(root).directories.size() == 4096);
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/forward_compat.hpp"
+
+#include "base/text.hpp"
+#include "inventory/elf.hpp"
+#include "sys/file.hpp"
+
+#include <fnmatch.h>
+
+namespace grapnel::apply {
+
+namespace {
+
+constexpr auto pattern = "libcuda.so.*.*";
+
+bool is_candidate(sys::RootDir& root, const std::string& name) {
+    if (!is_plain_name(name) || fnmatch(pattern, name.c_str(), 0) != 0)
+        return false;
+    const auto facts = root.facts(compat_directory() / name);
+    return facts && facts->type == sys::FileFacts::Type::regular;
+}
+
+Result<CompatLibrary> read_library(sys::RootDir& root, const std::string& name) {
+    const auto path = compat_directory() / name;
+    const auto file = GRAPNEL_TRY(root.open_file(path));
+    if (!file)
+        return refused("it went away while it was looked at");
+    const auto parts = [&](std::uint64_t offset, std::size_t size) {
+        return sys::read_part(file->ref(), offset, size, quote(path.text()));
+    };
+    CompatLibrary library{.name = name};
+    library.note =
+        GRAPNEL_TRY(elf_note_by_parts(parts, ".note.cuda.fwd_compatibility", "NVIDIA Corporation"));
+    return library;
+}
+
+} // namespace
+
+FoundCompat find_compat_library(sys::RootDir& root) {
+    FoundCompat found;
+    const auto names = root.list(compat_directory());
+    if (!names)
+        return found; // most images have none
+    std::vector<std::string> candidates;
+    for (const auto& name : *names)
+        if (is_candidate(root, name))
+            candidates.push_back(name);
+    const auto unused = "the image's libcuda in " + compat_directory().text() + " is not used: ";
+    if (candidates.size() > 1)
+        found.remarks.push_back(unused + "there are several");
+    if (candidates.size() != 1)
+        return found;
+    auto library = read_library(root, candidates.front());
+    if (library)
+        found.library = std::move(*library);
+    else
+        found.remarks.push_back(unused + quote(candidates.front()) + ": " + library.error().text());
+    return found;
+}
+
+} // namespace grapnel::apply

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks into an image for a libcuda of its own (plan/forward_compat.hpp).
+#pragma once
+
+#include "plan/forward_compat.hpp"
+#include "sys/root_dir.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct FoundCompat {
+    std::optional<CompatLibrary> library = {};
+    std::vector<std::string> remarks = {}; ///< why one that is there cannot be used
+};
+
+/// The one regular file libcuda.so.*.* in compat_directory(); links and directories do not
+/// count, and of several none is taken. The file can be of any size and change while it is
+/// read: only the few parts of it that lead to the note are read, each with a limit.
+[[nodiscard]] FoundCompat find_compat_library(sys::RootDir& root);
+
+} // namespace grapnel::apply
