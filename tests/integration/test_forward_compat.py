@@ -21,7 +21,7 @@ CONF = "etc/ld.so.conf.d/00-grapnel-compat.conf"
 @pytest.fixture
 def image(bundle, tools):
     """An image with a program that is linked with libcuda.so.1."""
-    shutil.copy(tools.needs_cuda, bundle.root / "bin/needs_cuda")
+    shutil.copy(tools.needs_cuda(), bundle.root / "bin/needs_cuda")
     return bundle.env("NVIDIA_VISIBLE_DEVICES=all")
 
 
@@ -60,7 +60,7 @@ def test_its_companions_come_with_it(engine, with_compat):
 @pytest.mark.parametrize("family", ["debian", "fedora", "plain"])
 def test_every_family_of_images_has_it(engine, make_bundle, tools, family):
     bundle = make_bundle(family).env("NVIDIA_VISIBLE_DEVICES=all")
-    shutil.copy(tools.needs_cuda, bundle.root / "bin/needs_cuda")
+    shutil.copy(tools.needs_cuda(), bundle.root / "bin/needs_cuda")
     compat_library.make(bundle.root, text=compat_library.note())
     before = container.listing(bundle.root)
     assert needed(engine, bundle) == f"{NEWER} compat libcuda"

@@ -48,8 +48,8 @@ def cgroup_version_possible(version):
     return re.search(r"^devices\s+[1-9]", listed, re.M) is not None
 
 
-def compile_program(source, target, *flags):
-    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", SUPPORT / source, "-o", target, *flags],
+def compile_program(source, target, *flags, compiler="gcc"):
+    subprocess.run([compiler, "-O1", "-Wall", "-Werror", SUPPORT / source, "-o", target, *flags],
                    check=True)
 
 
@@ -60,10 +60,10 @@ class Tools:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
 
-    def compiled(self, name, source, *flags):
+    def compiled(self, name, source, *flags, **options):
         target = self.directory / name
         if not target.exists():
-            compile_program(source, target, *flags)
+            compile_program(source, target, *flags, **options)
         return target
 
     look = property(lambda self: self.compiled("look", "look.c"))
@@ -71,9 +71,12 @@ class Tools:
                                                "-shared", "-fPIC"))
     device_programs = property(lambda self: self.compiled("device_programs", "device_programs.c"))
     deny_call = property(lambda self: self.compiled("deny_call", "deny_call.c", "-lseccomp"))
-    needs_cuda = property(lambda self: self.compiled(
-        "needs_cuda", "needs_cuda.c", "-Wl,--no-as-needed", "-L/opt/nvidia/lib64",
-        "-l:libcuda.so.1"))
+    static_look = property(lambda self: self.compiled("static_look", "look.c", "-static", "-w"))
+
+    def needs_cuda(self, compiler="gcc"):
+        return self.compiled(f"needs_cuda-{compiler}", "needs_cuda.c", "-Wl,--no-as-needed",
+                             "-L/opt/nvidia/lib64", "-l:libcuda.so.1", compiler=compiler)
+
     racer = property(lambda self: self.compiled("racer", "racer.c"))
 
 

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images whose programs are of musl: Alpine, and Debian with its package musl."""
+
+import os
+import pathlib
+import shutil
+
+import compat_library
+import container
+import layouts
+import make_driver
+import pytest
+from conftest import skip_or_fail
+
+VERSION = make_driver.VERSION
+PATH_FILE = "etc/ld-musl-x86_64.path"
+DEFAULT = "/lib\n/usr/local/lib\n/usr/lib\n"
+COMPAT = "/" + compat_library.PLACE
+
+
+@pytest.fixture
+def image(make_bundle, tools):
+    def make(layout):
+        if shutil.which("musl-gcc") is None:
+            skip_or_fail("musl-tools is not installed")
+        bundle = make_bundle("plain")
+        layout(bundle.root, tools)
+        return bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    return make
+
+
+@pytest.fixture
+def alpine(image):
+    return image(layouts.alpine)
+
+
+def needs_cuda(engine, bundle, *queries):
+    result = engine(bundle, args=["/bin/needs_cuda", *queries])
+    assert result.code == 0, result.err
+    return result
+
+
+@pytest.fixture
+def started(hand_made):
+    def start(bundle):
+        made = hand_made(bundle)
+        done = made.hook(timeout=10)
+        assert (done.returncode, done.stderr) == (0, "")
+        return made
+    return start
+
+
+def test_alpine_finds_the_driver_without_a_path_file(engine, alpine):
+    before = container.listing(alpine.root)
+    result = needs_cuda(engine, alpine, "load:libnvidia-ml.so.1")
+    assert result["needed"] == f"/usr/lib/libcuda.so.{VERSION} libcuda"
+    assert result["load:libnvidia-ml.so.1"] == f"/usr/lib/libnvidia-ml.so.{VERSION} libnvidia-ml"
+    assert container.listing(alpine.root) == before
+    assert alpine.logged() == ""
+
+
+def test_the_cache_is_made_for_gcompat(engine, alpine):
+    needs_cuda(engine, alpine)
+    cached = dict(container.cached_libraries(alpine.root / "etc/ld.so.cache"))
+    assert cached["libcuda.so.1"] == "/usr/lib/libcuda.so.1"
+
+
+def test_a_directory_that_musl_does_not_know_is_added_for_the_containers_time(engine, alpine):
+    (alpine.root / "usr/lib64").mkdir()
+    before = container.listing(alpine.root)
+    result = needs_cuda(engine, alpine)
+    assert result["needed"] == f"/usr/lib64/libcuda.so.{VERSION} libcuda"
+    assert container.listing(alpine.root) == before
+
+
+def test_a_path_file_of_the_image_is_put_back(engine, image):
+    bundle = image(layouts.debian_with_musl)
+    before = container.listing(bundle.root)
+    result = needs_cuda(engine, bundle)
+    assert result["needed"] == f"/usr/lib/{container.MULTIARCH}/libcuda.so.{VERSION} libcuda"
+    assert container.listing(bundle.root) == before
+
+
+def test_what_the_image_says_comes_first(started, image):
+    bundle = image(layouts.debian_with_musl)
+    own = pathlib.Path("/" + PATH_FILE).read_text()
+    started(bundle)
+    assert (bundle.root / PATH_FILE).read_text() == (
+        f"{own.rstrip()}\n/usr/lib/{container.MULTIARCH}\n")
+
+
+def test_directories_between_colons_are_known(started, alpine):
+    (alpine.root / PATH_FILE).write_text("/lib:/opt:/usr/lib")
+    started(alpine)
+    assert (alpine.root / PATH_FILE).read_text() == "/lib:/opt:/usr/lib"
+
+
+def test_a_newer_libcuda_of_the_image_comes_before_all(engine, alpine):
+    compat_library.make(alpine.root, text=compat_library.note())
+    before = container.listing(alpine.root)
+    result = needs_cuda(engine, alpine, "load:libnvidia-ml.so.1")
+    assert result["needed"] == f"{COMPAT}/libcuda.so.590.44.01 compat libcuda"
+    assert result["load:libnvidia-ml.so.1"].endswith(" libnvidia-ml")
+    assert container.listing(alpine.root) == before
+
+
+def test_one_that_does_not_serve_the_driver_does_not_stay(started, alpine):
+    compat_library.make(alpine.root, version="570.10.01", text=compat_library.note())
+    (alpine.root / PATH_FILE).write_text(f"{COMPAT}\n{DEFAULT}")
+    made = started(alpine)
+    assert made.inside("/bin/needs_cuda")["needed"] == f"/usr/lib/libcuda.so.{VERSION} libcuda"
+    assert (alpine.root / PATH_FILE).read_text() == DEFAULT
+
+
+def test_a_second_run_changes_nothing(started, alpine):
+    (alpine.root / "usr/lib64").mkdir()
+    made = started(alpine)
+    assert (alpine.root / PATH_FILE).read_text() == f"{DEFAULT}/usr/lib64\n"
+    before = (alpine.root / PATH_FILE).stat()
+    assert made.hook().returncode == 0
+    after = (alpine.root / PATH_FILE).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory", "huge"])
+def test_a_path_file_that_is_none_is_left_alone_with_a_remark(started, alpine, canary, kind):
+    (alpine.root / "usr/lib64").mkdir()
+    place = alpine.root / PATH_FILE
+    if kind == "link":
+        place.symlink_to(canary.directory / "file")
+    elif kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "directory":
+        place.mkdir()
+    else:
+        place.write_bytes(b"/x\n" * 40_000)
+    before = container.listing(alpine.root, without=("etc/ld.so.cache",))
+    started(alpine)
+    assert f"remark: '/{PATH_FILE}' " in alpine.logged()
+    after = container.listing(alpine.root, without=("etc/ld.so.cache",))
+    assert after[PATH_FILE] == before[PATH_FILE]
+    canary.check()
