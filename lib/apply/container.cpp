@@ -61,6 +61,17 @@ bool is_directory(sys::RootDir& root, const char* path) {
     return facts && facts->type == sys::FileFacts::Type::directory;
 }
 
+/// A directory, be it by way of links, and not the same as `other`.
+bool is_apart(sys::RootDir& root, const char* path, const char* other) {
+    const auto facts_of = [&](const char* name) {
+        const auto directory = root.directory(inside_path(name));
+        return directory ? sys::facts(*directory, "") : Result<sys::FileFacts>(directory.error());
+    };
+    const auto there = facts_of(path);
+    const auto here = facts_of(other);
+    return there && (!here || here->inode != there->inode || here->device != there->device);
+}
+
 } // namespace
 
 Result<Container> open_container(const State& state, const Spec& spec) {
@@ -100,9 +111,9 @@ ImageLayout image_layout(sys::RootDir& root) {
     const bool debian =
         root.facts(inside_path("/etc/debian_version")).has_value() || is_directory(root, multiarch);
     ImageLayout layout;
-    layout.libraries = inside_path(debian                             ? multiarch
-                                   : is_directory(root, "/usr/lib64") ? "/usr/lib64"
-                                                                      : "/usr/lib");
+    // Arch has /usr/lib64 as a link to /usr/lib
+    const bool has_lib64 = is_apart(root, "/usr/lib64", "/usr/lib");
+    layout.libraries = inside_path(debian ? multiarch : has_lib64 ? "/usr/lib64" : "/usr/lib");
     const bool lib_is_free =
         layout.libraries != inside_path("/usr/lib") && is_directory(root, "/usr/lib");
     layout.libraries_32bit =

@@ -9,8 +9,9 @@
 
 namespace grapnel {
 
-/// By index. A name is an index, a UUID (in any case) or a PCI address
-/// (domain:bus:device.function, with any padding). `all` leaves out the GPUs that the inventory
+/// By index. A name is an index, a UUID (in any case), the beginning of one (eight digits at
+/// least) that no other GPU's begins with, or a PCI address (domain:bus:device.function, with
+/// any padding). `all` leaves out the GPUs that the inventory
 /// found faulty; naming one is an error, and so is a name that no GPU has.
 [[nodiscard]] Result<std::vector<Gpu>> select_gpus(const Request& request,
                                                    const std::vector<Gpu>& gpus);
