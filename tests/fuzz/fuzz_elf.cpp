@@ -17,18 +17,33 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> notes{{
     {"", ""},
 }};
 
+/// By parts a file says what it says as a whole, or nothing.
+void expect_same_by_parts(std::string_view file, std::string_view section, std::string_view owner) {
+    const auto parts = [&](std::uint64_t offset, std::size_t size) -> Result<std::string> {
+        expect(size <= 65536, "a part is small");
+        return offset < file.size() ? std::string(file.substr(offset, size)) : std::string();
+    };
+    const auto note = elf_note_by_parts(parts, section, owner);
+    if (!note)
+        fuzz::expect_printable(note.error());
+    else if (*note)
+        expect(**note == elf_note(file, section, owner), "a note by parts is the file's");
+}
+
 } // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto file = fuzz::as_text(data, size);
     const bool magic = file.starts_with("\177ELF");
-    for (const auto& [section, owner] : notes)
+    for (const auto& [section, owner] : notes) {
+        expect_same_by_parts(file, section, owner);
         if (const auto note = elf_note(file, section, owner)) {
             expect(magic, "only an ELF file has notes");
             expect(note->data() >= file.data()
                        && note->data() + note->size() <= file.data() + file.size(),
                    "a note lies in the file");
         }
+    }
     const auto facts = read_elf(file);
     if (!facts) {
         fuzz::expect_printable(facts.error());

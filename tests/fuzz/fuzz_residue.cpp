@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The record of what was made in a root file system. Input: its JSON; the same bytes as the
-// target of a link that an image had.
+// target of a link that an image had, and as the text of a file.
 #include "apply/residue.hpp"
 #include "fuzz.hpp"
 
@@ -14,6 +14,7 @@ void expect_recorded(std::string_view target) {
     Residue residue{.rootfs = host_path("/run/rootfs")};
     residue.creations.push_back(
         {.path = inside_path("/usr/lib/libcuda.so"), .former_target = std::string(target)});
+    residue.creations.back().former_text = std::string(target);
     residue.creations.back().facts = {.type = sys::FileFacts::Type::link,
                                       .device = 64769,
                                       .inode = ~std::uint64_t{0},
@@ -21,6 +22,7 @@ void expect_recorded(std::string_view target) {
     const auto read = parse_residue(to_json(residue));
     expect(read && read->creations.size() == 1, "a record survives being written");
     expect(read->creations.front().former_target == target, "a link's target is kept byte by byte");
+    expect(read->creations.front().former_text == target, "a file's text is kept byte by byte");
     expect(read->creations.front().facts.inode == ~std::uint64_t{0}, "an inode is kept whole");
 }
 

@@ -239,6 +239,7 @@ TEST_CASE("a record of what was made is read back as it was written") {
                                   creation("/usr/lib/x", File::regular),
                                   creation("/dev", File::directory)}};
     residue.creations[0].former_target = "libcuda.so.470";
+    residue.creations[1].former_text = "a%\n\xff";
     const auto back = parse_residue(to_json(residue));
     CAPTURE(error_of(back));
     REQUIRE(back);
@@ -253,6 +254,7 @@ TEST_CASE("a record of what was made is read back as it was written") {
         CHECK(now.facts.inode == then.facts.inode);
         CHECK(now.facts.size == then.facts.size);
         CHECK(now.former_target == then.former_target);
+        CHECK(now.former_text == then.former_text);
     }
     CHECK(to_json(*back) == to_json(residue));
     CHECK(parse_residue(to_json({.rootfs = host_path("/r")}))->creations.empty());
@@ -282,6 +284,7 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
         {"\"inode\":2", "\"inode\":2.5", "inode"},
         {"\"size\":0", "\"length\":0", "size"},
         {"\"size\":0", "\"size\":0,\"former_target\":1", "former_target"},
+        {"\"size\":0", "\"size\":0,\"former_text\":\"%0\"", "former_text"},
         {"[{", "[1,{", "an entry"},
     };
     for (const auto& row : rows) {

@@ -61,6 +61,12 @@ TEST_CASE("each key does what grapnel.toml(5) says") {
         {"[nvidia-container-cli]\nroot = \"\"", {}},
         {"[features]\nignore-imex-channel-requests = true",
          with([](auto& s) { s.ignore_imex_channel_requests = true; })},
+        {"[features]\nallow-cuda-compat-libs-from-container = true",
+         with([](auto& s) { s.allow_compat_from_container = true; })},
+        {"[features]\ndisable-cuda-compat-lib-hook = true",
+         with([](auto& s) { s.disable_compat_hook = true; })},
+        {"[nvidia-container-runtime.modes.legacy]\ncuda-compat-mode = \"mount\"",
+         with([](auto& s) { s.cuda_compat_mode = "mount"; })},
         {"ldcache = \"ldconfig\"", with([](auto& s) { s.ldcache = LdCache::ldconfig; })},
         {"ldcache = \"off\"", with([](auto& s) { s.ldcache = LdCache::off; })},
         {"ldcache = \"auto\"", {}},
@@ -211,4 +217,25 @@ TEST_CASE("text that is not TOML is an error with its line") {
     CHECK(contains(
         error_of(parse_settings(std::string(settings_size_limit + 1, '\n'), Dialect::grapnel, "f")),
         "64 KiB"));
+}
+
+TEST_CASE("the mode and two features decide whether an image's libcuda may be preferred") {
+    struct Row {
+        const char* mode;
+        bool allowed;
+        bool hook_disabled;
+        bool may;
+    };
+    for (const auto& row : {Row{"ldconfig", false, false, true}, Row{"mount", false, false, true},
+                            Row{"hook", false, false, true}, Row{"disabled", false, false, false},
+                            Row{"", false, false, false}, Row{"LDCONFIG", false, false, false},
+                            Row{"", true, false, true}, Row{"disabled", true, false, false},
+                            Row{"ldconfig", true, true, false}}) {
+        CAPTURE(row.mode);
+        Settings settings;
+        settings.cuda_compat_mode = row.mode;
+        settings.allow_compat_from_container = row.allowed;
+        settings.disable_compat_hook = row.hook_disabled;
+        CHECK(settings.forward_compat() == row.may);
+    }
 }

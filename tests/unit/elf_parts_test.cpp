@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inventory/elf.hpp"
+#include "support/elf_file.hpp"
+#include "support/outcome.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <doctest/doctest.h>
+#include <elf.h>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::elf_file;
+using test::ElfSketch;
+using test::error_of;
+
+constexpr auto section = ".note.cuda.fwd_compatibility";
+constexpr auto owner = "NVIDIA Corporation";
+const std::string note = R"({"CUDA version":"13.1","driver":[580]})";
+
+/// A file in memory; the most that was read of it at once is kept.
+struct File {
+    std::string bytes;
+    std::size_t largest = 0;
+
+    Result<std::optional<std::string>> note_of() {
+        const auto parts = [this](std::uint64_t offset, std::size_t size) -> Result<std::string> {
+            largest = std::max(largest, size);
+            return offset < bytes.size() ? bytes.substr(offset, size) : std::string();
+        };
+        return elf_note_by_parts(parts, section, owner);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a note is found by parts as it is found in the whole") {
+    CHECK(File{elf_file({.soname = "libcuda.so.1", .note = note})}.note_of() == note);
+    CHECK(File{elf_file({.soname = "libcuda.so.1"})}.note_of() == std::nullopt);
+    CHECK(File{elf_file({.note = note, .note_section = ".note"})}.note_of() == std::nullopt);
+    CHECK(File{elf_file({.note = note, .note_owner = "Other"})}.note_of() == std::nullopt);
+}
+
+TEST_CASE("a file that is not of this machine is refused") {
+    for (const auto machine : {ElfSketch::Machine::native32, ElfSketch::Machine::other})
+        CHECK(contains(error_of(File{elf_file({.machine = machine, .note = note})}.note_of()),
+                       "not an ELF file of this machine"));
+    CHECK(contains(error_of(File{std::string(100, 'x')}.note_of()), "not an ELF file"));
+    CHECK(contains(error_of(File{""}.note_of()), "cut off"));
+}
+
+TEST_CASE("a file that is cut off anywhere gives the note, none or an error") {
+    const auto whole = elf_file({.soname = "libcuda.so.1", .note = note});
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+        CAPTURE(length);
+        const auto found = File{whole.substr(0, length)}.note_of();
+        if (found)
+            CHECK((*found == std::nullopt || **found == note));
+    }
+}
+
+TEST_CASE("a file with any byte wrong is read without harm, and little of it") {
+    const auto whole = elf_file({.soname = "libcuda.so.1", .note = note});
+    for (std::size_t at = 0; at < whole.size(); ++at)
+        for (const char wrong : {'\0', '\x01', '\x7f', '\x80', '\xff'}) {
+            File file{whole};
+            file.bytes[at] = wrong;
+            const auto found = file.note_of();
+            CHECK(file.largest <= 65536);
+            if (found && *found)
+                CHECK((*found)->size() <= 65536);
+        }
+}
+
+TEST_CASE("offsets that overflow lead nowhere") {
+    for (const std::uint64_t offset : {~std::uint64_t{0}, ~std::uint64_t{0} - 63,
+                                       std::uint64_t{1} << 63, std::uint64_t{1} << 40}) {
+        File file{elf_file({.soname = "libcuda.so.1", .note = note})};
+        std::memcpy(file.bytes.data() + offsetof(Elf64_Ehdr, e_shoff), &offset, sizeof offset);
+        CHECK(contains(error_of(file.note_of()), "cut off"));
+    }
+}

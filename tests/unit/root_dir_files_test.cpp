@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are put into a root file system for a container's time.
+#include "support/ground.hpp"
+#include "support/outcome.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::error_of;
+using test::Ground;
+using test::Type;
+
+std::string text_of(const Ground& ground, const std::string& name) {
+    return sys::read_host_file(host_path(ground.path(name)), 1 << 20).value_or("?");
+}
+
+} // namespace
+
+TEST_CASE("a file is put where none is, with its directories, and goes again") {
+    const Ground ground;
+    auto root = ground.root();
+    REQUIRE(root.put_file(inside_path("/a/b/f"), "text"));
+    CHECK(text_of(ground, "r/a/b/f") == "text");
+    const auto made = root.creations();
+    CHECK(made.size() == 3);
+    for (auto one = made.rbegin(); one != made.rend(); ++one)
+        CHECK(root.remove(*one));
+    CHECK(ground.names("r").empty());
+}
+
+TEST_CASE("a file of the image comes back, with every byte") {
+    const Ground ground;
+    const std::string before("a\0b\n\xff", 5);
+    ground.write("r/f", before);
+    auto root = ground.root();
+    REQUIRE(root.put_file(inside_path("/f"), "ours"));
+    CHECK(text_of(ground, "r/f") == "ours");
+    REQUIRE(root.creations().size() == 1);
+    CHECK(root.creations().front().former_text == before);
+    CHECK(root.remove(root.creations().front()));
+    CHECK(text_of(ground, "r/f") == before);
+}
+
+TEST_CASE("a file that has the content already is left alone") {
+    const Ground ground;
+    ground.write("r/f", "same");
+    auto root = ground.root();
+    CHECK(root.put_file(inside_path("/f"), "same"));
+    CHECK(root.creations().empty());
+}
+
+TEST_CASE("a file that was changed since stays") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    auto root = ground.root();
+    REQUIRE(root.put_file(inside_path("/f"), "ours"));
+    ground.write("r/f", "theirs");
+    CHECK_FALSE(root.remove(root.creations().front()));
+    CHECK(text_of(ground, "r/f") == "theirs");
+}
+
+TEST_CASE("what is no regular file is not replaced") {
+    const Ground ground;
+    ground.directory("r/d");
+    ground.link("r/l", ground.path("secret"));
+    REQUIRE(::mkfifo(ground.path("r/p").c_str(), 0644) == 0);
+    ground.write("r/large", std::string(70000, 'x'));
+    for (const auto* const name : {"/d", "/l", "/p", "/large"}) {
+        CAPTURE(name);
+        auto root = ground.root();
+        CHECK_FALSE(root.put_file(inside_path(name), "ours"));
+        CHECK(root.creations().empty());
+    }
+    CHECK(text_of(ground, "secret") == "of the host");
+}
+
+TEST_CASE("only a regular file is opened, and a link is none") {
+    const Ground ground;
+    ground.write("r/f", "text");
+    ground.directory("r/d");
+    ground.link("r/l", "f");
+    REQUIRE(::mkfifo(ground.path("r/p").c_str(), 0644) == 0);
+    auto root = ground.root();
+    const auto file = root.open_file(inside_path("/f"));
+    REQUIRE(file);
+    REQUIRE(*file);
+    CHECK(sys::read_part((*file)->ref(), 1, 2, "f") == "ex");
+    CHECK(sys::read_part((*file)->ref(), 2, 100, "f") == "xt");
+    CHECK(sys::read_part((*file)->ref(), 100, 1, "f") == "");
+    CHECK_FALSE(sys::read_part((*file)->ref(), ~std::uint64_t{0}, 1, "f"));
+    for (const auto* const name : {"/d", "/l", "/p", "/none", "/none/f", "/f/f"}) {
+        CAPTURE(name);
+        const auto none = root.open_file(inside_path(name));
+        REQUIRE(none);
+        CHECK_FALSE(*none);
+    }
+}
