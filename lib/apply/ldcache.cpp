@@ -25,7 +25,8 @@ const InsidePath& scratch_place() {
 }
 
 /// The image's directories come first, so that the loader prefers what it preferred before; but
-/// for its libcuda, which the plan can prefer to all others, also its own. An ldconfig knows the system directories of its own distribution only.
+/// for its libcuda, which the plan can prefer to all others, also its own. An ldconfig knows the
+/// system directories of its own distribution only.
 std::string configuration(const Plan& plan, sys::RootDir& root) {
     std::string text;
     if (plan.compat)

@@ -66,7 +66,8 @@ CompatLibrary compat(std::string_view text) {
     return library;
 }
 
-/// image.txt: "compat NAME [NOTE]", "libraries PATH", "libraries32 PATH" and "no-proc", a line each.
+/// image.txt: "compat NAME [NOTE]", "libraries PATH", "libraries32 PATH" and "no-proc", a line
+/// each.
 Result<ImageLayout> image(const fs::path& path) {
     ImageLayout layout;
     const auto text = content(path);
