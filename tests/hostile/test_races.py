@@ -3,11 +3,14 @@
 can: whatever the hook sees, it changes and mounts nothing outside of the root file system.
 (CVE-2025-23359, CVE-2026-24260)"""
 
+import json
+import os
 import pathlib
 import shutil
 import subprocess
 import time
 
+import compat_library
 import make_driver
 import pytest
 
@@ -72,3 +75,45 @@ def test_an_exchanged_parent_that_leads_out_by_dots_never_leaves(bundle, hand_ma
     canary.at_start = canary.state()
     dots = "../" * 30 + str(canary.directory)[1:] + "/lib"
     race(bundle, hand_made, canary, tools, "usr/lib", dots)
+
+
+COMPAT_PLACES = {"its directory": compat_library.PLACE, "a parent": "usr/local/cuda",
+                 "the configuration": "etc/ld.so.conf.d"}
+
+
+@pytest.mark.parametrize("place", COMPAT_PLACES.values(), ids=COMPAT_PLACES.keys())
+def test_an_exchanged_place_of_the_images_libcuda_never_leads_to_the_host(bundle, hand_made, canary,
+                                                                          tools, place):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    for root in (bundle.root, canary.directory):
+        compat_library.make(root, text=compat_library.note(), links=False)
+    canary.at_start = canary.state()
+    race(bundle, hand_made, canary, tools, place, canary.directory / place)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "shorter"])
+def test_a_libcuda_that_is_exchanged_while_it_is_read_never_blocks(bundle, hand_made, canary, tools,
+                                                                   kind):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    file = compat_library.make(bundle.root, text=compat_library.note())
+    other = bundle.root / "tmp/other"
+    if kind == "fifo":
+        os.mkfifo(other)
+    elif kind == "link":
+        other.symlink_to(canary.directory / "file")
+    else:
+        other.write_bytes(file.read_bytes()[:200])
+    made = hand_made(bundle)
+    racer = subprocess.Popen([tools.racer, file, other], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    plans = []
+    try:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            done = made.hook("--dry-run", timeout=5)
+            assert (done.returncode, done.stderr) == (0, "")
+            plans.append("compat" in json.loads(done.stdout))
+    finally:
+        swaps = racer.communicate("")[0].split()
+    assert int(swaps[0]) > 1000, "the racer did not run"
+    assert {True, False} == set(plans), "one of the two was never seen"

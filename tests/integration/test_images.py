@@ -116,6 +116,16 @@ def test_a_root_path_relative_to_the_bundle_and_an_absolute_one_are_the_same(eng
     assert result["load:libcuda.so.1"].endswith(" libcuda")
 
 
+def test_a_relative_root_path_is_of_the_bundle_wherever_the_hook_was_started(hand_made, bundle,
+                                                                             tmp_path):
+    (tmp_path / "elsewhere/rootfs").mkdir(parents=True)
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    done = made.hook(cwd=tmp_path / "elsewhere")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
+    assert not any((tmp_path / "elsewhere/rootfs").iterdir())
+
+
 def test_a_root_path_with_blanks_and_quotes_is_found(engine, make_bundle):
     bundle = make_bundle()
     odd = bundle.directory / "a b'\"\\root"
