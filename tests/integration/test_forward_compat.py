@@ -67,6 +67,13 @@ def test_every_family_of_images_has_it(engine, make_bundle, tools, family):
     assert container.listing(bundle.root) == before
 
 
+def test_a_read_only_root_has_it_too(engine, with_compat):
+    with_compat.config["root"]["readonly"] = True
+    before = container.listing(with_compat.root)
+    assert needed(engine, with_compat) == f"{NEWER} compat libcuda"
+    assert container.listing(with_compat.root) == before
+
+
 def test_no_mount_is_made_of_what_the_image_holds(engine, with_compat):
     plan = with_compat.plan()
     assert plan["compat"] == {"directory": COMPAT, "library": "libcuda.so.590.44.01",
