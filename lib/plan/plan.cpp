@@ -2,6 +2,7 @@
 #include "plan/plan.hpp"
 
 #include "base/text.hpp"
+#include "plan/requirements.hpp"
 #include "plan/select.hpp"
 
 #include <algorithm>
@@ -161,31 +162,11 @@ void add_proc_view(Plan& plan, const Inventory& inventory) {
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
     const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus));
+    GRAPNEL_TRY(check_requirements(request, inventory, selected));
     for (const auto& gpu : selected) {
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
         GRAPNEL_TRY(add_device(plan, gpu.node));
-    }
-    return {};
-}
-
-Status check_requirements(const Request& request, const Plan& plan) {
-    DriverFacts facts{.driver = Version::parse(plan.driver_version),
-                      .without_gpu = plan.gpus.empty()};
-    if (plan.cuda_version)
-        facts.cuda = Version::parse(*plan.cuda_version);
-    for (const auto& requirement : request.requirements) {
-        const auto verdict = evaluate(requirement, facts);
-        if (verdict == Verdict::met)
-            continue;
-        const auto offer = "this host's driver " + plan.driver_version + " offers CUDA "
-                           + plan.cuda_version.value_or("of an unknown version");
-        if (verdict == Verdict::undecided)
-            return refused("requirement " + quote(requirement.text) + " cannot be decided: " + offer
-                               + "; arch and brand of a GPU are not known",
-                           "set NVIDIA_DISABLE_REQUIRE=1 if the image runs on it");
-        return refused("requirement " + quote(requirement.text) + " is not met: " + offer,
-                       "update the driver, or set NVIDIA_DISABLE_REQUIRE=1 to try all the same");
     }
     return {};
 }
@@ -230,7 +211,6 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .change_cgroup = request.change_cgroup,
               .ldcache = request.ldcache};
     GRAPNEL_TRY(add_gpus(plan, request, inventory));
-    GRAPNEL_TRY(check_requirements(request, plan));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
     for (const auto& node : inventory.control_nodes)

@@ -16,6 +16,9 @@ namespace grapnel {
 /// How the container's ld.so.cache is brought up to date.
 enum class LdCache { automatic, ldconfig, off };
 
+/// Where this build installs grapnel-probe.
+[[nodiscard]] HostPath installed_probe();
+
 struct Settings {
     // NVIDIA's keys
     bool disable_require = false;
@@ -28,12 +31,14 @@ struct Settings {
     HostPath ldcache_file = host_path("/etc/ld.so.cache");
     bool ignore_imex_channel_requests = false;
     std::string driver_root = "/"; ///< nvidia-container-cli.root
+    std::string probe_user = {};   ///< nvidia-container-cli.user: USER[:GROUP]; empty: nobody
 
     // Grapnel's own keys
     LdCache ldcache = LdCache::automatic;
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
+    HostPath probe = installed_probe();               ///< grapnel-probe; empty: never run
 
     bool operator==(const Settings&) const = default;
 };
