@@ -49,7 +49,7 @@ class Probe {
         if (const auto failed = init.call(); failed != nvml::success)
             return fail("nvmlInit_v2", words(failed));
         std::puts("grapnel-probe 1");
-        system();
+        driver_as_a_whole();
         const Function<unsigned*> count_of(library_, "nvmlDeviceGetCount_v2");
         const Function<unsigned, Device*> handle(library_, "nvmlDeviceGetHandleByIndex_v2");
         unsigned count = 0;
@@ -69,7 +69,7 @@ class Probe {
                    : reinterpret_cast<const char* (*)(nvml::Return)>(address)(failed);
     }
 
-    void system() const {
+    void driver_as_a_whole() const {
         const Function<char*, unsigned> driver(library_, "nvmlSystemGetDriverVersion");
         const Function<int*> cuda(library_, "nvmlSystemGetCudaDriverVersion_v2",
                                   "nvmlSystemGetCudaDriverVersion");

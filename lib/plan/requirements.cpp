@@ -36,7 +36,8 @@ DriverFacts facts(const Inventory& inventory, const Gpu* gpu) {
             .without_gpu = gpu == nullptr};
 }
 
-/// Each requirement by each GPU, or once without one.
+/// Each requirement by each GPU, or once without one; `gpu` stays null where none could change the
+/// verdict.
 struct Case {
     const Requirement& requirement;
     const Gpu* gpu;
@@ -52,8 +53,12 @@ std::vector<Case> cases(const Request& request, const Inventory& inventory,
         holders.push_back(nullptr);
     std::vector<Case> out;
     for (const auto& requirement : request.requirements)
-        for (const auto* const gpu : holders)
-            out.push_back({requirement, gpu, evaluate(requirement, facts(inventory, gpu))});
+        for (const auto* const gpu : holders) {
+            const bool in_any_case =
+                evaluate(requirement, facts(inventory, nullptr)) == Verdict::unmet;
+            const auto* const judged = in_any_case ? nullptr : gpu;
+            out.push_back({requirement, judged, evaluate(requirement, facts(inventory, judged))});
+        }
     return out;
 }
 

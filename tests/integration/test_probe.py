@@ -13,6 +13,7 @@ import time
 import container
 import make_driver
 import pytest
+from conftest import skip_or_fail
 
 LIBRARY = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-ml.so.{make_driver.VERSION}")
 FACTS = pathlib.Path("/opt/nvidia/facts")
@@ -47,6 +48,8 @@ def stand_in(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def bus():
     """The GPUs on the bus, bound to the driver; their device ID is of no chip that is known."""
+    if not PCI.exists():
+        skip_or_fail("this kernel has no PCI bus")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", PCI], check=True)
     (PCI / "drivers/nvidia").mkdir(parents=True)
     for index in range(2):
@@ -149,6 +152,34 @@ def test_what_the_kernel_decides_asks_nobody(made, asking, requirement):
     asking.env("NVIDIA_VISIBLE_DEVICES=all", f"NVIDIA_REQUIRE_CUDA={requirement}")
     assert outcome(made.hook()) == (0, "", "")
     assert not STATE.exists()
+    assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
+
+
+def calls(made, tmp_path):
+    """The names of the hook's own system calls, with the files that they open."""
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+    record = tmp_path / "calls"
+    done = made.hook(prefix=["strace", "-qq", "-o", record])
+    assert done.returncode == 0, done.stderr
+    return record.read_text().splitlines()
+
+
+def first(lines, pattern):
+    return next(number for number, line in enumerate(lines) if re.search(pattern, line))
+
+
+def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tmp_path):
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_CUDA=cuda>=12.8 brand=tesla")
+    lines = calls(made, tmp_path)
+    assert first(lines, "^seccomp") < first(lines, '"/proc/devices"')
+    assert not [line for line in lines if line.startswith("clone") and "NEWUTS" in line
+                and lines.index(line) < first(lines, "^seccomp")]
+
+
+def test_nothing_of_the_container_is_looked_at_before_the_filter(made, tmp_path):
+    lines = calls(made, tmp_path)
+    assert first(lines, "^clone.*NEWUTS") < first(lines, "^seccomp") < first(lines, "^pidfd_open")
 
 
 def test_the_answer_is_kept(made, asking):
