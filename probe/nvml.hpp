@@ -5,6 +5,7 @@
 #pragma once
 
 #include <dlfcn.h>
+#include <initializer_list>
 
 namespace grapnel::nvml {
 

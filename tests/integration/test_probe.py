@@ -140,6 +140,7 @@ def test_an_arch_by_its_device_id_asks_nobody(made, asking):
         for index in range(2):
             set_device_id(index, 0x2335)
         assert outcome(made.hook()) == (0, "", "")
+        assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
     finally:
         for index in range(2):
             set_device_id(index, 0xfff0)
@@ -173,8 +174,7 @@ def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tm
     asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_CUDA=cuda>=12.8 brand=tesla")
     lines = calls(made, tmp_path)
     assert first(lines, "^seccomp") < first(lines, '"/proc/devices"')
-    assert not [line for line in lines if line.startswith("clone") and "NEWUTS" in line
-                and lines.index(line) < first(lines, "^seccomp")]
+    assert first(lines, "^seccomp") < first(lines, "^clone")
 
 
 def test_nothing_of_the_container_is_looked_at_before_the_filter(made, tmp_path):
@@ -220,8 +220,8 @@ def cut():
 
 
 def another_boot():
-    text = STATE.read_text()
-    STATE.write_text(("0" if text[0] != "0" else "1") + text[1:])
+    now = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    STATE.write_text(STATE.read_text().replace(now, now[::-1]))
 
 
 @pytest.mark.parametrize("change", [lambda: bind(1), add_instance, damage, cut, another_boot],

@@ -197,8 +197,9 @@ TEST_CASE("the compute capability is that of the chip with the PCI ID") {
         {0x1b38, "6.1"},  {0x1db6, "7.0"}, {0x1eb8, "7.5"}, {0x20b2, "8.0"}, {0x2236, "8.6"},
         {0x26b5, "8.9"},  {0x2330, "9.0"}, {0x2335, "9.0"}, {0x2342, "9.0"}, {0x2901, "10.0"},
         {0x3182, "10.3"}, {0x2b85, "12.0"}};
-    for (const auto& [id, arch] : chips)
-        CHECK_MESSAGE(compute_capability(id) == std::optional<std::string>(arch), id);
+    for (const auto& chip : chips)
+        CHECK_MESSAGE(compute_capability(chip.first) == std::optional<std::string>(chip.second),
+                      chip.first);
     for (const std::uint32_t id : {0x0000U, 0x0f00U, 0x1140U, 0x2380U, 0x2e12U, 0xffffU})
         CHECK_MESSAGE(!compute_capability(id), id);
 }
@@ -225,9 +226,9 @@ TEST_CASE("users are found by name and number") {
     const std::pair<const char*, Account> good[] = {
         {"", {65534, 65534}}, {"www", {33, 34}},   {"33", {33, 34}},        {"33:video", {33, 44}},
         {"99", {99, 65534}},  {"99:98", {99, 98}}, {"root:video", {0, 44}}, {"www:0", {33, 0}}};
-    for (const auto& [text, account] : good) {
-        const auto found = find_account(host, text);
-        CHECK_MESSAGE((found && *found == account), text);
+    for (const auto& row : good) {
+        const auto found = find_account(host, row.first);
+        CHECK_MESSAGE((found && *found == row.second), row.first);
     }
     for (const auto* const text : {"nobody", "www:nobody", ":video", "www:", ":", "-1", "huge",
                                    "4294967295", "99:4294967295", "4294967296", "99:98:97"})
