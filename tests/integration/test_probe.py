@@ -75,8 +75,8 @@ def set_device_id(index, number):
 @pytest.fixture(autouse=True)
 def nothing_is_known():
     yield
-    for name in ("probe", "gpus"):
-        pathlib.Path("/run/grapnel", name).unlink(missing_ok=True)
+    for path in (STATE, "/run/grapnel/gpus", "/run/owned", "/tmp/owned", "/tmp/node"):
+        pathlib.Path(path).unlink(missing_ok=True)
 
 
 def facts(brands=(TESLA, TESLA), archs=((9, 0), (9, 0)), mig=(0, 0), more=""):
@@ -275,14 +275,36 @@ def test_a_library_that_hangs_has_ten_seconds(made):
     assert done.returncode == 1
     assert "of unknown brand, because grapnel-probe took longer than 10 seconds: " in done.stderr
     assert done.stderr.count("\n") == 1
+    assert not running()
 
 
-def test_nothing_is_left_of_a_library_that_hangs(made, probe):
-    FACTS.write_text("hang\n")
-    made.hook()
+def running():
+    """The processes that run the probe."""
+    found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            assert b"grapnel-probe" not in (process / "cmdline").read_bytes()
+            if b"/grapnel-probe\0" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def comes_true(condition):
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
+    FACTS.write_text("hang\n")
+    hook = subprocess.Popen([asking.hook, f"--config={asking.settings}", "prestart"],
+                            stdin=subprocess.PIPE, env={})
+    hook.stdin.write(made.state().encode())
+    hook.stdin.close()
+    assert comes_true(running)
+    hook.kill()
+    hook.wait(timeout=10)
+    assert comes_true(lambda: not running())
 
 
 @pytest.mark.parametrize("line, why", [
