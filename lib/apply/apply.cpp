@@ -39,7 +39,8 @@ Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              Container& container) {
     auto remarks = host.sources.remarks;
-    GRAPNEL_TRY(attach_all(plan, host.sources, container.root));
+    const auto left_out = GRAPNEL_TRY(attach_all(plan, host.sources, container.root));
+    remarks.insert(remarks.end(), left_out.begin(), left_out.end());
     if (!host.ldconfig)
         return remarks;
     GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));

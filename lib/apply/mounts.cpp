@@ -7,7 +7,9 @@
 #include "sys/mount.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 namespace grapnel::apply {
 
@@ -43,13 +45,47 @@ Result<Source> open_source(const Mount& mount) {
     return source;
 }
 
-Result<sys::Fd> make_proc_view(const ProcView& view) {
+/// The tree of a view while it is filled; a directory is made once, with those above it.
+class ViewMaker {
+  public:
+    explicit ViewMaker(sys::FdRef tree) : tree_(tree) {}
+
+    Result<sys::FdRef> directory(const std::string& path) {
+        if (path.empty())
+            return tree_;
+        if (const auto known = made_.find(path); known != made_.end())
+            return known->second.ref();
+        const auto [parent, name] = split_path(path);
+        const auto above = GRAPNEL_TRY(directory(parent));
+        auto made = GRAPNEL_TRY(sys::make_directory(above, name));
+        return made_.emplace(path, std::move(made)).first->second.ref();
+    }
+
+    Status file(const View::File& file) {
+        const auto [parent, name] = split_path(file.path);
+        const auto above = GRAPNEL_TRY(directory(parent));
+        return sys::make_file(above, name, file.text, 0444);
+    }
+
+  private:
+    static std::pair<std::string, std::string> split_path(const std::string& path) {
+        const auto slash = path.rfind('/');
+        if (slash == std::string::npos)
+            return {"", path};
+        return {path.substr(0, slash), path.substr(slash + 1)};
+    }
+
+    sys::FdRef tree_;
+    std::map<std::string, sys::Fd> made_ = {};
+};
+
+Result<sys::Fd> make_view(const View& view) {
     auto tree = GRAPNEL_TRY(sys::new_tmpfs("1m"));
+    ViewMaker maker(tree.ref());
+    for (const auto& directory : view.directories)
+        GRAPNEL_TRY(maker.directory(directory));
     for (const auto& file : view.files)
-        GRAPNEL_TRY(sys::make_file(tree.ref(), file.name, file.text, 0444));
-    const auto gpus = GRAPNEL_TRY(sys::make_directory(tree.ref(), "gpus"));
-    for (const auto& gpu : view.gpu_directories)
-        GRAPNEL_TRY(sys::make_directory(gpus.ref(), gpu));
+        GRAPNEL_TRY(maker.file(file));
     GRAPNEL_TRY(sys::set_options(tree.ref(), mount_options(Kind::proc)));
     return tree;
 }
@@ -73,8 +109,11 @@ class Attacher {
     Attacher(sys::RootDir& root, std::set<std::uint64_t> leaking)
         : root_(root), leaking_(std::move(leaking)) {}
 
-    Status proc_view(const ProcView& view, sys::FdRef tree) {
-        const auto place = GRAPNEL_TRY(root_.directory(view.inside));
+    Status view(const View& view, sys::FdRef tree) {
+        sys::Fd made;
+        if (!view.must_exist)
+            made = GRAPNEL_TRY(root_.mount_point(view.inside, true));
+        const auto place = made.valid() ? made.ref() : GRAPNEL_TRY(root_.directory(view.inside));
         const auto facts = GRAPNEL_TRY(sys::facts(place, ""));
         if (facts.mount_root)
             return {}; // covered already, by an earlier run or by the bundle
@@ -146,20 +185,28 @@ Result<Sources> open_sources(const Plan& plan) {
         else
             sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));
     }
-    if (plan.proc)
-        sources.proc_view = GRAPNEL_TRY(make_proc_view(*plan.proc).note("/proc/driver/nvidia"));
+    for (const auto& view : plan.views)
+        sources.views.push_back(GRAPNEL_TRY(make_view(view).note(view.inside.text())));
     return sources;
 }
 
-Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root) {
+Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
+                                            sys::RootDir& root) {
+    std::vector<std::string> remarks;
     Attacher attacher(root, GRAPNEL_TRY(leaking_mounts()));
-    if (plan.proc)
-        GRAPNEL_TRY(attacher.proc_view(*plan.proc, sources.proc_view.ref()));
+    for (std::size_t i = 0; i < plan.views.size(); ++i) {
+        const auto& view = plan.views[i];
+        const auto attached = attacher.view(view, sources.views[i].ref());
+        if (!attached && !view.optional)
+            return attached.error();
+        if (!attached)
+            remarks.push_back(attached.error().text());
+    }
     for (const auto& source : sources.mounts)
         GRAPNEL_TRY(attacher.mount(source));
     for (const auto& link : plan.links)
         GRAPNEL_TRY(attacher.link(link, plan, sources));
-    return {};
+    return remarks;
 }
 
 } // namespace grapnel::apply

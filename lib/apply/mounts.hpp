@@ -20,7 +20,7 @@ struct Source {
 
 struct Sources {
     std::vector<Source> mounts = {};
-    sys::Fd proc_view = {}; ///< a filled tmpfs, read-only; invalid if the plan has none
+    std::vector<sys::Fd> views = {};       ///< filled and read-only, in the order of the plan
     std::vector<std::string> remarks = {}; ///< sockets that could not be had
 };
 
@@ -30,8 +30,9 @@ struct Sources {
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan);
 
 /// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
-/// A place on a shared mount is refused: the host would see the mount as well.
+/// A place on a shared mount is refused: the host would see the mount as well. Returns remarks.
 /// Must run in the container's mount namespace.
-[[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources, sys::RootDir& root);
+[[nodiscard]] Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
+                                                          sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -6,7 +6,7 @@
 // - no two mounts and links share a place inside;
 // - a device node has its own device rule, and there is no other rule;
 // - device nodes and the sockets of the driver's daemons can be written to, nothing else;
-// - below /proc there is nothing but /proc/driver/nvidia.
+// - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
 
 #include "base/device_number.hpp"
@@ -51,14 +51,22 @@ struct Link {
     auto operator<=>(const Link&) const = default;
 };
 
-/// A read-only file system over /proc/driver/nvidia with these files; the chosen GPUs'
-/// directories are mounts of kind proc on it.
-struct ProcView {
-    InsidePath inside = inside_path("/proc/driver/nvidia");
-    std::vector<ProcFile> files = {};
-    std::vector<std::string> gpu_directories = {}; ///< PCI addresses
+/// A small read-only file system of this program's making, put over a directory before
+/// everything else. What is mounted below `inside` finds its places among these.
+struct View {
+    struct File {
+        std::string path = {}; ///< below `inside`: plain names with '/' between them
+        std::string text = {};
 
-    bool operator==(const ProcView&) const = default;
+        bool operator==(const File&) const = default;
+    };
+    InsidePath inside = {};
+    std::vector<File> files = {};              ///< an empty one can be the place of a mount
+    std::vector<std::string> directories = {}; ///< as File::path; those of files go without saying
+    bool must_exist = false; ///< `inside` belongs to a file system in which nothing can be made
+    bool optional = false;   ///< where its place cannot be made there is a remark, no error
+
+    bool operator==(const View&) const = default;
 };
 
 struct PlannedGpu {
@@ -76,7 +84,7 @@ struct Plan {
     std::optional<std::string> cuda_version = {};
     std::vector<PlannedGpu> gpus = {};
     DriverCapabilities driver_capabilities = {};
-    std::optional<ProcView> proc = {};
+    std::vector<View> views = {};
     std::vector<Mount> mounts = {};
     std::vector<Link> links = {};
     std::vector<DeviceRule> device_rules = {};

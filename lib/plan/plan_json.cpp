@@ -17,6 +17,10 @@ std::string_view kind_name(Mount::Kind kind) {
     return names[static_cast<std::size_t>(kind)];
 }
 
+Mount::Kind view_kind(const View& view) {
+    return view.inside.text().starts_with("/proc/") ? Mount::Kind::proc : Mount::Kind::config;
+}
+
 Json options_json(const MountOptions& options) {
     auto list = Json::array();
     if (options.read_only)
@@ -32,10 +36,10 @@ Json options_json(const MountOptions& options) {
 
 Json mounts_json(const Plan& plan) {
     auto list = Json::array();
-    if (plan.proc)
-        list.push_back({{"kind", "proc"},
+    for (const auto& view : plan.views)
+        list.push_back({{"kind", kind_name(view_kind(view))},
                         {"host", "tmpfs"},
-                        {"inside", plan.proc->inside.text()},
+                        {"inside", view.inside.text()},
                         {"options", options_json(mount_options(Mount::Kind::proc))}});
     for (const auto& mount : plan.mounts)
         list.push_back({{"kind", kind_name(mount.kind)},
@@ -69,10 +73,9 @@ Json rules_json(const Plan& plan) {
 
 Json files_json(const Plan& plan) {
     auto list = Json::array();
-    if (plan.proc)
-        for (const auto& file : plan.proc->files)
-            list.push_back(
-                {{"inside", (plan.proc->inside / file.name).text()}, {"text", file.text}});
+    for (const auto& view : plan.views)
+        for (const auto& file : view.files)
+            list.push_back({{"inside", (view.inside / file.path).text()}, {"text", file.text}});
     return list;
 }
 

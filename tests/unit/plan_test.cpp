@@ -165,21 +165,21 @@ TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc direct
     CHECK_FALSE(has_mount(*plan, Kind::device, "/dev/nvidia2"));
     CHECK(plan->device_rules
           == std::vector<DeviceRule>{{.major = 195, .minor = 0}, {.major = 195, .minor = 255}});
-    REQUIRE(plan->proc);
-    CHECK(plan->proc->gpu_directories == std::vector<std::string>{"0000:0a:00.0"});
+    REQUIRE(plan->views.size() == 1);
+    CHECK(plan->views[0].directories == std::vector<std::string>{"gpus", "gpus/0000:0a:00.0"});
     CHECK(has_mount(*plan, Kind::proc, "/proc/driver/nvidia/gpus/0000:0a:00.0"));
 }
 
 TEST_CASE("the driver in a container must not make device nodes") {
     const auto plan = sound_plan();
-    REQUIRE(plan.proc->files.size() == 1);
-    CHECK(plan.proc->files[0].text == "ModifyDeviceFiles: 0\nX: 1\n");
+    REQUIRE(plan.views.at(0).files.size() == 1);
+    CHECK(plan.views.at(0).files[0].text == "ModifyDeviceFiles: 0\nX: 1\n");
 }
 
 TEST_CASE("without /proc/driver/nvidia in the container nothing is put there") {
     const auto plan = make_plan(request({"0"}), host(), {.proc_driver_nvidia = false});
     REQUIRE(plan);
-    CHECK_FALSE(plan->proc);
+    CHECK(plan->views.empty());
     CHECK(std::ranges::none_of(plan->mounts,
                                [](const auto& mount) { return mount.kind == Kind::proc; }));
 }

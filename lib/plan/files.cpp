@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Libraries, programs, firmware and sockets, and the links that belong to them.
+#include "base/text.hpp"
+#include "plan/parts.hpp"
+
+#include <algorithm>
+
+namespace grapnel::plan {
+
+namespace {
+
+using Kind = Mount::Kind;
+
+std::string_view stem(std::string_view name) {
+    return name.substr(0, name.find(".so"));
+}
+
+/// Links that programs expect beside the SONAME's and that ldconfig would not make.
+void add_extra_links(Plan& plan, const InsidePath& directory, std::string_view name) {
+    if (stem(name) == "libcuda")
+        plan.links.push_back({directory / "libcuda.so", "libcuda.so.1"});
+    if (stem(name) == "libnvidia-opticalflow")
+        plan.links.push_back(
+            {directory / "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"});
+    if (stem(name) == "libGLX_nvidia")
+        plan.links.push_back({directory / "libGLX_indirect.so.0", std::string(name)});
+}
+
+void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
+    const auto& directory = library.is_32bit ? image.libraries_32bit : image.libraries;
+    const auto name = library.path.name();
+    plan.mounts.push_back({.kind = library.is_32bit ? Kind::library32 : Kind::library,
+                           .host = library.path,
+                           .inside = directory / name});
+    if (!library.soname.empty() && library.soname != name)
+        plan.links.push_back({directory / library.soname, std::string(name)});
+    add_extra_links(plan, directory, name);
+    if (std::ranges::find(plan.library_directories, directory) == plan.library_directories.end())
+        plan.library_directories.push_back(directory);
+}
+
+/// A capability without its first library is a driver that is only half installed.
+Status require_library(const Inventory& inventory, DriverCapability capability,
+                       std::string_view name) {
+    const bool there = std::ranges::any_of(inventory.libraries, [&](const auto& library) {
+        return stem(library.path.name()) == name && !library.is_32bit;
+    });
+    if (there)
+        return {};
+    const auto file = std::string(name) + ".so." + inventory.driver_version;
+    return refused("driver capability "
+                       + std::string(driver_capability_names[static_cast<std::size_t>(capability)])
+                       + " needs " + file + ", which this host does not have",
+                   "install it, or leave the capability out of NVIDIA_DRIVER_CAPABILITIES");
+}
+
+} // namespace
+
+Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
+                 const ImageLayout& image) {
+    if (request.driver_capabilities.has(DriverCapability::compute))
+        GRAPNEL_TRY(require_library(inventory, DriverCapability::compute, "libcuda"));
+    if (request.driver_capabilities.has(DriverCapability::utility))
+        GRAPNEL_TRY(require_library(inventory, DriverCapability::utility, "libnvidia-ml"));
+    for (const auto& library : inventory.libraries)
+        add_library(plan, library, image);
+    for (const auto& binary : inventory.binaries)
+        plan.mounts.push_back({.kind = Kind::binary,
+                               .host = binary.path,
+                               .inside = inside_path("/usr/bin") / binary.name});
+    for (const auto& file : inventory.firmware)
+        plan.mounts.push_back({.kind = Kind::firmware,
+                               .host = file,
+                               .inside = inside_path("/lib/firmware/nvidia")
+                                         / inventory.driver_version / file.name()});
+    const auto add_socket = [&](const HostPath& path, bool directory) -> Status {
+        auto inside = GRAPNEL_TRY(InsidePath::make(path.text()));
+        plan.mounts.push_back(
+            {.kind = Kind::ipc, .host = path, .inside = std::move(inside), .directory = directory});
+        return {};
+    };
+    for (const auto& path : inventory.sockets)
+        GRAPNEL_TRY(add_socket(path, false));
+    for (const auto& path : inventory.socket_directories)
+        GRAPNEL_TRY(add_socket(path, true));
+    return {};
+}
+
+} // namespace grapnel::plan
