@@ -10,8 +10,11 @@
 #include "oci/state.hpp"
 #include "options.hpp"
 #include "plan/plan.hpp"
+#include "plan/requirements.hpp"
+#include "probe.hpp"
 #include "request/request.hpp"
 #include "settings_file.hpp"
+#include "state_file.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 
@@ -35,12 +38,7 @@ Result<Spec> read_spec(const State& state) {
     return parse_spec(text);
 }
 
-constexpr std::size_t known_gpus_limit = std::size_t{1} << 20;
-
-const HostPath& state_directory() {
-    static const auto directory = host_path("/run/grapnel");
-    return directory;
-}
+constexpr std::size_t boot_id_limit = 4096;
 
 class Hook {
   public:
@@ -63,6 +61,15 @@ class Hook {
     }
 
   private:
+    /// What there is to do, as far as it is known when the filter is loaded.
+    struct Task {
+        const State& state;
+        const Spec& spec;
+        const Settings& settings;
+        const Request& request;
+        std::optional<Inventory> inventory; ///< nothing: it is still to be taken
+    };
+
     Status give(const State& state) {
         const auto settings = GRAPNEL_TRY(load_settings(options_));
         if (!options_.dry_run)
@@ -72,10 +79,10 @@ class Hook {
         say(asked.remarks);
         if (!asked.request)
             return options_.dry_run ? print(std::nullopt) : Status();
+        auto inventory = GRAPNEL_TRY(early_inventory(*asked.request, settings));
         GRAPNEL_TRY(sys::filter_hook());
-        return options_.dry_run && !state.pid
-                   ? plan_for_rootfs(state, spec, settings, *asked.request)
-                   : serve(state, spec, settings, *asked.request);
+        const Task task{state, spec, settings, *asked.request, std::move(inventory)};
+        return options_.dry_run && !state.pid ? plan_for_rootfs(task) : serve(task);
     }
 
     /// Settings that cannot be read do not keep the root file system from being tidied.
@@ -89,22 +96,48 @@ class Hook {
         return apply::remove_residue(state);
     }
 
-    Result<Plan> make_plan_for(const Request& request, const Settings& settings,
-                               sys::RootDir& root) {
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    /// The filter has no way to start grapnel-probe, which must be able to open a GPU; so whether
+    /// it has to be asked must be known before. A request that can come to that (few do: most
+    /// requirements are decided by the driver's branch) has its inventory taken first, which
+    /// reads the host's own files and nothing of the container. All others are served behind
+    /// the filter from the first look at the host.
+    Result<std::optional<Inventory>> early_inventory(const Request& request,
+                                                     const Settings& settings) const {
+        if (!names_gpu(request))
+            return std::optional<Inventory>();
+        const auto branch = driver_branch(sys::LinuxHostFs());
+        if (!branch || !may_need_probe(request, *branch)) // without a driver the plan says so
+            return std::optional<Inventory>();
+        auto inventory = GRAPNEL_TRY(inventory_for(request, settings, true));
+        if (needs_probe(request, inventory))
+            ask_probe(inventory, settings, options_.dry_run ? Keep::no : Keep::yes, log_);
+        return std::optional(std::move(inventory));
+    }
+
+    Result<Inventory> inventory_for(const Request& request, const Settings& settings,
+                                    bool arch) const {
         const auto known = known_gpus();
-        const auto inventory = GRAPNEL_TRY(take_inventory(
+        auto inventory = GRAPNEL_TRY(take_inventory(
             sys::LinuxHostFs(), {.driver_capabilities = request.driver_capabilities,
                                  .cuda_version = options_.dry_run || !request.requirements.empty(),
+                                 .arch = arch,
                                  .library_search_path = settings.library_search_path,
                                  .binary_search_path = settings.binary_search_path,
                                  .ldcache_file = settings.ldcache_file,
                                  .known_gpus = known}));
         if (!options_.dry_run && inventory.known_gpus != known)
             keep(inventory.known_gpus);
+        return inventory;
+    }
+
+    Result<Plan> make_plan_for(const Task& task, sys::RootDir& root) const {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        const auto inventory = task.inventory
+                                   ? *task.inventory
+                                   : GRAPNEL_TRY(inventory_for(task.request, task.settings, false));
         say(inventory.remarks);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        return make_plan(request, inventory, look_at_image(request, root));
+        return make_plan(task.request, inventory, look_at_image(task.request, root));
     }
 
     ImageLayout look_at_image(const Request& request, sys::RootDir& root) const {
@@ -120,44 +153,38 @@ class Hook {
     /// Without the file, or with a damaged one, the driver is asked. The kernel counts the
     /// bindings of a driver from the start of the machine: another boot knows nothing.
     static std::vector<KnownGpu> known_gpus() {
-        const auto text = sys::read_host_file(state_directory() / "gpus", known_gpus_limit);
+        const auto text = read_state_file("gpus");
         const auto boot = boot_id();
         return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
                                                         : std::vector<KnownGpu>();
     }
 
     void keep(const std::vector<KnownGpu>& gpus) const {
-        const auto boot = boot_id();
-        auto directory = sys::make_host_directory(state_directory());
-        if (!boot || !directory)
-            return;
-        const auto kept = sys::replace_file(directory->ref(), "gpus", *boot + to_text(gpus), 0600);
-        if (!kept)
-            log_.remark(kept.error().text());
+        if (const auto boot = boot_id())
+            keep_state_file("gpus", *boot + to_text(gpus), log_);
     }
 
     static Result<std::string> boot_id() {
-        return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), known_gpus_limit);
+        return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
     }
 
-    Status serve(const State& state, const Spec& spec, const Settings& settings,
-                 const Request& request) {
+    Status serve(const Task& task) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        auto container = GRAPNEL_TRY(apply::open_container(state, spec));
-        const auto plan = GRAPNEL_TRY(make_plan_for(request, settings, container.root));
+        auto container = GRAPNEL_TRY(apply::open_container(task.state, task.spec));
+        const auto plan = GRAPNEL_TRY(make_plan_for(task, container.root));
         if (options_.dry_run)
             return print(plan);
-        say(GRAPNEL_TRY(apply::carry_out(plan, std::move(container), spec, settings.ldconfig)));
+        say(GRAPNEL_TRY(
+            apply::carry_out(plan, std::move(container), task.spec, task.settings.ldconfig)));
         return {};
     }
 
     /// The plan for a bundle that no container was made of yet.
-    Status plan_for_rootfs(const State& state, const Spec& spec, const Settings& settings,
-                           const Request& request) {
+    Status plan_for_rootfs(const Task& task) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
+        const auto rootfs = GRAPNEL_TRY(rootfs_path(task.spec, task.state.bundle));
         auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
-        return print(GRAPNEL_TRY(make_plan_for(request, settings, root)));
+        return print(GRAPNEL_TRY(make_plan_for(task, root)));
     }
 
     static Status print(const std::optional<Plan>& plan) {

@@ -21,16 +21,6 @@ constexpr std::array<std::pair<unsigned, std::string_view>, 28> cuda_by_branch{{
     {565, "12.7"}, {570, "12.8"}, {575, "12.9"}, {580, "13.0"},
 }};
 
-std::optional<std::string> by_branch(const std::string& driver_version) {
-    const auto version = Version::parse(driver_version);
-    if (!version)
-        return std::nullopt;
-    for (const auto& [branch, cuda] : cuda_by_branch)
-        if (version->parts.front() == branch)
-            return std::string(cuda);
-    return std::nullopt;
-}
-
 /// The value of "CUDA version" in the note's JSON. The driver's files are trusted, and the
 /// value is checked to be a version: no JSON parser is needed for it.
 std::optional<std::string> from_note(std::string_view file) {
@@ -50,6 +40,16 @@ std::optional<std::string> from_note(std::string_view file) {
 }
 
 } // namespace
+
+std::optional<std::string> cuda_of_branch(const std::string& driver_version) {
+    const auto version = Version::parse(driver_version);
+    if (!version)
+        return std::nullopt;
+    for (const auto& [branch, cuda] : cuda_by_branch)
+        if (version->parts.front() == branch)
+            return std::string(cuda);
+    return std::nullopt;
+}
 
 Result<std::string> driver_version(const sys::HostFs& host) {
     const auto path = host_path("/proc/driver/nvidia/version");
@@ -77,7 +77,7 @@ std::optional<std::string> cuda_version(const sys::HostFs& host,
         if (auto version = file ? from_note(file->bytes()) : std::nullopt)
             return version;
     }
-    return by_branch(driver_version);
+    return cuda_of_branch(driver_version);
 }
 
 } // namespace grapnel::inventory

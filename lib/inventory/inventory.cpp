@@ -5,6 +5,13 @@
 
 namespace grapnel {
 
+Result<DriverBranch> driver_branch(const sys::HostFs& host) {
+    DriverBranch out;
+    out.driver_version = GRAPNEL_TRY(inventory::driver_version(host));
+    out.cuda_version = inventory::cuda_of_branch(out.driver_version);
+    return out;
+}
+
 Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
     const auto wanted = scope.driver_capabilities;
     Inventory out;
@@ -20,6 +27,12 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
         inventory::libraries(host, directories, out.driver_version, wanted, out.remarks));
     if (scope.cuda_version)
         out.cuda_version = inventory::cuda_version(host, directories, out.driver_version);
+    if (scope.arch) {
+        for (auto& gpu : out.gpus)
+            gpu.arch = inventory::compute_capability(host, gpu.pci);
+        out.management_library =
+            inventory::management_library(host, directories, out.driver_version);
+    }
     out.binaries = inventory::binaries(host, scope, directories);
     out.firmware = inventory::firmware(host, out.driver_version);
     out.sockets = inventory::sockets(host, wanted);

@@ -22,6 +22,7 @@ namespace grapnel {
 struct InventoryScope {
     DriverCapabilities driver_capabilities = {};
     bool cuda_version = false; ///< costs a look into libcuda
+    bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> binary_search_path = {};
     HostPath ldcache_file = {};
@@ -48,6 +49,9 @@ struct Gpu {
     std::string fault = {}; ///< why it cannot be given to a container; empty: it can
     std::optional<std::uint32_t> minor = {};
     Node node = {};
+    /// Compute capability (9.0), by the PCI device ID, else from grapnel-probe.
+    std::optional<std::string> arch = {};
+    std::optional<std::string> brand = {}; ///< from grapnel-probe alone
 
     bool operator==(const Gpu&) const = default;
 };
@@ -87,10 +91,19 @@ struct Inventory {
     std::vector<HostPath> sockets = {}; ///< of the driver's daemons
     std::vector<HostPath> socket_directories = {};
     std::vector<ProcFile> proc_files = {};
+    HostPath management_library = {};      ///< libnvidia-ml, with scope.arch; empty: there is none
+    std::string probe_fault = {};          ///< why grapnel-probe gave no answer, if it was asked
     std::vector<std::string> remarks = {}; ///< what was odd but no failure, for the log
 
     bool operator==(const Inventory&) const = default;
 };
+
+/// What is known of the driver before anything but its version is read.
+struct DriverBranch {
+    std::string driver_version = {};
+    std::optional<std::string> cuda_version = {}; ///< of this branch of drivers, by table
+};
+[[nodiscard]] Result<DriverBranch> driver_branch(const sys::HostFs& host);
 
 /// Refuses a host without a loaded driver, and one whose libraries are missing or of another
 /// version than the kernel module, with the difference in the error.

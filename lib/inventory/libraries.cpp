@@ -190,6 +190,16 @@ Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
     return found.list();
 }
 
+HostPath management_library(const sys::HostFs& host, const std::vector<HostPath>& directories,
+                            const std::string& version) {
+    for (const auto& directory : directories) {
+        auto found = library(host, directory / ("libnvidia-ml.so." + version), false);
+        if (found && *found)
+            return std::move((*found)->path);
+    }
+    return {};
+}
+
 Result<std::vector<Library>> libraries(const sys::HostFs& host,
                                        const std::vector<HostPath>& directories,
                                        const std::string& version, DriverCapabilities wanted,

@@ -19,6 +19,9 @@ namespace grapnel::inventory {
                                                       const std::vector<HostPath>& directories,
                                                       const std::string& driver_version);
 
+/// The same by the driver's branch alone.
+[[nodiscard]] std::optional<std::string> cuda_of_branch(const std::string& driver_version);
+
 /// Majors of character devices by the name that their kernel module registered.
 using Majors = std::map<std::string, std::uint32_t>;
 [[nodiscard]] Majors character_majors(const sys::HostFs& host);
@@ -31,6 +34,13 @@ struct Gpus {
                                 const std::vector<KnownGpu>& known,
                                 std::vector<std::string>& remarks);
 
+/// By table; nothing for an ID that is not in it.
+[[nodiscard]] std::optional<std::string> compute_capability(std::uint32_t device_id);
+
+/// Of the GPU at that address, by its ID in /sys.
+[[nodiscard]] std::optional<std::string> compute_capability(const sys::HostFs& host,
+                                                            const std::string& pci);
+
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);
 
@@ -39,6 +49,11 @@ struct Gpus {
                                                                 const InventoryScope& scope,
                                                                 const std::string& version,
                                                                 std::vector<std::string>& remarks);
+
+/// The driver's libnvidia-ml of this machine's kind; empty if there is none.
+[[nodiscard]] HostPath management_library(const sys::HostFs& host,
+                                          const std::vector<HostPath>& directories,
+                                          const std::string& version);
 
 /// A file that is no library of this machine, such as an empty one that another tool left, is
 /// passed over with a remark.

@@ -19,7 +19,4 @@ void add_compat(Plan& plan, const Request& request, const ImageLayout& image);
 /// After the GPUs.
 void add_proc_view(Plan& plan, const Inventory& inventory);
 
-/// Refuses what is not met, and what cannot be decided.
-[[nodiscard]] Status check_requirements(const Request& request, const Plan& plan);
-
 } // namespace grapnel::plan

@@ -2,6 +2,7 @@
 #include "plan/plan.hpp"
 
 #include "plan/parts.hpp"
+#include "plan/requirements.hpp"
 #include "plan/select.hpp"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ using Kind = Mount::Kind;
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
     const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus));
+    GRAPNEL_TRY(check_requirements(request, inventory, selected));
     for (const auto& gpu : selected) {
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
@@ -62,7 +64,6 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .change_cgroup = request.change_cgroup,
               .ldcache = request.ldcache};
     GRAPNEL_TRY(add_gpus(plan, request, inventory));
-    GRAPNEL_TRY(plan::check_requirements(request, plan));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
     for (const auto& node : inventory.control_nodes)

@@ -147,7 +147,11 @@ const std::vector<Key>& keys() {
         {"nvidia-container-cli.no-pivot", pass_over},
         {"nvidia-container-cli.path", pass_over},
         {"nvidia-container-cli.root", text(store_root)},
-        {"nvidia-container-cli.user", pass_over},
+        {"nvidia-container-cli.user",
+         text([](Settings& settings, const std::string& user) -> Status {
+             settings.probe_user = user;
+             return {};
+         })},
         {"nvidia-container-runtime-hook.path", pass_over},
         {"nvidia-container-runtime-hook.skip-mode-detection", pass_over},
         {"nvidia-container-runtime.debug", pass_over},
@@ -167,6 +171,7 @@ const std::vector<Key>& keys() {
          })},
         {"nvidia-container-runtime.runtimes", pass_over},
         {"nvidia-ctk.path", pass_over},
+        {"probe", path(&Settings::probe)},
         {"supported-driver-capabilities", text(store_supported)},
         {"swarm-resource", text([](Settings& settings, const std::string& list) -> Status {
              settings.swarm_resources = comma_list(list);
@@ -222,6 +227,10 @@ bool Settings::forward_compat() const {
     if (disable_compat_hook || cuda_compat_mode == "disabled")
         return false;
     return allow_compat_from_container || std::ranges::find(on, cuda_compat_mode) != on.end();
+}
+
+HostPath installed_probe() {
+    return host_path(GRAPNEL_LIBEXEC "/grapnel-probe");
 }
 
 Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {

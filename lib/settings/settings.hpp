@@ -16,6 +16,9 @@ namespace grapnel {
 /// How the container's ld.so.cache is brought up to date.
 enum class LdCache { automatic, ldconfig, off };
 
+/// Where this build installs grapnel-probe.
+[[nodiscard]] HostPath installed_probe();
+
 struct Settings {
     // NVIDIA's keys
     bool disable_require = false;
@@ -31,12 +34,14 @@ struct Settings {
     bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
     bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook
     std::string driver_root = "/";            ///< nvidia-container-cli.root
+    std::string probe_user = {}; ///< nvidia-container-cli.user: USER[:GROUP]; empty: nobody
 
     // Grapnel's own keys
     LdCache ldcache = LdCache::automatic;
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
+    HostPath probe = installed_probe();               ///< grapnel-probe; empty: never run
 
     /// Whether an image's newer libcuda may be preferred. A mode that is not known is NVIDIA's
     /// `disabled`, unless compatibility libraries are allowed.

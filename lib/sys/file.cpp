@@ -45,7 +45,9 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                      .mount_root = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
                      .major = found.stx_rdev_major,
                      .minor = found.stx_rdev_minor,
-                     .mode = static_cast<std::uint32_t>(found.stx_mode & 07777)};
+                     .mode = static_cast<std::uint32_t>(found.stx_mode & 07777),
+                     .modified_ns = found.stx_mtime.tv_sec * std::int64_t{1'000'000'000}
+                                    + found.stx_mtime.tv_nsec};
 }
 
 } // namespace

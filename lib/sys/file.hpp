@@ -25,7 +25,8 @@ struct FileFacts {
     bool mount_root = false; ///< it is the root of that mount
     std::uint32_t major = 0; ///< of the node, for devices
     std::uint32_t minor = 0;
-    std::uint32_t mode = 0; ///< permission bits
+    std::uint32_t mode = 0;       ///< permission bits
+    std::int64_t modified_ns = 0; ///< time of the last change of its content, since 1970
 };
 
 /// Facts of `name` below `directory`, itself if it is a link; of `directory` for an empty name.

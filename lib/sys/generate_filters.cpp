@@ -17,29 +17,20 @@
 
 namespace {
 
-/// What a static program and its C library need to read files, write one and end.
-constexpr std::array common{
+/// What a program and its C library need to read files, write to what is open, and end.
+constexpr std::array reading{
     "access",
     "arch_prctl",
     "brk",
-    "chdir",
-    "chmod",
     "clock_gettime",
     "close",
-    "execve",
     "execveat",
     "exit",
     "exit_group",
     "faccessat",
-    "fadvise64",
-    "fchmod",
-    "fchmodat",
     "fcntl",
-    "fdatasync",
     "fstat",
     "fstatfs",
-    "fsync",
-    "ftruncate",
     "futex",
     "getcwd",
     "getdents",
@@ -55,7 +46,6 @@ constexpr std::array common{
     "lseek",
     "lstat",
     "madvise",
-    "mkdir",
     "mmap",
     "mprotect",
     "mremap",
@@ -69,9 +59,6 @@ constexpr std::array common{
     "readlink",
     "readlinkat",
     "readv",
-    "rename",
-    "renameat",
-    "renameat2",
     "rseq",
     "rt_sigaction",
     "rt_sigprocmask",
@@ -85,10 +72,22 @@ constexpr std::array common{
     "tgkill",
     "time",
     "uname",
-    "unlink",
-    "unlinkat",
     "write",
     "writev",
+};
+
+/// What the hook and ldconfig need to write files.
+constexpr std::array changing{
+    "chdir",     "chmod", "execve", "fadvise64", "fchmod",    "fchmodat", "fdatasync", "fsync",
+    "ftruncate", "mkdir", "rename", "renameat",  "renameat2", "unlink",   "unlinkat",
+};
+
+/// What the driver's library needs beside reading to ask its devices. Nothing that makes a
+/// process, a thread, a socket, a node or a file, or changes one; NVML does without.
+constexpr std::array probe_only{
+    "clock_getres", "clock_nanosleep",   "dup",         "getpgrp",     "getppid",
+    "getrlimit",    "getrusage",         "ioctl",       "nanosleep",   "poll",
+    "ppoll",        "sched_getaffinity", "sched_yield", "sigaltstack",
 };
 
 /// What the hook does beside that: mounts, namespaces, device programs, its own confinement.
@@ -156,8 +155,9 @@ int main(int argc, char** argv) {
     }
     std::printf("// Made by generate_filters.cpp.\n#pragma once\n#include <linux/filter.h>\n"
                 "namespace grapnel::sys {\n");
-    if (!print_filter("hook_filter", architecture, {common, hook_only})
-        || !print_filter("ldconfig_filter", architecture, {common}))
+    if (!print_filter("hook_filter", architecture, {reading, changing, hook_only})
+        || !print_filter("ldconfig_filter", architecture, {reading, changing})
+        || !print_filter("probe_filter", architecture, {reading, probe_only}))
         return 1;
     std::printf("} // namespace grapnel::sys\n");
     return 0;

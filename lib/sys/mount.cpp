@@ -87,6 +87,13 @@ Status set_options(FdRef tree, const MountOptions& options) {
     return set(tree, options, 0);
 }
 
+Status protect_all_mounts() {
+    auto wanted = attributes({.read_only = true});
+    if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &wanted, sizeof wanted) != 0)
+        return mount_error("mount_setattr", "on the host's mounts");
+    return {};
+}
+
 Status attach(FdRef tree, FdRef target, const std::string& what) {
     if (move_mount(tree.value, "", target.value, "",
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)

@@ -29,6 +29,10 @@ enum class LastLink { follow, keep };
 /// `size` as tmpfs(5) has it.
 [[nodiscard]] Result<Fd> new_tmpfs(const char* size);
 
+/// Every mount of this process's mount namespace made read-only, nosuid and private. Device nodes,
+/// sockets and FIFOs can be written to all the same.
+[[nodiscard]] Status protect_all_mounts();
+
 [[nodiscard]] Status set_options(FdRef tree, const MountOptions& options);
 
 /// Attaches a detached tree on top of `target`, which must lie in the mount namespace that this

@@ -2,11 +2,14 @@
 #include "sys/privilege.hpp"
 
 #include "sys/kernel.hpp"
+#include "sys/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/securebits.h>
 #include <memory>
 #include <sys/capability.h>
@@ -26,7 +29,7 @@ using Capabilities = std::vector<cap_value_t>;
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
 /// in a root file system that belongs to another user. SYS_PTRACE: /proc/PID/root and the
 /// namespaces of a process with more capabilities. NET_ADMIN: attaching a device program. SETPCAP:
-/// the bounding set of ldconfig.
+/// the bounding set of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
     case Phase::read_host:
@@ -41,6 +44,8 @@ Capabilities needed_by(Phase phase) {
     case Phase::ldcache:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
                 CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+    case Phase::probe:
+        return {CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, CAP_SYS_ADMIN};
     case Phase::clean_up:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER};
     case Phase::done:
@@ -49,8 +54,9 @@ Capabilities needed_by(Phase phase) {
     return {CAP_DAC_OVERRIDE}; // the log and the residue's record
 }
 
-constexpr std::array<Phase, 6> phases{Phase::read_host,     Phase::look_inside, Phase::attach,
-                                      Phase::device_cgroup, Phase::ldcache,     Phase::done};
+constexpr std::array<Phase, 7> phases{Phase::read_host,     Phase::look_inside, Phase::attach,
+                                      Phase::device_cgroup, Phase::ldcache,     Phase::probe,
+                                      Phase::done};
 
 struct FreeCaps {
     void operator()(cap_t caps) const { cap_free(caps); }
@@ -133,6 +139,27 @@ Status keep_capabilities(const std::vector<int>& kept) {
     GRAPNEL_TRY(raise(wanted.get(), CAP_EFFECTIVE, now.get(), kept));
     if (cap_set_proc(wanted.get()) != 0)
         return system_error("cap_set_proc");
+    return {};
+}
+
+Status keep_capabilities_over_exec(const std::vector<int>& kept) {
+    // without CAP_SETPCAP the bounding set stays, but exec cannot give more than is permitted
+    for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
+        if (std::ranges::find(kept, capability) == kept.end()
+            && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL
+            && errno != EPERM)
+            return system_error("drop a capability");
+    return keep_capabilities(kept);
+}
+
+Status become_user(std::uint32_t user, std::uint32_t group) {
+    // where a user namespace forbids it, its map has no groups that would give a right
+    if (setgroups(0, nullptr) != 0 && (errno != EPERM || in_initial_user_namespace()))
+        return system_error("setgroups");
+    if (setresgid(group, group, group) != 0)
+        return system_error("setresgid to " + std::to_string(group));
+    if (setresuid(user, user, user) != 0)
+        return system_error("setresuid to " + std::to_string(user));
     return {};
 }
 

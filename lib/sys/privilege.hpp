@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <vector>
 
 namespace grapnel::sys {
@@ -14,6 +15,7 @@ enum class Phase {
     attach,        ///< enter its mount namespace, make mount points, attach mounts
     device_cgroup, ///< change its device rules
     ldcache,       ///< start the cage for ldconfig
+    probe,         ///< start a program of the host that has no rights
     clean_up,      ///< remove what was made in a root file system that can belong to another user
     done,
 };
@@ -28,5 +30,13 @@ enum class Phase {
 
 /// Gives up every Linux capability but these, permitted and effective.
 [[nodiscard]] Status keep_capabilities(const std::vector<int>& kept);
+
+/// The same for a process that is about to execute another program: neither root nor the file's
+/// own capabilities bring back more. `kept` are had after it by root alone.
+[[nodiscard]] Status keep_capabilities_over_exec(const std::vector<int>& kept);
+
+/// Makes this process that user and group for good, without any other group. Linux capabilities
+/// stay as they are.
+[[nodiscard]] Status become_user(std::uint32_t user, std::uint32_t group);
 
 } // namespace grapnel::sys

@@ -28,6 +28,10 @@ Status filter_hook() {
     return load(hook_filter);
 }
 
+Status filter_probe() {
+    return load(probe_filter);
+}
+
 Status filter_ldconfig() {
     return load(ldconfig_filter);
 }

@@ -9,6 +9,9 @@ namespace grapnel::sys {
 /// For the hook itself, once its input is parsed. The children it starts inherit it.
 [[nodiscard]] Status filter_hook();
 
+/// For a program of the host that has no rights: reading files, and asking devices.
+[[nodiscard]] Status filter_probe();
+
 /// For ldconfig: reading files, writing one, and nothing else.
 [[nodiscard]] Status filter_ldconfig();
 

@@ -37,14 +37,16 @@ LIBRARIES = {
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
 PURE = {"base", "oci", "settings", "request", "inventory", "plan"}
+# programs beside the modules: hook/ wires all of them, probe/ runs the driver's code and uses none
+PROGRAMS = {"hook", "probe"}
 C_HEADERS = {("oci", "sys/types.h"), ("inventory", "elf.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
 def module_of(path):
-    if path.parts[0] == "hook":
-        return "hook"
+    if path.parts[0] in PROGRAMS:
+        return path.parts[0]
     return path.parts[1]
 
 
@@ -58,6 +60,8 @@ def complaint(module, kind, name):
         if kind == "<":
             return "our own headers stand between quotes"
         target = name.split("/")[0]
+        if module == "probe":
+            return "grapnel-probe uses no module"
         if module == "hook" or target == module:
             return ""
         if target not in MODULES[module]:
@@ -67,7 +71,7 @@ def complaint(module, kind, name):
             return f"{module} may use {', '.join(sorted(allowed))} of {target} alone"
         return ""
     if kind == '"':
-        if module == "hook" or (module, name) in GENERATED:
+        if module in PROGRAMS or (module, name) in GENERATED:
             return ""
         return "unknown header between quotes"
     for library, users in LIBRARIES.items():
@@ -93,9 +97,9 @@ def check_meson(root):
 
 def main(root):
     complaints = check_meson(root)
-    for path in tree.files(root, (".cpp", ".hpp"), ("lib/", "hook/")):
+    for path in tree.files(root, (".cpp", ".hpp"), ("lib/", "hook/", "probe/")):
         module = module_of(path)
-        if module != "hook" and module not in MODULES:
+        if module not in PROGRAMS and module not in MODULES:
             complaints.append(f"{path}: unknown module {module}")
             continue
         for number, line in enumerate(tree.text(root, path).splitlines(), 1):

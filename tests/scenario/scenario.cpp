@@ -6,8 +6,10 @@
 #include "base/text.hpp"
 #include "host_file.hpp"
 #include "inventory/inventory.hpp"
+#include "inventory/probe_answer.hpp"
 #include "oci/spec.hpp"
 #include "plan/plan.hpp"
+#include "plan/requirements.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 
@@ -36,7 +38,7 @@ std::optional<std::string> content(const fs::path& path) {
 /// Files that a case is made of; anything else in its directory is a mistake.
 const std::set<std::string>& inputs() {
     static const std::set<std::string> names{"config.json", "config.toml", "nvidia.toml",
-                                             "host.txt", "image.txt"};
+                                             "host.txt",    "image.txt",   "probe.txt"};
     return names;
 }
 const std::set<std::string>& goldens() {
@@ -113,6 +115,16 @@ std::optional<std::string> lines(const std::vector<std::string>& texts) {
     return out;
 }
 
+/// probe.txt answers in the place of grapnel-probe.
+void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
+    const auto answer = said ? parse_probe_answer(*said)
+                             : Result<ProbeAnswer>(refused("grapnel-probe does not answer"));
+    if (answer)
+        add_answer(inventory, *answer);
+    else
+        inventory.probe_fault = answer.error().text();
+}
+
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks) {
@@ -122,13 +134,16 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     remarks = asked.remarks;
     if (!asked.request)
         return std::optional<Plan>();
-    const auto inventory =
+    auto inventory =
         GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = asked.request->driver_capabilities,
                                           .cuda_version = true,
+                                          .arch = names_gpu(*asked.request),
                                           .library_search_path = chosen.library_search_path,
                                           .binary_search_path = chosen.binary_search_path,
                                           .ldcache_file = chosen.ldcache_file}));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
+    if (needs_probe(*asked.request, inventory))
+        ask_probe(inventory, content(directory / "probe.txt"));
     return std::optional(GRAPNEL_TRY(make_plan(*asked.request, inventory, layout)));
 }
 

@@ -33,7 +33,11 @@ MemoryHost::Node& MemoryHost::make(std::string_view path) {
 }
 
 sys::FileFacts MemoryHost::facts_of(const Node& node) {
-    return {.type = node.type, .inode = node.inode, .major = node.major, .minor = node.minor};
+    return {.type = node.type,
+            .inode = node.inode,
+            .major = node.major,
+            .minor = node.minor,
+            .modified_ns = static_cast<std::int64_t>(node.inode)};
 }
 
 void MemoryHost::directory(std::string_view path) {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the hook knows from its last run: files in /run/grapnel, of root alone.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "log.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel {
+
+[[nodiscard]] Result<std::string> read_state_file(std::string_view name);
+
+/// Replaces it in one step. Where that is not possible, nothing is kept, and the log says why.
+void keep_state_file(std::string_view name, std::string_view text, const Log& log);
+
+} // namespace grapnel

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requirements held against the host: each one by each chosen GPU, or once where none is chosen
+// and conditions on arch and brand hold.
+//
+// What the kernel tells comes first. Only if a requirement cannot be decided by that, the driver's
+// library has to be asked (grapnel-probe), which takes long and opens the GPUs.
+#pragma once
+
+#include "base/result.hpp"
+#include "inventory/inventory.hpp"
+#include "request/request.hpp"
+
+#include <vector>
+
+namespace grapnel {
+
+/// Whether a requirement names the arch or the brand of a GPU.
+[[nodiscard]] bool names_gpu(const Request& request);
+
+/// Whether these can matter, as far as that is known before the inventory: a requirement names one,
+/// and the driver's version and the CUDA version of its branch do not decide it alone.
+[[nodiscard]] bool may_need_probe(const Request& request, const DriverBranch& branch);
+
+/// Whether grapnel-probe has to be asked: a requirement is undecided for want of a chosen GPU's
+/// arch or brand, and none is unmet, which would decide the rest.
+[[nodiscard]] bool needs_probe(const Request& request, const Inventory& inventory);
+
+/// Refuses what is unmet, or else undecided; the first requirement of the kind is named, with the
+/// first GPU that does not meet it.
+[[nodiscard]] Status check_requirements(const Request& request, const Inventory& inventory,
+                                        const std::vector<Gpu>& chosen);
+
+} // namespace grapnel

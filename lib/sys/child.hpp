@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A child in namespaces of its own that becomes another program, watched to its end: what the
+// cage for ldconfig and the programs of the host have in common. Private to this module.
+#pragma once
+
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace grapnel::sys {
+
+/// A file in memory (memfd_create(2)). A program can be executed from one that is executable.
+enum class MemoryFile { data, executable };
+[[nodiscard]] Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags = 0);
+
+struct Child {
+    std::function<Status()> become = {}; ///< in the child; returns only if it fails
+    FdRef errors = {};                   ///< where the child's failure is written
+    int time_limit_ms = 0;
+};
+
+struct Ended {
+    enum class How { exited, by_signal, too_slow, unkillable };
+    How how = How::exited;
+    int number = 0; ///< exit status or signal
+};
+
+/// Starts it in new mount, PID, IPC, network and UTS namespaces and waits. One that is too slow is
+/// killed; one that does not even die then (it hangs in the kernel) is left behind, and the first
+/// process of the machine gets it.
+[[nodiscard]] Result<Ended> run_child(const Child& child);
+
+/// For run_child's `become`:
+
+/// The mounts of this new namespace let go of those that they are copies of.
+[[nodiscard]] Status make_mounts_private();
+/// Standard output and error; standard input is something that cannot be read.
+[[nodiscard]] Status use_descriptors(FdRef output, FdRef errors);
+/// A resource of setrlimit(2), if it is not lower already.
+void set_limit(int resource, std::uint64_t most);
+/// Executes the open file with an empty environment. Returns only if it fails.
+[[nodiscard]] Status execute(FdRef program, const std::vector<std::string>& arguments);
+
+/// The last line in a file that a child wrote to; empty if it cannot be had.
+[[nodiscard]] std::string last_line(FdRef file);
+
+/// How it ended, for an error: "failed with status 1: 'words'".
+[[nodiscard]] std::string describe(const Ended& ended, const std::string& words);
+
+} // namespace grapnel::sys

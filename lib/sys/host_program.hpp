@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program of the host that runs code which this process does not trust with its own rights:
+// the driver's library, in grapnel-probe.
+//
+// It runs in mount, PID, IPC, network and UTS namespaces of its own, where every mount of the host
+// is read-only and nosuid, as a user without rights: no Linux capability, no other group, no new
+// privileges, a list of system calls, and limits on time, memory, files and output. It inherits
+// no descriptor and no variable. The host's device nodes can be opened as far as their
+// permissions let that user; nothing of a container can be seen.
+//
+// The filter of the hook has no ioctl(2) and no way to another user, and what it lacks its
+// children lack: this has to be called before filter_hook().
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace grapnel::sys {
+
+struct HostProgram {
+    HostPath program = {};
+    std::vector<std::string> arguments = {}; ///< after its name
+    std::uint32_t user = 65534;
+    std::uint32_t group = 65534;
+};
+
+/// Runs it to its end, at most 10 seconds, and gives what it wrote to standard output, at most
+/// 64 KiB. If it fails, the last thing that it said on standard error is in the error.
+[[nodiscard]] Result<std::string> run_without_rights(const HostProgram& program);
+
+} // namespace grapnel::sys

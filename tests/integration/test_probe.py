@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requirements on brand and arch, by the driver's own library: asked only where nothing else
+decides, without any right, for a bounded time, and once. A stand-in for the library answers."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+import container
+import make_driver
+import pytest
+from conftest import skip_or_fail
+
+LIBRARY = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-ml.so.{make_driver.VERSION}")
+FACTS = pathlib.Path("/opt/nvidia/facts")
+STATE = pathlib.Path("/run/grapnel/probe")
+CAPABILITIES = pathlib.Path("/proc/driver/nvidia/capabilities")
+PCI = pathlib.Path("/sys/bus/pci")
+TESLA, GEFORCE = 2, 5
+BRAND = "NVIDIA_REQUIRE_CUDA=brand=tesla,driver>=470"
+
+
+@pytest.fixture(scope="module")
+def probe(hook):
+    built = hook.parent.parent / "probe" / "grapnel-probe"
+    assert built.exists(), "grapnel-probe is not built"
+    return built
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stand_in(tmp_path_factory):
+    """The library in the place of the simulated one."""
+    saved = tmp_path_factory.mktemp("library") / "saved"
+    shutil.copy(LIBRARY, saved)
+    LIBRARY.unlink()
+    container.compile_program("stand_in_nvml.c", LIBRARY, "-shared", "-fPIC", f'-DFACTS="{FACTS}"',
+                              "-Wl,-soname,libnvidia-ml.so.1", "-Wno-format-truncation",
+                              "-Wno-array-bounds")
+    yield
+    LIBRARY.unlink()
+    shutil.copy(saved, LIBRARY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bus():
+    """The GPUs on the bus, bound to the driver; their device ID is of no chip that is known."""
+    if not PCI.exists():
+        skip_or_fail("this kernel has no PCI bus")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", PCI], check=True)
+    (PCI / "drivers/nvidia").mkdir(parents=True)
+    for index in range(2):
+        bind(index)
+        set_device_id(index, 0xfff0)
+    yield
+    subprocess.run(["umount", PCI], check=True)
+
+
+def bind(index):
+    link = PCI / "drivers/nvidia" / make_driver.pci(index)
+    with contextlib.suppress(FileNotFoundError):
+        link.unlink()
+    link.symlink_to(f"../../../../devices/pci0000:00/{make_driver.pci(index)}")
+
+
+def set_device_id(index, number):
+    directory = PCI / "devices" / make_driver.pci(index)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "device").write_text(f"0x{number:04x}\n")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known():
+    yield
+    for path in (STATE, "/run/grapnel/gpus", "/run/owned", "/tmp/owned", "/tmp/node"):
+        pathlib.Path(path).unlink(missing_ok=True)
+
+
+def facts(brands=(TESLA, TESLA), archs=((9, 0), (9, 0)), mig=(0, 0), more=""):
+    lines = [f"gpu {index:x} {make_driver.uuid(index)} {make_driver.minor(index, 2)} {brands[index]} "
+             f"{archs[index][0]} {archs[index][1]} {mig[index]}" for index in range(2)]
+    FACTS.write_text("\n".join(lines) + "\n" + more)
+
+
+@pytest.fixture
+def asking(bundle, probe):
+    """A bundle whose requirement only the driver's library can decide."""
+    facts()
+    bundle.set_settings(f'probe = "{probe}"\n')
+    bundle.register("prestart", "poststop")
+    return bundle.env("NVIDIA_VISIBLE_DEVICES=all", BRAND)
+
+
+@pytest.fixture
+def made(hand_made, asking):
+    return hand_made(asking)
+
+
+def outcome(done):
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_brand_that_is_met_starts_the_container(engine, asking):
+    result = engine(asking, "open:/dev/nvidia0", "load:libcuda.so.1")
+    assert result.code == 0, result.err
+    assert result["open:/dev/nvidia0"] == "ENXIO"
+
+
+def test_a_brand_that_is_not_met_does_not(engine, asking):
+    facts(brands=(TESLA, GEFORCE))
+    result = engine(asking, "open:/dev/nvidia0")
+    assert result.code != 0
+    assert ("requirement 'brand=tesla,driver>=470' is not met by GPU 1 (0000:01:06.0): this host's "
+            "driver 580.159.04 offers CUDA 13.0, the GPU is of brand GeForce: ask for another GPU, "
+            "update the driver, or set NVIDIA_DISABLE_REQUIRE=1 to try all the same"
+            ) in asking.logged()
+
+
+def test_only_the_chosen_gpus_have_to_meet_it(made, asking):
+    facts(brands=(TESLA, GEFORCE))
+    asking.env("NVIDIA_VISIBLE_DEVICES=0", BRAND)
+    assert outcome(made.hook()) == (0, "", "")
+
+
+def test_an_arch_that_no_table_knows(made, asking):
+    facts(archs=((13, 1), (13, 1)))
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_ARCH=arch>=13.1")
+    assert outcome(made.hook()) == (0, "", "")
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_ARCH=arch>=13.2")
+    assert "the GPU is of arch 13.1" in made.hook().stderr
+
+
+def test_an_arch_by_its_device_id_asks_nobody(made, asking):
+    asking.set_settings('probe = ""\n')
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_ARCH=arch=9.0")
+    try:
+        for index in range(2):
+            set_device_id(index, 0x2335)
+        assert outcome(made.hook()) == (0, "", "")
+        assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
+    finally:
+        for index in range(2):
+            set_device_id(index, 0xfff0)
+
+
+@pytest.mark.parametrize("requirement", ["cuda>=12.8 brand=unknown,driver>=535", "driver>=470",
+                                         "brand=tesla,driver<470 cuda>=13.0"])
+def test_what_the_kernel_decides_asks_nobody(made, asking, requirement):
+    FACTS.write_text("crash\n")
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", f"NVIDIA_REQUIRE_CUDA={requirement}")
+    assert outcome(made.hook()) == (0, "", "")
+    assert not STATE.exists()
+    assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
+
+
+def calls(made, tmp_path):
+    """The names of the hook's own system calls, with the files that they open."""
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+    record = tmp_path / "calls"
+    done = made.hook(prefix=["strace", "-qq", "-o", record])
+    assert done.returncode == 0, done.stderr
+    return record.read_text().splitlines()
+
+
+def first(lines, pattern):
+    return next(number for number, line in enumerate(lines) if re.search(pattern, line))
+
+
+def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tmp_path):
+    asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_CUDA=cuda>=12.8 brand=tesla")
+    lines = calls(made, tmp_path)
+    assert first(lines, "^seccomp") < first(lines, '"/proc/devices"')
+    assert first(lines, "^seccomp") < first(lines, "^clone")
+
+
+def test_nothing_of_the_container_is_looked_at_before_the_filter(made, tmp_path):
+    lines = calls(made, tmp_path)
+    assert first(lines, "^clone.*NEWUTS") < first(lines, "^seccomp") < first(lines, "^pidfd_open")
+
+
+def test_the_answer_is_kept(made, asking):
+    assert outcome(made.hook()) == (0, "", "")
+    assert STATE.stat().st_mode & 0o7777 == 0o600
+    assert "\ngpu\t0000:00:06.0\tbrand\tTesla\n" in STATE.read_text()
+    FACTS.write_text("crash\n")
+    assert outcome(made.hook()) == (0, "", "")
+
+
+def test_a_dry_run_keeps_nothing(made):
+    done = made.hook("--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not STATE.exists()
+
+
+def add_instance(inode_only=False):
+    directory = CAPABILITIES / "gpu0/mig/gi1/ci0"
+    if directory.exists():
+        # procfs gives a directory that is made anew another time, and mostly another inode
+        os.utime(directory) if inode_only else shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "access").write_text("DeviceFileMinor: 13\n")
+
+
+@pytest.fixture
+def instances():
+    yield
+    shutil.rmtree(CAPABILITIES / "gpu0", ignore_errors=True)
+
+
+def damage():
+    STATE.write_text(STATE.read_text().replace("Tesla", "Tes la"))
+
+
+def cut():
+    STATE.write_text(STATE.read_text()[:-10])
+
+
+def another_boot():
+    now = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    STATE.write_text(STATE.read_text().replace(now, now[::-1]))
+
+
+@pytest.mark.parametrize("change", [lambda: bind(1), add_instance, damage, cut, another_boot],
+                         ids=["bound anew", "a MIG instance", "damaged", "cut off", "another boot"])
+def test_an_answer_to_other_facts_is_not_used(made, instances, change):
+    assert outcome(made.hook()) == (0, "", "")
+    facts(brands=(GEFORCE, GEFORCE))
+    assert outcome(made.hook()) == (0, "", ""), "the answer was not kept"
+    change()
+    assert "is of brand GeForce" in made.hook().stderr
+    assert "brand\tGeForce" in STATE.read_text()
+
+
+@pytest.mark.parametrize("touched", [False, True], ids=["made anew", "with the same inode"])
+def test_a_mig_instance_in_the_place_of_another_is_another(made, instances, touched):
+    add_instance()
+    assert outcome(made.hook()) == (0, "", "")
+    facts(brands=(GEFORCE, GEFORCE))
+    assert outcome(made.hook()) == (0, "", ""), "the answer was not kept"
+    time.sleep(0.02)
+    add_instance(inode_only=touched)
+    assert "is of brand GeForce" in made.hook().stderr
+
+
+def test_mig_devices_are_told(probe):
+    facts(mig=(1, 0), more="mig 0 0 1 0 MIG-a\nmig 0 3 2 1 MIG-b\n")
+    done = subprocess.run([probe, LIBRARY], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.splitlines()[:3] == ["grapnel-probe 1", "driver\t580.159.04", "cuda\t13.0"]
+    assert [line for line in done.stdout.splitlines() if "mig" in line] == [
+        "gpu\t0000:00:06.0\tmig\t1", "mig\t0000:00:06.0\t0\t1\t0\tMIG-a",
+        "mig\t0000:00:06.0\t3\t2\t1\tMIG-b", "gpu\t0000:01:06.0\tmig\t0"]
+
+
+def test_a_sick_gpu_takes_no_facts_from_the_others(made, asking):
+    facts(brands=(TESLA, -1), more="sick 1\n")
+    asking.env("NVIDIA_VISIBLE_DEVICES=0", BRAND)
+    assert outcome(made.hook()) == (0, "", "")
+    assert not STATE.exists(), "an answer with holes was kept"
+    asking.env("NVIDIA_VISIBLE_DEVICES=1", BRAND)
+    done = made.hook()
+    assert done.returncode == 1
+    assert "cannot be decided for GPU 1 (0000:01:06.0)" in done.stderr
+    assert "the GPU is of unknown brand" in done.stderr
+
+
+def test_a_library_that_hangs_has_ten_seconds(made):
+    FACTS.write_text("hang\n")
+    start = time.monotonic()
+    done = made.hook()
+    assert 9 < time.monotonic() - start < 13
+    assert done.returncode == 1
+    assert "of unknown brand, because grapnel-probe took longer than 10 seconds: " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not running()
+
+
+def running():
+    """The processes that run the probe."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"/grapnel-probe\0" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def comes_true(condition):
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
+    FACTS.write_text("hang\n")
+    hook = subprocess.Popen([asking.hook, f"--config={asking.settings}", "prestart"],
+                            stdin=subprocess.PIPE, env={})
+    hook.stdin.write(made.state().encode())
+    hook.stdin.close()
+    assert comes_true(running)
+    hook.kill()
+    hook.wait(timeout=10)
+    assert comes_true(lambda: not running())
+
+
+@pytest.mark.parametrize("line, why", [
+    ("crash", "grapnel-probe was ended by signal 11"),
+    ("init 9", "grapnel-probe failed with status 1: 'nvmlInit_v2: Driver Not Loaded'"),
+    ("flood", "grapnel-probe failed with status 1: 'stdout: cannot be written'"),
+])
+def test_a_library_that_fails_is_named_with_its_words(made, line, why):
+    FACTS.write_text(f"{line}\n")
+    done = made.hook()
+    assert done.returncode == 1
+    assert (f"requirement 'brand=tesla,driver>=470' cannot be decided for GPU 0 (0000:00:06.0): this "
+            f"host's driver 580.159.04 offers CUDA 13.0, the GPU is of unknown brand, because {why}: "
+            "set NVIDIA_DISABLE_REQUIRE=1 if the image runs on it\n") in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not STATE.exists()
+
+
+@pytest.mark.parametrize("settings, why", [
+    ('probe = ""', "because grapnel-probe is turned off in the settings (probe = \"\")"),
+    ('probe = "/nonexistent/grapnel-probe"',
+     "because open /nonexistent/grapnel-probe: No such file or directory"),
+    ('probe = "/etc/hostname"', "because hostname failed with status 125: 'execveat: "),
+])
+def test_a_probe_that_cannot_be_run_is_named(made, asking, settings, why):
+    asking.set_settings(settings + "\n")
+    done = made.hook()
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def reported():
+    return re.findall(r"uuid\tGPU-(\S+)", STATE.read_text())
+
+
+def test_the_library_has_no_rights(made):
+    facts(more="report\n")
+    assert outcome(made.hook()) == (0, "", "")
+    identity, doings = reported()
+    none = "0" * 16
+    assert identity == f"65534/65534/none/prm/{none}/bnd/{none}/nnp/1/seccomp/2"
+    # the device can be opened and asked: nothing is behind it here
+    assert doings == ("run/EROFS/tmp/EROFS/mknod/ENOSYS/socket/ENOSYS/fork/ENOSYS/dev/ENXIO/"
+                      "ioctl/ENOTTY/1/4/1")
+    assert not pathlib.Path("/tmp/owned").exists()
+
+
+@pytest.mark.parametrize("user, expected", [
+    ("1234:55", "1234/55/none"), ("daemon", "1/1/none"), ("root:video", "0/44/none"),
+    ("4321", "4321/65534/none"),
+])
+def test_the_user_is_a_setting(made, asking, probe, user, expected):
+    asking.set_settings(f'probe = "{probe}"\n[nvidia-container-cli]\nuser = "{user}"\n')
+    facts(more="report\n")
+    assert outcome(made.hook()) == (0, "", "")
+    identity, doings = reported()
+    none = "0" * 16
+    assert identity == f"{expected}/prm/{none}/bnd/{none}/nnp/1/seccomp/2"
+    assert doings.startswith("run/EROFS/tmp/EROFS/mknod/ENOSYS/")
+
+
+def test_a_user_that_is_not_there_is_named(made, asking, probe):
+    asking.set_settings(f'probe = "{probe}"\n[nvidia-container-cli]\nuser = "nobody-of-that-name"\n')
+    done = made.hook()
+    assert done.returncode == 1
+    assert "there is no user 'nobody-of-that-name' in /etc/passwd" in done.stderr
+
+
+def test_the_hook_has_no_ioctl_behind_its_filter(made, asking):
+    """What the probe needs and the hook does not stays out of the hook's filter."""
+    source = pathlib.Path(__file__).parents[2] / "lib/sys/generate_filters.cpp"
+    for name in ("reading", "changing", "hook_only"):
+        body = re.search(rf"constexpr std::array {name}\{{(.*?)\}};", source.read_text(), re.S)[1]
+        for call in ("ioctl", "setresuid", "setresgid", "setgroups", "mknodat", "socket"):
+            assert f'"{call}"' not in body
