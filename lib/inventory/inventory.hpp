@@ -24,6 +24,7 @@ struct InventoryScope {
     bool cuda_version = false; ///< costs a look into libcuda
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> binary_search_path = {};
+    std::vector<HostPath> config_search_path = {};
     HostPath ldcache_file = {};
     std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
 };
@@ -48,6 +49,7 @@ struct Gpu {
     std::string fault = {}; ///< why it cannot be given to a container; empty: it can
     std::optional<std::uint32_t> minor = {};
     Node node = {};
+    std::vector<Node> drm_nodes = {}; ///< /dev/dri/cardN and renderDN, for graphics or display
 
     bool operator==(const Gpu&) const = default;
 };
@@ -56,6 +58,8 @@ struct Library {
     HostPath path = {};
     std::string soname = {};
     bool is_32bit = false;
+    std::string subdirectory = {}; ///< of the library directory that it lies in; empty: none
+    bool plain_link = false;       ///< beside it is a link NAME.so that leads to it
 
     bool operator==(const Library&) const = default;
 };
@@ -65,6 +69,16 @@ struct Binary {
     std::string name = {}; ///< its name in the container
 
     bool operator==(const Binary&) const = default;
+};
+
+/// A file that tells a loader about the driver's libraries, or data of theirs.
+struct ConfigFile {
+    HostPath path = {};
+    InsidePath inside = {};
+    /// To be shown instead of the file's own: the file names a library by its place on this host.
+    std::optional<std::string> text = {};
+
+    bool operator==(const ConfigFile&) const = default;
 };
 
 /// A file of /proc/driver/nvidia that a container sees a copy of.
@@ -84,6 +98,8 @@ struct Inventory {
     std::vector<Library> libraries = {}; ///< sorted by path
     std::vector<Binary> binaries = {};
     std::vector<HostPath> firmware = {};
+    std::vector<ConfigFile> config_files = {};
+    std::vector<HostPath> x_server_modules = {};
     std::vector<HostPath> sockets = {}; ///< of the driver's daemons
     std::vector<HostPath> socket_directories = {};
     std::vector<ProcFile> proc_files = {};

@@ -18,6 +18,7 @@ Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) 
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
         GRAPNEL_TRY(plan::add_device(plan, gpu.node));
+        GRAPNEL_TRY(plan::add_drm_nodes(plan, gpu));
     }
     return {};
 }
@@ -68,6 +69,7 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
     for (const auto& node : inventory.control_nodes)
         GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
+    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
     if (image.proc_driver_nvidia)
         plan::add_proc_view(plan, inventory);
     sort(plan);

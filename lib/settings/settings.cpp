@@ -126,6 +126,7 @@ const std::vector<Key>& keys() {
         {"accept-nvidia-visible-devices-envvar-when-unprivileged",
          flag(&Settings::accept_environment_when_unprivileged)},
         {"binary-search-path", paths(&Settings::binary_search_path)},
+        {"config-search-path", paths(&Settings::config_search_path)},
         {"disable-require", flag(&Settings::disable_require)},
         {"features.allow-cuda-compat-libs-from-container", pass_over},
         {"features.allow-ldconfig-from-container", pass_over},

@@ -34,6 +34,7 @@ struct Settings {
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
+    std::vector<HostPath> config_search_path = {};    ///< searched before everything else
 
     bool operator==(const Settings&) const = default;
 };

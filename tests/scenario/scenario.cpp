@@ -115,6 +115,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
                                           .cuda_version = true,
                                           .library_search_path = chosen.library_search_path,
                                           .binary_search_path = chosen.binary_search_path,
+                                          .config_search_path = chosen.config_search_path,
                                           .ldcache_file = chosen.ldcache_file}));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     return std::optional(GRAPNEL_TRY(make_plan(*asked.request, inventory, layout)));
