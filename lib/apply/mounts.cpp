@@ -128,8 +128,7 @@ class Attacher {
     Status view_file(const Mount& mount, const View& view, sys::FdRef tree) {
         const auto path = mount.view_file.text().substr(view.inside.text().size() + 1);
         Source source{.mount = &mount};
-        source.tree =
-            GRAPNEL_TRY(sys::clone_attached_file(tree, path, mount_options(mount.kind)));
+        source.tree = GRAPNEL_TRY(sys::clone_attached_file(tree, path, mount_options(mount.kind)));
         source.facts = GRAPNEL_TRY(sys::facts(source.tree.ref(), ""));
         return this->mount(source);
     }
@@ -199,8 +198,7 @@ Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attache
                     std::vector<std::string>& remarks) {
     for (const auto& mount : plan.mounts)
         if (mount.view_file.text().starts_with(view.inside.text() + "/"))
-            GRAPNEL_TRY(
-                remark_on_config(mount, attacher.view_file(mount, view, tree), remarks));
+            GRAPNEL_TRY(remark_on_config(mount, attacher.view_file(mount, view, tree), remarks));
     return {};
 }
 

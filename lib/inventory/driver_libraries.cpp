@@ -107,8 +107,8 @@ std::optional<OwnVersion> own_version(std::string_view name) {
     if (at == std::string_view::npos)
         return std::nullopt;
     const auto stem = name.substr(0, at);
-    const auto* const known = std::ranges::find(
-        own_versions, stem, &std::pair<std::string_view, std::size_t>::first);
+    const auto* const known =
+        std::ranges::find(own_versions, stem, &std::pair<std::string_view, std::size_t>::first);
     auto version = Version::parse(name.substr(at + infix.size()));
     if (known == own_versions.end() || !version || version->parts.size() < known->second)
         return std::nullopt;

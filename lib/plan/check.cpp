@@ -97,9 +97,9 @@ std::optional<InsidePath> destination(const Link& link) {
 
 Status check(const Plan& plan) {
     GRAPNEL_TRY(check_places(plan));
-    GRAPNEL_TRY(check_sources(plan));
     for (const auto& mount : plan.mounts)
         GRAPNEL_TRY(check_mount(mount));
+    GRAPNEL_TRY(check_sources(plan));
     return check_rules(plan);
 }
 

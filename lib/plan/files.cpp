@@ -38,8 +38,7 @@ void add_extra_links(Plan& plan, const InsidePath& directory, const Library& lib
 
 void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
     const auto& home = library.is_32bit ? image.libraries_32bit : image.libraries;
-    const auto directory =
-        library.subdirectory.empty() ? home : home / library.subdirectory;
+    const auto directory = library.subdirectory.empty() ? home : home / library.subdirectory;
     const auto name = library.path.name();
     plan.mounts.push_back({.kind = library.is_32bit ? Kind::library32 : Kind::library,
                            .host = library.path,

@@ -62,8 +62,7 @@ Result<Fd> clone_attached(FdRef mount, const MountOptions& options) {
     return clone_below(mount, options, 0);
 }
 
-Result<Fd> clone_attached_file(FdRef mount, const std::string& path,
-                               const MountOptions& options) {
+Result<Fd> clone_attached_file(FdRef mount, const std::string& path, const MountOptions& options) {
     Fd tree(open_tree(mount.value, path.c_str(),
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | unsigned{AT_SYMLINK_NOFOLLOW}));
     if (!tree.valid())
