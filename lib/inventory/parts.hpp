@@ -75,9 +75,10 @@ void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
 
 [[nodiscard]] std::vector<HostPath> firmware(const sys::HostFs& host, const std::string& version);
 
-[[nodiscard]] std::vector<ConfigFile>
-config_files(const sys::HostFs& host, const InventoryScope& scope,
-             const std::vector<HostPath>& library_directories, std::vector<std::string>& remarks);
+[[nodiscard]] std::vector<ConfigFile> config_files(const sys::HostFs& host,
+                                                   const InventoryScope& scope,
+                                                   const std::vector<HostPath>& library_directories,
+                                                   std::vector<std::string>& remarks);
 
 /// `text` with each library that it names by a path named by its file name alone, as a loader in
 /// a container finds it; nothing if there is none. `text` is JSON with members "library_path", or

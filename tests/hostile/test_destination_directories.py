@@ -94,7 +94,8 @@ def test_a_directory_that_is_a_link_leads_nowhere_else(make_attacked, attacked, 
                                                         kind):
     lead_away(attacked.root, place, targets(canary, place)[kind])
     done = assault(make_attacked(), canary)
-    if kind == "itself" and place.startswith("usr"):
+    # without a loader's file the container starts, with a remark
+    if kind == "itself" and place.startswith("usr") and not place.startswith("usr/share"):
         assert done.returncode == 1
 
 
