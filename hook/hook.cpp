@@ -123,6 +123,7 @@ class Hook {
                                  .arch = arch,
                                  .library_search_path = settings.library_search_path,
                                  .binary_search_path = settings.binary_search_path,
+                                 .config_search_path = settings.config_search_path,
                                  .ldcache_file = settings.ldcache_file,
                                  .known_gpus = known}));
         if (!options_.dry_run && inventory.known_gpus != known)

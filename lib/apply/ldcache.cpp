@@ -6,6 +6,7 @@
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 
@@ -68,6 +69,14 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys
     return made_cache(scratch.ref());
 }
 
+/// One that was made for a mount goes when the container ends, if it is empty.
+bool image_has_etc(sys::RootDir& root) {
+    const auto etc = inside_path("/etc");
+    return root.directory(etc)
+           && std::ranges::find(root.creations(), etc, &sys::Creation::path)
+                  == root.creations().end();
+}
+
 } // namespace
 
 Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& path) {
@@ -89,7 +98,7 @@ Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& 
 Result<std::optional<std::string>> update_ldcache(const Plan& plan, const LdConfig& ldconfig,
                                                   sys::RootDir& root) {
     using Remark = std::optional<std::string>;
-    if (!root.directory(inside_path("/etc")))
+    if (!image_has_etc(root))
         return Remark("the image has no /etc: no ld.so.cache is made");
     const auto cache = inside_path("/etc/ld.so.cache");
     const auto fresh = GRAPNEL_TRY(run_ldconfig(plan, ldconfig, root));

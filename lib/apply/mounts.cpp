@@ -109,15 +109,28 @@ class Attacher {
     Attacher(sys::RootDir& root, std::set<std::uint64_t> leaking)
         : root_(root), leaking_(std::move(leaking)) {}
 
-    Status view(const View& view, sys::FdRef tree) {
+    /// Returns whether it was attached: it is not where it is already, from an earlier run or by
+    /// the bundle.
+    Result<bool> view(const View& view, sys::FdRef tree) {
         sys::Fd made;
         if (!view.must_exist)
             made = GRAPNEL_TRY(root_.mount_point(view.inside, true));
         const auto place = made.valid() ? made.ref() : GRAPNEL_TRY(root_.directory(view.inside));
         const auto facts = GRAPNEL_TRY(sys::facts(place, ""));
         if (facts.mount_root)
-            return {}; // covered already, by an earlier run or by the bundle
-        return attach(tree, place, facts, view.inside);
+            return false;
+        GRAPNEL_TRY(attach(tree, place, facts, view.inside));
+        return true;
+    }
+
+    /// A file of a view that is attached; an attached mount can be cloned, a detached one only by
+    /// Linux 6.15 and newer.
+    Status view_file(const Mount& mount, const View& view, sys::FdRef tree) {
+        const auto path = mount.view_file.text().substr(view.inside.text().size() + 1);
+        Source source{.mount = &mount};
+        source.tree = GRAPNEL_TRY(sys::clone_attached_file(tree, path, mount_options(mount.kind)));
+        source.facts = GRAPNEL_TRY(sys::facts(source.tree.ref(), ""));
+        return this->mount(source);
     }
 
     Status mount(const Source& source) {
@@ -156,14 +169,14 @@ class Attacher {
         return sys::attach(tree, place, inside.text());
     }
 
-    /// The library that a link leads to, by way of another link if need be.
+    /// The file that a link leads to, by way of another link if need be.
     static const Source* target_of(const Link& link, const Plan& plan, const Sources& sources) {
-        auto name = link.inside.parent() / link.target;
-        const auto next = std::ranges::find(plan.links, name, &Link::inside);
+        auto place = destination(link);
+        const auto next = std::ranges::find(plan.links, place, &Link::inside);
         if (next != plan.links.end())
-            name = name.parent() / next->target;
+            place = destination(*next);
         const auto found = std::ranges::find_if(
-            sources.mounts, [&](const auto& source) { return source.mount->inside == name; });
+            sources.mounts, [&](const auto& source) { return source.mount->inside == place; });
         return found == sources.mounts.end() ? nullptr : &*found;
     }
 
@@ -171,12 +184,32 @@ class Attacher {
     std::set<std::uint64_t> leaking_;
 };
 
+/// A loader that lacks a file finds less: it keeps no container from starting.
+Status remark_on_config(const Mount& mount, const Status& attached,
+                        std::vector<std::string>& remarks) {
+    if (attached || mount.kind != Kind::config)
+        return attached;
+    remarks.push_back("left out: " + attached.error().text());
+    return {};
+}
+
+/// The files of a view that the plan shows elsewhere. Without the view they are left out, with it.
+Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attacher& attacher,
+                    std::vector<std::string>& remarks) {
+    for (const auto& mount : plan.mounts)
+        if (mount.view_file.text().starts_with(view.inside.text() + "/"))
+            GRAPNEL_TRY(remark_on_config(mount, attacher.view_file(mount, view, tree), remarks));
+    return {};
+}
+
 } // namespace
 
 Result<Sources> open_sources(const Plan& plan) {
     Sources sources;
     sources.mounts.reserve(plan.mounts.size());
     for (const auto& mount : plan.mounts) {
+        if (mount.host.empty())
+            continue; // a file of a view
         auto source = open_source(mount);
         // a daemon that has just ended, or a user's link in its place, keeps no container
         // from its GPU
@@ -196,14 +229,17 @@ Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sou
     Attacher attacher(root, GRAPNEL_TRY(leaking_mounts()));
     for (std::size_t i = 0; i < plan.views.size(); ++i) {
         const auto& view = plan.views[i];
-        const auto attached = attacher.view(view, sources.views[i].ref());
+        const auto tree = sources.views[i].ref();
+        const auto attached = attacher.view(view, tree);
         if (!attached && !view.optional)
             return attached.error();
         if (!attached)
             remarks.push_back(attached.error().text());
+        else if (*attached)
+            GRAPNEL_TRY(attach_files(plan, view, tree, attacher, remarks));
     }
     for (const auto& source : sources.mounts)
-        GRAPNEL_TRY(attacher.mount(source));
+        GRAPNEL_TRY(remark_on_config(*source.mount, attacher.mount(source), remarks));
     for (const auto& link : plan.links)
         GRAPNEL_TRY(attacher.link(link, plan, sources));
     return remarks;

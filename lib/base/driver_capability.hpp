@@ -39,6 +39,10 @@ class DriverCapabilities {
     [[nodiscard]] constexpr DriverCapabilities operator&(DriverCapabilities other) const {
         return from_bits(bits_ & other.bits_);
     }
+    /// Graphics or display: the two bring the same files.
+    [[nodiscard]] constexpr bool draws() const {
+        return has(DriverCapability::graphics) || has(DriverCapability::display);
+    }
     /// In alphabetical order.
     [[nodiscard]] std::vector<std::string> names() const;
 

@@ -22,16 +22,6 @@ std::uint32_t nvidia_major(const Majors& majors) {
     return default_major;
 }
 
-Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNumber> expected) {
-    Node out{.path = path, .expected = expected};
-    const auto facts = host.stat(path);
-    if (facts && facts->type == sys::FileFacts::Type::character_device)
-        out.found = DeviceNumber{facts->major, facts->minor};
-    else
-        out.other_file = facts.has_value();
-    return out;
-}
-
 /// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
 std::optional<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>>
 pci_order(std::string_view address) {
@@ -116,6 +106,16 @@ Gpu gpu(const sys::HostFs& host, const std::string& pci, const std::vector<Known
 }
 
 } // namespace
+
+Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNumber> expected) {
+    Node out{.path = path, .expected = expected};
+    const auto facts = host.stat(path);
+    if (facts && facts->type == sys::FileFacts::Type::character_device)
+        out.found = DeviceNumber{facts->major, facts->minor};
+    else
+        out.other_file = facts.has_value();
+    return out;
+}
 
 Majors character_majors(const sys::HostFs& host) {
     Majors majors;

@@ -12,13 +12,16 @@ namespace {
 
 using enum DriverCapability;
 
-constexpr std::array<std::pair<std::string_view, DriverCapability>, 6> programs{{
-    {"nvidia-smi", utility},
-    {"nvidia-debugdump", utility},
-    {"nvidia-persistenced", utility},
-    {"nv-fabricmanager", utility},
-    {"nvidia-cuda-mps-control", compute},
-    {"nvidia-cuda-mps-server", compute},
+constexpr std::array<std::pair<std::string_view, DriverCapabilities>, 9> programs{{
+    {"nvidia-smi", {utility}},
+    {"nvidia-debugdump", {utility}},
+    {"nvidia-persistenced", {utility}},
+    {"nv-fabricmanager", {utility}},
+    {"nvidia-imex", {utility}},
+    {"nvidia-imex-ctl", {utility}},
+    {"nvidia-cuda-mps-control", {compute}},
+    {"nvidia-cuda-mps-server", {compute}},
+    {"nvidia-xconfig", {graphics, display}},
 }};
 
 constexpr std::array<std::string_view, 6> usual_binary_directories{
@@ -72,7 +75,7 @@ std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scop
     std::vector<Binary> out;
     for (const auto& program : programs) {
         const auto name = program.first;
-        if (!scope.driver_capabilities.has(program.second))
+        if ((scope.driver_capabilities & program.second).empty())
             continue;
         const auto found = std::ranges::find_if(
             directories, [&](const auto& directory) { return is_file(host, directory / name); });
@@ -101,10 +104,15 @@ std::vector<HostPath> sockets(const sys::HostFs& host, DriverCapabilities wanted
     std::vector<HostPath> out;
     if (!wanted.has(utility))
         return out;
-    for (const auto* const path :
-         {"/run/nvidia-persistenced/socket", "/run/nvidia-fabricmanager/socket"})
-        if (is_itself(host, host_path(path), sys::FileFacts::Type::other))
-            out.push_back(host_path(path));
+    for (const auto* const name : {"nvidia-persistenced/socket", "nvidia-fabricmanager/socket"})
+        // on most hosts /var/run is a link to /run
+        for (const auto* const directory : {"/run", "/var/run"}) {
+            const auto path = host_path(directory) / name;
+            if (!is_itself(host, path, sys::FileFacts::Type::other))
+                continue;
+            out.push_back(path);
+            break;
+        }
     return out;
 }
 

@@ -20,6 +20,9 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
+    if (wanted.draws())
+        for (auto& gpu : out.gpus)
+            gpu.drm_nodes = inventory::drm_nodes(host, majors, gpu.pci, out.remarks);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
@@ -35,6 +38,9 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     }
     out.binaries = inventory::binaries(host, scope, directories);
     out.firmware = inventory::firmware(host, out.driver_version);
+    out.config_files = inventory::config_files(host, scope, directories, out.remarks);
+    out.x_server_modules =
+        inventory::x_server_modules(host, out.driver_version, wanted, directories);
     out.sockets = inventory::sockets(host, wanted);
     out.socket_directories = inventory::socket_directories(host, wanted);
     out.proc_files = inventory::proc_files(host);

@@ -25,6 +25,7 @@ struct InventoryScope {
     bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> binary_search_path = {};
+    std::vector<HostPath> config_search_path = {};
     HostPath ldcache_file = {};
     std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
 };
@@ -52,6 +53,7 @@ struct Gpu {
     /// Compute capability (9.0), by the PCI device ID, else from grapnel-probe.
     std::optional<std::string> arch = {};
     std::optional<std::string> brand = {}; ///< from grapnel-probe alone
+    std::vector<Node> drm_nodes = {};      ///< /dev/dri/cardN and renderDN, for graphics or display
 
     bool operator==(const Gpu&) const = default;
 };
@@ -60,6 +62,8 @@ struct Library {
     HostPath path = {};
     std::string soname = {};
     bool is_32bit = false;
+    std::string subdirectory = {}; ///< of the library directory that it lies in; empty: none
+    bool plain_link = false;       ///< beside it is a link NAME.so that leads to it
 
     bool operator==(const Library&) const = default;
 };
@@ -69,6 +73,16 @@ struct Binary {
     std::string name = {}; ///< its name in the container
 
     bool operator==(const Binary&) const = default;
+};
+
+/// A file that tells a loader about the driver's libraries, or data of theirs.
+struct ConfigFile {
+    HostPath path = {};
+    InsidePath inside = {};
+    /// To be shown instead of the file's own: the file names a library by its place on this host.
+    std::optional<std::string> text = {};
+
+    bool operator==(const ConfigFile&) const = default;
 };
 
 /// A file of /proc/driver/nvidia that a container sees a copy of.
@@ -88,6 +102,8 @@ struct Inventory {
     std::vector<Library> libraries = {}; ///< sorted by path
     std::vector<Binary> binaries = {};
     std::vector<HostPath> firmware = {};
+    std::vector<ConfigFile> config_files = {};
+    std::vector<HostPath> x_server_modules = {};
     std::vector<HostPath> sockets = {}; ///< of the driver's daemons
     std::vector<HostPath> socket_directories = {};
     std::vector<ProcFile> proc_files = {};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
 #include "base/version.hpp"
-#include "inventory/elf.hpp"
 #include "inventory/ld_cache.hpp"
 #include "inventory/parts.hpp"
 
@@ -101,11 +100,8 @@ Candidates candidate_directories(const sys::HostFs& host, const InventoryScope& 
     for (const auto& directory : scope.library_search_path)
         candidates.push(directory);
     push_cached(host, scope.ldcache_file, with_32bit, candidates, remarks);
-    for (const auto directory : usual_directories)
-        candidates.push(host_path(directory));
-    if (with_32bit)
-        for (const auto directory : usual_directories_32bit)
-            candidates.push(host_path(directory));
+    for (auto& directory : usual_library_directories(with_32bit))
+        candidates.push(std::move(directory));
     return candidates;
 }
 
@@ -152,27 +148,6 @@ Error no_libraries(const sys::HostFs& host, const std::vector<HostPath>& searche
                    "install them, or name their directory in library-search-path");
 }
 
-bool has_version(std::string_view name, std::string_view version) {
-    return name.starts_with("lib") && name.ends_with(version)
-           && name.substr(0, name.size() - version.size()).ends_with(".so.");
-}
-
-Result<std::optional<Library>> library(const sys::HostFs& host, const HostPath& path,
-                                       bool with_32bit) {
-    const auto file = GRAPNEL_TRY(host.map(path));
-    auto elf = GRAPNEL_TRY(
-        read_elf(file.bytes()).note(path.text()).cure("reinstall the driver's libraries"));
-    if (elf.machine == ElfFacts::Machine::other
-        || (elf.machine == ElfFacts::Machine::native32 && !with_32bit))
-        return std::optional<Library>();
-    // it becomes the name of a link in the container
-    if (!elf.soname.empty() && !is_plain_name(elf.soname))
-        return refused(path.text() + ": SONAME " + quote(elf.soname) + " is not a file name");
-    return std::optional(Library{.path = path,
-                                 .soname = std::move(elf.soname),
-                                 .is_32bit = elf.machine == ElfFacts::Machine::native32});
-}
-
 } // namespace
 
 Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
@@ -193,33 +168,20 @@ Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
 HostPath management_library(const sys::HostFs& host, const std::vector<HostPath>& directories,
                             const std::string& version) {
     for (const auto& directory : directories) {
-        auto found = library(host, directory / ("libnvidia-ml.so." + version), false);
+        auto found = read_library(host, directory / ("libnvidia-ml.so." + version), false);
         if (found && *found)
             return std::move((*found)->path);
     }
     return {};
 }
 
-Result<std::vector<Library>> libraries(const sys::HostFs& host,
-                                       const std::vector<HostPath>& directories,
-                                       const std::string& version, DriverCapabilities wanted,
-                                       std::vector<std::string>& remarks) {
-    const bool with_32bit = wanted.has(DriverCapability::compat32);
-    std::vector<Library> out;
-    std::set<std::pair<std::string, bool>> taken;
-    for (const auto& directory : directories) {
-        const auto names = GRAPNEL_TRY(host.list(directory));
-        for (const auto& name : names) {
-            if (!has_version(name, version) || !library_wanted(name, wanted))
-                continue;
-            auto found = library(host, directory / name, with_32bit);
-            if (!found)
-                remarks.push_back("passed over: " + found.error().text());
-            else if (*found && taken.emplace(name, (*found)->is_32bit).second)
-                out.push_back(std::move(**found));
-        }
-    }
-    std::ranges::sort(out, {}, &Library::path);
+std::vector<HostPath> usual_library_directories(bool with_32bit) {
+    std::vector<HostPath> out;
+    for (const auto directory : usual_directories)
+        out.push_back(host_path(directory));
+    if (with_32bit)
+        for (const auto directory : usual_directories_32bit)
+            out.push_back(host_path(directory));
     return out;
 }
 

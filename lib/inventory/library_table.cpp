@@ -19,7 +19,11 @@ constexpr Caps drawing{graphics, display};
 constexpr Caps everything_but_utility{compute, display, graphics, ngx, video};
 
 /// By the name before ".so".
-constexpr std::array<std::pair<std::string_view, Caps>, 42> table{{
+constexpr std::array<std::pair<std::string_view, Caps>, 53> table{{
+    {"libEGL", drawing}, // of a driver that was installed without libglvnd, like the next three
+    {"libGL", drawing},
+    {"libGLESv1_CM", drawing},
+    {"libGLESv2", drawing},
     {"libEGL_nvidia", drawing},
     {"libGLESv1_CM_nvidia", drawing},
     {"libGLESv2_nvidia", drawing},
@@ -32,6 +36,11 @@ constexpr std::array<std::pair<std::string_view, Caps>, 42> table{{
     {"libnvidia-cbl", drawing},
     {"libnvidia-cfg", Caps{utility}},
     {"libnvidia-compiler", cuda},
+    {"libnvidia-egl-gbm", drawing},
+    {"libnvidia-egl-wayland", drawing},
+    {"libnvidia-egl-wayland2", drawing},
+    {"libnvidia-egl-xcb", drawing},
+    {"libnvidia-egl-xlib", drawing},
     {"libnvidia-eglcore", drawing},
     {"libnvidia-encode", Caps{video}},
     {"libnvidia-fatbinaryloader", cuda},
@@ -52,8 +61,10 @@ constexpr std::array<std::pair<std::string_view, Caps>, 42> table{{
     {"libnvidia-opticalflow", Caps{video}},
     {"libnvidia-pkcs11", cuda},
     {"libnvidia-pkcs11-openssl3", cuda},
+    {"libnvidia-present", drawing},
     {"libnvidia-ptxjitcompiler", cuda},
     {"libnvidia-rtcore", drawing},
+    {"libnvidia-sandboxutils", Caps{utility}},
     {"libnvidia-tileiras", cuda},
     {"libnvidia-tls", drawing},
     {"libnvidia-vulkan-producer", drawing},

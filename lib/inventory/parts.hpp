@@ -2,6 +2,7 @@
 // The parts of an inventory, each in a file of its own. Private to this module.
 #pragma once
 
+#include "base/version.hpp"
 #include "inventory/inventory.hpp"
 
 #include <map>
@@ -40,6 +41,9 @@ struct Gpus {
 /// Of the GPU at that address, by its ID in /sys.
 [[nodiscard]] std::optional<std::string> compute_capability(const sys::HostFs& host,
                                                             const std::string& pci);
+/// Of /dev, with what is there now; `expected` as it should be.
+[[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
+                        std::optional<DeviceNumber> expected);
 
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);
@@ -61,10 +65,48 @@ struct Gpus {
 libraries(const sys::HostFs& host, const std::vector<HostPath>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
 
+/// The library at `path`; nothing for one of another machine.
+[[nodiscard]] Result<std::optional<Library>> read_library(const sys::HostFs& host,
+                                                          const HostPath& path, bool with_32bit);
+
+/// Where distributions keep libraries, the driver's or not.
+[[nodiscard]] std::vector<HostPath> usual_library_directories(bool with_32bit);
+
+/// A library of the driver's that has a version of its own.
+struct OwnVersion {
+    std::string_view stem = {}; ///< its name before ".so"
+    Version version = {};
+};
+[[nodiscard]] std::optional<OwnVersion> own_version(std::string_view name);
+
+/// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
+/// from the driver: those that `have` lacks, as the host's loader finds them.
+void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
+                       std::vector<Library>& have, std::vector<std::string>& remarks);
+
 [[nodiscard]] std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
                                            const std::vector<HostPath>& library_directories);
 
 [[nodiscard]] std::vector<HostPath> firmware(const sys::HostFs& host, const std::string& version);
+
+[[nodiscard]] std::vector<ConfigFile> config_files(const sys::HostFs& host,
+                                                   const InventoryScope& scope,
+                                                   const std::vector<HostPath>& library_directories,
+                                                   std::vector<std::string>& remarks);
+
+/// `text` with each library that it names by a path named by its file name alone, as a loader in
+/// a container finds it; nothing if there is none. `text` is JSON with members "library_path", or
+/// of an OpenCL .icd file: one line.
+[[nodiscard]] std::optional<std::string> without_library_paths(std::string_view text);
+
+[[nodiscard]] std::vector<HostPath>
+x_server_modules(const sys::HostFs& host, const std::string& version, DriverCapabilities wanted,
+                 const std::vector<HostPath>& library_directories);
+
+/// The nodes that the kernel's graphics subsystem has for the GPU at that PCI address.
+[[nodiscard]] std::vector<Node> drm_nodes(const sys::HostFs& host, const Majors& majors,
+                                          const std::string& pci,
+                                          std::vector<std::string>& remarks);
 
 [[nodiscard]] std::vector<HostPath> sockets(const sys::HostFs& host, DriverCapabilities wanted);
 [[nodiscard]] std::vector<HostPath> socket_directories(const sys::HostFs& host,

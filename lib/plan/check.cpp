@@ -20,14 +20,32 @@ bool below(const InsidePath& path, std::string_view directory) {
 
 Status check_places(const Plan& plan) {
     std::set<InsidePath> places;
+    for (const auto& view : plan.views)
+        if (!places.insert(view.inside).second)
+            return broken("two things share a place", view.inside);
     for (const auto& mount : plan.mounts)
         if (!places.insert(mount.inside).second)
             return broken("two things share a place", mount.inside);
     for (const auto& link : plan.links) {
         if (!places.insert(link.inside).second)
             return broken("two things share a place", link.inside);
-        if (!is_plain_name(link.target) || link.target == link.inside.name())
-            return broken("a link leaves its directory or names itself", link.inside);
+        const auto to = destination(link);
+        if (!to || *to == link.inside)
+            return broken("a link leaves the root or names itself", link.inside);
+    }
+    return {};
+}
+
+/// A mount shows something of the host or a file of a view.
+Status check_sources(const Plan& plan) {
+    std::set<InsidePath> files;
+    for (const auto& view : plan.views)
+        for (const auto& file : view.files)
+            files.insert(view.inside / file.path);
+    for (const auto& mount : plan.mounts) {
+        const bool of_view = !mount.view_file.empty();
+        if (of_view == !mount.host.empty() || (of_view && !files.contains(mount.view_file)))
+            return broken("a mount has no source", mount.inside);
     }
     return {};
 }
@@ -63,10 +81,25 @@ Status check_rules(const Plan& plan) {
 
 } // namespace
 
+std::optional<InsidePath> destination(const Link& link) {
+    constexpr std::string_view up = "../";
+    auto directory = link.inside.parent();
+    auto rest = std::string_view(link.target);
+    for (; rest.starts_with(up); rest.remove_prefix(up.size())) {
+        if (directory.text() == "/")
+            return std::nullopt;
+        directory = directory.parent();
+    }
+    if (!is_plain_name(rest))
+        return std::nullopt;
+    return directory / rest;
+}
+
 Status check(const Plan& plan) {
     GRAPNEL_TRY(check_places(plan));
     for (const auto& mount : plan.mounts)
         GRAPNEL_TRY(check_mount(mount));
+    GRAPNEL_TRY(check_sources(plan));
     return check_rules(plan);
 }
 

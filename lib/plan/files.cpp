@@ -16,7 +16,11 @@ std::string_view stem(std::string_view name) {
 }
 
 /// Links that programs expect beside the SONAME's and that ldconfig would not make.
-void add_extra_links(Plan& plan, const InsidePath& directory, std::string_view name) {
+void add_extra_links(Plan& plan, const InsidePath& directory, const Library& library) {
+    const auto name = library.path.name();
+    if (library.plain_link)
+        plan.links.push_back({directory / (std::string(stem(name)) + ".so"),
+                              library.soname.empty() ? std::string(name) : library.soname});
     if (stem(name) == "libcuda")
         plan.links.push_back({directory / "libcuda.so", "libcuda.so.1"});
     if (stem(name) == "libnvidia-opticalflow")
@@ -24,19 +28,27 @@ void add_extra_links(Plan& plan, const InsidePath& directory, std::string_view n
             {directory / "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"});
     if (stem(name) == "libGLX_nvidia")
         plan.links.push_back({directory / "libGLX_indirect.so.0", std::string(name)});
+    if (stem(name) == "libnvidia-vulkan-producer")
+        plan.links.push_back({directory / "libnvidia-vulkan-producer.so", std::string(name)});
+    // Mesa's libgbm looks for its backends there, by the name of the kernel's driver
+    if (stem(name) == "libnvidia-allocator" && plan.driver_capabilities.draws())
+        plan.links.push_back(
+            {directory / "gbm" / "nvidia-drm_gbm.so", "../libnvidia-allocator.so.1"});
 }
 
 void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
-    const auto& directory = library.is_32bit ? image.libraries_32bit : image.libraries;
+    const auto& home = library.is_32bit ? image.libraries_32bit : image.libraries;
+    const auto directory = library.subdirectory.empty() ? home : home / library.subdirectory;
     const auto name = library.path.name();
     plan.mounts.push_back({.kind = library.is_32bit ? Kind::library32 : Kind::library,
                            .host = library.path,
                            .inside = directory / name});
     if (!library.soname.empty() && library.soname != name)
         plan.links.push_back({directory / library.soname, std::string(name)});
-    add_extra_links(plan, directory, name);
-    if (std::ranges::find(plan.library_directories, directory) == plan.library_directories.end())
-        plan.library_directories.push_back(directory);
+    add_extra_links(plan, directory, library);
+    if (library.subdirectory.empty()
+        && std::ranges::find(plan.library_directories, home) == plan.library_directories.end())
+        plan.library_directories.push_back(home);
 }
 
 /// A capability without its first library is a driver that is only half installed.

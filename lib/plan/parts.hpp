@@ -15,6 +15,11 @@ namespace grapnel::plan {
 
 /// After the files: only where libcuda is among them.
 void add_compat(Plan& plan, const Request& request, const ImageLayout& image);
+/// The nodes by which a program draws with the GPU, and the links that name them by its address.
+[[nodiscard]] Status add_drm_nodes(Plan& plan, const Gpu& gpu);
+
+/// Files of the loaders, modules of the X server, the application profile. After the GPUs.
+[[nodiscard]] Status add_graphics(Plan& plan, const Inventory& inventory);
 
 /// After the GPUs.
 void add_proc_view(Plan& plan, const Inventory& inventory);

@@ -20,6 +20,7 @@ Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) 
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
         GRAPNEL_TRY(plan::add_device(plan, gpu.node));
+        GRAPNEL_TRY(plan::add_drm_nodes(plan, gpu));
     }
     return {};
 }
@@ -70,6 +71,7 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
         GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
     plan::add_compat(plan, request, image);
+    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
     if (image.proc_driver_nvidia)
         plan::add_proc_view(plan, inventory);
     sort(plan);

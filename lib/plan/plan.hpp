@@ -3,7 +3,7 @@
 //
 // Rules that every plan keeps (check() holds it to them):
 // - every path inside is one that this program chose, never one that an image named;
-// - no two mounts and links share a place inside;
+// - no two views, mounts and links share a place inside, and no link leaves the root;
 // - a device node has its own device rule, and there is no other rule;
 // - device nodes and the sockets of the driver's daemons can be written to, nothing else;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
@@ -37,6 +37,7 @@ struct Mount {
     enum class Kind { library, library32, binary, firmware, device, ipc, config, proc, compat };
     Kind kind = Kind::library;
     HostPath host = {};
+    InsidePath view_file = {}; ///< instead of `host`: this file of a view
     InsidePath inside = {};
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
@@ -48,13 +49,17 @@ struct Mount {
 
 struct Link {
     InsidePath inside = {};
-    std::string target = {}; ///< a name in the same directory
+    std::string target = {}; ///< a plain name, with "../" before it for each level further up
 
     auto operator<=>(const Link&) const = default;
 };
 
+/// Where a link leads as its text says; nothing if that is not a place below the root.
+[[nodiscard]] std::optional<InsidePath> destination(const Link& link);
+
 /// A small read-only file system of this program's making, put over a directory before
-/// everything else. What is mounted below `inside` finds its places among these.
+/// everything else. What is mounted below `inside` finds its places among these, and a mount can
+/// show one of its files elsewhere (Mount::view_file).
 struct View {
     struct File {
         std::string path = {}; ///< below `inside`: plain names with '/' between them

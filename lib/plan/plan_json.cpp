@@ -43,7 +43,7 @@ Json mounts_json(const Plan& plan) {
                         {"options", options_json(mount_options(Mount::Kind::proc))}});
     for (const auto& mount : plan.mounts)
         list.push_back({{"kind", kind_name(mount.kind)},
-                        {"host", mount.host.text()},
+                        {"host", mount.view_file.empty() ? mount.host.text() : "tmpfs"},
                         {"inside", mount.inside.text()},
                         {"options", options_json(mount_options(mount.kind))}});
     return list;

@@ -115,6 +115,11 @@ Status store_ldcache_mode(Settings& settings, const std::string& mode) {
     return {};
 }
 
+Status store_compat_mode(Settings& settings, const std::string& mode) {
+    settings.cuda_compat_mode = mode;
+    return {};
+}
+
 Status store_root(Settings& settings, const std::string& root) {
     settings.driver_root = root.empty() ? "/" : root;
     return {};
@@ -126,6 +131,7 @@ const std::vector<Key>& keys() {
         {"accept-nvidia-visible-devices-envvar-when-unprivileged",
          flag(&Settings::accept_environment_when_unprivileged)},
         {"binary-search-path", paths(&Settings::binary_search_path)},
+        {"config-search-path", paths(&Settings::config_search_path)},
         {"disable-require", flag(&Settings::disable_require)},
         {"features.allow-cuda-compat-libs-from-container",
          flag(&Settings::allow_compat_from_container)},
@@ -164,11 +170,7 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime.modes.csv.mount-spec-path", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},
-        {"nvidia-container-runtime.modes.legacy.cuda-compat-mode",
-         text([](Settings& settings, const std::string& mode) -> Status {
-             settings.cuda_compat_mode = mode;
-             return {};
-         })},
+        {"nvidia-container-runtime.modes.legacy.cuda-compat-mode", text(store_compat_mode)},
         {"nvidia-container-runtime.runtimes", pass_over},
         {"nvidia-ctk.path", pass_over},
         {"probe", path(&Settings::probe)},

@@ -42,6 +42,7 @@ struct Settings {
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
     HostPath probe = installed_probe();               ///< grapnel-probe; empty: never run
+    std::vector<HostPath> config_search_path = {};    ///< searched before everything else
 
     /// Whether an image's newer libcuda may be preferred. A mode that is not known is NVIDIA's
     /// `disabled`, unless compatibility libraries are allowed.

@@ -62,6 +62,15 @@ Result<Fd> clone_attached(FdRef mount, const MountOptions& options) {
     return clone_below(mount, options, 0);
 }
 
+Result<Fd> clone_attached_file(FdRef mount, const std::string& path, const MountOptions& options) {
+    Fd tree(open_tree(mount.value, path.c_str(),
+                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | unsigned{AT_SYMLINK_NOFOLLOW}));
+    if (!tree.valid())
+        return mount_error("open_tree", path);
+    GRAPNEL_TRY(set(tree.ref(), options, 0));
+    return tree;
+}
+
 Result<Fd> clone_recursively(FdRef directory, const MountOptions& options) {
     return clone_below(directory, options, AT_RECURSIVE);
 }

@@ -22,6 +22,10 @@ enum class LastLink { follow, keep };
 /// A detached copy of a mount that is attached in this process's mount namespace.
 [[nodiscard]] Result<Fd> clone_attached(FdRef mount, const MountOptions& options);
 
+/// The same of a file below it; `path` is trusted, and so is what lies there.
+[[nodiscard]] Result<Fd> clone_attached_file(FdRef mount, const std::string& path,
+                                             const MountOptions& options);
+
 /// A detached, recursive copy of what `directory` shows, with those options on all of it.
 [[nodiscard]] Result<Fd> clone_recursively(FdRef directory, const MountOptions& options);
 

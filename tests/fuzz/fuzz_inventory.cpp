@@ -5,6 +5,7 @@
 #include "base/version.hpp"
 #include "fuzz.hpp"
 #include "inventory/inventory.hpp"
+#include "inventory/parts.hpp"
 
 #include <array>
 #include <cerrno>
@@ -148,6 +149,11 @@ void expect_gpus(const std::vector<Gpu>& gpus) {
         expect_node(gpu.node);
         expect(gpu.minor && gpu.node.expected && gpu.node.expected->minor == *gpu.minor,
                "a sound GPU has a node with its minor");
+        for (const auto& node : gpu.drm_nodes) {
+            fuzz::expect_normal(node.path.text());
+            expect(node.path.parent().text() == "/dev/dri", "DRM nodes lie in one directory");
+            expect(node.found == node.expected, "a DRM node is the one that it should be");
+        }
     }
 }
 
@@ -162,8 +168,12 @@ void expect_sound(const Inventory& inventory) {
         expect_node(node);
     for (const auto& library : inventory.libraries) {
         fuzz::expect_normal(library.path.text());
-        expect(library.path.name().ends_with(inventory.driver_version),
-               "a library is of the driver's version");
+        const auto name = library.path.name();
+        const auto infix = name.find(".so.");
+        expect(name.ends_with(inventory.driver_version)
+                   || (name.starts_with("libnvidia-") && infix != std::string_view::npos
+                       && Version::parse(name.substr(infix + 4))),
+               "a library is of the driver's version, or has one of its own");
         expect(library.soname.empty() || is_plain_name(library.soname), "a SONAME is a file name");
     }
     expect(std::ranges::is_sorted(inventory.libraries, {}, &Library::path),
@@ -173,6 +183,12 @@ void expect_sound(const Inventory& inventory) {
     for (const auto& path : inventory.firmware) {
         fuzz::expect_normal(path.text());
         expect(path.parent().name() == inventory.driver_version, "firmware is of the version");
+    }
+    for (const auto& file : inventory.config_files) {
+        fuzz::expect_normal(file.inside.text());
+        expect(!file.text || file.text->find('{') == std::string::npos
+                   || !inventory::without_library_paths(*file.text),
+               "a text that was changed names no library by its path");
     }
     for (const auto& remark : inventory.remarks)
         expect_line(remark);

@@ -13,7 +13,11 @@ import pytest
 
 PLACES = ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "usr/lib/firmware",
           "usr/lib/firmware/nvidia", f"usr/lib/firmware/nvidia/{make_driver.VERSION}", "run",
-          "run/nvidia-persistenced", "etc", "dev", "proc", "bin"]
+          "run/nvidia-persistenced", "etc", "dev", "proc", "bin",
+          "etc/nvidia", "etc/nvidia/nvidia-application-profiles-rc.d", "etc/vulkan/icd.d",
+          "usr/share", "usr/share/glvnd/egl_vendor.d", "usr/share/grapnel", "opt/nvidia",
+          "usr/lib/x86_64-linux-gnu/gbm", "usr/lib/x86_64-linux-gnu/vdpau", "dev/dri",
+          "dev/dri/by-path"]
 
 
 def lead_away(root, place, target):
@@ -90,7 +94,8 @@ def test_a_directory_that_is_a_link_leads_nowhere_else(make_attacked, attacked, 
                                                         kind):
     lead_away(attacked.root, place, targets(canary, place)[kind])
     done = assault(make_attacked(), canary)
-    if kind == "itself" and place.startswith("usr"):
+    # without a loader's file the container starts, with a remark
+    if kind == "itself" and place.startswith("usr") and not place.startswith("usr/share"):
         assert done.returncode == 1
 
 

@@ -140,6 +140,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
                                           .arch = names_gpu(*asked.request),
                                           .library_search_path = chosen.library_search_path,
                                           .binary_search_path = chosen.binary_search_path,
+                                          .config_search_path = chosen.config_search_path,
                                           .ldcache_file = chosen.ldcache_file}));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     if (needs_probe(*asked.request, inventory))

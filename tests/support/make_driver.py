@@ -3,10 +3,13 @@
 """Makes the files of a simulated NVIDIA driver: make_driver.py DIRECTORY [--gpus N]
 
 The /proc files read as those of a host with driver 580.159.04. Libraries are real shared objects
-with the SONAMEs of the driver's. GPU indices (by PCI address) and minors differ on purpose."""
+with the SONAMEs of the driver's. GPU indices (by PCI address), minors and the numbers of DRM nodes
+differ on purpose."""
 
 import argparse
+import json
 import pathlib
+import platform
 import shutil
 import subprocess
 
@@ -32,6 +35,13 @@ LIBRARIES = {
     "libnvcuvid": "1",
     "libnvidia-newthing": "1",  # no table knows it
 }
+LIBRARIES_32BIT = ("libcuda", "libnvidia-ml", "libnvidia-allocator", "libGLX_nvidia")
+
+# Files of loaders below share. The last one names its library by the place on this host.
+ICD = {"glvnd/egl_vendor.d/10_nvidia.json": "libEGL_nvidia.so.0",
+       "egl/egl_external_platform.d/15_nvidia_gbm.json": "libnvidia-egl-gbm.so.1",
+       "vulkan/icd.d/nvidia_icd.json": "libGLX_nvidia.so.0",
+       "vulkan/implicit_layer.d/nvidia_layers.json": "/opt/nvidia/lib64/libGLX_nvidia.so.0"}
 
 NOTE = ('{"format":1,"CUDA version":"13.0","driver":[535,550,565,570,575,580],'
         '"device":[1,2,7,8,9,10,11,12,13,14]}')
@@ -64,6 +74,7 @@ DEVICES = """Character devices:
   5 /dev/tty
 195 nvidia
 195 nvidiactl
+226 drm
 238 nvidia-uvm
 239 nvidia-nvswitch
 240 nvidia-nvlink
@@ -87,13 +98,18 @@ def minor(index, count):
     return count - 1 - index
 
 
+def drm(index):
+    """The numbers of its DRM nodes: no machine has so many that they are there."""
+    return 60 + index, 188 + index
+
+
 def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 
-def compile_library(directory, name, soname, flags=()):
-    file = directory / f"{name}.so.{VERSION}"
+def compile_library(directory, name, soname, flags=(), version=VERSION):
+    file = directory / f"{name}.so.{version}"
     source = f'const char grapnel_simulated[] = "{name}";\n'
     if name == "libcuda":
         payload = NOTE.replace('"', '\\"')
@@ -107,14 +123,32 @@ def compile_library(directory, name, soname, flags=()):
                     f"-Wl,-soname,{soname}"], input=source.encode(), check=True)
     if soname != file.name:
         (directory / soname).symlink_to(file.name)
-    (directory / f"{name}.so").symlink_to(soname)
+    if soname != f"{name}.so":
+        (directory / f"{name}.so").symlink_to(soname)
 
 
-def make_libraries(directory):
+def make_libraries(directory, names=LIBRARIES, flags=()):
     directory.mkdir(parents=True)
-    for name, suffix in LIBRARIES.items():
+    for name in names:
+        suffix = LIBRARIES[name]
         soname = f"{name}.so.{suffix}" if suffix else f"{name}.so.{VERSION}"
-        compile_library(directory, name, soname)
+        compile_library(directory, name, soname, flags)
+    (directory / "vdpau").mkdir()
+    compile_library(directory / "vdpau", "libvdpau_nvidia", "libvdpau_nvidia.so.1", flags)
+
+
+def make_graphics(root):
+    """Libraries with a version of their own, files of loaders, modules of the X server."""
+    compile_library(root / "lib64", "libnvidia-egl-gbm", "libnvidia-egl-gbm.so.1", version="1.1.2")
+    for name, library in ICD.items():
+        write(root / "share" / name, json.dumps({"ICD": {"library_path": library}}, indent=4))
+    write(root / "share" / "OpenCL" / "vendors" / "nvidia.icd", "libnvidia-opencl.so.1\n")
+    write(root / "share" / "nvidia" / "nvoptix.bin", "data\n")
+    write(root / "share" / "X11" / "xorg.conf.d" / "10-nvidia.conf", 'Section "OutputClass"\n')
+    modules = root / "lib64" / "xorg" / "modules"
+    (modules / "extensions").mkdir(parents=True)
+    compile_library(modules / "extensions", "libglxserver_nvidia", "libglxserver_nvidia.so")
+    write(modules / "drivers" / "nvidia_drv.so", "module\n")
 
 
 def make_binaries(directory):
@@ -122,7 +156,7 @@ def make_binaries(directory):
     directory.mkdir(parents=True)
     source = pathlib.Path(__file__).parent / "simulated_smi.c"
     subprocess.run(["gcc", "-static", "-O1", source, "-o", directory / "nvidia-smi"], check=True)
-    for name in ("nvidia-debugdump", "nvidia-cuda-mps-control"):
+    for name in ("nvidia-debugdump", "nvidia-cuda-mps-control", "nvidia-xconfig"):
         shutil.copy(directory / "nvidia-smi", directory / name)
 
 
@@ -148,6 +182,9 @@ def make_proc(directory, gpus):
 def nodes(gpus):
     lines = ["nvidiactl 195 255 666", "nvidia-uvm 238 0 666", "nvidia-uvm-tools 238 1 666"]
     lines += [f"nvidia{minor(index, gpus)} 195 {minor(index, gpus)} 666" for index in range(gpus)]
+    lines += [f"dri/card{drm(index)[0]} 226 {drm(index)[0]} 660" for index in range(gpus)]
+    lines += [f"dri/renderD{drm(index)[1]} 226 {drm(index)[1]} 666" for index in range(gpus)]
+    lines += ["nvidia-modeset 195 254 666"]
     lines += ["nvidia-caps/nvidia-cap1 241 1 400", "nvidia-caps/nvidia-cap2 241 2 444"]
     return "\n".join(lines) + "\n"
 
@@ -156,10 +193,17 @@ def make(directory, gpus):
     directory.mkdir(parents=True)
     root = directory / "opt" / "nvidia"
     make_libraries(root / "lib64")
+    if platform.machine() == "x86_64":
+        # ldconfig takes a 32-bit library that needs no libc for one of another time
+        make_libraries(root / "lib32", LIBRARIES_32BIT, ["-m32", "-Wl,--no-as-needed", "-lc"])
+    make_graphics(root)
     make_binaries(root / "bin")
     write(root / "firmware" / "nvidia" / VERSION / "gsp_ga10x.bin", "firmware\n")
     write(directory / "firmware_path", "/opt/nvidia/firmware\n")
     make_proc(directory / "proc", gpus)
+    for index in range(gpus):
+        for name in (f"card{drm(index)[0]}", f"renderD{drm(index)[1]}", "version"):
+            (directory / "pci" / "devices" / pci(index) / "drm" / name).mkdir(parents=True)
     write(directory / "nodes", nodes(gpus))
 
 

@@ -414,9 +414,45 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
          "share a place"},
         {"a link that climbs",
          [](Plan& plan) {
-             plan.links.push_back({inside_path("/usr/lib64/x"), "../x"});
+             plan.links.push_back({inside_path("/usr/lib64/x"), "../../../x"});
          },
          "a link leaves"},
+        {"a link to a name further up",
+         [](Plan& plan) {
+             plan.links.push_back({inside_path("/usr/lib64/gbm/x"), "../x"});
+         },
+         ""},
+        {"a link to itself by way of its directory",
+         [](Plan& plan) {
+             plan.links.push_back({inside_path("/x"), "./x"});
+         },
+         "a link leaves"},
+        {"a link on a view",
+         [](Plan& plan) {
+             plan.links.push_back({plan.views.front().inside, "x"});
+         },
+         "share a place"},
+        {"a mount of nothing",
+         [](Plan& plan) { plan.mounts.push_back({.inside = inside_path("/x")}); }, "has no source"},
+        {"a mount of two things",
+         [](Plan& plan) {
+             plan.mounts.push_back({.host = host_path("/x"),
+                                    .view_file = inside_path("/proc/driver/nvidia/params"),
+                                    .inside = inside_path("/x")});
+         },
+         "has no source"},
+        {"a mount of a file that no view has",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.view_file = inside_path("/proc/driver/nvidia/x"), .inside = inside_path("/x")});
+         },
+         "has no source"},
+        {"a mount of a view's file",
+         [](Plan& plan) {
+             plan.mounts.push_back({.view_file = inside_path("/proc/driver/nvidia/params"),
+                                    .inside = inside_path("/x")});
+         },
+         ""},
         {"an absolute link",
          [](Plan& plan) {
              plan.links.push_back({inside_path("/usr/lib64/x"), "/etc/x"});
@@ -477,6 +513,35 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
         CAPTURE(error);
         CHECK(contains(error, row.error));
         CHECK(error.empty() == (*row.error == '\0'));
+    }
+}
+
+TEST_CASE("a link leads where its text says, and never out of the root") {
+    struct Row {
+        const char* inside;
+        const char* target;
+        const char* destination; ///< empty: nowhere
+    };
+    const Row rows[] = {
+        {"/usr/lib/a", "b", "/usr/lib/b"},
+        {"/usr/lib/gbm/a", "../b", "/usr/lib/b"},
+        {"/usr/lib/gbm/a", "../../../b", "/b"},
+        {"/usr/lib/gbm/a", "../../../../b", ""},
+        {"/a", "../b", ""},
+        {"/usr/a", "..", ""},
+        {"/usr/a", "../..", ""},
+        {"/usr/a", "../", ""},
+        {"/usr/a", "", ""},
+        {"/usr/a", ".", ""},
+        {"/usr/a", "/b", ""},
+        {"/usr/a", "b/../c", ""},
+        {"/usr/a", "..//b", ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.inside);
+        CAPTURE(row.target);
+        const auto to = destination({inside_path(row.inside), row.target});
+        CHECK((to ? to->text() : "") == row.destination);
     }
 }
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs that draw need beside libraries.
+#include "plan/parts.hpp"
+
+#include <cstdint>
+
+namespace grapnel::plan {
+
+namespace {
+
+using Kind = Mount::Kind;
+
+/// Files of the host whose text is changed. They are shown one by one where they belong: beside
+/// them can lie files of the image.
+constexpr std::string_view changed_files = "/usr/share/grapnel";
+
+constexpr std::string_view profiles = "/etc/nvidia/nvidia-application-profiles-rc.d";
+
+void add_config_files(Plan& plan, const Inventory& inventory) {
+    View changed{.inside = inside_path(changed_files), .optional = true};
+    for (const auto& file : inventory.config_files) {
+        Mount mount{.kind = Kind::config, .inside = file.inside};
+        if (file.text) {
+            const auto path = file.inside.text().substr(1);
+            changed.files.push_back({.path = path, .text = *file.text});
+            mount.view_file = changed.inside / path;
+        } else {
+            mount.host = file.path;
+        }
+        plan.mounts.push_back(std::move(mount));
+    }
+    if (!changed.files.empty())
+        plan.views.push_back(std::move(changed));
+}
+
+/// The X server's configuration names the directory of its modules: they keep their places.
+Status add_x_server_modules(Plan& plan, const Inventory& inventory) {
+    constexpr std::string_view glx = "libglxserver_nvidia.so";
+    for (const auto& module : inventory.x_server_modules) {
+        auto inside = GRAPNEL_TRY(InsidePath::make(module.text()));
+        if (module.name().starts_with(glx))
+            plan.links.push_back({inside.parent() / glx, std::string(module.name())});
+        plan.mounts.push_back({.kind = Kind::library, .host = module, .inside = std::move(inside)});
+    }
+    return {};
+}
+
+/// EGL and Vulkan would list every GPU of the machine, and fail on those that the container has
+/// not. The setting is a mask of device minors; the driver has no way to name one past its width.
+void add_application_profile(Plan& plan) {
+    std::uint64_t mask = 0;
+    for (const auto& gpu : plan.gpus)
+        if (gpu.minor < 64)
+            mask |= std::uint64_t{1} << gpu.minor;
+    if (mask == 0)
+        return;
+    // the driver reads a superset of JSON that has hexadecimal numbers; everybody reads these
+    plan.views.push_back(
+        {.inside = inside_path(profiles),
+         .files = {{.path = "10-container.conf",
+                    .text = "{\"profiles\": [{\"name\": \"_container_\", \"settings\": "
+                            "[\"EGLVisibleDGPUDevices\", "
+                            + std::to_string(mask)
+                            + "]}],\n \"rules\": [{\"pattern\": [], \"profile\": "
+                              "\"_container_\"}]}\n"}},
+         .optional = true});
+}
+
+} // namespace
+
+Status add_drm_nodes(Plan& plan, const Gpu& gpu) {
+    const auto by_path = inside_path("/dev/dri/by-path");
+    for (const auto& node : gpu.drm_nodes) {
+        GRAPNEL_TRY(add_device(plan, node));
+        const std::string name(node.path.name());
+        const auto* const kind = name.starts_with("card") ? "-card" : "-render";
+        plan.links.push_back({by_path / ("pci-" + gpu.pci + kind), "../" + name});
+    }
+    return {};
+}
+
+Status add_graphics(Plan& plan, const Inventory& inventory) {
+    add_config_files(plan, inventory);
+    GRAPNEL_TRY(add_x_server_modules(plan, inventory));
+    if (plan.driver_capabilities.draws())
+        add_application_profile(plan);
+    return {};
+}
+
+} // namespace grapnel::plan
