@@ -9,6 +9,7 @@
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "options.hpp"
+#include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
 #include "probe.hpp"
@@ -125,7 +126,11 @@ class Hook {
                                  .binary_search_path = settings.binary_search_path,
                                  .config_search_path = settings.config_search_path,
                                  .ldcache_file = settings.ldcache_file,
-                                 .known_gpus = known}));
+                                 .known_gpus = known,
+                                 .mig_devices = needs_mig_devices(request),
+                                 .mig_management = request.mig_config || request.mig_monitor,
+                                 .imex_channels = request.imex_channels,
+                                 .device_groups = request.device_groups}));
         if (!options_.dry_run && inventory.known_gpus != known)
             keep(inventory.known_gpus);
         return inventory;

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 import container  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
+import make_driver  # noqa: E402
 
 
 def must_work():
@@ -58,6 +59,21 @@ def make_bundle(tmp_path, hook, tools, request):
 @pytest.fixture
 def bundle(make_bundle):
     return make_bundle()
+
+
+@pytest.fixture(scope="session")
+def special_driver(tmp_path_factory):
+    """A driver with MIG devices, IMEX channels and the like: see make_driver.py --special."""
+    directory = tmp_path_factory.mktemp("special") / "driver"
+    make_driver.make(directory, gpus=2, special=True)
+    return directory
+
+
+@pytest.fixture
+def special_bundle(bundle, special_driver):
+    """A bundle whose containers start on a simulated host of their own with that driver."""
+    bundle.host = (container.SUPPORT / "simulated-host", special_driver)
+    return bundle
 
 
 @pytest.fixture(params=["runc-v1", "runc-v2", "crun-v1", "crun-v2"])

@@ -120,6 +120,7 @@ class Attacher {
         if (facts.mount_root)
             return false;
         GRAPNEL_TRY(attach(tree, place, facts, view.inside));
+        root_.is_covered(view.inside);
         return true;
     }
 

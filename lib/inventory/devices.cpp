@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <tuple>
 
 namespace grapnel::inventory {
 
@@ -20,33 +18,6 @@ std::uint32_t nvidia_major(const Majors& majors) {
         if (const auto found = majors.find(name); found != majors.end())
             return found->second;
     return default_major;
-}
-
-/// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
-std::optional<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>>
-pci_order(std::string_view address) {
-    const auto parts = split(address, ':');
-    if (parts.size() != 3)
-        return std::nullopt;
-    const auto slot = split(parts[2], '.');
-    if (slot.size() != 2)
-        return std::nullopt;
-    const auto domain = parse_number<std::uint32_t>(parts[0], 16);
-    const auto bus = parse_number<std::uint32_t>(parts[1], 16);
-    const auto device = parse_number<std::uint32_t>(slot[0], 16);
-    const auto function = parse_number<std::uint32_t>(slot[1], 16);
-    if (!domain || !bus || !device || !function)
-        return std::nullopt;
-    return std::tuple(*domain, *bus, *device, *function);
-}
-
-/// Lines of "Key: \t value".
-std::map<std::string_view, std::string_view> fields(std::string_view text) {
-    std::map<std::string_view, std::string_view> out;
-    for (const auto line : split(text, '\n'))
-        if (const auto colon = line.find(':'); colon != std::string_view::npos)
-            out.emplace(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
-    return out;
 }
 
 /// The GPU as the driver describes it; its node is left to node().
@@ -114,6 +85,48 @@ Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNum
         out.found = DeviceNumber{facts->major, facts->minor};
     else
         out.other_file = facts.has_value();
+    return out;
+}
+
+std::vector<std::uint32_t> numbered(const sys::HostFs& host, const HostPath& directory,
+                                    std::string_view prefix) {
+    std::vector<std::uint32_t> out;
+    const auto names = host.list(directory);
+    if (!names)
+        return out;
+    for (const auto& name : *names) {
+        if (!name.starts_with(prefix))
+            continue;
+        const auto digits = std::string_view(name).substr(prefix.size());
+        const auto number = parse_number<std::uint32_t>(digits);
+        if (number && std::to_string(*number) == digits)
+            out.push_back(*number);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+std::optional<PciOrder> pci_order(std::string_view address) {
+    const auto parts = split(address, ':');
+    if (parts.size() != 3)
+        return std::nullopt;
+    const auto slot = split(parts[2], '.');
+    if (slot.size() != 2)
+        return std::nullopt;
+    const auto domain = parse_number<std::uint32_t>(parts[0], 16);
+    const auto bus = parse_number<std::uint32_t>(parts[1], 16);
+    const auto device = parse_number<std::uint32_t>(slot[0], 16);
+    const auto function = parse_number<std::uint32_t>(slot[1], 16);
+    if (!domain || !bus || !device || !function)
+        return std::nullopt;
+    return PciOrder(*domain, *bus, *device, *function);
+}
+
+std::map<std::string_view, std::string_view> fields(std::string_view text) {
+    std::map<std::string_view, std::string_view> out;
+    for (const auto line : split(text, '\n'))
+        if (const auto colon = line.find(':'); colon != std::string_view::npos)
+            out.emplace(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
     return out;
 }
 

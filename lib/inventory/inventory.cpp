@@ -23,6 +23,12 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     if (wanted.draws())
         for (auto& gpu : out.gpus)
             gpu.drm_nodes = inventory::drm_nodes(host, majors, gpu.pci, out.remarks);
+    if (scope.mig_devices)
+        inventory::add_mig_devices(host, majors, out.gpus, out.remarks);
+    if (scope.mig_management)
+        out.mig_management = inventory::mig_management(host, majors);
+    out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels, out.remarks);
+    out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));

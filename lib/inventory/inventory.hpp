@@ -9,9 +9,11 @@
 #include "base/driver_capability.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "base/special_devices.hpp"
 #include "inventory/known_gpus.hpp"
 #include "sys/host_fs.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +30,10 @@ struct InventoryScope {
     std::vector<HostPath> config_search_path = {};
     HostPath ldcache_file = {};
     std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
+    bool mig_devices = false;
+    bool mig_management = false;
+    ImexChannels imex_channels = {};
+    DeviceGroups device_groups = {};
 };
 
 /// A device node as it should be and as it is.
@@ -38,8 +44,21 @@ struct Node {
     bool other_file = false;                   ///< something else is there
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;
+    std::string cure = {}; ///< what to do if it is missing; empty: what the driver's tools do
 
     bool operator==(const Node&) const = default;
+};
+
+/// A part of a GPU with nodes of its own, which are given beside the GPU's.
+struct MigDevice {
+    unsigned index = 0; ///< of its GPU, as NVML counts: by GPU instance and compute instance
+    std::uint32_t gpu_instance = 0;
+    std::uint32_t compute_instance = 0;
+    std::string uuid = {};        ///< empty: not known. See name_mig_devices()
+    std::string fault = {};       ///< why it cannot be given to a container; empty: it can
+    std::vector<Node> nodes = {}; ///< none: a driver that has /proc files alone
+
+    bool operator==(const MigDevice&) const = default;
 };
 
 struct Gpu {
@@ -54,8 +73,31 @@ struct Gpu {
     std::optional<std::string> arch = {};
     std::optional<std::string> brand = {}; ///< from grapnel-probe alone
     std::vector<Node> drm_nodes = {};      ///< /dev/dri/cardN and renderDN, for graphics or display
+    std::vector<MigDevice> mig_devices = {}; ///< by index
 
     bool operator==(const Gpu&) const = default;
+};
+
+/// What lets a process make MIG devices, or watch them.
+struct MigManagement {
+    bool has_proc_files = false;     ///< /proc/driver/nvidia/capabilities/mig is there
+    bool has_nodes = false;          ///< else the files in /proc are all there is
+    bool has_node_directory = false; ///< /dev/nvidia-caps is there
+    std::optional<DeviceNumber> config = {};
+    std::optional<DeviceNumber> monitor = {};
+    /// Of every instance that a GPU can have, by the GPU's minor.
+    std::map<std::uint32_t, std::vector<DeviceNumber>> gpus = {};
+
+    bool operator==(const MigManagement&) const = default;
+};
+
+/// Of the device groups that were asked for; every node is one of its module.
+struct GroupDevices {
+    std::vector<Node> nodes = {};
+    std::vector<HostPath> files = {};
+    std::vector<HostPath> directories = {};
+
+    bool operator==(const GroupDevices&) const = default;
 };
 
 struct Library {
@@ -109,6 +151,9 @@ struct Inventory {
     std::vector<ProcFile> proc_files = {};
     HostPath management_library = {};      ///< libnvidia-ml, with scope.arch; empty: there is none
     std::string probe_fault = {};          ///< why grapnel-probe gave no answer, if it was asked
+    MigManagement mig_management = {};
+    std::vector<Node> imex_channels = {};
+    GroupDevices group_devices = {};
     std::vector<std::string> remarks = {}; ///< what was odd but no failure, for the log
 
     bool operator==(const Inventory&) const = default;

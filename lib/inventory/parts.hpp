@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace grapnel::inventory {
@@ -24,8 +26,23 @@ namespace grapnel::inventory {
 [[nodiscard]] std::optional<std::string> cuda_of_branch(const std::string& driver_version);
 
 /// Majors of character devices by the name that their kernel module registered.
-using Majors = std::map<std::string, std::uint32_t>;
+/// A module can have several.
+using Majors = std::multimap<std::string, std::uint32_t>;
 [[nodiscard]] Majors character_majors(const sys::HostFs& host);
+
+[[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
+                        std::optional<DeviceNumber> expected);
+
+/// The numbers N of what is named PREFIX N, in order; none if there is no such directory.
+[[nodiscard]] std::vector<std::uint32_t>
+numbered(const sys::HostFs& host, const HostPath& directory, std::string_view prefix);
+
+/// Lines of "Key: \t value"; valid as long as the text.
+[[nodiscard]] std::map<std::string_view, std::string_view> fields(std::string_view text);
+
+/// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
+using PciOrder = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
+[[nodiscard]] std::optional<PciOrder> pci_order(std::string_view address);
 
 struct Gpus {
     std::vector<Gpu> gpus = {};
@@ -44,6 +61,19 @@ struct Gpus {
 /// Of /dev, with what is there now; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);
+
+/// A GPU instance or compute instance whose files cannot be read is a fault of its devices.
+void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<Gpu>& gpus,
+                     std::vector<std::string>& remarks);
+[[nodiscard]] MigManagement mig_management(const sys::HostFs& host, const Majors& majors);
+
+[[nodiscard]] std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
+                                              const ImexChannels& wanted,
+                                              std::vector<std::string>& remarks);
+/// What is not there, or no longer belongs to its module, is a remark.
+[[nodiscard]] GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
+                                         const DeviceGroups& wanted,
+                                         std::vector<std::string>& remarks);
 
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);

@@ -18,6 +18,19 @@ bool below(const InsidePath& path, std::string_view directory) {
     return path.text().starts_with(std::string(directory) + "/");
 }
 
+/// What is mounted in a directory of the host would have its place made on the host.
+Status check_directories(const Plan& plan, const std::set<InsidePath>& places) {
+    std::set<InsidePath> directories;
+    for (const auto& mount : plan.mounts)
+        if (mount.directory)
+            directories.insert(mount.inside);
+    for (const auto& place : places)
+        for (auto above = place.parent(); !above.name().empty(); above = above.parent())
+            if (directories.contains(above))
+                return broken("a place lies in a directory of the host", place);
+    return {};
+}
+
 Status check_places(const Plan& plan) {
     std::set<InsidePath> places;
     for (const auto& view : plan.views)
@@ -47,21 +60,36 @@ Status check_sources(const Plan& plan) {
         if (of_view == !mount.host.empty() || (of_view && !files.contains(mount.view_file)))
             return broken("a mount has no source", mount.inside);
     }
-    return {};
+    return check_directories(plan, places);
+}
+
+/// MIG's nodes come and go with the instances: who manages these gets their directory.
+bool is_mig_directory(const Mount& mount) {
+    return mount.kind == Mount::Kind::device && mount.directory
+           && mount.inside == inside_path("/dev/nvidia-caps") && !mount.device;
+}
+
+bool may_lie_in_proc(const Mount& mount) {
+    const auto capabilities = inside_path("/proc/driver/nvidia/capabilities");
+    return mount.kind == Mount::Kind::proc
+           && (below(mount.inside, "/proc/driver/nvidia/gpus")
+               || below(mount.inside, capabilities.text()) || mount.inside == capabilities);
 }
 
 Status check_mount(const Mount& mount) {
     const bool is_device = mount.kind == Mount::Kind::device;
-    if (is_device != mount.device.has_value() || is_device != below(mount.inside, "/dev"))
+    const bool is_node = is_device && !is_mig_directory(mount);
+    if (is_node != mount.device.has_value() || is_device != below(mount.inside, "/dev"))
         return broken("a device node lies in /dev and has a number, nothing else does",
                       mount.inside);
+    if (!mount.grants.empty() && !is_mig_directory(mount))
+        return broken("a mount brings devices that are not its own", mount.inside);
     const auto options = mount_options(mount.kind);
     if (!options.nosuid || options.nodev == is_device)
         return broken("a mount is not safe", mount.inside);
     if (!options.read_only && !is_device && mount.kind != Mount::Kind::ipc)
         return broken("a mount can be written to", mount.inside);
-    const bool proc = mount.kind == Mount::Kind::proc;
-    if (below(mount.inside, "/proc") && !(proc && below(mount.inside, "/proc/driver/nvidia/gpus")))
+    if (below(mount.inside, "/proc") && !may_lie_in_proc(mount))
         return broken("a mount lies in /proc", mount.inside);
     if (below(mount.inside, "/sys"))
         return broken("a mount lies in /sys", mount.inside);
@@ -71,9 +99,12 @@ Status check_mount(const Mount& mount) {
 Status check_rules(const Plan& plan) {
     std::set<DeviceRule> planned(plan.device_rules.begin(), plan.device_rules.end());
     std::set<DeviceRule> needed;
-    for (const auto& mount : plan.mounts)
+    for (const auto& mount : plan.mounts) {
         if (mount.device)
             needed.insert({.major = mount.device->major, .minor = mount.device->minor});
+        for (const auto& number : mount.grants)
+            needed.insert({.major = number.major, .minor = number.minor});
+    }
     if (planned != needed)
         return broken("device nodes and device rules differ", inside_path("/dev"));
     return {};

@@ -16,7 +16,13 @@ Error missing(const Node& node) {
     if (!node.expected)
         return refused(node.path.text() + (node.found ? " is there, but" : " is missing, and")
                            + " no kernel module offers it",
-                       "run 'nvidia-modprobe -u -c 0', or 'modprobe nvidia-uvm'");
+                       !node.cure.empty()
+                           ? node.cure
+                           : "run 'nvidia-modprobe -u -c 0', or 'modprobe nvidia-uvm'");
+    if (!node.cure.empty())
+        return refused(node.path.text()
+                           + (node.other_file ? " is not a device node" : " is missing"),
+                       (node.other_file ? "remove it and " : "") + node.cure);
     if (node.other_file)
         return refused(node.path.text() + " is not a device node",
                        "remove it and run 'nvidia-modprobe -u -c 0'");
@@ -38,7 +44,8 @@ Result<std::optional<Mount>> device_mount(const Node& node) {
     if (*node.found != *node.expected)
         return refused(node.path.text() + " is device " + number_text(*node.found)
                            + ", but the driver's is " + number_text(*node.expected),
-                       "remove it and run 'nvidia-modprobe -u -c 0'");
+                       "remove it and "
+                           + (node.cure.empty() ? "run 'nvidia-modprobe -u -c 0'" : node.cure));
     auto inside = GRAPNEL_TRY(InsidePath::make(node.path.text()));
     return std::optional(Mount{.kind = Kind::device,
                                .host = node.path,

@@ -21,7 +21,16 @@ void add_compat(Plan& plan, const Request& request, const ImageLayout& image);
 /// Files of the loaders, modules of the X server, the application profile. After the GPUs.
 [[nodiscard]] Status add_graphics(Plan& plan, const Inventory& inventory);
 
+/// The MIG devices that select_gpus() left with the GPUs, and the rights to make and to watch.
+[[nodiscard]] Status add_mig(Plan& plan, const Request& request, const Inventory& inventory,
+                             const std::vector<Gpu>& selected);
+/// What belongs to that in /proc.
+void add_mig_to_view(Plan& plan, View& view, const Request& request);
+
+/// IMEX channels and device groups.
+[[nodiscard]] Status add_special_devices(Plan& plan, const Inventory& inventory);
+
 /// After the GPUs.
-void add_proc_view(Plan& plan, const Inventory& inventory);
+void add_proc_view(Plan& plan, const Request& request, const Inventory& inventory);
 
 } // namespace grapnel::plan

@@ -22,7 +22,7 @@ Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) 
         GRAPNEL_TRY(plan::add_device(plan, gpu.node));
         GRAPNEL_TRY(plan::add_drm_nodes(plan, gpu));
     }
-    return {};
+    return plan::add_mig(plan, request, inventory, selected);
 }
 
 void sort(Plan& plan) {
@@ -69,11 +69,12 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
         plan.requirements.push_back(requirement.text);
     for (const auto& node : inventory.control_nodes)
         GRAPNEL_TRY(plan::add_device(plan, node));
+    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
     plan::add_compat(plan, request, image);
     GRAPNEL_TRY(plan::add_graphics(plan, inventory));
     if (image.proc_driver_nvidia)
-        plan::add_proc_view(plan, inventory);
+        plan::add_proc_view(plan, request, inventory);
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

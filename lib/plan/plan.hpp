@@ -4,7 +4,9 @@
 // Rules that every plan keeps (check() holds it to them):
 // - every path inside is one that this program chose, never one that an image named;
 // - no two views, mounts and links share a place inside, and no link leaves the root;
-// - a device node has its own device rule, and there is no other rule;
+// - a device node has its own device rule, the directory of MIG's nodes has those of the nodes
+//   that may be used in it, and there is no other rule;
+// - nothing is mounted in a directory of the host;
 // - device nodes and the sockets of the driver's daemons can be written to, nothing else;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
@@ -41,6 +43,7 @@ struct Mount {
     InsidePath inside = {};
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
+    std::vector<DeviceNumber> grants = {};   ///< of a directory of device nodes: may be used
 
     auto operator<=>(const Mount&) const = default;
 };
@@ -76,11 +79,21 @@ struct View {
     bool operator==(const View&) const = default;
 };
 
+struct PlannedMigDevice {
+    unsigned index = 0;
+    std::uint32_t gpu_instance = 0;
+    std::uint32_t compute_instance = 0;
+    std::string uuid = {}; ///< empty: not known
+
+    bool operator==(const PlannedMigDevice&) const = default;
+};
+
 struct PlannedGpu {
     unsigned index = 0;
     std::uint32_t minor = 0;
     std::string uuid = {};
     std::string pci = {};
+    std::vector<PlannedMigDevice> mig_devices = {};
 
     bool operator==(const PlannedGpu&) const = default;
 };

@@ -49,11 +49,24 @@ Json mounts_json(const Plan& plan) {
     return list;
 }
 
+Json mig_json(const PlannedGpu& gpu) {
+    auto list = Json::array();
+    for (const auto& device : gpu.mig_devices)
+        list.push_back({{"index", device.index},
+                        {"gpu_instance", device.gpu_instance},
+                        {"compute_instance", device.compute_instance},
+                        {"uuid", device.uuid.empty() ? Json() : Json(device.uuid)}});
+    return list;
+}
+
 Json gpus_json(const Plan& plan) {
     auto list = Json::array();
-    for (const auto& gpu : plan.gpus)
+    for (const auto& gpu : plan.gpus) {
         list.push_back(
             {{"index", gpu.index}, {"minor", gpu.minor}, {"uuid", gpu.uuid}, {"pci", gpu.pci}});
+        if (!gpu.mig_devices.empty())
+            list.back()["mig"] = mig_json(gpu);
+    }
     return list;
 }
 

@@ -22,7 +22,7 @@ View::File without_device_changes(const ProcFile& original) {
 
 } // namespace
 
-void add_proc_view(Plan& plan, const Inventory& inventory) {
+void add_proc_view(Plan& plan, const Request& request, const Inventory& inventory) {
     View view{.inside = inside_path("/proc/driver/nvidia"), .must_exist = true};
     view.directories.emplace_back("gpus");
     for (const auto& file : inventory.proc_files)
@@ -34,6 +34,7 @@ void add_proc_view(Plan& plan, const Inventory& inventory) {
                                .inside = view.inside / "gpus" / gpu.pci,
                                .directory = true});
     }
+    add_mig_to_view(plan, view, request);
     plan.views.push_back(std::move(view));
 }
 

@@ -2,8 +2,10 @@
 #include "plan/select.hpp"
 
 #include "base/text.hpp"
+#include "plan/mig_names.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace grapnel {
 
@@ -58,28 +60,65 @@ Error faulty(const Gpu& gpu) {
                    "see the kernel's log (dmesg), or ask for another GPU");
 }
 
+std::string number_of(const Gpu& gpu, const MigDevice& device) {
+    return std::to_string(gpu.index) + ":" + std::to_string(device.index);
+}
+
+Error faulty(const Gpu& gpu, const MigDevice& device) {
+    return refused("MIG device " + number_of(gpu, device)
+                       + " cannot be given to a container: " + device.fault,
+                   "see the kernel's log (dmesg), or ask for another one");
+}
+
 std::string described(const std::vector<Gpu>& gpus) {
     std::vector<std::string> known;
-    for (const auto& gpu : gpus)
-        known.push_back(std::to_string(gpu.index) + " (" + gpu.uuid + ", " + gpu.pci + ")");
+    for (const auto& gpu : gpus) {
+        std::vector<std::string> parts;
+        for (const auto& device : gpu.mig_devices)
+            parts.push_back(number_of(gpu, device));
+        known.push_back(std::to_string(gpu.index) + " (" + gpu.uuid + ", " + gpu.pci
+                        + (parts.empty() ? "" : ", MIG " + enumerate(parts)) + ")");
+    }
     return "this host has " + enumerate(known);
 }
 
 Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus) {
-    const auto* const kind = name.starts_with("MIG-")
-                                 ? "unknown device (MIG devices are not supported) "
-                                 : "unknown device ";
     if (gpus.empty())
-        return refused(kind + quote(name), "this host has no NVIDIA GPU");
-    return refused(kind + quote(name), described(gpus));
+        return refused("unknown device " + quote(name), "this host has no NVIDIA GPU");
+    const bool unnamed = is_mig_uuid(name) && has_unnamed_mig_device(gpus);
+    return refused("unknown device " + quote(name)
+                       + (unnamed ? ": MIG UUIDs are known to the driver's library alone, and it "
+                                    "did not name all of them"
+                                  : ""),
+                   described(gpus));
 }
 
-/// By its name, else by the beginning of its UUID.
-Result<Gpu> find_gpu(const std::string& name, const std::vector<Gpu>& gpus) {
-    const auto named =
-        std::ranges::find_if(gpus, [&](const auto& gpu) { return has_name(gpu, name); });
-    if (named != gpus.end())
-        return *named;
+using Chosen = std::map<unsigned, Gpu>;
+
+/// The GPU without its MIG devices, unless it is there already.
+Gpu& choose(Chosen& chosen, const Gpu& gpu) {
+    auto [place, is_new] = chosen.emplace(gpu.index, gpu);
+    if (is_new)
+        place->second.mig_devices.clear();
+    return place->second;
+}
+
+/// False: the GPU has no MIG device of that name.
+Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const std::string& name) {
+    const auto device = std::ranges::find_if(
+        gpu.mig_devices, [&](const auto& one) { return has_mig_name(gpu, one, name); });
+    if (device == gpu.mig_devices.end())
+        return false;
+    if (!device->fault.empty())
+        return faulty(gpu, *device);
+    auto& devices = choose(chosen, gpu).mig_devices;
+    if (std::ranges::find(devices, *device) == devices.end())
+        devices.push_back(*device);
+    std::ranges::sort(devices, {}, &MigDevice::index);
+    return true;
+}
+
+Status choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
     std::vector<Gpu> begun;
     if (can_begin_uuid(name))
         std::ranges::copy_if(gpus, std::back_inserter(begun),
@@ -88,28 +127,48 @@ Result<Gpu> find_gpu(const std::string& name, const std::vector<Gpu>& gpus) {
         return refused("the UUIDs of several GPUs begin with " + quote(name), described(begun));
     if (begun.empty())
         return unknown_device(name, gpus);
-    return begun.front();
+    if (!begun.front().fault.empty())
+        return faulty(begun.front());
+    choose(chosen, begun.front());
+    return {};
+}
+
+/// By its name, else by the beginning of its UUID.
+Status choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
+    for (const auto& gpu : gpus) {
+        const bool is_gpu = has_name(gpu, name);
+        if (!gpu.fault.empty() && (is_gpu || is_mig_name_of(gpu, name)))
+            return faulty(gpu);
+        if (is_gpu)
+            choose(chosen, gpu);
+        if (is_gpu || GRAPNEL_TRY(choose_mig_device(chosen, gpu, name)))
+            return {};
+    }
+    return choose_by_beginning(chosen, gpus, name);
+}
+
+Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus) {
+    std::vector<Gpu> out;
+    std::ranges::copy_if(gpus, std::back_inserter(out),
+                         [](const auto& gpu) { return gpu.fault.empty(); });
+    if (out.empty() && !gpus.empty())
+        return faulty(gpus.front());
+    for (auto& gpu : out)
+        std::erase_if(gpu.mig_devices, [](const auto& device) { return !device.fault.empty(); });
+    return out;
 }
 
 } // namespace
 
 Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<Gpu>& gpus) {
-    std::vector<Gpu> out;
     if (request.devices == Request::Devices::all)
-        std::ranges::copy_if(gpus, std::back_inserter(out),
-                             [](const auto& gpu) { return gpu.fault.empty(); });
-    if (request.devices == Request::Devices::all && out.empty() && !gpus.empty())
-        return faulty(gpus.front());
-    if (request.devices != Request::Devices::listed)
-        return out;
-    for (const auto& name : request.listed) {
-        const auto gpu = GRAPNEL_TRY(find_gpu(name, gpus));
-        if (!gpu.fault.empty())
-            return faulty(gpu);
-        if (std::ranges::find(out, gpu) == out.end())
-            out.push_back(gpu);
-    }
-    std::ranges::sort(out, {}, &Gpu::index);
+        return every_gpu(gpus);
+    Chosen chosen;
+    for (const auto& name : request.listed)
+        GRAPNEL_TRY(choose_by_name(chosen, gpus, name));
+    std::vector<Gpu> out;
+    for (auto& [index, gpu] : chosen)
+        out.push_back(std::move(gpu));
     return out;
 }
 

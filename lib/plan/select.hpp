@@ -9,10 +9,12 @@
 
 namespace grapnel {
 
-/// By index. A name is an index, a UUID (in any case), the beginning of one (eight digits at
-/// least) that no other GPU's begins with, or a PCI address (domain:bus:device.function, with
-/// any padding). `all` leaves out the GPUs that the inventory
-/// found faulty; naming one is an error, and so is a name that no GPU has.
+/// By index, each with those of its MIG devices that were chosen. A name is an index, a UUID (in
+/// any case), the beginning of one (eight digits at least) that no other GPU's begins with, a PCI
+/// address (domain:bus:device.function, with any padding), or a name of a MIG device (see
+/// mig_names.hpp), which brings its GPU along. A GPU's own name brings none of its MIG devices;
+/// `all` brings all, and leaves out what the inventory found faulty. Naming that is an error, and
+/// so is a name that nothing has.
 [[nodiscard]] Result<std::vector<Gpu>> select_gpus(const Request& request,
                                                    const std::vector<Gpu>& gpus);
 

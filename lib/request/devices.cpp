@@ -17,21 +17,6 @@ void push_unique(std::vector<std::string>& list, std::string_view item) {
         list.emplace_back(item);
 }
 
-std::optional<RequestedDevices> from_list(std::string_view list) {
-    const auto words = comma_list(list);
-    if (words.empty() || std::ranges::find(words, "void") != words.end())
-        return std::nullopt;
-    RequestedDevices requested{.devices = Request::Devices::listed};
-    for (const auto& word : words) {
-        if (equal_ignoring_case(word, "all"))
-            return RequestedDevices{.devices = Request::Devices::all};
-        if (word == "none")
-            return RequestedDevices{.devices = Request::Devices::none};
-        push_unique(requested.listed, word);
-    }
-    return requested;
-}
-
 /// What the accepted volume mounts name, IMEX channels included.
 std::vector<std::string> mounted_names(const Spec& spec, const Settings& settings) {
     std::vector<std::string> names;
@@ -76,11 +61,26 @@ std::optional<std::string> device_list(const Spec& spec, const Settings& setting
     return std::nullopt;
 }
 
+} // namespace
+
+std::optional<RequestedDevices> devices_of(std::string_view list) {
+    const auto words = comma_list(list);
+    if (words.empty() || std::ranges::find(words, "void") != words.end())
+        return std::nullopt;
+    RequestedDevices requested{.devices = Request::Devices::listed};
+    for (const auto& word : words) {
+        if (equal_ignoring_case(word, "all"))
+            return RequestedDevices{.devices = Request::Devices::all};
+        if (word == "none")
+            return RequestedDevices{.devices = Request::Devices::none};
+        push_unique(requested.listed, word);
+    }
+    return requested;
+}
+
 bool environment_counts(const Spec& spec, const Settings& settings) {
     return settings.accept_environment_when_unprivileged || spec.bounding_sys_admin;
 }
-
-} // namespace
 
 bool is_legacy_image(const Spec& spec) {
     const auto set = [&](std::string_view name) {
@@ -95,7 +95,7 @@ std::optional<RequestedDevices> requested_devices(const Spec& spec, const Settin
     if (auto mounted = from_mounts(spec, settings))
         return mounted;
     const auto list = device_list(spec, settings);
-    auto requested = list ? from_list(*list) : std::nullopt;
+    auto requested = list ? devices_of(*list) : std::nullopt;
     if (requested && !environment_counts(spec, settings)) {
         remarks.push_back("the environment asks for devices " + quote(*list)
                           + ", but the container is not privileged and the settings accept the "
@@ -105,16 +105,12 @@ std::optional<RequestedDevices> requested_devices(const Spec& spec, const Settin
     return requested;
 }
 
-bool asks_for_imex_channels(const Spec& spec, const Settings& settings) {
-    const auto mounted = mounted_names(spec, settings);
-    if (std::ranges::any_of(mounted,
-                            [](const auto& name) { return name.starts_with(imex_prefix); }))
-        return true;
-    const auto list = spec.variable("NVIDIA_IMEX_CHANNELS");
-    if (!list || !environment_counts(spec, settings))
-        return false;
-    const auto requested = from_list(*list);
-    return requested && requested->devices == Request::Devices::listed;
+std::vector<std::string> mounted_imex_channels(const Spec& spec, const Settings& settings) {
+    std::vector<std::string> out;
+    for (const auto& name : mounted_names(spec, settings))
+        if (name.starts_with(imex_prefix))
+            out.push_back(name.substr(imex_prefix.size()));
+    return out;
 }
 
 } // namespace grapnel

@@ -22,8 +22,13 @@ requested_devices(const Spec& spec, const Settings& settings, std::vector<std::s
 /// CUDA_VERSION is set and NVIDIA_REQUIRE_CUDA is not.
 [[nodiscard]] bool is_legacy_image(const Spec& spec);
 
-/// By name, in NVIDIA_IMEX_CHANNELS or as volume mounts. `all` in the variable is no request:
-/// it is what NVIDIA's hook passes over.
-[[nodiscard]] bool asks_for_imex_channels(const Spec& spec, const Settings& settings);
+/// A list of names with the special words all, none and void. Nothing: it asks for nothing.
+[[nodiscard]] std::optional<RequestedDevices> devices_of(std::string_view list);
+
+/// The names of the accepted volume mounts imex/NAME.
+[[nodiscard]] std::vector<std::string> mounted_imex_channels(const Spec& spec,
+                                                             const Settings& settings);
+
+[[nodiscard]] bool environment_counts(const Spec& spec, const Settings& settings);
 
 } // namespace grapnel

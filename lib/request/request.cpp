@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "request/devices.hpp"
+#include "request/special_devices.hpp"
 
 #include <algorithm>
 #include <array>
@@ -103,25 +104,12 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
 }
 
 /// What NVIDIA's hook would give and this version cannot is refused, not left out in silence.
-Status refuse_unsupported(const Spec& spec, const Settings& settings) {
+Status refuse_unsupported(const Settings& settings) {
     if (settings.driver_root != "/")
         return refused("nvidia-container-cli.root = " + quote(settings.driver_root)
                            + ": a driver root other than '/' is not supported",
                        "install the driver on the host, or name its directories in "
                        "library-search-path and binary-search-path");
-    for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
-        const auto value = spec.variable(name);
-        if (!value || value->empty())
-            continue;
-        if (!spec.bounding_sys_admin)
-            return refused(std::string(name) + " needs a privileged container",
-                           "start it with CAP_SYS_ADMIN, or leave the variable out");
-        return refused(std::string(name) + " is not supported", "leave the variable out");
-    }
-    if (!settings.ignore_imex_channel_requests && asks_for_imex_channels(spec, settings))
-        return refused("IMEX channels are not supported",
-                       "leave NVIDIA_IMEX_CHANNELS out, or set "
-                       "features.ignore-imex-channel-requests in the settings");
     return {};
 }
 
@@ -132,12 +120,15 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     const auto devices = requested_devices(spec, settings, asked.remarks);
     if (!devices)
         return asked;
-    GRAPNEL_TRY(refuse_unsupported(spec, settings));
+    GRAPNEL_TRY(refuse_unsupported(settings));
     Request request{.devices = devices->devices, .listed = devices->listed};
+    GRAPNEL_TRY(ask_for_mig_management(spec, request));
     request.driver_capabilities =
         GRAPNEL_TRY(capabilities(spec, settings.supported_driver_capabilities));
     if (!settings.disable_require && !requirements_disabled(spec, asked.remarks))
         request.requirements = GRAPNEL_TRY(requirements(spec));
+    GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));
+    ask_for_device_groups(spec, settings, request, asked.remarks);
     request.ldcache = settings.ldcache;
     request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
     request.change_cgroup = !settings.no_cgroups;

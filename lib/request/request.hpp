@@ -15,12 +15,19 @@
 //    Unset or empty it means utility and compute; in a legacy image unset means all.
 // 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
 //    and cuda>=MAJOR.MINOR of CUDA_VERSION in a legacy image, unless they are disabled.
+// 6. NVIDIA_MIG_CONFIG_DEVICES=all and NVIDIA_MIG_MONITOR_DEVICES=all ask for the right to make
+//    and to watch MIG devices, and need a privileged container.
+// 7. IMEX channels come from volume mounts imex/NAME, if the settings accept these and there are
+//    any; else from NVIDIA_IMEX_CHANNELS, where rules 2 and 3 hold. A legacy image asks for none.
+// 8. NVIDIA_GDS, NVIDIA_MOFED, NVIDIA_GDRCOPY and NVIDIA_NVSWITCH ask by the value `enabled`
+//    alone, where rule 2 holds.
 //
 // A legacy image sets CUDA_VERSION and not NVIDIA_REQUIRE_CUDA.
 #pragma once
 
 #include "base/driver_capability.hpp"
 #include "base/result.hpp"
+#include "base/special_devices.hpp"
 #include "oci/spec.hpp"
 #include "request/requirement.hpp"
 #include "settings/settings.hpp"
@@ -37,6 +44,10 @@ struct Request {
     std::vector<std::string> listed = {}; ///< as asked for, without duplicates, in order
     DriverCapabilities driver_capabilities = {};
     std::vector<Requirement> requirements = {};
+    bool mig_config = false;  ///< the right to make MIG devices
+    bool mig_monitor = false; ///< the right to watch all MIG devices
+    ImexChannels imex_channels = {};
+    DeviceGroups device_groups = {};
     LdCache ldcache = LdCache::automatic;
     bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;

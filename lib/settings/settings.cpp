@@ -138,7 +138,7 @@ const std::vector<Key>& keys() {
         {"features.allow-ldconfig-from-container", pass_over},
         {"features.allow-unknown-oci-spec-fields", pass_over},
         {"features.disable-cuda-compat-lib-hook", flag(&Settings::disable_compat_hook)},
-        {"features.disable-imex-channel-creation", pass_over},
+        {"features.disable-imex-channel-creation", flag(&Settings::disable_imex_channel_creation)},
         {"features.ignore-imex-channel-requests", flag(&Settings::ignore_imex_channel_requests)},
         {"features.no-additional-gids-for-device-nodes", pass_over},
         {"ldcache", text(store_ldcache_mode)},

@@ -30,6 +30,7 @@ struct Settings {
     HostPath ldconfig = {}; ///< empty: /sbin/ldconfig.real or /sbin/ldconfig
     HostPath ldcache_file = host_path("/etc/ld.so.cache");
     bool ignore_imex_channel_requests = false;
+    bool disable_imex_channel_creation = false; ///< of nodes that are missing
     std::string cuda_compat_mode = "ldconfig";
     bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
     bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook

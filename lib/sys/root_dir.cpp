@@ -95,6 +95,12 @@ Result<FdRef> RootDir::directory(const InsidePath& path) {
     return directories_.emplace(path, std::move(fd)).first->second.ref();
 }
 
+void RootDir::is_covered(const InsidePath& path) {
+    std::erase_if(directories_, [&](const auto& known) {
+        return known.first == path || known.first.text().starts_with(path.text() + "/");
+    });
+}
+
 Result<FdRef> RootDir::make_directory(const InsidePath& path) {
     auto existing = directory(path);
     if (existing || existing.error().sys != ENOENT)

@@ -39,9 +39,13 @@ class RootDir {
 
     [[nodiscard]] FdRef ref() const noexcept { return fd_.ref(); }
 
-    /// An existing directory. The descriptor lives as long as this object.
+    /// An existing directory. The descriptor lives as long as this object, or
+    /// until it is covered.
     [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
 
+    /// Something was mounted on the directory: what is known of it and below lies underneath.
+    /// Its descriptors are closed.
+    void is_covered(const InsidePath& path);
     /// A directory, made with mode 0755 where it or a parent is missing.
     [[nodiscard]] Result<FdRef> make_directory(const InsidePath& path);
 

@@ -86,10 +86,36 @@ def test_a_volume_mount_of_something_else_gives_nothing(hand_made, bundle, sourc
     assert made.mountinfo() == before
 
 
-@pytest.mark.parametrize("name", ["NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES",
-                                  "NVIDIA_IMEX_CHANNELS"])
-def test_what_is_not_supported_is_refused_and_not_left_out(judge, name):
-    assert name.split("_")[1] in judge("NVIDIA_VISIBLE_DEVICES=all", f"{name}=0")
+@pytest.mark.parametrize("name", ["NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"])
+def test_mig_is_not_managed_by_who_asks_alone(judge, name):
+    assert "needs a privileged container" in judge("NVIDIA_VISIBLE_DEVICES=all", f"{name}=all")
+
+
+CHANNELS = ["../nvidiactl", "1048576", "-1", "0\n1", "channel", "channel0/../../sda", "x" * (1 << 20),
+            "18446744073709551616", "\x1b[31m", "\xff", "0,*"]
+
+
+@pytest.mark.parametrize("value", CHANNELS, ids=range(len(CHANNELS)))
+def test_a_strange_imex_channel_is_refused(judge, value):
+    assert "is no IMEX channel" in judge("NVIDIA_VISIBLE_DEVICES=0",
+                                         f"NVIDIA_IMEX_CHANNELS={value}")
+
+
+@pytest.mark.parametrize("remainder", ["imex/../../sda", "imex/a/b", "imex/1048576", "imex/-1"])
+def test_a_strange_volume_mount_names_no_imex_channel(judge, bundle, remainder):
+    bundle.set_settings("accept-nvidia-visible-devices-as-volume-mounts = true\n")
+    bundle.config["mounts"] += [{"destination": PREFIX + name, "source": "/dev/null"}
+                                for name in ("0", remainder)]
+    judge()
+
+
+MIG_NAMES = ["0:99999999999999999999", "0:0:0", "0:-1", "MIG-GPU-/0/0", "MIG-" + "x" * 100_000,
+             "GPU0-MIG0/../../0", "MIG-GPU-*/0/0", ":", "0:0\n", "MIG-\x1b[2J"]
+
+
+@pytest.mark.parametrize("value", MIG_NAMES, ids=range(len(MIG_NAMES)))
+def test_a_strange_mig_device_is_an_unknown_device(judge, value):
+    assert "unknown device" in judge(f"NVIDIA_VISIBLE_DEVICES={value}")
 
 
 def test_variables_without_an_equals_sign_are_passed_over(hand_made, bundle):

@@ -5,6 +5,7 @@
 #include "support/elf_file.hpp"
 #include "support/ld_cache_file.hpp"
 
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <map>
@@ -149,6 +150,29 @@ class Reader {
         host_.character_device("/dev/nvidia" + words[2], 195, *minor);
         return {};
     }
+    /// mig GPU-MINOR GI CI, with minors as the driver numbers them: for each GPU 15 GPU instances
+    /// with 8 compute instances each, from 3 on
+    Status take_mig(const Words& words) {
+        std::array<std::uint32_t, 3> numbers{};
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            const auto number = parse_number<std::uint32_t>(words[i + 1]);
+            if (!number)
+                return refused(quote(words[i + 1]) + " is no number");
+            numbers[i] = *number;
+        }
+        const auto [gpu, gpu_instance, compute_instance] = numbers;
+        const auto minor = 3 + gpu * 135 + gpu_instance * 9;
+        const auto directory =
+            "/proc/driver/nvidia/capabilities/gpu" + words[1] + "/mig/gi" + words[2];
+        add_capability(directory, minor);
+        add_capability(directory + "/ci" + words[3], minor + 1 + compute_instance);
+        return {};
+    }
+    void add_capability(const std::string& directory, std::uint32_t minor) {
+        host_.file(directory + "/access", "DeviceFileMinor: " + std::to_string(minor)
+                                              + "\nDeviceFileMode: 292\nDeviceFileModify: 1\n");
+        host_.character_device("/dev/nvidia-caps/nvidia-cap" + std::to_string(minor), 241, minor);
+    }
     /// elf PATH SONAME|- [MACHINE]
     Status take_elf(const Words& words) {
         ElfSketch sketch{.soname = words[2] == "-" ? "" : words[2]};
@@ -203,6 +227,7 @@ class Reader {
             {"include", {1, 1, &Reader::take_include}},
             {"libraries", {4, any, &Reader::take_libraries}},
             {"link", {2, 2, &Reader::take_link}},
+            {"mig", {3, 3, &Reader::take_mig}},
             {"remove", {1, 1, &Reader::take_remove}},
             {"socket", {1, 1, &Reader::take_socket}},
             {"unreadable", {1, 1, &Reader::take_unreadable}},

@@ -8,6 +8,7 @@
 #include "inventory/inventory.hpp"
 #include "inventory/probe_answer.hpp"
 #include "oci/spec.hpp"
+#include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
 #include "request/request.hpp"
@@ -134,18 +135,23 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     remarks = asked.remarks;
     if (!asked.request)
         return std::optional<Plan>();
+    const auto& request = *asked.request;
     auto inventory =
-        GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = asked.request->driver_capabilities,
+        GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = request.driver_capabilities,
                                           .cuda_version = true,
-                                          .arch = names_gpu(*asked.request),
+                                          .arch = names_gpu(request),
                                           .library_search_path = chosen.library_search_path,
                                           .binary_search_path = chosen.binary_search_path,
                                           .config_search_path = chosen.config_search_path,
-                                          .ldcache_file = chosen.ldcache_file}));
-    remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
-    if (needs_probe(*asked.request, inventory))
+                                          .ldcache_file = chosen.ldcache_file,
+                                          .mig_devices = needs_mig_devices(request),
+                                          .mig_management = request.mig_config || request.mig_monitor,
+                                          .imex_channels = request.imex_channels,
+                                          .device_groups = request.device_groups}));
+    if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
-    return std::optional(GRAPNEL_TRY(make_plan(*asked.request, inventory, layout)));
+    remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
+    return std::optional(GRAPNEL_TRY(make_plan(request, inventory, layout)));
 }
 
 Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {

@@ -211,6 +211,7 @@ class Bundle:
         self.root = make_rootfs(directory / "rootfs", tools, family)
         self.config = config_json(["/bin/true"])
         self.settings = None
+        self.host = ()  # a command that runs another in a host of its own
         self.name = "grapnel-" + re.sub(r"\W", "-", directory.name)[-80:]
         self.config["linux"]["cgroupsPath"] = f"/grapnel-test/{self.name}"
         self.log = directory / "grapnel.log"
@@ -244,8 +245,8 @@ class Bundle:
         record = self.directory / "mounts"
         command = watched(self.runtime_command(runtime, "run", self.name), record)
         # a pipe: crun changes the owner of what is its stdin in a user namespace
-        process = subprocess.run(in_cgroup_view(cgroup, command, setup), cwd=self.directory,
-                                 input="", capture_output=True, text=True, timeout=timeout,
+        process = subprocess.run([*self.host, *in_cgroup_view(cgroup, command, setup)],
+                                 cwd=self.directory, input="", capture_output=True, text=True, timeout=timeout,
                                  check=False)
         result = Result(process)
         result.host_mounts = [record.with_suffix(end).read_text() for end in (".before", ".after")]
@@ -260,9 +261,9 @@ class Bundle:
         """Runs the hook by hand."""
         self.write_config(args)
         return subprocess.run(
-            [self.hook, f"--config={self.settings}", *arguments, stage],
+            [*self.host, self.hook, f"--config={self.settings}", *arguments, stage],
             input=self.state() if state is None else state, capture_output=True, text=True,
-            timeout=60, env={}, check=False)
+            timeout=60, env={"PATH": os.environ["PATH"]} if self.host else {}, check=False)
 
     def plan(self):
         process = self.call_hook("prestart", "--dry-run")

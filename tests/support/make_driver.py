@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the files of a simulated NVIDIA driver: make_driver.py DIRECTORY [--gpus N]
+"""Makes the files of a simulated NVIDIA driver: make_driver.py DIRECTORY [--gpus N] [--special]
+
+With --special the first GPU is cut into MIG devices, and there are IMEX channels and the nodes of
+nvidia-fs, RDMA verbs, gdrdrv and NVSwitches.
 
 The /proc files read as those of a host with driver 580.159.04. Libraries are real shared objects
 with the SONAMEs of the driver's. GPU indices (by PCI address), minors and the numbers of DRM nodes
@@ -84,6 +87,24 @@ DEVICES = """Character devices:
 Block devices:
   8 sd
 """
+
+
+# with --special
+SPECIAL_DEVICES = """231 infiniband_verbs
+234 nvidia-fs
+236 gdrdrv
+"""
+SPECIAL_NODES = """nvidia-caps-imex-channels/channel0 242 0 666
+nvidia-caps-imex-channels/channel3 242 3 666
+nvidia-fs0 234 0 666
+nvidia-fs1 8 1 666
+gdrdrv 236 0 666
+infiniband/uverbs0 231 192 666
+nvidia-nvswitchctl 239 255 666
+nvidia-nvswitch0 239 0 666
+"""
+# GPU instance and compute instance; index 0 to 2
+MIG_DEVICES = ((1, 0), (1, 1), (2, 0))
 
 
 def uuid(index):
@@ -179,6 +200,48 @@ def make_proc(directory, gpus):
     write(directory / "devices", DEVICES)
 
 
+def mig_minor(gpu_minor, gpu_instance, compute_instance=None):
+    """As the driver numbers them: 15 GPU instances a GPU, 8 compute instances each, from 3 on."""
+    base = 3 + gpu_minor * 135 + gpu_instance * 9
+    return base if compute_instance is None else base + 1 + compute_instance
+
+
+def mig_instances(gpu_minor):
+    """The capabilities of the MIG devices, as mig-minors names them, with their minors."""
+    out = {}
+    for part, compute in MIG_DEVICES:
+        out[f"gpu{gpu_minor}/gi{part}"] = mig_minor(gpu_minor, part)
+        out[f"gpu{gpu_minor}/gi{part}/ci{compute}"] = mig_minor(gpu_minor, part, compute)
+    return out
+
+
+def mig_minors(gpus):
+    lines = ["config 1", "monitor 2"]
+    for gpu in range(gpus):
+        for part in range(15):
+            lines.append(f"gpu{gpu}/gi{part}/access {mig_minor(gpu, part)}")
+            lines += [f"gpu{gpu}/gi{part}/ci{compute}/access {mig_minor(gpu, part, compute)}"
+                      for compute in range(8)]
+    return "\n".join(lines) + "\n"
+
+
+def make_special(directory, gpus):
+    """What --special adds to /proc and /dev."""
+    driver = directory / "proc" / "driver"
+    lines = SPECIAL_NODES
+    for capability, number in mig_instances(minor(0, gpus)).items():
+        gpu, rest = capability.split("/", 1)
+        write(driver / "nvidia" / "capabilities" / gpu / "mig" / rest / "access",
+              f"DeviceFileMinor: {number}\nDeviceFileMode: 292\nDeviceFileModify: 1\n")
+        lines += f"nvidia-caps/nvidia-cap{number} 241 {number} 444\n"
+    write(driver / "nvidia" / "capabilities" / "mig" / "monitor",
+          "DeviceFileMinor: 2\nDeviceFileMode: 292\nDeviceFileModify: 1\n")
+    write(driver / "nvidia-caps" / "mig-minors", mig_minors(gpus))
+    write(directory / "proc" / "devices",
+          DEVICES.replace("238 nvidia-uvm\n", SPECIAL_DEVICES + "238 nvidia-uvm\n"))
+    write(directory / "nodes", nodes(gpus) + lines)
+
+
 def nodes(gpus):
     lines = ["nvidiactl 195 255 666", "nvidia-uvm 238 0 666", "nvidia-uvm-tools 238 1 666"]
     lines += [f"nvidia{minor(index, gpus)} 195 {minor(index, gpus)} 666" for index in range(gpus)]
@@ -189,7 +252,7 @@ def nodes(gpus):
     return "\n".join(lines) + "\n"
 
 
-def make(directory, gpus):
+def make(directory, gpus, special=False):
     directory.mkdir(parents=True)
     root = directory / "opt" / "nvidia"
     make_libraries(root / "lib64")
@@ -205,14 +268,17 @@ def make(directory, gpus):
         for name in (f"card{drm(index)[0]}", f"renderD{drm(index)[1]}", "version"):
             (directory / "pci" / "devices" / pci(index) / "drm" / name).mkdir(parents=True)
     write(directory / "nodes", nodes(gpus))
+    if special:
+        make_special(directory, gpus)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("--gpus", type=int, default=2)
+    parser.add_argument("--special", action="store_true")
     arguments = parser.parse_args()
-    make(arguments.directory, arguments.gpus)
+    make(arguments.directory, arguments.gpus, arguments.special)
 
 
 if __name__ == "__main__":

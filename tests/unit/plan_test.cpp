@@ -127,8 +127,6 @@ TEST_CASE("a name that no GPU has is refused with the names that there are") {
         CHECK(contains(error, "0 (GPU-aaaa, 0000:01:00.0), 1 (GPU-bbbb, 0000:0a:00.0) and 2 "
                               "(GPU-cccc, 10000:0a:00.0)"));
     }
-    CHECK(contains(indices(select_gpus(request({"MIG-1"}), three_gpus())),
-                   "MIG devices are not supported"));
     CHECK(indices(select_gpus(request({"0"}), {}))
           == "unknown device '0': this host has no NVIDIA GPU");
 }
@@ -489,6 +487,52 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
         {"a proc mount outside the driver's",
          [](Plan& plan) {
              plan.mounts.push_back({.kind = Kind::proc, .inside = inside_path("/proc/sys")});
+         },
+         "lies in /proc"},
+        {"a mount in a directory of the host",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.kind = Kind::config, .inside = inside_path("/run/udev"), .directory = true});
+             plan.mounts.push_back(
+                 {.kind = Kind::config, .inside = inside_path("/run/udev/data/x")});
+         },
+         "in a directory of the host"},
+        {"a link in a directory of the host",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.kind = Kind::config, .inside = inside_path("/run/udev"), .directory = true});
+             plan.links.push_back({inside_path("/run/udev/x"), "y"});
+         },
+         "in a directory of the host"},
+        {"a directory of /dev that is not MIG's",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.kind = Kind::device, .inside = inside_path("/dev/dri"), .directory = true});
+         },
+         "a device node lies in /dev"},
+        {"a node that brings another",
+         [](Plan& plan) {
+             plan.mounts.front().grants = {{241, 1}};
+         },
+         "devices that are not its own"},
+        {"MIG's directory without the rules of its nodes",
+         [](Plan& plan) {
+             plan.mounts.push_back({.kind = Kind::device,
+                                    .inside = inside_path("/dev/nvidia-caps"),
+                                    .directory = true,
+                                    .grants = {{241, 1}}});
+         },
+         "device rules differ"},
+        {"capabilities of another directory",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.kind = Kind::proc, .inside = inside_path("/proc/driver/nvidia/capabilitiesx")});
+         },
+         "lies in /proc"},
+        {"a library among the capabilities",
+         [](Plan& plan) {
+             plan.mounts.push_back(
+                 {.inside = inside_path("/proc/driver/nvidia/capabilities/gpu0")});
          },
          "lies in /proc"},
         {"a library in /sys",

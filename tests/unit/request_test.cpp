@@ -420,53 +420,6 @@ TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is r
     }
 }
 
-TEST_CASE("what this version cannot give is refused, and privilege is asked for first") {
-    for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
-        CAPTURE(name);
-        Spec spec{.root_path = "r",
-                  .environment = {"NVIDIA_VISIBLE_DEVICES=all", std::string(name) + "=all"}};
-        CHECK(error_of(make_request(spec, {}))
-              == std::string(name)
-                     + " needs a privileged container: start it with CAP_SYS_ADMIN, or leave the "
-                       "variable out");
-        spec.bounding_sys_admin = true;
-        CHECK(contains(error_of(make_request(spec, {})), std::string(name) + " is not supported"));
-        spec.environment.back() = std::string(name) + "=";
-        CHECK(devices_text(make_request(spec, {})) == "all");
-    }
-}
-
-TEST_CASE("IMEX channels by name are refused unless the settings pass them over") {
-    struct Row {
-        const char* what;
-        Environment environment;
-        std::vector<SpecMount> mounts;
-        bool refused;
-    };
-    const Row rows[] = {
-        {"a channel", {"NVIDIA_IMEX_CHANNELS=0"}, {}, true},
-        {"none", {"NVIDIA_IMEX_CHANNELS=none"}, {}, false},
-        {"void", {"NVIDIA_IMEX_CHANNELS=0,void"}, {}, false},
-        {"all is what NVIDIA's hook passes over", {"NVIDIA_IMEX_CHANNELS=all"}, {}, false},
-        {"empty", {"NVIDIA_IMEX_CHANNELS="}, {}, false},
-        {"by mount", {}, {volume("0"), volume("imex/3")}, true},
-        {"by mount alone: the devices come from the environment", {}, {volume("imex/3")}, true},
-    };
-    for (const auto& row : rows) {
-        CAPTURE(row.what);
-        Settings settings;
-        settings.accept_volume_mounts = true;
-        auto environment = row.environment;
-        environment.emplace_back("NVIDIA_VISIBLE_DEVICES=0");
-        const Spec spec{.root_path = "r", .environment = environment, .mounts = row.mounts};
-        const auto text = devices_text(make_request(spec, settings));
-        CAPTURE(text);
-        CHECK(contains(text, "IMEX channels are not supported") == row.refused);
-        settings.ignore_imex_channel_requests = true;
-        CHECK(devices_text(make_request(spec, settings)) == "list 0");
-    }
-}
-
 TEST_CASE("the settings say whether the cgroup and the ld.so.cache are touched") {
     Settings settings;
     settings.no_cgroups = true;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// MIG devices, and the rights to make and to watch them.
+#include "plan/parts.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace grapnel::plan {
+
+namespace {
+
+using Kind = Mount::Kind;
+
+constexpr std::string_view capabilities = "capabilities";
+
+bool manages(const Request& request) {
+    return request.mig_config || request.mig_monitor;
+}
+
+/// The nodes of two compute instances of one GPU instance have one in common.
+Status add_devices(Plan& plan, PlannedGpu& planned, const Gpu& gpu, bool with_nodes) {
+    std::set<HostPath> added;
+    for (const auto& device : gpu.mig_devices) {
+        planned.mig_devices.push_back({.index = device.index,
+                                       .gpu_instance = device.gpu_instance,
+                                       .compute_instance = device.compute_instance,
+                                       .uuid = device.uuid});
+        for (const auto& node : device.nodes)
+            if (with_nodes && added.insert(node.path).second)
+                GRAPNEL_TRY(add_device(plan, node));
+    }
+    return {};
+}
+
+Result<DeviceNumber> management_number(const std::optional<DeviceNumber>& number,
+                                       std::string_view variable) {
+    if (!number)
+        return refused(std::string(variable)
+                           + ": this driver names no device for it in "
+                             "/proc/driver/nvidia-caps/mig-minors",
+                       "leave the variable out");
+    return *number;
+}
+
+/// The directory of the nodes, so that those made later are there, with the right to use those of
+/// all instances that the chosen GPUs can have.
+Status add_management(Plan& plan, const Request& request, const MigManagement& offered) {
+    if (!offered.has_proc_files)
+        return refused("MIG devices cannot be managed: /proc/driver/nvidia/capabilities/mig is "
+                       "missing",
+                       "this driver has no MIG: leave NVIDIA_MIG_CONFIG_DEVICES and "
+                       "NVIDIA_MIG_MONITOR_DEVICES out");
+    if (!offered.has_nodes)
+        return {};
+    if (!offered.has_node_directory)
+        return refused("/dev/nvidia-caps is missing",
+                       "run 'nvidia-modprobe -f /proc/driver/nvidia/capabilities/mig/config'");
+    std::set<DeviceNumber> grants;
+    if (request.mig_config)
+        grants.insert(GRAPNEL_TRY(management_number(offered.config, "NVIDIA_MIG_CONFIG_DEVICES")));
+    if (request.mig_monitor)
+        grants.insert(
+            GRAPNEL_TRY(management_number(offered.monitor, "NVIDIA_MIG_MONITOR_DEVICES")));
+    for (const auto& gpu : plan.gpus)
+        if (const auto found = offered.gpus.find(gpu.minor); found != offered.gpus.end())
+            grants.insert(found->second.begin(), found->second.end());
+    for (const auto& number : grants)
+        plan.device_rules.push_back({.major = number.major, .minor = number.minor});
+    plan.mounts.push_back({.kind = Kind::device,
+                           .host = host_path("/dev/nvidia-caps"),
+                           .inside = inside_path("/dev/nvidia-caps"),
+                           .directory = true,
+                           .grants = {grants.begin(), grants.end()}});
+    return {};
+}
+
+void add_proc_file(Plan& plan, View& view, const std::string& path) {
+    const auto is_there = [&](const auto& file) { return file.path == path; };
+    if (std::ranges::any_of(view.files, is_there))
+        return;
+    view.files.push_back({.path = path});
+    plan.mounts.push_back({.kind = Kind::proc,
+                           .host = host_path("/proc/driver/nvidia/" + path),
+                           .inside = inside_path("/proc/driver/nvidia/" + path)});
+}
+
+} // namespace
+
+Status add_mig(Plan& plan, const Request& request, const Inventory& inventory,
+               const std::vector<Gpu>& selected) {
+    for (std::size_t i = 0; i < selected.size(); ++i)
+        GRAPNEL_TRY(add_devices(plan, plan.gpus[i], selected[i], !manages(request)));
+    if (!manages(request))
+        return {};
+    const bool named =
+        request.devices == Request::Devices::listed
+        && std::ranges::any_of(plan.gpus, [](const auto& gpu) { return !gpu.mig_devices.empty(); });
+    if (named)
+        return refused("MIG devices are asked for by name, and the right to manage MIG devices too",
+                       "ask for GPUs, or for all, with NVIDIA_MIG_CONFIG_DEVICES and "
+                       "NVIDIA_MIG_MONITOR_DEVICES");
+    return add_management(plan, request, inventory.mig_management);
+}
+
+void add_mig_to_view(Plan& plan, View& view, const Request& request) {
+    if (manages(request)) {
+        view.directories.emplace_back(capabilities);
+        plan.mounts.push_back({.kind = Kind::proc,
+                               .host = host_path("/proc/driver/nvidia") / capabilities,
+                               .inside = view.inside / capabilities,
+                               .directory = true});
+        return;
+    }
+    for (const auto& gpu : plan.gpus)
+        for (const auto& device : gpu.mig_devices) {
+            const auto part = std::string(capabilities) + "/gpu" + std::to_string(gpu.minor)
+                              + "/mig/gi" + std::to_string(device.gpu_instance);
+            add_proc_file(plan, view, part + "/access");
+            add_proc_file(plan, view,
+                          part + "/ci" + std::to_string(device.compute_instance) + "/access");
+        }
+}
+
+} // namespace grapnel::plan
