@@ -137,6 +137,44 @@ void expect_node(const Node& node) {
            "a node is one of the driver's");
 }
 
+/// DIRECTORY/PREFIX with the minor of the node behind it.
+void expect_numbered_node(const Node& node, std::string_view directory, std::string_view prefix) {
+    expect(node.path.parent().text() == directory, "a node lies in its directory");
+    if (node.expected)
+        expect(node.expected->minor < minor_limit
+                   && node.path.name()
+                          == std::string(prefix) + std::to_string(node.expected->minor),
+               "a node is named after its minor");
+}
+
+void expect_mig_devices(const Gpu& gpu) {
+    std::set<std::pair<std::uint32_t, std::uint32_t>> instances;
+    for (std::size_t i = 0; i < gpu.mig_devices.size(); ++i) {
+        const auto& device = gpu.mig_devices[i];
+        expect(gpu.fault.empty(), "a sick GPU has no MIG devices");
+        expect(device.index == i, "a MIG device's index is its place");
+        const std::pair numbers{device.gpu_instance, device.compute_instance};
+        expect(instances.empty() || *instances.rbegin() < numbers,
+               "MIG devices are in the order of their instances");
+        instances.insert(numbers);
+        for (const auto& node : device.nodes)
+            expect_numbered_node(node, "/dev/nvidia-caps", "nvidia-cap");
+    }
+}
+
+void expect_special_devices(const Inventory& inventory) {
+    for (const auto& node : inventory.imex_channels)
+        expect_numbered_node(node, "/dev/nvidia-caps-imex-channels", "channel");
+    for (const auto& node : inventory.group_devices.nodes) {
+        fuzz::expect_normal(node.path.text());
+        expect(node.path.text().starts_with("/dev/"), "a device lies in /dev");
+        expect(node.found && node.found == node.expected, "a device is one of its module");
+    }
+    for (const auto& [gpu, numbers] : inventory.mig_management.gpus)
+        for (const auto& number : numbers)
+            expect(gpu < minor_limit && number.minor < minor_limit, "minors have bounds");
+}
+
 void expect_gpus(const std::vector<Gpu>& gpus) {
     for (std::size_t i = 0; i < gpus.size(); ++i) {
         const auto& gpu = gpus[i];
@@ -144,6 +182,7 @@ void expect_gpus(const std::vector<Gpu>& gpus) {
         expect(is_plain_name(gpu.pci), "a GPU's address can name a directory");
         expect_line(gpu.uuid);
         expect_line(gpu.model);
+        expect_mig_devices(gpu);
         if (!gpu.fault.empty())
             continue;
         expect_node(gpu.node);
@@ -166,6 +205,7 @@ void expect_sound(const Inventory& inventory) {
     expect_gpus(inventory.gpus);
     for (const auto& node : inventory.control_nodes)
         expect_node(node);
+    expect_special_devices(inventory);
     for (const auto& library : inventory.libraries) {
         fuzz::expect_normal(library.path.text());
         const auto name = library.path.name();
@@ -201,7 +241,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     InventoryScope scope{.driver_capabilities = DriverCapabilities::all(),
                          .cuda_version = true,
                          .library_search_path = {host_path("/opt/nvidia/lib64")},
-                         .ldcache_file = host_path("/etc/ld.so.cache")};
+                         .ldcache_file = host_path("/etc/ld.so.cache"),
+                         .mig_devices = true,
+                         .mig_management = true,
+                         .imex_channels = {.all = true},
+                         .device_groups = {DeviceGroup::gds, DeviceGroup::mofed,
+                                           DeviceGroup::gdrcopy, DeviceGroup::nvswitch}};
     const auto inventory = take_inventory(host, scope);
     if (!inventory) {
         expect_line(inventory.error().text());

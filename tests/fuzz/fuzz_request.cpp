@@ -7,6 +7,8 @@
 #include "oci/json.hpp"
 #include "request/request.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <set>
 
 using namespace grapnel;
@@ -64,6 +66,17 @@ void expect_sound(const Request& request, const Spec& spec, const Settings& sett
     const std::set<std::string> unique(request.listed.begin(), request.listed.end());
     expect(unique.size() == request.listed.size() && !unique.contains(""),
            "a device is listed once, with a name");
+    expect((!request.mig_config && !request.mig_monitor) || spec.bounding_sys_admin,
+           "only a privileged container manages MIG");
+    expect(!settings.ignore_imex_channel_requests || request.imex_channels.empty(),
+           "IMEX channels can be ignored");
+    const auto& channels = request.imex_channels.listed;
+    expect(std::ranges::adjacent_find(channels, std::greater_equal()) == channels.end()
+               && (channels.empty() || channels.back() < minor_limit),
+           "IMEX channels are sorted, unique and bounded");
+    expect(request.device_groups.empty() || settings.accept_environment_when_unprivileged
+               || spec.bounding_sys_admin,
+           "device groups come from an environment that counts");
     expect(!settings.disable_require || request.requirements.empty(),
            "requirements can be turned off");
     for (const auto& requirement : request.requirements) {

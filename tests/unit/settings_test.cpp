@@ -63,6 +63,8 @@ TEST_CASE("each key does what grapnel.toml(5) says") {
         {"probe = \"/opt/probe\"", with([](auto& s) { s.probe = host_path("/opt/probe"); })},
         {"probe = \"\"", with([](auto& s) { s.probe = {}; })},
         {"[nvidia-container-cli]\nroot = \"\"", {}},
+        {"[features]\ndisable-imex-channel-creation = true",
+         with([](auto& s) { s.disable_imex_channel_creation = true; })},
         {"[features]\nignore-imex-channel-requests = true",
          with([](auto& s) { s.ignore_imex_channel_requests = true; })},
         {"[features]\nallow-cuda-compat-libs-from-container = true",
