@@ -46,9 +46,9 @@ bool covers(std::string_view line, const DeviceRule& rule) {
 
 Status allow_v1(const CgroupLevel& level, const std::vector<DeviceRule>& rules) {
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
+    const auto list = GRAPNEL_TRY(sys::read_cgroup_file(cgroup.ref(), "devices.list"));
+    const auto lines = split(list, '\n');
     for (const auto& rule : rules) {
-        const auto list = GRAPNEL_TRY(sys::read_cgroup_file(cgroup.ref(), "devices.list"));
-        const auto lines = split(list, '\n');
         if (std::ranges::any_of(lines, [&](auto line) { return covers(line, rule); }))
             continue;
         if (!level.own)

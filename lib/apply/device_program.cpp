@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 namespace grapnel::apply {
 
@@ -67,19 +68,43 @@ std::uint32_t kernel_type(Type type) {
     return type == Type::block ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
 }
 
-/// The tests of a rule, each of which jumps behind the `body` that follows them.
-void append_block(Code& code, const DeviceRule& rule, const Code& body) {
-    std::vector<std::pair<std::uint8_t, std::uint32_t>> tests;
+/// A condition under which a rule does not match.
+struct Miss {
+    int condition;
+    std::uint8_t number;
+    std::uint32_t value;
+};
+
+/// The tests of a rule for the minors from its own to `last_minor`.
+std::vector<Miss> misses(const DeviceRule& rule, std::optional<std::uint32_t> last_minor) {
+    std::vector<Miss> out;
     if (rule.type != Type::all)
-        tests.emplace_back(r2, kernel_type(rule.type));
+        out.push_back({BPF_JNE, r2, kernel_type(rule.type)});
     if (rule.major)
-        tests.emplace_back(r4, *rule.major);
-    if (rule.minor)
-        tests.emplace_back(r5, *rule.minor);
+        out.push_back({BPF_JNE, r4, *rule.major});
+    if (rule.minor == last_minor) {
+        if (rule.minor)
+            out.push_back({BPF_JNE, r5, *rule.minor});
+        return out;
+    }
+    out.push_back({BPF_JLT, r5, *rule.minor});
+    out.push_back({BPF_JGT, r5, *last_minor});
+    return out;
+}
+
+/// The tests, each of which jumps behind the `body` that follows them.
+void append_block(Code& code, const std::vector<Miss>& tests, const Code& body) {
     for (std::size_t i = 0; i < tests.size(); ++i)
-        code.push_back(
-            jump(BPF_JNE, tests[i].first, tests[i].second, tests.size() - i - 1 + body.size()));
+        code.push_back(jump(tests[i].condition, tests[i].number, tests[i].value,
+                            tests.size() - i - 1 + body.size()));
     code.insert(code.end(), body.begin(), body.end());
+}
+
+/// The rule for the minor after this one's, and nothing else.
+bool continues(const DeviceRule& rule, const DeviceRule& next) {
+    auto expected = rule;
+    expected.minor = *rule.minor + 1;
+    return *expected.minor != 0 && next == expected;
 }
 
 /// Allowed: strike the accesses off the list, and answer yes once it is empty.
@@ -255,11 +280,16 @@ class Machine {
 Code with_rules(const std::vector<DeviceRule>& rules, const Code& old) {
     Code code;
     append_prologue(code);
-    for (const auto& rule : rules) {
+    for (auto rule = rules.begin(); rule != rules.end(); ++rule) {
+        // the instances of a MIG device have a hundred minors in a row: the kernel takes only so
+        // many instructions
+        const auto& first = *rule;
+        while (std::next(rule) != rules.end() && continues(*rule, *std::next(rule)))
+            ++rule;
         // no rule leaves a mark on r3: each sees everything that is asked for
-        Code body{move(r0, r3), alu(BPF_AND, r0, ~rule.access), jump(BPF_JNE, r0, 0, 2)};
+        Code body{move(r0, r3), alu(BPF_AND, r0, ~first.access), jump(BPF_JNE, r0, 0, 2)};
         append_answer(body, 1);
-        append_block(code, rule, body);
+        append_block(code, misses(first, rule->minor), body);
     }
     code.insert(code.end(), old.begin(), old.end());
     return code;
@@ -271,7 +301,8 @@ Code from_spec(const std::vector<DeviceRule>& spec_rules) {
     Code code;
     append_prologue(code);
     for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule)
-        append_block(code, *rule, rule->allow ? allow_body(rule->access) : deny_body(rule->access));
+        append_block(code, misses(*rule, rule->minor),
+                     rule->allow ? allow_body(rule->access) : deny_body(rule->access));
     append_answer(code, 0);
     return code;
 }

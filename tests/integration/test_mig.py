@@ -108,6 +108,22 @@ def test_configuration_brings_what_is_there_and_what_will_be(engine, mig_bundle)
     assert result[f"write:{CAPABILITIES}/mig/config"] == "EROFS"
 
 
+def test_configuration_of_sixteen_gpus(engine, bundle, tmp_path):
+    """More than two thousand rules, for a kernel that takes only so many instructions."""
+    make_driver.make(tmp_path / "driver", gpus=16, special=True)
+    bundle.host = (container.SUPPORT / "simulated-host", tmp_path / "driver")
+    privileged(bundle).env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_MIG_CONFIG_DEVICES=all")
+    last = make_driver.mig_minor(15, 14, 7)
+    result = engine(bundle, f"make:c:241:{last}", f"make:c:241:{last + 1}", "make:c:241:1",
+                    "make:c:241:2", "make:c:241:3", "open:/dev/nvidia15")
+    assert result.code == 0, result.err
+    for number in (1, 3, last):
+        assert result[f"make:c:241:{number}"] == "ENXIO", number
+    for number in (2, last + 1):
+        assert result[f"make:c:241:{number}"] == "EPERM", number
+    assert result["open:/dev/nvidia15"] == "ENXIO"
+
+
 def test_monitoring_without_privilege_starts_no_container(engine, mig_bundle):
     mig_bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_MIG_MONITOR_DEVICES=all")
     result = engine(mig_bundle, "list:/dev")

@@ -159,6 +159,33 @@ TEST_CASE("rules are added to any program, and what they do not allow is its dec
     CHECK(permits(with_rules({}, answering(0)), {.major = 1, .minor = 1}) == false);
 }
 
+TEST_CASE("minors in a row are one range, and what lies beside it is not allowed") {
+    Rules rules;
+    for (std::uint32_t minor = 10; minor < 2010; ++minor)
+        rules.push_back({.major = 241, .minor = minor});
+    rules.push_back({.major = 241, .minor = 2011});
+    rules.push_back({.major = 242, .minor = 2012});
+    rules.push_back({.type = Type::block, .major = 242, .minor = 2013});
+    rules.push_back({.type = Type::block, .major = 242, .minor = 2014, .access = access_read});
+    rules.push_back({.major = 242, .minor = 0xffffffff});
+    rules.push_back({.major = 242, .minor = 0});
+    const auto code = with_rules(rules, answering(0));
+    CHECK(code.size() < 100);
+    for (const std::uint32_t major : {240U, 241U, 242U})
+        for (const std::uint32_t minor :
+             {0U, 9U, 10U, 11U, 1000U, 2009U, 2010U, 2011U, 2012U, 2013U, 2014U, 2015U})
+            for (const auto type : {Type::character, Type::block})
+                for (std::uint32_t access = 1; access <= any; ++access) {
+                    const DeviceRule question{
+                        .type = type, .major = major, .minor = minor, .access = access};
+                    CAPTURE(question.text());
+                    const bool allowed = std::ranges::any_of(rules, [&](const auto& rule) {
+                        return matches(rule, question) && (access & ~rule.access) == 0;
+                    });
+                    CHECK(permits(code, question) == allowed);
+                }
+}
+
 TEST_CASE("an extended program that is extended again allows both") {
     const auto once = with_rules({{.major = 195, .minor = 0}}, answering(0));
     const auto twice = with_rules({{.major = 195, .minor = 1}}, once);
