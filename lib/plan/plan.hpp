@@ -7,7 +7,8 @@
 // - a device node has its own device rule, the directory of MIG's nodes has those of the nodes
 //   that may be used in it, and there is no other rule;
 // - nothing is mounted in a directory of the host;
-// - device nodes and the sockets of the driver's daemons can be written to, nothing else;
+// - device nodes, MIG's directory of them and the sockets of the driver's daemons can be written
+//   to, nothing else;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
 

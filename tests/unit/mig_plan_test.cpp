@@ -125,7 +125,7 @@ TEST_CASE("what names no MIG device is unknown") {
 TEST_CASE("a MIG device without a UUID is not found by an empty one") {
     auto inventory = host();
     inventory.gpus[0].uuid.clear();
-    for (const auto* const name : {"MIG-/1/0", "/1/0", "MIG-"}) {
+    for (const auto* const name : {"MIG-/1/0", "/1/0", "MIG-", ""}) {
         CAPTURE(name);
         CHECK(contains(chosen(request({name}), inventory), "unknown device"));
     }
