@@ -104,13 +104,14 @@ class Hook {
     /// the filter from the first look at the host.
     Result<std::optional<Inventory>> early_inventory(const Request& request,
                                                      const Settings& settings) const {
-        if (!names_gpu(request))
+        if (!names_gpu(request) && !names_mig_uuid(request))
             return std::optional<Inventory>();
         const auto branch = driver_branch(sys::LinuxHostFs());
-        if (!branch || !may_need_probe(request, *branch)) // without a driver the plan says so
+        // without a driver the plan says so
+        if (!branch || !(names_mig_uuid(request) || may_need_probe(request, *branch)))
             return std::optional<Inventory>();
         auto inventory = GRAPNEL_TRY(inventory_for(request, settings, true));
-        if (needs_probe(request, inventory))
+        if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
             ask_probe(inventory, settings, options_.dry_run ? Keep::no : Keep::yes, log_);
         return std::optional(std::move(inventory));
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace grapnel::inventory {
 
@@ -18,6 +19,24 @@ std::uint32_t nvidia_major(const Majors& majors) {
         if (const auto found = majors.find(name); found != majors.end())
             return found->second;
     return default_major;
+}
+
+/// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
+std::optional<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>>
+pci_order(std::string_view address) {
+    const auto parts = split(address, ':');
+    if (parts.size() != 3)
+        return std::nullopt;
+    const auto slot = split(parts[2], '.');
+    if (slot.size() != 2)
+        return std::nullopt;
+    const auto domain = parse_number<std::uint32_t>(parts[0], 16);
+    const auto bus = parse_number<std::uint32_t>(parts[1], 16);
+    const auto device = parse_number<std::uint32_t>(slot[0], 16);
+    const auto function = parse_number<std::uint32_t>(slot[1], 16);
+    if (!domain || !bus || !device || !function)
+        return std::nullopt;
+    return std::tuple(*domain, *bus, *device, *function);
 }
 
 /// The GPU as the driver describes it; its node is left to node().
@@ -104,22 +123,6 @@ std::vector<std::uint32_t> numbered(const sys::HostFs& host, const HostPath& dir
     }
     std::ranges::sort(out);
     return out;
-}
-
-std::optional<PciOrder> pci_order(std::string_view address) {
-    const auto parts = split(address, ':');
-    if (parts.size() != 3)
-        return std::nullopt;
-    const auto slot = split(parts[2], '.');
-    if (slot.size() != 2)
-        return std::nullopt;
-    const auto domain = parse_number<std::uint32_t>(parts[0], 16);
-    const auto bus = parse_number<std::uint32_t>(parts[1], 16);
-    const auto device = parse_number<std::uint32_t>(slot[0], 16);
-    const auto function = parse_number<std::uint32_t>(slot[1], 16);
-    if (!domain || !bus || !device || !function)
-        return std::nullopt;
-    return PciOrder(*domain, *bus, *device, *function);
 }
 
 std::map<std::string_view, std::string_view> fields(std::string_view text) {

@@ -54,7 +54,7 @@ struct MigDevice {
     unsigned index = 0; ///< of its GPU, as NVML counts: by GPU instance and compute instance
     std::uint32_t gpu_instance = 0;
     std::uint32_t compute_instance = 0;
-    std::string uuid = {};        ///< empty: not known. See name_mig_devices()
+    std::string uuid = {};        ///< empty: not known. See add_answer()
     std::string fault = {};       ///< why it cannot be given to a container; empty: it can
     std::vector<Node> nodes = {}; ///< none: a driver that has /proc files alone
 
@@ -149,8 +149,8 @@ struct Inventory {
     std::vector<HostPath> sockets = {}; ///< of the driver's daemons
     std::vector<HostPath> socket_directories = {};
     std::vector<ProcFile> proc_files = {};
-    HostPath management_library = {};      ///< libnvidia-ml, with scope.arch; empty: there is none
-    std::string probe_fault = {};          ///< why grapnel-probe gave no answer, if it was asked
+    HostPath management_library = {}; ///< libnvidia-ml, with scope.arch; empty: there is none
+    std::string probe_fault = {};     ///< why grapnel-probe gave no answer, if it was asked
     MigManagement mig_management = {};
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};

@@ -2,8 +2,6 @@
 // MIG: the parts that a GPU is cut into (GPU instances), and those of them in turn (compute
 // instances). Each has a file in /proc whose `access` file names a device node; who can open the
 // node can use the instance.
-#include "inventory/mig.hpp"
-
 #include "base/text.hpp"
 #include "inventory/parts.hpp"
 
@@ -137,28 +135,3 @@ MigManagement mig_management(const sys::HostFs& host, const Majors& majors) {
 }
 
 } // namespace grapnel::inventory
-
-namespace grapnel {
-
-void name_mig_devices(Inventory& inventory, const std::vector<MigName>& names) {
-    for (const auto& name : names) {
-        const auto gpu = std::ranges::find_if(inventory.gpus, [&](const auto& one) {
-            return inventory::pci_order(one.pci) == inventory::pci_order(name.pci);
-        });
-        if (gpu == inventory.gpus.end())
-            continue;
-        const auto device = std::ranges::find_if(gpu->mig_devices, [&](const auto& one) {
-            return one.gpu_instance == name.gpu_instance
-                   && one.compute_instance == name.compute_instance;
-        });
-        if (device == gpu->mig_devices.end())
-            continue;
-        device->uuid = name.uuid;
-        if (device->index != name.index)
-            inventory.remarks.push_back("MIG device " + std::to_string(gpu->index) + ":"
-                                        + std::to_string(device->index) + " has index "
-                                        + std::to_string(name.index) + " by the driver's library");
-    }
-}
-
-} // namespace grapnel

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 namespace grapnel::inventory {
@@ -30,19 +29,12 @@ namespace grapnel::inventory {
 using Majors = std::multimap<std::string, std::uint32_t>;
 [[nodiscard]] Majors character_majors(const sys::HostFs& host);
 
-[[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
-                        std::optional<DeviceNumber> expected);
-
 /// The numbers N of what is named PREFIX N, in order; none if there is no such directory.
 [[nodiscard]] std::vector<std::uint32_t>
 numbered(const sys::HostFs& host, const HostPath& directory, std::string_view prefix);
 
 /// Lines of "Key: \t value"; valid as long as the text.
 [[nodiscard]] std::map<std::string_view, std::string_view> fields(std::string_view text);
-
-/// domain:bus:device.function as numbers, for sorting; the domain can be longer than four digits.
-using PciOrder = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
-[[nodiscard]] std::optional<PciOrder> pci_order(std::string_view address);
 
 struct Gpus {
     std::vector<Gpu> gpus = {};
@@ -58,6 +50,7 @@ struct Gpus {
 /// Of the GPU at that address, by its ID in /sys.
 [[nodiscard]] std::optional<std::string> compute_capability(const sys::HostFs& host,
                                                             const std::string& pci);
+
 /// Of /dev, with what is there now; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);

@@ -119,6 +119,26 @@ bool take_line(ProbeAnswer& answer, std::string_view line) {
     return words[0] == "cuda" && take(answer.cuda_version, words[1], is_version(words[1]));
 }
 
+bool is_said_of(const ProbedMig& said, const MigDevice& device) {
+    return said.gpu_instance == device.gpu_instance
+           && said.compute_instance == device.compute_instance;
+}
+
+void name_mig_device(Inventory& inventory, const ProbedMig& said) {
+    const auto gpu = std::ranges::find(inventory.gpus, said.pci, &Gpu::pci);
+    if (gpu == inventory.gpus.end())
+        return;
+    const auto device = std::ranges::find_if(
+        gpu->mig_devices, [&](const auto& one) { return is_said_of(said, one); });
+    if (device == gpu->mig_devices.end())
+        return;
+    device->uuid = said.uuid;
+    if (device->index != said.index)
+        inventory.remarks.push_back("MIG device " + std::to_string(gpu->index) + ":"
+                                    + std::to_string(device->index) + " has index "
+                                    + std::to_string(said.index) + " by the driver's library");
+}
+
 } // namespace
 
 Result<ProbeAnswer> parse_probe_answer(std::string_view text) {
@@ -160,15 +180,25 @@ std::string to_text(const ProbeAnswer& answer) {
 }
 
 bool is_complete(const ProbeAnswer& answer, const Inventory& inventory) {
+    const auto is_named = [&](const Gpu& gpu, const MigDevice& device) {
+        return std::ranges::any_of(answer.migs, [&](const auto& said) {
+            return said.pci == gpu.pci && is_said_of(said, device);
+        });
+    };
     return std::ranges::all_of(inventory.gpus, [&](const auto& gpu) {
         const auto probed = std::ranges::find(answer.gpus, gpu.pci, &ProbedGpu::pci);
         return !gpu.fault.empty()
                || (probed != answer.gpus.end() && !probed->uuid.empty() && !probed->brand.empty()
-                   && !probed->arch.empty());
+                   && !probed->arch.empty()
+                   && std::ranges::all_of(gpu.mig_devices, [&](const auto& device) {
+                          return !device.fault.empty() || is_named(gpu, device);
+                      }));
     });
 }
 
 void add_answer(Inventory& inventory, const ProbeAnswer& answer) {
+    for (const auto& mig : answer.migs)
+        name_mig_device(inventory, mig);
     for (auto& gpu : inventory.gpus) {
         const auto probed = std::ranges::find(answer.gpus, gpu.pci, &ProbedGpu::pci);
         if (probed == answer.gpus.end())

@@ -72,11 +72,12 @@ inline constexpr std::size_t probe_answer_limit = std::size_t{64} << 10; ///< by
 [[nodiscard]] std::optional<ProbeAnswer> parse_kept_answer(std::string_view file,
                                                            const std::string& key);
 
-/// Whether every GPU that the inventory found well has given its facts: an answer with holes is
-/// not worth keeping.
+/// Whether every GPU that the inventory found well has given its facts, and every MIG device that
+/// it found well its UUID: an answer with holes is not worth keeping.
 [[nodiscard]] bool is_complete(const ProbeAnswer& answer, const Inventory& inventory);
 
-/// Fills in what the inventory's GPUs do not know yet: brand and arch.
+/// Fills in what the inventory does not know yet: brand and arch of GPUs, the UUIDs of MIG devices
+/// (by GPU and instances: one that the library counts in another way is remarked upon).
 void add_answer(Inventory& inventory, const ProbeAnswer& answer);
 
 } // namespace grapnel

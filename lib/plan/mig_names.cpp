@@ -69,6 +69,10 @@ bool needs_mig_devices(const Request& request) {
            || std::ranges::any_of(request.listed, can_be_mig_name);
 }
 
+bool names_mig_uuid(const Request& request) {
+    return std::ranges::any_of(request.listed, is_mig_uuid);
+}
+
 bool needs_mig_uuids(const Request& request, const Inventory& inventory) {
     const auto is_known = [&](const std::string& name) {
         return std::ranges::any_of(inventory.gpus, [&](const auto& gpu) {

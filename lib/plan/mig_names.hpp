@@ -18,6 +18,10 @@ namespace grapnel {
 /// Whether the inventory must look at MIG devices for this request.
 [[nodiscard]] bool needs_mig_devices(const Request& request);
 
+/// Whether a name of the request is MIG-<UUID>, for which the driver's library may have to be
+/// asked.
+[[nodiscard]] bool names_mig_uuid(const Request& request);
+
 /// Whether the driver's library must be asked for the UUIDs of MIG devices: a name of the request
 /// can be one of those that the inventory lacks.
 [[nodiscard]] bool needs_mig_uuids(const Request& request, const Inventory& inventory);

@@ -14,7 +14,7 @@ namespace {
 using Kind = Mount::Kind;
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
-    const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus));
+    const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus, inventory.probe_fault));
     GRAPNEL_TRY(check_requirements(request, inventory, selected));
     for (const auto& gpu : selected) {
         plan.gpus.push_back(

@@ -82,15 +82,15 @@ std::string described(const std::vector<Gpu>& gpus) {
     return "this host has " + enumerate(known);
 }
 
-Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus) {
+Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
+                     const std::string& probe_fault) {
     if (gpus.empty())
         return refused("unknown device " + quote(name), "this host has no NVIDIA GPU");
-    const bool unnamed = is_mig_uuid(name) && has_unnamed_mig_device(gpus);
-    return refused("unknown device " + quote(name)
-                       + (unnamed ? ": MIG UUIDs are known to the driver's library alone, and it "
-                                    "did not name all of them"
-                                  : ""),
-                   described(gpus));
+    std::string why;
+    if (is_mig_uuid(name) && has_unnamed_mig_device(gpus))
+        why = ": MIG UUIDs are known to the driver's library alone, and "
+              + (probe_fault.empty() ? "it did not name all of them" : probe_fault);
+    return refused("unknown device " + quote(name) + why, described(gpus));
 }
 
 using Chosen = std::map<unsigned, Gpu>;
@@ -118,7 +118,9 @@ Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const std::string
     return true;
 }
 
-Status choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
+/// False: the name begins no UUID.
+Result<bool> choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
+                                 const std::string& name) {
     std::vector<Gpu> begun;
     if (can_begin_uuid(name))
         std::ranges::copy_if(gpus, std::back_inserter(begun),
@@ -126,15 +128,15 @@ Status choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus, const s
     if (begun.size() > 1)
         return refused("the UUIDs of several GPUs begin with " + quote(name), described(begun));
     if (begun.empty())
-        return unknown_device(name, gpus);
+        return false;
     if (!begun.front().fault.empty())
         return faulty(begun.front());
     choose(chosen, begun.front());
-    return {};
+    return true;
 }
 
-/// By its name, else by the beginning of its UUID.
-Status choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
+/// By its name, else by the beginning of its UUID; false: nothing has that name.
+Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
     for (const auto& gpu : gpus) {
         const bool is_gpu = has_name(gpu, name);
         if (!gpu.fault.empty() && (is_gpu || is_mig_name_of(gpu, name)))
@@ -142,7 +144,7 @@ Status choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const std::s
         if (is_gpu)
             choose(chosen, gpu);
         if (is_gpu || GRAPNEL_TRY(choose_mig_device(chosen, gpu, name)))
-            return {};
+            return true;
     }
     return choose_by_beginning(chosen, gpus, name);
 }
@@ -160,12 +162,14 @@ Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus) {
 
 } // namespace
 
-Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<Gpu>& gpus) {
+Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<Gpu>& gpus,
+                                     const std::string& probe_fault) {
     if (request.devices == Request::Devices::all)
         return every_gpu(gpus);
     Chosen chosen;
     for (const auto& name : request.listed)
-        GRAPNEL_TRY(choose_by_name(chosen, gpus, name));
+        if (!GRAPNEL_TRY(choose_by_name(chosen, gpus, name)))
+            return unknown_device(name, gpus, probe_fault);
     std::vector<Gpu> out;
     for (auto& [index, gpu] : chosen)
         out.push_back(std::move(gpu));

@@ -5,6 +5,7 @@
 #include "inventory/inventory.hpp"
 #include "request/request.hpp"
 
+#include <string>
 #include <vector>
 
 namespace grapnel {
@@ -15,7 +16,10 @@ namespace grapnel {
 /// mig_names.hpp), which brings its GPU along. A GPU's own name brings none of its MIG devices;
 /// `all` brings all, and leaves out what the inventory found faulty. Naming that is an error, and
 /// so is a name that nothing has.
+///
+/// `probe_fault` is why the driver's library did not name the MIG devices, for the error.
 [[nodiscard]] Result<std::vector<Gpu>> select_gpus(const Request& request,
-                                                   const std::vector<Gpu>& gpus);
+                                                   const std::vector<Gpu>& gpus,
+                                                   const std::string& probe_fault = {});
 
 } // namespace grapnel

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
 import time
 
@@ -253,6 +254,70 @@ def test_mig_devices_are_told(probe):
     assert [line for line in done.stdout.splitlines() if "mig" in line] == [
         "gpu\t0000:00:06.0\tmig\t1", "mig\t0000:00:06.0\t0\t1\t0\tMIG-a",
         "mig\t0000:00:06.0\t3\t2\t1\tMIG-b", "gpu\t0000:01:06.0\tmig\t0"]
+
+
+@pytest.fixture
+def mig_devices():
+    """GPU 0, of minor 1, cut into MIG devices."""
+    made = []
+    for capability, number in make_driver.mig_instances(1).items():
+        gpu, rest = capability.split("/", 1)
+        directory = CAPABILITIES / gpu / "mig" / rest
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "access").write_text(f"DeviceFileMinor: {number}\n")
+        made.append(pathlib.Path(f"/dev/nvidia-caps/nvidia-cap{number}"))
+        os.mknod(made[-1], 0o444 | stat.S_IFCHR, os.makedev(241, number))
+    yield made
+    shutil.rmtree(CAPABILITIES / "gpu1")
+    for node in made:
+        node.unlink()
+
+
+MIG_FACTS = "mig 0 0 1 0 MIG-a-b\nmig 0 1 1 1 MIG-c-d\nmig 0 2 2 0 MIG-e-f\n"
+
+
+def test_a_mig_device_by_its_uuid(engine, asking, mig_devices):
+    facts(mig=(1, 0), more=MIG_FACTS)
+    asking.env("NVIDIA_VISIBLE_DEVICES=mig-C-D")
+    numbers = [make_driver.mig_minor(1, 1), make_driver.mig_minor(1, 1, 1)]
+    result = engine(asking, "list:/dev/nvidia-caps", f"open:/dev/nvidia-caps/nvidia-cap{numbers[1]}",
+                    "open:/dev/nvidia1", f"make:c:241:{make_driver.mig_minor(1, 2)}")
+    assert result.code == 0, result.err
+    assert sorted(result["list:/dev/nvidia-caps"].split()) == sorted(
+        f"nvidia-cap{number}" for number in numbers)
+    assert result[f"open:/dev/nvidia-caps/nvidia-cap{numbers[1]}"] == "ENXIO"
+    assert result["open:/dev/nvidia1"] == "ENXIO"
+    assert result[f"make:c:241:{make_driver.mig_minor(1, 2)}"] == "EPERM"
+
+
+def test_a_mig_uuid_is_asked_for_once(made, asking, mig_devices):
+    facts(mig=(1, 0), more=MIG_FACTS)
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-e-f")
+    assert outcome(made.hook()) == (0, "", "")
+    FACTS.write_text("crash\n")
+    assert outcome(made.hook()) == (0, "", ""), "the answer was not kept"
+
+
+def test_mig_devices_by_other_names_ask_nobody(made, asking, mig_devices):
+    FACTS.write_text("crash\n")
+    asking.env(f"NVIDIA_VISIBLE_DEVICES=0:1,MIG-{make_driver.uuid(0)}/2/0")
+    assert outcome(made.hook()) == (0, "", "")
+    assert not STATE.exists()
+
+
+def test_a_mig_uuid_without_an_answer_says_why(made, asking, mig_devices):
+    FACTS.write_text("crash\n")
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-c-d")
+    error = made.hook().stderr
+    assert "MIG UUIDs are known to the driver's library alone, and " in error
+    assert "grapnel-probe" in error and "MIG 0:0, 0:1 and 0:2" in error
+
+
+def test_a_mig_uuid_on_a_host_without_mig_asks_nobody(made, asking):
+    FACTS.write_text("crash\n")
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-c-d")
+    assert "unknown device 'MIG-c-d': this host has 0 (" in made.hook().stderr
+    assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
 
 
 def test_a_sick_gpu_takes_no_facts_from_the_others(made, asking):

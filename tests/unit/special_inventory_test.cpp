@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MIG devices, IMEX channels and device groups, as the kernel shows them.
-#include "inventory/mig.hpp"
 #include "inventory/parts.hpp"
+#include "inventory/probe_answer.hpp"
 #include "support/memory_host.hpp"
 
 #include <cerrno>
@@ -123,17 +123,30 @@ TEST_CASE("what the driver's library says names the MIG devices") {
         add_access(host, name, 9);
     Inventory inventory;
     inventory.gpus = gpus_on(host, inventory.remarks);
-    name_mig_devices(inventory, {{"00000000:01:00.0", 0, 1, 0, "MIG-a"},
-                                 {"0000:02:00.0", 0, 1, 1, "MIG-of-another-gpu"},
-                                 {"nonsense", 0, 1, 1, "MIG-of-nothing"},
-                                 {"0000:01:00.0", 2, 7, 0, "MIG-that-is-gone"}});
+    add_answer(inventory, {.migs = {{"0000:01:00.0", 0, 1, 0, "MIG-a"},
+                                    {"0000:02:00.0", 0, 1, 1, "MIG-of-another-gpu"},
+                                    {"0000:01:00.0", 2, 7, 0, "MIG-that-is-gone"}}});
     CHECK(inventory.gpus[0].mig_devices[0].uuid == "MIG-a");
     CHECK(inventory.gpus[0].mig_devices[1].uuid.empty());
     CHECK(inventory.remarks.empty());
-    name_mig_devices(inventory, {{"0000:01:00.0", 0, 1, 1, "MIG-b"}});
+    add_answer(inventory, {.migs = {{"0000:01:00.0", 0, 1, 1, "MIG-b"}}});
     CHECK(inventory.gpus[0].mig_devices[1].uuid == "MIG-b");
     CHECK(inventory.gpus[0].mig_devices[1].index == 1);
     CHECK(inventory.remarks.size() == 1);
+}
+
+TEST_CASE("an answer that leaves a MIG device without its UUID is not complete") {
+    MemoryHost host;
+    for (const auto* const name : {"gi1", "gi1/ci0", "gi1/ci1"})
+        add_access(host, name, 9);
+    Inventory inventory;
+    inventory.gpus = gpus_on(host, inventory.remarks);
+    ProbeAnswer answer{
+        .gpus = {{.pci = "0000:01:00.0", .uuid = "GPU-a", .brand = "Tesla", .arch = "9.0"}},
+        .migs = {{"0000:01:00.0", 0, 1, 0, "MIG-a"}, {"0000:02:00.0", 0, 1, 1, "MIG-x"}}};
+    CHECK_FALSE(is_complete(answer, inventory));
+    answer.migs[1].pci = "0000:01:00.0";
+    CHECK(is_complete(answer, inventory));
 }
 
 TEST_CASE("the table of MIG's minors is read line by line") {
