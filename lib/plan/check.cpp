@@ -46,7 +46,7 @@ Status check_places(const Plan& plan) {
         if (!to || *to == link.inside)
             return broken("a link leaves the root or names itself", link.inside);
     }
-    return {};
+    return check_directories(plan, places);
 }
 
 /// A mount shows something of the host or a file of a view.
@@ -60,7 +60,7 @@ Status check_sources(const Plan& plan) {
         if (of_view == !mount.host.empty() || (of_view && !files.contains(mount.view_file)))
             return broken("a mount has no source", mount.inside);
     }
-    return check_directories(plan, places);
+    return {};
 }
 
 /// MIG's nodes come and go with the instances: who manages these gets their directory.

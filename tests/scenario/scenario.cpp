@@ -136,18 +136,18 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     if (!asked.request)
         return std::optional<Plan>();
     const auto& request = *asked.request;
-    auto inventory =
-        GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = request.driver_capabilities,
-                                          .cuda_version = true,
-                                          .arch = names_gpu(request),
-                                          .library_search_path = chosen.library_search_path,
-                                          .binary_search_path = chosen.binary_search_path,
-                                          .config_search_path = chosen.config_search_path,
-                                          .ldcache_file = chosen.ldcache_file,
-                                          .mig_devices = needs_mig_devices(request),
-                                          .mig_management = request.mig_config || request.mig_monitor,
-                                          .imex_channels = request.imex_channels,
-                                          .device_groups = request.device_groups}));
+    auto inventory = GRAPNEL_TRY(
+        take_inventory(host, {.driver_capabilities = request.driver_capabilities,
+                              .cuda_version = true,
+                              .arch = names_gpu(request),
+                              .library_search_path = chosen.library_search_path,
+                              .binary_search_path = chosen.binary_search_path,
+                              .config_search_path = chosen.config_search_path,
+                              .ldcache_file = chosen.ldcache_file,
+                              .mig_devices = needs_mig_devices(request),
+                              .mig_management = request.mig_config || request.mig_monitor,
+                              .imex_channels = request.imex_channels,
+                              .device_groups = request.device_groups}));
     if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());

@@ -518,6 +518,7 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
         {"MIG's directory without the rules of its nodes",
          [](Plan& plan) {
              plan.mounts.push_back({.kind = Kind::device,
+                                    .host = host_path("/dev/nvidia-caps"),
                                     .inside = inside_path("/dev/nvidia-caps"),
                                     .directory = true,
                                     .grants = {{241, 1}}});
