@@ -14,6 +14,7 @@ namespace {
 using Kind = Mount::Kind;
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
+    GRAPNEL_TRY(plan::refuse_gpus_of_others(request, inventory));
     const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus));
     GRAPNEL_TRY(check_requirements(request, inventory, selected));
     for (const auto& gpu : selected) {
@@ -25,6 +26,18 @@ Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) 
     return {};
 }
 
+Status add_driver(Plan& plan, const Request& request, const Inventory& inventory,
+                  const ImageLayout& image) {
+    for (const auto& node : inventory.control_nodes)
+        GRAPNEL_TRY(plan::add_device(plan, node));
+    GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
+    plan::add_compat(plan, request, image);
+    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
+    if (image.proc_driver_nvidia)
+        plan::add_proc_view(plan, inventory);
+    return {};
+}
+
 void sort(Plan& plan) {
     std::ranges::sort(plan.mounts);
     std::ranges::sort(plan.links);
@@ -33,6 +46,7 @@ void sort(Plan& plan) {
     plan.links.erase(std::unique(plan.links.begin(), plan.links.end(), same_place),
                      plan.links.end());
     std::ranges::sort(plan.device_rules);
+    std::ranges::sort(plan.host_nodes);
     std::ranges::sort(plan.library_directories);
 }
 
@@ -64,16 +78,13 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .driver_capabilities = request.driver_capabilities,
               .change_cgroup = request.change_cgroup,
               .ldcache = request.ldcache};
-    GRAPNEL_TRY(add_gpus(plan, request, inventory));
+    const bool same_places = inventory.platform != Platform::nvidia;
+    GRAPNEL_TRY(same_places ? plan::add_same_places(plan, request, inventory)
+                            : add_gpus(plan, request, inventory));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
-    for (const auto& node : inventory.control_nodes)
-        GRAPNEL_TRY(plan::add_device(plan, node));
-    GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
-    plan::add_compat(plan, request, image);
-    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
-    if (image.proc_driver_nvidia)
-        plan::add_proc_view(plan, inventory);
+    if (!same_places)
+        GRAPNEL_TRY(add_driver(plan, request, inventory, image));
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

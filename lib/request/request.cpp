@@ -104,11 +104,6 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
 
 /// What NVIDIA's hook would give and this version cannot is refused, not left out in silence.
 Status refuse_unsupported(const Spec& spec, const Settings& settings) {
-    if (settings.driver_root != "/")
-        return refused("nvidia-container-cli.root = " + quote(settings.driver_root)
-                           + ": a driver root other than '/' is not supported",
-                       "install the driver on the host, or name its directories in "
-                       "library-search-path and binary-search-path");
     for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
         const auto value = spec.variable(name);
         if (!value || value->empty())
@@ -141,6 +136,7 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     request.ldcache = settings.ldcache;
     request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
     request.change_cgroup = !settings.no_cgroups;
+    request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
     asked.request = std::move(request);
     return asked;
 }

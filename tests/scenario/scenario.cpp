@@ -7,6 +7,7 @@
 #include "host_file.hpp"
 #include "inventory/inventory.hpp"
 #include "inventory/probe_answer.hpp"
+#include "inventory/rooted_host.hpp"
 #include "oci/spec.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
@@ -125,6 +126,15 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
         inventory.probe_fault = answer.error().text();
 }
 
+CsvScope csv_scope(const Settings& settings, const Request& request) {
+    using enum RuntimeMode;
+    return {.use = settings.mode == csv      ? CsvScope::Use::always
+                   : settings.mode == legacy ? CsvScope::Use::never
+                                             : CsvScope::Use::automatic,
+            .directory = settings.csv_directory,
+            .all_lists = request.all_csv_lists};
+}
+
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks) {
@@ -134,18 +144,26 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     remarks = asked.remarks;
     if (!asked.request)
         return std::optional<Plan>();
+    const auto rooted = GRAPNEL_TRY(rooted_host(host, chosen.driver_root, chosen.device_root));
+    const sys::HostFs& seen = rooted ? static_cast<const sys::HostFs&>(*rooted) : host;
     auto inventory =
-        GRAPNEL_TRY(take_inventory(host, {.driver_capabilities = asked.request->driver_capabilities,
+        GRAPNEL_TRY(take_inventory(seen, {.driver_capabilities = asked.request->driver_capabilities,
                                           .cuda_version = true,
                                           .arch = names_gpu(*asked.request),
                                           .library_search_path = chosen.library_search_path,
                                           .binary_search_path = chosen.binary_search_path,
                                           .config_search_path = chosen.config_search_path,
-                                          .ldcache_file = chosen.ldcache_file}));
+                                          .ldcache_file = chosen.ldcache_file,
+                                          .may_make_nodes = [&] { return chosen.load_kmods; },
+                                          .csv = csv_scope(chosen, *asked.request)}));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     if (needs_probe(*asked.request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
-    return std::optional(GRAPNEL_TRY(make_plan(*asked.request, inventory, layout)));
+    auto plan = GRAPNEL_TRY(make_plan(*asked.request, inventory, layout));
+    if (rooted)
+        GRAPNEL_TRY(relocate(
+            plan, [&](const HostPath& path, bool follow) { return rooted->place(path, follow); }));
+    return std::optional(std::move(plan));
 }
 
 Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
