@@ -5,7 +5,9 @@
 #include "apply/forward_compat.hpp"
 #include "apply/residue.hpp"
 #include "inventory/inventory.hpp"
+#include "inventory/rooted_host.hpp"
 #include "log.hpp"
+#include "modules.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "options.hpp"
@@ -16,9 +18,11 @@
 #include "request/request.hpp"
 #include "settings_file.hpp"
 #include "state_file.hpp"
+#include "sys/node.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 
+#include <memory>
 #include <optional>
 #include <unistd.h>
 
@@ -40,6 +44,15 @@ Result<Spec> read_spec(const State& state) {
 }
 
 constexpr std::size_t boot_id_limit = 4096;
+
+CsvScope csv_scope(const Settings& settings, const Request& request) {
+    using enum RuntimeMode;
+    return {.use = settings.mode == csv      ? CsvScope::Use::always
+                   : settings.mode == legacy ? CsvScope::Use::never
+                                             : CsvScope::Use::automatic,
+            .directory = settings.csv_directory,
+            .all_lists = request.all_csv_lists};
+}
 
 class Hook {
   public:
@@ -80,6 +93,11 @@ class Hook {
         say(asked.remarks);
         if (!asked.request)
             return options_.dry_run ? print(std::nullopt) : Status();
+        rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings.driver_root, settings.device_root));
+        module_trouble_ = GRAPNEL_TRY(
+            load_modules(settings, asked.request->driver_capabilities, options_.dry_run));
+        if (!module_trouble_.empty())
+            say({module_trouble_});
         auto inventory = GRAPNEL_TRY(early_inventory(*asked.request, settings));
         GRAPNEL_TRY(sys::filter_hook());
         const Task task{state, spec, settings, *asked.request, std::move(inventory)};
@@ -92,6 +110,7 @@ class Hook {
             return {};
         if (const auto settings = load_settings(options_))
             log_.to_file(settings->log);
+        GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
         GRAPNEL_TRY(sys::filter_hook());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
         return apply::remove_residue(state);
@@ -111,6 +130,9 @@ class Hook {
         if (!branch || !(names_mig_uuid(request) || may_need_probe(request, *branch)))
             return std::optional<Inventory>();
         auto inventory = GRAPNEL_TRY(inventory_for(request, settings, true));
+        if (rooted_ && !inventory.management_library.empty())
+            inventory.management_library =
+                GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
         if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
             ask_probe(inventory, settings, options_.dry_run ? Keep::no : Keep::yes, log_);
         return std::optional(std::move(inventory));
@@ -120,31 +142,48 @@ class Hook {
                                     bool arch) const {
         const auto known = known_gpus();
         auto inventory = GRAPNEL_TRY(take_inventory(
-            sys::LinuxHostFs(), {.driver_capabilities = request.driver_capabilities,
-                                 .cuda_version = options_.dry_run || !request.requirements.empty(),
-                                 .arch = arch,
-                                 .library_search_path = settings.library_search_path,
-                                 .binary_search_path = settings.binary_search_path,
-                                 .config_search_path = settings.config_search_path,
-                                 .ldcache_file = settings.ldcache_file,
-                                 .known_gpus = known,
-                                 .mig_devices = needs_mig_devices(request),
-                                 .mig_management = request.mig_config || request.mig_monitor,
-                                 .imex_channels = request.imex_channels,
-                                 .device_groups = request.device_groups}));
+            host(), {.driver_capabilities = request.driver_capabilities,
+                     .cuda_version = options_.dry_run || !request.requirements.empty(),
+                     .arch = arch,
+                     .library_search_path = settings.library_search_path,
+                     .binary_search_path = settings.binary_search_path,
+                     .config_search_path = settings.config_search_path,
+                     .ldcache_file = settings.ldcache_file,
+                     .known_gpus = known,
+                     .mig_devices = needs_mig_devices(request),
+                     .mig_management = request.mig_config || request.mig_monitor,
+                     .imex_channels = request.imex_channels,
+                     .device_groups = request.device_groups,
+                     .may_make_nodes = [&] { return settings.load_kmods && sys::may_make_nodes(); },
+                     .may_make_imex_channels = !settings.disable_imex_channel_creation,
+                     .csv = csv_scope(settings, request)}));
         if (!options_.dry_run && inventory.known_gpus != known)
             keep(inventory.known_gpus);
         return inventory;
     }
 
+    /// A module that could not be loaded is mostly why there is no plan.
     Result<Plan> make_plan_for(const Task& task, sys::RootDir& root) const {
+        auto plan = plan_of_host(task, root);
+        return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+    }
+
+    Result<Plan> plan_of_host(const Task& task, sys::RootDir& root) const {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto inventory = task.inventory
                                    ? *task.inventory
                                    : GRAPNEL_TRY(inventory_for(task.request, task.settings, false));
         say(inventory.remarks);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        return make_plan(task.request, inventory, look_at_image(task.request, root));
+        auto plan =
+            GRAPNEL_TRY(make_plan(task.request, inventory, look_at_image(task.request, root)));
+        if (rooted_) {
+            GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+            GRAPNEL_TRY(relocate(plan, [&](const HostPath& path, bool follow) {
+                return rooted_->place(path, follow);
+            }));
+        }
+        return plan;
     }
 
     ImageLayout look_at_image(const Request& request, sys::RootDir& root) const {
@@ -203,8 +242,15 @@ class Hook {
             log_.remark(remark);
     }
 
+    const sys::HostFs& host() const {
+        return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : plain_;
+    }
+
     const Options& options_;
     Log& log_;
+    std::string module_trouble_ = {};
+    sys::LinuxHostFs plain_ = {};
+    std::unique_ptr<RootedHost> rooted_ = {}; ///< where the driver has a root of its own
 };
 
 int fail(const Error& error, const Log& log) {

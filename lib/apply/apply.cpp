@@ -2,6 +2,7 @@
 #include "apply/apply.hpp"
 
 #include "apply/device_cgroup.hpp"
+#include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
 #include "apply/loader_files.hpp"
 #include "apply/mountinfo.hpp"
@@ -24,11 +25,13 @@ struct HostSide {
     std::optional<LdConfig> ldconfig = {};
     std::vector<MountInfo> mounts = {};
     std::optional<sys::Fd> records = {}; ///< nothing where /run cannot be written to
+    std::vector<std::string> remarks = {};
 };
 
 Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
-    GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
     HostSide host;
+    host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
+    GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
     host.sources = GRAPNEL_TRY(open_sources(plan));
     host.ldconfig = GRAPNEL_TRY(open_ldconfig(plan, ldconfig));
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
@@ -39,7 +42,8 @@ Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
 
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              Container& container) {
-    auto remarks = host.sources.remarks;
+    auto remarks = host.remarks;
+    remarks.insert(remarks.end(), host.sources.remarks.begin(), host.sources.remarks.end());
     const auto left_out = GRAPNEL_TRY(attach_all(plan, host.sources, container.root));
     remarks.insert(remarks.end(), left_out.begin(), left_out.end());
     if (!host.ldconfig)

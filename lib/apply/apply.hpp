@@ -11,7 +11,8 @@
 
 namespace grapnel::apply {
 
-/// Carries out a plan, in this order: everything of the host is opened and cloned; the device
+/// Carries out a plan, in this order: device nodes that the host lacks are made there;
+/// everything of the host is opened and cloned; the device
 /// cgroup is opened; the container's mount namespace is entered, from which this process does
 /// not return; mounts and links are made; ld.so.cache is brought up to date. What was made in
 /// the root file system is recorded, also if a step fails. Returns remarks for the log.

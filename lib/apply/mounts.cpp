@@ -90,6 +90,14 @@ Result<sys::Fd> make_view(const View& view) {
     return tree;
 }
 
+/// A daemon that has just ended, a user's link in its place and a node that could not be made
+/// keep no container from its GPU.
+bool may_be_missing(const Plan& plan, const Mount& mount) {
+    return mount.kind == Kind::ipc || std::ranges::any_of(plan.host_nodes, [&](const auto& node) {
+               return node.optional && node.path == mount.host;
+           });
+}
+
 bool is_same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
 }
@@ -212,9 +220,7 @@ Result<Sources> open_sources(const Plan& plan) {
         if (mount.host.empty())
             continue; // a file of a view
         auto source = open_source(mount);
-        // a daemon that has just ended, or a user's link in its place, keeps no container
-        // from its GPU
-        if (!source && mount.kind == Kind::ipc)
+        if (!source && may_be_missing(plan, mount))
             sources.remarks.push_back(source.error().text());
         else
             sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));

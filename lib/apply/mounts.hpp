@@ -21,7 +21,7 @@ struct Source {
 struct Sources {
     std::vector<Source> mounts = {};
     std::vector<sys::Fd> views = {};       ///< filled and read-only, in the order of the plan
-    std::vector<std::string> remarks = {}; ///< sockets that could not be had
+    std::vector<std::string> remarks = {}; ///< what is optional and could not be had
 };
 
 /// Clones what the plan mounts, and checks that each source is of the type it should be and

@@ -69,12 +69,16 @@ Result<std::string> driver_version(const sys::HostFs& host) {
     return refused(path.text() + " names no version: " + quote(line));
 }
 
+std::optional<std::string> cuda_version_in(const sys::HostFs& host, const HostPath& library) {
+    const auto file = host.map(library);
+    return file ? from_note(file->bytes()) : std::nullopt;
+}
+
 std::optional<std::string> cuda_version(const sys::HostFs& host,
                                         const std::vector<HostPath>& directories,
                                         const std::string& driver_version) {
     for (const auto& directory : directories) {
-        const auto file = host.map(directory / ("libcuda.so." + driver_version));
-        if (auto version = file ? from_note(file->bytes()) : std::nullopt)
+        if (auto version = cuda_version_in(host, directory / ("libcuda.so." + driver_version)))
             return version;
     }
     return cuda_of_branch(driver_version);

@@ -24,8 +24,14 @@ constexpr std::array<std::pair<std::string_view, DriverCapabilities>, 9> program
     {"nvidia-xconfig", {graphics, display}},
 }};
 
-constexpr std::array<std::string_view, 6> usual_binary_directories{
-    "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin"};
+constexpr std::array<std::string_view, 7> usual_binary_directories{
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/bin",
+    "/sbin",
+    "/run/current-system/sw/bin"}; // the last of NixOS
 
 /// A driver that is unpacked under a directory of its own has bin beside lib or lib64.
 std::vector<HostPath> binary_directories(const InventoryScope& scope,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inventory/inventory.hpp"
 
+#include "base/text.hpp"
 #include "inventory/parts.hpp"
+#include "inventory/same_places.hpp"
 
 namespace grapnel {
 
@@ -12,14 +14,38 @@ Result<DriverBranch> driver_branch(const sys::HostFs& host) {
     return out;
 }
 
+namespace {
+
+void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
+    inventory.gpus_of_others = inventory::gpus_of_others(host);
+    if (!inventory.gpus_of_others.empty())
+        inventory.remarks.push_back("the nvidia driver holds none of this host's NVIDIA GPUs: "
+                                    + enumerate(inventory.gpus_of_others));
+}
+
+bool has_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
+    return scope.csv.use == CsvScope::Use::automatic && inventory::is_tegra(host);
+}
+
+} // namespace
+
 Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+    if (scope.csv.use == CsvScope::Use::always)
+        return inventory::from_csv_lists(host, scope);
     const auto wanted = scope.driver_capabilities;
     Inventory out;
-    out.driver_version = GRAPNEL_TRY(inventory::driver_version(host));
+    auto version = inventory::driver_version(host);
+    if (!version && inventory::is_wsl(host))
+        return inventory::of_wsl(host, scope);
+    if (!version && has_csv_lists(host, scope))
+        return inventory::from_csv_lists(host, scope);
+    out.driver_version = GRAPNEL_TRY(std::move(version));
     const auto majors = inventory::character_majors(host);
     auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
+    if (out.gpus.empty() && has_csv_lists(host, scope))
+        return inventory::from_csv_lists(host, scope);
     if (wanted.draws())
         for (auto& gpu : out.gpus)
             gpu.drm_nodes = inventory::drm_nodes(host, majors, gpu.pci, out.remarks);
@@ -29,7 +55,10 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
         out.mig_management = inventory::mig_management(host, majors);
     out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels, out.remarks);
     out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);
+    if (out.gpus.empty())
+        note_gpus_of_others(host, out);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
+    inventory::mark_missing_nodes(host, majors, scope, out);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
     out.libraries = GRAPNEL_TRY(

@@ -13,12 +13,21 @@
 #include "inventory/known_gpus.hpp"
 #include "sys/host_fs.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace grapnel {
+
+/// JetPack's lists of the driver's files, instead of a search for them.
+struct CsvScope {
+    enum class Use { never, automatic, always };
+    Use use = Use::automatic; ///< automatic: on a Tegra board whose GPU no nvidia module shows
+    HostPath directory = host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
+    bool all_lists = false; ///< not only those of the board's own driver
+};
 
 /// What to look for. What lies outside is not looked at, and not in the inventory.
 struct InventoryScope {
@@ -34,6 +43,19 @@ struct InventoryScope {
     bool mig_management = false;
     ImexChannels imex_channels = {};
     DeviceGroups device_groups = {};
+    /// Whether nodes that are missing may be made. Asked only where one is; empty: no.
+    std::function<bool()> may_make_nodes = {};
+    bool may_make_imex_channels = true; ///< of those nodes, the ones of IMEX channels
+    CsvScope csv = {};
+};
+
+/// Mode and owner of a device node.
+struct NodeAttributes {
+    std::uint32_t mode = 0666;
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+
+    auto operator<=>(const NodeAttributes&) const = default;
 };
 
 /// A device node as it should be and as it is.
@@ -45,6 +67,9 @@ struct Node {
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;
     std::string cure = {}; ///< what to do if it is missing; empty: what the driver's tools do
+    /// The driver's file with its mode and owner; empty: the nvidia module's parameters.
+    HostPath described_by = {};
+    std::optional<NodeAttributes> creation = {}; ///< it is missing and may be made like this
 
     bool operator==(const Node&) const = default;
 };
@@ -135,11 +160,27 @@ struct ProcFile {
     bool operator==(const ProcFile&) const = default;
 };
 
+/// A driver's file, directory or link that a container gets at the place it has on the host.
+struct SamePlace {
+    enum class Kind { library, program, config, directory, link };
+    Kind kind = Kind::library;
+    HostPath path = {};
+    std::string target = {}; ///< of a link: what it says
+
+    bool operator==(const SamePlace&) const = default;
+};
+
+/// Whose driver it is: the nvidia kernel module's, Windows' below WSL, or a Jetson's. Of the
+/// latter two there are only control nodes and same places.
+enum class Platform { nvidia, wsl, tegra };
+
 struct Inventory {
-    std::string driver_version = {};
+    std::string driver_version = {};              ///< where it cannot be known: the platform's name
     std::optional<std::string> cuda_version = {}; ///< the newest CUDA that libcuda serves
     std::vector<Gpu> gpus = {};                   ///< by index
-    std::vector<KnownGpu> known_gpus = {};        ///< to be kept for the next inventory
+    /// NVIDIA's GPUs where the driver has none: "0000:01:00.0 (vfio-pci)"
+    std::vector<std::string> gpus_of_others = {};
+    std::vector<KnownGpu> known_gpus = {}; ///< to be kept for the next inventory
     std::vector<Node> control_nodes = {};
     std::vector<Library> libraries = {}; ///< sorted by path
     std::vector<Binary> binaries = {};
@@ -154,7 +195,10 @@ struct Inventory {
     MigManagement mig_management = {};
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};
-    std::vector<std::string> remarks = {}; ///< what was odd but no failure, for the log
+    Platform platform = Platform::nvidia;
+    std::vector<SamePlace> same_places = {};
+    std::vector<HostPath> same_place_libraries = {}; ///< directories, for the ld.so.cache
+    std::vector<std::string> remarks = {};           ///< what was odd but no failure, for the log
 
     bool operator==(const Inventory&) const = default;
 };

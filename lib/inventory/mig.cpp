@@ -74,6 +74,7 @@ class Reader {
         auto one = node(host_, capability_nodes() / ("nvidia-cap" + std::to_string(*minor)),
                         DeviceNumber{*major_, *minor});
         one.cure = "run 'nvidia-modprobe -f " + access.text() + "'";
+        one.described_by = access;
         device.nodes.push_back(std::move(one));
     }
 

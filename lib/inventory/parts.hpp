@@ -24,6 +24,10 @@ namespace grapnel::inventory {
 /// The same by the driver's branch alone.
 [[nodiscard]] std::optional<std::string> cuda_of_branch(const std::string& driver_version);
 
+/// From the note of this libcuda.
+[[nodiscard]] std::optional<std::string> cuda_version_in(const sys::HostFs& host,
+                                                         const HostPath& library);
+
 /// Majors of character devices by the name that their kernel module registered.
 /// A module can have several.
 using Majors = std::multimap<std::string, std::uint32_t>;
@@ -70,6 +74,19 @@ void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<
 
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);
+
+/// By the "Name: value" lines of the driver's parameters or of a capability's file: mode and
+/// owner of the nodes that they stand for. Nothing if the driver wants no nodes to be made.
+[[nodiscard]] std::optional<NodeAttributes> node_attributes(const sys::HostFs& host,
+                                                            const HostPath& file);
+
+/// Says of each missing node whether it may be made, and how.
+void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const InventoryScope& scope,
+                        Inventory& inventory);
+
+/// NVIDIA's GPUs on the PCI bus, each with the driver that holds it. For people: an address
+/// with the driver's name, or "no driver", in brackets.
+[[nodiscard]] std::vector<std::string> gpus_of_others(const sys::HostFs& host);
 
 /// The directories that hold the driver's libraries of `version`, canonical, without duplicates.
 [[nodiscard]] Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,

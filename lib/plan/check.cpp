@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules of plan.hpp, held against a plan.
+#include "base/text.hpp"
 #include "plan/plan.hpp"
 
 #include <algorithm>
@@ -45,6 +46,9 @@ Status check_places(const Plan& plan) {
         const auto to = destination(link);
         if (!to || *to == link.inside)
             return broken("a link leaves the root or names itself", link.inside);
+        if (below(*to, "/proc") || below(*to, "/sys") || below(link.inside, "/proc")
+            || below(link.inside, "/sys"))
+            return broken("a link lies in /proc or /sys, or leads there", link.inside);
     }
     return check_directories(plan, places);
 }
@@ -96,6 +100,15 @@ Status check_mount(const Mount& mount) {
     return {};
 }
 
+Status check_host_nodes(const Plan& plan) {
+    for (const auto& node : plan.host_nodes)
+        if (std::ranges::none_of(plan.mounts, [&](const auto& mount) {
+                return mount.host == node.path && mount.device == node.number;
+            }))
+            return broken("a node is made on the host that is not given", inside_path("/dev"));
+    return {};
+}
+
 Status check_rules(const Plan& plan) {
     std::set<DeviceRule> planned(plan.device_rules.begin(), plan.device_rules.end());
     std::set<DeviceRule> needed;
@@ -113,17 +126,22 @@ Status check_rules(const Plan& plan) {
 } // namespace
 
 std::optional<InsidePath> destination(const Link& link) {
-    constexpr std::string_view up = "../";
-    auto directory = link.inside.parent();
-    auto rest = std::string_view(link.target);
-    for (; rest.starts_with(up); rest.remove_prefix(up.size())) {
-        if (directory.text() == "/")
+    const auto directory = link.inside.parent().text();
+    const auto joined = link.target.starts_with('/') ? link.target : directory + "/" + link.target;
+    int depth = 0;
+    for (const auto component : split(joined, '/')) {
+        if (component == "..")
+            --depth;
+        else if (!component.empty() && component != ".")
+            ++depth;
+        if (depth < 0)
             return std::nullopt;
-        directory = directory.parent();
     }
-    if (!is_plain_name(rest))
+    const auto normal = lexically_normal(joined);
+    auto path = normal ? InsidePath::make(*normal) : Result<InsidePath>(normal.error());
+    if (link.target.empty() || !path || path->text() == "/")
         return std::nullopt;
-    return directory / rest;
+    return std::move(*path);
 }
 
 Status check(const Plan& plan) {
@@ -131,6 +149,7 @@ Status check(const Plan& plan) {
     for (const auto& mount : plan.mounts)
         GRAPNEL_TRY(check_mount(mount));
     GRAPNEL_TRY(check_sources(plan));
+    GRAPNEL_TRY(check_host_nodes(plan));
     return check_rules(plan);
 }
 

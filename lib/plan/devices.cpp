@@ -35,6 +35,13 @@ Error missing(const Node& node) {
 
 /// The node as a mount, or nothing for an optional node that is not there.
 Result<std::optional<Mount>> device_mount(const Node& node) {
+    if (node.creation && node.expected) {
+        auto inside = GRAPNEL_TRY(InsidePath::make(node.path.text()));
+        return std::optional(Mount{.kind = Kind::device,
+                                   .host = node.path,
+                                   .inside = std::move(inside),
+                                   .device = node.expected});
+    }
     // a node without its module is one of another boot: its number can be any driver's now
     const bool usable = node.found && node.expected;
     if (!usable && node.optional)
@@ -59,6 +66,11 @@ Status add_device(Plan& plan, const Node& node) {
     auto mount = GRAPNEL_TRY(device_mount(node));
     if (!mount)
         return {};
+    if (node.creation)
+        plan.host_nodes.push_back({.path = node.path,
+                                   .number = *mount->device,
+                                   .attributes = *node.creation,
+                                   .optional = node.optional});
     plan.device_rules.push_back({.major = mount->device->major, .minor = mount->device->minor});
     plan.mounts.push_back(std::move(*mount));
     return {};

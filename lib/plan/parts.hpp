@@ -10,6 +10,9 @@ namespace grapnel::plan {
 /// missing or not what it should be is refused.
 [[nodiscard]] Status add_device(Plan& plan, const Node& node);
 
+/// A GPU by name where the nvidia driver holds none: the error says who does.
+[[nodiscard]] Status refuse_gpus_of_others(const Request& request, const Inventory& inventory);
+
 [[nodiscard]] Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
                                const ImageLayout& image);
 
@@ -29,6 +32,10 @@ void add_mig_to_view(Plan& plan, View& view, const Request& request);
 
 /// IMEX channels and device groups.
 [[nodiscard]] Status add_special_devices(Plan& plan, const Inventory& inventory);
+/// Everything, for a driver that is not of the nvidia kernel module: the one device under the
+/// name 0 (and below WSL under every UUID), and all files, whatever the driver capabilities are.
+[[nodiscard]] Status add_same_places(Plan& plan, const Request& request,
+                                     const Inventory& inventory);
 
 /// After the GPUs.
 void add_proc_view(Plan& plan, const Request& request, const Inventory& inventory);

@@ -14,15 +14,30 @@ namespace {
 using Kind = Mount::Kind;
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
+    GRAPNEL_TRY(plan::refuse_gpus_of_others(request, inventory));
     const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus, inventory.probe_fault));
     GRAPNEL_TRY(check_requirements(request, inventory, selected));
     for (const auto& gpu : selected) {
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
         GRAPNEL_TRY(plan::add_device(plan, gpu.node));
-        GRAPNEL_TRY(plan::add_drm_nodes(plan, gpu));
+        if (gpu.mig_devices.empty()) // the nodes lead to all of the GPU, not to a part of it
+            GRAPNEL_TRY(plan::add_drm_nodes(plan, gpu));
     }
     return plan::add_mig(plan, request, inventory, selected);
+}
+
+Status add_driver(Plan& plan, const Request& request, const Inventory& inventory,
+                  const ImageLayout& image) {
+    for (const auto& node : inventory.control_nodes)
+        GRAPNEL_TRY(plan::add_device(plan, node));
+    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
+    GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
+    plan::add_compat(plan, request, image);
+    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
+    if (image.proc_driver_nvidia)
+        plan::add_proc_view(plan, request, inventory);
+    return {};
 }
 
 void sort(Plan& plan) {
@@ -33,6 +48,7 @@ void sort(Plan& plan) {
     plan.links.erase(std::unique(plan.links.begin(), plan.links.end(), same_place),
                      plan.links.end());
     std::ranges::sort(plan.device_rules);
+    std::ranges::sort(plan.host_nodes);
     std::ranges::sort(plan.library_directories);
 }
 
@@ -64,17 +80,13 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .driver_capabilities = request.driver_capabilities,
               .change_cgroup = request.change_cgroup,
               .ldcache = request.ldcache};
-    GRAPNEL_TRY(add_gpus(plan, request, inventory));
+    const bool same_places = inventory.platform != Platform::nvidia;
+    GRAPNEL_TRY(same_places ? plan::add_same_places(plan, request, inventory)
+                            : add_gpus(plan, request, inventory));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
-    for (const auto& node : inventory.control_nodes)
-        GRAPNEL_TRY(plan::add_device(plan, node));
-    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
-    GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
-    plan::add_compat(plan, request, image);
-    GRAPNEL_TRY(plan::add_graphics(plan, inventory));
-    if (image.proc_driver_nvidia)
-        plan::add_proc_view(plan, request, inventory);
+    if (!same_places)
+        GRAPNEL_TRY(add_driver(plan, request, inventory, image));
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

@@ -6,6 +6,7 @@
 // - no two views, mounts and links share a place inside, and no link leaves the root;
 // - a device node has its own device rule, the directory of MIG's nodes has those of the nodes
 //   that may be used in it, and there is no other rule;
+// - a node that will be made on the host is one of those that are given to the container;
 // - nothing is mounted in a directory of the host;
 // - device nodes, MIG's directory of them and the sockets of the driver's daemons can be written
 //   to, nothing else;
@@ -20,6 +21,7 @@
 #include "plan/forward_compat.hpp"
 #include "request/request.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,7 +55,7 @@ struct Mount {
 
 struct Link {
     InsidePath inside = {};
-    std::string target = {}; ///< a plain name, with "../" before it for each level further up
+    std::string target = {}; ///< a path of the container, relative or absolute
 
     auto operator<=>(const Link&) const = default;
 };
@@ -99,12 +101,23 @@ struct PlannedGpu {
     bool operator==(const PlannedGpu&) const = default;
 };
 
+/// A device node that is missing on the host and will be made there.
+struct HostNode {
+    HostPath path = {};
+    DeviceNumber number = {};
+    NodeAttributes attributes = {};
+    bool optional = false; ///< where it cannot be made there is a remark, no error
+
+    auto operator<=>(const HostNode&) const = default;
+};
+
 /// Fields in the order in which they are carried out.
 struct Plan {
     std::string driver_version = {};
     std::optional<std::string> cuda_version = {};
     std::vector<PlannedGpu> gpus = {};
     DriverCapabilities driver_capabilities = {};
+    std::vector<HostNode> host_nodes = {}; ///< each is mounted as well
     std::vector<View> views = {};
     std::vector<Mount> mounts = {};
     std::vector<Link> links = {};
@@ -122,6 +135,12 @@ struct Plan {
 /// missing or wrong, a requirement that is not met, a driver capability without its library.
 [[nodiscard]] Result<Plan> make_plan(const Request& request, const Inventory& inventory,
                                      const ImageLayout& image);
+
+/// Where a path of the inventory really lies on the host; a link at its end is followed or not.
+using Locate = std::function<Result<HostPath>(const HostPath& path, bool follow_last_link)>;
+
+/// For a driver below a root of its own: the host's paths in the plan are made those of the host.
+[[nodiscard]] Status relocate(Plan& plan, const Locate& locate);
 
 /// An error is a mistake of this program or a driver file with an impossible name.
 [[nodiscard]] Status check(const Plan& plan);

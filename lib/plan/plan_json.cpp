@@ -3,6 +3,7 @@
 #include "plan/plan.hpp"
 
 #include <array>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace grapnel {
@@ -84,6 +85,18 @@ Json rules_json(const Plan& plan) {
     return list;
 }
 
+Json host_nodes_json(const Plan& plan) {
+    auto list = Json::array();
+    for (const auto& node : plan.host_nodes)
+        list.push_back({{"path", node.path.text()},
+                        {"major", node.number.major},
+                        {"minor", node.number.minor},
+                        {"mode", fmt::format("{:04o}", node.attributes.mode)},
+                        {"uid", node.attributes.user},
+                        {"gid", node.attributes.group}});
+    return list;
+}
+
 Json files_json(const Plan& plan) {
     auto list = Json::array();
     for (const auto& view : plan.views)
@@ -120,6 +133,8 @@ std::string to_json(const std::optional<Plan>& plan) {
         json["compat"] = {{"directory", compat_directory().text()},
                           {"library", plan->compat->library},
                           {"cuda", plan->compat->cuda ? Json(*plan->compat->cuda) : Json()}};
+    if (!plan->host_nodes.empty())
+        json["host_nodes"] = host_nodes_json(*plan);
     // what a driver file might hold beside UTF-8 is replaced, not thrown at
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

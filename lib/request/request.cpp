@@ -103,16 +103,6 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
     return out;
 }
 
-/// What NVIDIA's hook would give and this version cannot is refused, not left out in silence.
-Status refuse_unsupported(const Settings& settings) {
-    if (settings.driver_root != "/")
-        return refused("nvidia-container-cli.root = " + quote(settings.driver_root)
-                           + ": a driver root other than '/' is not supported",
-                       "install the driver on the host, or name its directories in "
-                       "library-search-path and binary-search-path");
-    return {};
-}
-
 } // namespace
 
 Result<Asked> make_request(const Spec& spec, const Settings& settings) {
@@ -120,7 +110,6 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     const auto devices = requested_devices(spec, settings, asked.remarks);
     if (!devices)
         return asked;
-    GRAPNEL_TRY(refuse_unsupported(settings));
     Request request{.devices = devices->devices, .listed = devices->listed};
     GRAPNEL_TRY(ask_for_mig_management(spec, request));
     request.driver_capabilities =
@@ -132,6 +121,7 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     request.ldcache = settings.ldcache;
     request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
     request.change_cgroup = !settings.no_cgroups;
+    request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
     asked.request = std::move(request);
     return asked;
 }

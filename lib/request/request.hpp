@@ -51,6 +51,7 @@ struct Request {
     LdCache ldcache = LdCache::automatic;
     bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;
+    bool all_csv_lists = false; ///< NVIDIA_REQUIRE_JETPACK=csv-mounts=all, for a Jetson
 
     bool operator==(const Request&) const = default;
 };

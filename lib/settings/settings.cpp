@@ -121,7 +121,29 @@ Status store_compat_mode(Settings& settings, const std::string& mode) {
 }
 
 Status store_root(Settings& settings, const std::string& root) {
-    settings.driver_root = root.empty() ? "/" : root;
+    settings.driver_root = root.empty() ? host_path("/") : GRAPNEL_TRY(HostPath::make(root));
+    return {};
+}
+
+/// The modes of CDI are another way to the same result.
+Status store_mode(Settings& settings, const std::string& mode) {
+    constexpr std::array<std::pair<std::string_view, RuntimeMode>, 5> modes{
+        {{"auto", RuntimeMode::automatic},
+         {"cdi", RuntimeMode::automatic},
+         {"csv", RuntimeMode::csv},
+         {"jit-cdi", RuntimeMode::automatic},
+         {"legacy", RuntimeMode::legacy}}};
+    const auto* const found = std::ranges::find(modes, mode, &decltype(modes)::value_type::first);
+    if (found == modes.end())
+        return refused("unknown mode " + quote(mode),
+                       "known are auto, cdi, csv, jit-cdi and legacy");
+    settings.mode = found->second;
+    return {};
+}
+
+Status store_csv_directory(Settings& settings, const std::string& directory) {
+    settings.csv_directory =
+        directory.empty() ? Settings{}.csv_directory : GRAPNEL_TRY(HostPath::make(directory));
     return {};
 }
 
@@ -132,6 +154,7 @@ const std::vector<Key>& keys() {
          flag(&Settings::accept_environment_when_unprivileged)},
         {"binary-search-path", paths(&Settings::binary_search_path)},
         {"config-search-path", paths(&Settings::config_search_path)},
+        {"device-root", path(&Settings::device_root)},
         {"disable-require", flag(&Settings::disable_require)},
         {"features.allow-cuda-compat-libs-from-container",
          flag(&Settings::allow_compat_from_container)},
@@ -148,7 +171,7 @@ const std::vector<Key>& keys() {
         {"nvidia-container-cli.environment", pass_over},
         {"nvidia-container-cli.ldcache", path(&Settings::ldcache_file)},
         {"nvidia-container-cli.ldconfig", text(store_ldconfig)},
-        {"nvidia-container-cli.load-kmods", pass_over},
+        {"nvidia-container-cli.load-kmods", flag(&Settings::load_kmods)},
         {"nvidia-container-cli.no-cgroups", flag(&Settings::no_cgroups)},
         {"nvidia-container-cli.no-pivot", pass_over},
         {"nvidia-container-cli.path", pass_over},
@@ -162,12 +185,12 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime-hook.skip-mode-detection", pass_over},
         {"nvidia-container-runtime.debug", pass_over},
         {"nvidia-container-runtime.log-level", pass_over},
-        {"nvidia-container-runtime.mode", pass_over},
+        {"nvidia-container-runtime.mode", text(store_mode)},
         {"nvidia-container-runtime.modes.cdi.annotation-prefixes", pass_over},
         {"nvidia-container-runtime.modes.cdi.default-kind", pass_over},
         {"nvidia-container-runtime.modes.cdi.spec-dirs", pass_over},
         {"nvidia-container-runtime.modes.csv.compat-container-root", pass_over},
-        {"nvidia-container-runtime.modes.csv.mount-spec-path", pass_over},
+        {"nvidia-container-runtime.modes.csv.mount-spec-path", text(store_csv_directory)},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},
         {"nvidia-container-runtime.modes.legacy.cuda-compat-mode", text(store_compat_mode)},

@@ -19,6 +19,10 @@ enum class LdCache { automatic, ldconfig, off };
 /// Where this build installs grapnel-probe.
 [[nodiscard]] HostPath installed_probe();
 
+/// Of nvidia-container-runtime.mode: whether the driver's files are looked for, or named by
+/// JetPack's CSV lists. automatic: the lists on a Tegra board without the nvidia module's GPUs.
+enum class RuntimeMode { automatic, csv, legacy };
+
 struct Settings {
     // NVIDIA's keys
     bool disable_require = false;
@@ -34,10 +38,16 @@ struct Settings {
     std::string cuda_compat_mode = "ldconfig";
     bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
     bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook
-    std::string driver_root = "/";            ///< nvidia-container-cli.root
     std::string probe_user = {}; ///< nvidia-container-cli.user: USER[:GROUP]; empty: nobody
+    HostPath driver_root = host_path("/"); ///< nvidia-container-cli.root
+    bool load_kmods = true;                ///< modules loaded and nodes made where they are missing
+
+    RuntimeMode mode = RuntimeMode::automatic;
+    HostPath csv_directory = ///< nvidia-container-runtime.modes.csv.mount-spec-path
+        host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
 
     // Grapnel's own keys
+    HostPath device_root = {}; ///< empty: the driver root if it has nodes, else "/"
     LdCache ldcache = LdCache::automatic;
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
     std::vector<HostPath> library_search_path = {};   ///< searched before everything else

@@ -72,10 +72,10 @@ Result<Ended> run_child(const Child& child) {
     constexpr unsigned long namespaces =
         CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
     int pidfd = -1;
-    const auto pid =
-        syscall(SYS_clone, namespaces | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+    const auto flags = (child.own_namespaces ? namespaces : 0UL) | CLONE_PIDFD | SIGCHLD;
+    const auto pid = syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr);
     if (pid < 0)
-        return call_error("clone", "into new namespaces");
+        return call_error("clone", child.own_namespaces ? "into new namespaces" : "of the hook");
     if (pid == 0) {
         const auto failed = child.become();
         const auto line = failed ? std::string("it came back") : failed.error().text();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child in namespaces of its own that becomes another program, watched to its end: what the
-// cage for ldconfig and the programs of the host have in common. Private to this module.
+// A child that becomes another program, mostly in namespaces of its own, watched to its end: what
+// the cage for ldconfig and the programs of the host have in common. Private to this module.
 #pragma once
 
 #include "base/result.hpp"
@@ -21,6 +21,7 @@ struct Child {
     std::function<Status()> become = {}; ///< in the child; returns only if it fails
     FdRef errors = {};                   ///< where the child's failure is written
     int time_limit_ms = 0;
+    bool own_namespaces = true; ///< mount, PID, IPC, network and UTS
 };
 
 struct Ended {
@@ -29,7 +30,7 @@ struct Ended {
     int number = 0; ///< exit status or signal
 };
 
-/// Starts it in new mount, PID, IPC, network and UTS namespaces and waits. One that is too slow is
+/// Starts it and waits. One that is too slow is
 /// killed; one that does not even die then (it hangs in the kernel) is left behind, and the first
 /// process of the machine gets it.
 [[nodiscard]] Result<Ended> run_child(const Child& child);

@@ -92,13 +92,23 @@ constexpr std::array probe_only{
 
 /// What the hook does beside that: mounts, namespaces, device programs, its own confinement.
 constexpr std::array hook_only{
-    "bpf",        "capget",       "capset",   "chroot",     "clone",
-    "dup3",       "fchdir",       "flock",    "fsconfig",   "fsmount",
-    "fsopen",     "memfd_create", "mkdirat",  "mount",      "mount_setattr",
-    "move_mount", "open_tree",    "openat2",  "pidfd_open", "pidfd_send_signal",
-    "pivot_root", "poll",         "ppoll",    "prctl",      "seccomp",
-    "sendfile",   "setfsgid",     "setfsuid", "setns",      "symlinkat",
-    "umount2",    "waitid",
+    "bpf",           "capget",
+    "capset",        "chroot",
+    "clone",         "dup3",
+    "fchdir",        "fchownat",
+    "flock",         "fsconfig",
+    "fsmount",       "fsopen",
+    "memfd_create",  "mkdirat",
+    "mknodat",       "mount",
+    "mount_setattr", "move_mount",
+    "open_tree",     "openat2",
+    "pidfd_open",    "pidfd_send_signal",
+    "pivot_root",    "poll",
+    "ppoll",         "prctl",
+    "seccomp",       "sendfile",
+    "setfsgid",      "setfsuid",
+    "setns",         "symlinkat",
+    "umount2",       "waitid",
 };
 
 struct Release {

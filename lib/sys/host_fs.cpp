@@ -50,6 +50,14 @@ Result<FileFacts> LinuxHostFs::stat_link(const HostPath& path) const {
     return facts({AT_FDCWD}, path.text().c_str());
 }
 
+Result<std::string> LinuxHostFs::read_link(const HostPath& path) const {
+    std::array<char, PATH_MAX> target{};
+    const auto length = readlink(path.text().c_str(), target.data(), target.size());
+    if (length < 0)
+        return system_error("readlink " + path.text());
+    return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
 Result<HostPath> LinuxHostFs::resolve(const HostPath& path) const {
     const auto fd = GRAPNEL_TRY(open_host_path(path));
     std::array<char, PATH_MAX> target{};

@@ -43,6 +43,8 @@ class HostFs {
     [[nodiscard]] virtual Result<FileFacts> stat(const HostPath& path) const = 0;
     /// Facts of the link itself, where the path names one.
     [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const = 0;
+    /// What the link says, wherever that leads.
+    [[nodiscard]] virtual Result<std::string> read_link(const HostPath& path) const = 0;
     /// The path without any link in it.
     [[nodiscard]] virtual Result<HostPath> resolve(const HostPath& path) const = 0;
 };
@@ -56,6 +58,7 @@ class LinuxHostFs final : public HostFs {
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
     [[nodiscard]] Result<FileFacts> stat(const HostPath& path) const override;
     [[nodiscard]] Result<FileFacts> stat_link(const HostPath& path) const override;
+    [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override;
     [[nodiscard]] Result<HostPath> resolve(const HostPath& path) const override;
 };
 

@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <linux/securebits.h>
 #include <memory>
+#include <span>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -32,6 +33,10 @@ using Capabilities = std::vector<cap_value_t>;
 /// the bounding set of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
+    case Phase::load_modules:
+        return {CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SYS_MODULE};
+    case Phase::make_nodes:
+        return {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_MKNOD};
     case Phase::read_host:
         return {CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN};
     case Phase::look_inside:
@@ -54,9 +59,10 @@ Capabilities needed_by(Phase phase) {
     return {CAP_DAC_OVERRIDE}; // the log and the residue's record
 }
 
-constexpr std::array<Phase, 7> phases{Phase::read_host,     Phase::look_inside, Phase::attach,
-                                      Phase::device_cgroup, Phase::ldcache,     Phase::probe,
-                                      Phase::done};
+/// In this order the first ones are given up.
+constexpr std::array<Phase, 9> phases{Phase::load_modules, Phase::make_nodes, Phase::read_host,
+                                      Phase::look_inside,  Phase::attach,     Phase::device_cgroup,
+                                      Phase::ldcache,      Phase::probe,      Phase::done};
 
 struct FreeCaps {
     void operator()(cap_t caps) const { cap_free(caps); }
@@ -75,12 +81,13 @@ Status raise(cap_t target, cap_flag_t set, cap_t now, const Capabilities& wanted
     return {};
 }
 
-Status cut_capabilities() {
+/// To what the phases from this one on need.
+Status cut_capabilities(std::size_t first_phase) {
     const Caps now(cap_get_proc());
     const Caps wanted(cap_init());
     if (!now || !wanted)
         return system_error("cap_get_proc");
-    for (const auto phase : phases)
+    for (const auto phase : std::span(phases).subspan(first_phase))
         GRAPNEL_TRY(raise(wanted.get(), CAP_PERMITTED, now.get(), needed_by(phase)));
     if (cap_set_proc(wanted.get()) != 0)
         return system_error("cap_set_proc");
@@ -115,7 +122,7 @@ Status confine_process() {
         return system_error("prctl PR_SET_NO_NEW_PRIVS");
     // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them
     prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
-    return cut_capabilities();
+    return cut_capabilities(0);
 }
 
 Status enter_phase(Phase phase) {
@@ -128,6 +135,17 @@ Status enter_phase(Phase phase) {
     if (cap_set_proc(now.get()) != 0)
         return system_error("cap_set_proc");
     return {};
+}
+
+Status end_host_changes(HostChanges ended) {
+    return cut_capabilities(ended == HostChanges::modules ? 1 : 2);
+}
+
+bool is_permitted(int capability) {
+    const Caps now(cap_get_proc());
+    cap_flag_value_t permitted = CAP_CLEAR;
+    return now && cap_get_flag(now.get(), capability, CAP_PERMITTED, &permitted) == 0
+           && permitted == CAP_SET;
 }
 
 Status keep_capabilities(const std::vector<int>& kept) {

@@ -10,6 +10,8 @@
 namespace grapnel::sys {
 
 enum class Phase {
+    load_modules,  ///< start the system's modprobe
+    make_nodes,    ///< make device nodes of the host
     read_host,     ///< read files that only root may, clone mounts
     look_inside,   ///< reach the container's process and its root file system
     attach,        ///< enter its mount namespace, make mount points, attach mounts
@@ -27,6 +29,14 @@ enum class Phase {
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);
+
+/// Gives up what only the phases that change the host need: load_modules and make_nodes, or the
+/// first of them alone.
+enum class HostChanges { modules, all };
+[[nodiscard]] Status end_host_changes(HostChanges ended);
+
+/// Whether this process has that Linux capability, or could raise it.
+[[nodiscard]] bool is_permitted(int capability);
 
 /// Gives up every Linux capability but these, permitted and effective.
 [[nodiscard]] Status keep_capabilities(const std::vector<int>& kept);

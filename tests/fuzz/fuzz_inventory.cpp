@@ -98,6 +98,9 @@ class MadeUpHost final : public sys::HostFs {
             return stat(path);
         return FileFacts{.type = FileFacts::Type::link, .inode = 7};
     }
+    [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override {
+        return missing(path);
+    }
     [[nodiscard]] Result<HostPath> resolve(const HostPath& path) const override {
         if (!directories_.contains(path) && !files_.contains(path))
             return missing(path);
@@ -196,7 +199,25 @@ void expect_gpus(const std::vector<Gpu>& gpus) {
     }
 }
 
+/// Of a driver that is not of the nvidia module, as /dev/dxg and JetPack's lists make one.
+void expect_same_places(const Inventory& inventory) {
+    for (const auto& node : inventory.control_nodes)
+        expect(node.path.text().starts_with("/dev/") && node.found == node.expected,
+               "a node lies in /dev and is what it should be");
+    for (const auto& place : inventory.same_places) {
+        fuzz::expect_normal(place.path.text());
+        expect((place.kind == SamePlace::Kind::link) != place.target.empty(),
+               "links have a target");
+    }
+    for (const auto& remark : inventory.remarks)
+        expect_line(remark);
+}
+
 void expect_sound(const Inventory& inventory) {
+    if (inventory.platform != Platform::nvidia) {
+        expect_same_places(inventory);
+        return;
+    }
     const auto version = Version::parse(inventory.driver_version);
     expect(version && version->parts.size() > 1, "a driver has a version");
     expect(is_plain_name(inventory.driver_version), "a version can end a file's name");
@@ -246,7 +267,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                          .mig_management = true,
                          .imex_channels = {.all = true},
                          .device_groups = {DeviceGroup::gds, DeviceGroup::mofed,
-                                           DeviceGroup::gdrcopy, DeviceGroup::nvswitch}};
+                                           DeviceGroup::gdrcopy, DeviceGroup::nvswitch},
+                         .may_make_nodes = [] { return true; }};
     const auto inventory = take_inventory(host, scope);
     if (!inventory) {
         expect_line(inventory.error().text());

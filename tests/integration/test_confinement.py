@@ -169,13 +169,12 @@ def test_while_it_waits_for_the_state_it_has_no_more_than_it_will_need(made):
     try:
         for _ in range(200):
             now = status(process.pid)
-            if now["NoNewPrivs"] == "1" and not has(now["CapPrm"], "mknod"):
+            if now["NoNewPrivs"] == "1" and not has(now["CapPrm"], "net_raw"):
                 break
             time.sleep(0.01)
         assert now["NoNewPrivs"] == "1"
-        for name in ("CapPrm", "CapEff"):
-            assert has(now[name], "chown", "net_raw", "sys_module", "sys_rawio", "sys_boot",
-                       "mknod", "setfcap") == [], name
+        # modules can still have to be loaded, and nodes made
+        assert has(now["CapPrm"], "net_raw", "sys_rawio", "sys_boot", "setfcap") == []
         # what is parsed next is a stranger's: no capability is effective
         assert int(now["CapEff"], 16) == 0
     finally:
@@ -225,7 +224,8 @@ def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups
     assert seen is not None
     needed, refused = PHASES[call]
     assert set(has(seen["CapEff"], *needed)) == needed
-    assert has(seen["CapEff"], *refused, "mknod", "chown", "sys_module", "net_raw") == []
+    assert has(seen["CapEff"], *refused) == []
+    assert has(seen["CapPrm"], "mknod", "chown", "sys_module", "net_raw") == []
     assert (seen["Seccomp"], seen["NoNewPrivs"]) == ("2", "1")
 
 

@@ -111,7 +111,8 @@ def test_a_driver_capability_that_the_settings_do_not_support(refuse, bundle):
         "supported-driver-capabilities in the settings allows compute and utility")
 
 
-def test_a_missing_node_with_the_command_that_makes_it(refuse):
+def test_a_missing_node_with_the_command_that_makes_it(refuse, bundle):
+    bundle.set_settings("[nvidia-container-cli]\nload-kmods = false\n")
     hidden = on_a_host_where("umount -l /dev/pts; mkdir /opt/dev && cp -a /dev/. /opt/dev/ && "
                              "rm /opt/dev/nvidia1 && mount --rbind /opt/dev /dev")
     try:

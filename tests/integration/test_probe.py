@@ -174,7 +174,7 @@ def first(lines, pattern):
 def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tmp_path):
     asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_CUDA=cuda>=12.8 brand=tesla")
     lines = calls(made, tmp_path)
-    assert first(lines, "^seccomp") < first(lines, '"/proc/devices"')
+    assert first(lines, "^seccomp") < first(lines, '"/etc/ld.so.cache"')
     assert first(lines, "^seccomp") < first(lines, "^clone")
 
 
@@ -444,5 +444,5 @@ def test_the_hook_has_no_ioctl_behind_its_filter(made, asking):
     source = pathlib.Path(__file__).parents[2] / "lib/sys/generate_filters.cpp"
     for name in ("reading", "changing", "hook_only"):
         body = re.search(rf"constexpr std::array {name}\{{(.*?)\}};", source.read_text(), re.S)[1]
-        for call in ("ioctl", "setresuid", "setresgid", "setgroups", "mknodat", "socket"):
+        for call in ("ioctl", "setresuid", "setresgid", "setgroups", "socket"):
             assert f'"{call}"' not in body

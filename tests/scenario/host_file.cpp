@@ -205,7 +205,12 @@ class Reader {
             return refused("unknown machine " + quote(words[3]));
         cache_.push_back(
             {words[1], words[2], is_32bit ? native32_cache_flags : native_cache_flags});
-        host_.file("/etc/ld.so.cache", ld_cache_file(cache_));
+        host_.file(cache_file_, ld_cache_file(cache_));
+        return {};
+    }
+    /// cache PATH
+    Status take_cache(const Words& words) {
+        cache_file_ = words[1];
         return {};
     }
 
@@ -217,6 +222,7 @@ class Reader {
     static const std::map<std::string, Rule>& verbs() {
         constexpr std::size_t any = 1000;
         static const std::map<std::string, Rule> table{
+            {"cache", {1, 1, &Reader::take_cache}},
             {"cached", {2, 3, &Reader::take_cached}},
             {"char", {2, 2, &Reader::take_char}},
             {"cuda-note", {2, 2, &Reader::take_cuda_note}},
@@ -238,6 +244,7 @@ class Reader {
     const std::string& includes_;
     MemoryHost& host_;
     std::vector<CacheLine>& cache_;
+    std::string cache_file_ = "/etc/ld.so.cache";
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "host_file.hpp"
 #include "inventory/inventory.hpp"
 #include "inventory/probe_answer.hpp"
+#include "inventory/rooted_host.hpp"
 #include "oci/spec.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
@@ -126,6 +127,15 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
         inventory.probe_fault = answer.error().text();
 }
 
+CsvScope csv_scope(const Settings& settings, const Request& request) {
+    using enum RuntimeMode;
+    return {.use = settings.mode == csv      ? CsvScope::Use::always
+                   : settings.mode == legacy ? CsvScope::Use::never
+                                             : CsvScope::Use::automatic,
+            .directory = settings.csv_directory,
+            .all_lists = request.all_csv_lists};
+}
+
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks) {
@@ -136,8 +146,10 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     if (!asked.request)
         return std::optional<Plan>();
     const auto& request = *asked.request;
+    const auto rooted = GRAPNEL_TRY(rooted_host(host, chosen.driver_root, chosen.device_root));
+    const sys::HostFs& seen = rooted ? static_cast<const sys::HostFs&>(*rooted) : host;
     auto inventory = GRAPNEL_TRY(
-        take_inventory(host, {.driver_capabilities = request.driver_capabilities,
+        take_inventory(seen, {.driver_capabilities = request.driver_capabilities,
                               .cuda_version = true,
                               .arch = names_gpu(request),
                               .library_search_path = chosen.library_search_path,
@@ -147,11 +159,18 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
                               .mig_devices = needs_mig_devices(request),
                               .mig_management = request.mig_config || request.mig_monitor,
                               .imex_channels = request.imex_channels,
-                              .device_groups = request.device_groups}));
+                              .device_groups = request.device_groups,
+                              .may_make_nodes = [&] { return chosen.load_kmods; },
+                              .may_make_imex_channels = !chosen.disable_imex_channel_creation,
+                              .csv = csv_scope(chosen, request)}));
     if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
-    return std::optional(GRAPNEL_TRY(make_plan(request, inventory, layout)));
+    auto plan = GRAPNEL_TRY(make_plan(request, inventory, layout));
+    if (rooted)
+        GRAPNEL_TRY(relocate(
+            plan, [&](const HostPath& path, bool follow) { return rooted->place(path, follow); }));
+    return std::optional(std::move(plan));
 }
 
 Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {

@@ -533,10 +533,3 @@ TEST_CASE("a requirement is met, not met, or undecided for want of a fact") {
         CHECK(evaluate(*requirement, row.facts) == row.verdict);
     }
 }
-
-TEST_CASE("another driver root is refused only where a driver is asked for") {
-    const Settings settings{.driver_root = "/run/nvidia/driver"};
-    CHECK(contains(error_of(asked({"NVIDIA_VISIBLE_DEVICES=all"}, settings)),
-                   "a driver root other than '/' is not supported"));
-    CHECK(asked({"NVIDIA_VISIBLE_DEVICES=void"}, settings));
-}

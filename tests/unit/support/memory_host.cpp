@@ -155,6 +155,16 @@ Result<sys::FileFacts> MemoryHost::stat_link(const HostPath& path) const {
     return facts_of(found->second);
 }
 
+Result<std::string> MemoryHost::read_link(const HostPath& path) const {
+    const auto parent = GRAPNEL_TRY(real(path.parent().text(), 0));
+    const auto found = nodes_.find((parent == "/" ? "" : parent) + "/" + std::string(path.name()));
+    if (found == nodes_.end())
+        return error_of(ENOENT, path.text());
+    if (found->second.type != Type::link)
+        return error_of(EINVAL, path.text());
+    return found->second.content;
+}
+
 Result<HostPath> MemoryHost::resolve(const HostPath& path) const {
     return HostPath::make(GRAPNEL_TRY(real(path.text(), 0)));
 }

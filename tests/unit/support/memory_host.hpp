@@ -32,6 +32,7 @@ class MemoryHost final : public sys::HostFs {
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
     [[nodiscard]] Result<sys::FileFacts> stat(const HostPath& path) const override;
     [[nodiscard]] Result<sys::FileFacts> stat_link(const HostPath& path) const override;
+    [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override;
     [[nodiscard]] Result<HostPath> resolve(const HostPath& path) const override;
 
     /// The paths that read() and map() were called with.

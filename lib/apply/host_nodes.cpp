@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/host_nodes.hpp"
+
+#include "sys/node.hpp"
+#include "sys/privilege.hpp"
+
+namespace grapnel::apply {
+
+namespace {
+
+std::vector<const Mount*> without_link(const Plan& plan) {
+    std::vector<const Mount*> out;
+    if (plan.change_cgroup)
+        for (const auto& mount : plan.mounts)
+            if (mount.device && !sys::has_number_link(*mount.device))
+                out.push_back(&mount);
+    return out;
+}
+
+Status make(const HostNode& node) {
+    return sys::make_node(node.path, node.number,
+                          {.mode = node.attributes.mode,
+                           .user = node.attributes.user,
+                           .group = node.attributes.group})
+        .cure("run 'nvidia-modprobe -u -c 0'");
+}
+
+Result<std::vector<std::string>> make_all(const Plan& plan,
+                                          const std::vector<const Mount*>& unlinked) {
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::make_nodes));
+    std::vector<std::string> remarks;
+    for (const auto& node : plan.host_nodes) {
+        auto made = make(node);
+        if (!made && node.optional)
+            remarks.push_back(made.error().text());
+        else
+            GRAPNEL_TRY(std::move(made));
+    }
+    for (const auto* const mount : unlinked)
+        if (const auto made = sys::make_number_link(mount->host, *mount->device); !made)
+            remarks.push_back(made.error().text());
+    return remarks;
+}
+
+} // namespace
+
+Result<std::vector<std::string>> make_host_nodes(const Plan& plan) {
+    auto unlinked = without_link(plan);
+    // in a user namespace the device rules are nobody's to change, and /dev is not the host's
+    if (!unlinked.empty() && !sys::may_make_nodes())
+        unlinked.clear();
+    std::vector<std::string> remarks;
+    if (!plan.host_nodes.empty() || !unlinked.empty())
+        remarks = GRAPNEL_TRY(make_all(plan, unlinked));
+    GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
+    return remarks;
+}
+
+} // namespace grapnel::apply

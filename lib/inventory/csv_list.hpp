@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lists of files that JetPack installs for containers, one for each of its parts:
+//
+//   line = type "," path
+//   type = "dev" / "dir" / "lib" / "sym"
+//
+// with blanks around both. Empty lines are allowed; a path is absolute, without "..", and means
+// itself: there are no patterns.
+#pragma once
+
+#include "base/path.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+struct CsvEntry {
+    enum class Type { device, directory, library, link };
+    Type type = Type::library;
+    HostPath path = {};
+
+    auto operator<=>(const CsvEntry&) const = default;
+};
+
+struct CsvList {
+    std::vector<CsvEntry> entries = {};      ///< in the order of the file
+    std::vector<std::string> bad_lines = {}; ///< fit to be printed, with what is wrong
+};
+
+/// A device lies below /dev and nothing else does; nothing lies below /proc or /sys, or is "/".
+[[nodiscard]] CsvList parse_csv_list(std::string_view text);
+
+} // namespace grapnel

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.hpp"
+#include "inventory/csv_list.hpp"
+#include "inventory/parts.hpp"
+#include "inventory/same_places.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace grapnel::inventory {
+
+namespace {
+
+using Place = SamePlace::Kind;
+using FileType = sys::FileFacts::Type;
+
+constexpr std::array<std::string_view, 3> base_lists{"devices.csv", "drivers.csv", "l4t.csv"};
+constexpr std::size_t named_in_a_remark = 3;
+
+const HostPath& release_file() {
+    static const auto path = host_path("/etc/nv_tegra_release");
+    return path;
+}
+
+Result<std::vector<HostPath>> lists(const sys::HostFs& host, const CsvScope& scope) {
+    std::vector<HostPath> out;
+    const auto names = host.list(scope.directory);
+    for (const auto& name : names ? *names : std::vector<std::string>())
+        if (scope.all_lists ? name.ends_with(".csv")
+                            : std::ranges::find(base_lists, name) != base_lists.end())
+            out.push_back(scope.directory / name);
+    if (out.empty())
+        return refused("there is no list of the driver's files in " + scope.directory.text(),
+                       "install JetPack's nvidia-container package, or name the directory in "
+                       "nvidia-container-runtime.modes.csv.mount-spec-path");
+    return out;
+}
+
+/// Adds what the lists name, each place once.
+class Collector {
+  public:
+    Collector(const sys::HostFs& host, Inventory& out) : host_(host), out_(out) {}
+
+    void take(const HostPath& list) {
+        const auto text = host_.read(list);
+        if (!text) {
+            out_.remarks.push_back(text.error().text());
+            return;
+        }
+        const auto parsed = parse_csv_list(*text);
+        for (const auto& line : parsed.bad_lines)
+            out_.remarks.push_back(list.text() + ": passed over: " + line);
+        std::vector<std::string> missing;
+        for (const auto& entry : parsed.entries)
+            if (!taken_.contains(entry.path) && !add(entry))
+                missing.push_back(entry.path.text());
+        remark_on_missing(list, std::move(missing));
+    }
+
+  private:
+    /// False if the host has no such thing.
+    bool add(const CsvEntry& entry) {
+        const bool added = entry.type == CsvEntry::Type::link     ? add_link(entry.path)
+                           : entry.type == CsvEntry::Type::device ? add_device(entry.path)
+                                                                  : add_file(entry);
+        if (added)
+            taken_.insert(entry.path);
+        return added;
+    }
+
+    bool add_link(const HostPath& path) {
+        auto target = host_.read_link(path);
+        if (!target)
+            return false;
+        out_.same_places.push_back(
+            {.kind = Place::link, .path = path, .target = std::move(*target)});
+        return true;
+    }
+
+    bool add_device(const HostPath& path) {
+        const auto facts = host_.stat(path);
+        if (!facts || facts->type != FileType::character_device)
+            return false;
+        const DeviceNumber number{facts->major, facts->minor};
+        out_.control_nodes.push_back({.path = path, .expected = number, .found = number});
+        return true;
+    }
+
+    bool add_file(const CsvEntry& entry) {
+        const bool directory = entry.type == CsvEntry::Type::directory;
+        const auto facts = host_.stat(entry.path);
+        if (!facts || facts->type != (directory ? FileType::directory : FileType::regular))
+            return false;
+        out_.same_places.push_back(
+            {.kind = directory ? Place::directory : Place::library, .path = entry.path});
+        auto& directories = out_.same_place_libraries;
+        if (!directory && entry.path.name().find(".so") != std::string_view::npos
+            && std::ranges::find(directories, entry.path.parent()) == directories.end())
+            directories.push_back(entry.path.parent());
+        return true;
+    }
+
+    /// A list is JetPack's, of every board and part: much of it is on no host.
+    void remark_on_missing(const HostPath& list, std::vector<std::string> missing) {
+        if (missing.empty())
+            return;
+        const auto count = missing.size();
+        if (count > named_in_a_remark) {
+            missing.resize(named_in_a_remark);
+            missing.push_back(std::to_string(count - named_in_a_remark) + " more");
+        }
+        out_.remarks.push_back(list.text() + ": not on this host: " + enumerate(missing));
+    }
+
+    const sys::HostFs& host_;
+    Inventory& out_;
+    std::set<HostPath> taken_ = {};
+};
+
+std::optional<std::string> cuda_of(const sys::HostFs& host, const Inventory& inventory) {
+    for (const auto& place : inventory.same_places)
+        if (place.kind == Place::library && place.path.name().starts_with("libcuda.so"))
+            if (auto version = cuda_version_in(host, place.path))
+                return version;
+    return std::nullopt;
+}
+
+} // namespace
+
+bool is_tegra(const sys::HostFs& host) {
+    if (host.stat(release_file()))
+        return true;
+    constexpr std::string_view family = "tegra";
+    const auto text = host.read(host_path("/sys/devices/soc0/family"));
+    return text && equal_ignoring_case(std::string_view(*text).substr(0, family.size()), family);
+}
+
+Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
+    const auto version = driver_version(host);
+    Inventory out{.driver_version = version ? *version : "tegra", .platform = Platform::tegra};
+    Collector collector(host, out);
+    const auto files = GRAPNEL_TRY(lists(host, scope.csv));
+    for (const auto& list : files)
+        collector.take(list);
+    if (host.stat(release_file()))
+        out.same_places.push_back({.kind = Place::config, .path = release_file()});
+    if (scope.cuda_version)
+        out.cuda_version = cuda_of(host, out);
+    return out;
+}
+
+} // namespace grapnel::inventory

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A driver whose files a container gets at the places that they have on the host.
+#include "base/text.hpp"
+#include "plan/parts.hpp"
+#include "plan/requirements.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace grapnel::plan {
+
+namespace {
+
+using Place = SamePlace::Kind;
+using Kind = Mount::Kind;
+
+constexpr std::string_view uuid_prefix = "GPU-";
+
+/// GPU-, and 36 characters as every UUID has.
+bool is_uuid(std::string_view name) {
+    constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    if (!name.starts_with(uuid_prefix) || name.size() != uuid_prefix.size() + form.size())
+        return false;
+    const auto digits = name.substr(uuid_prefix.size());
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const char c = digits[i];
+        const bool hexadecimal =
+            (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        if (form[i] == '-' ? c != '-' : !hexadecimal)
+            return false;
+    }
+    return true;
+}
+
+/// There is one device. Which GPU a UUID names only the driver's own code could tell, below WSL;
+/// a Jetson's GPU has none.
+Status check_names(const Request& request, Platform platform) {
+    if (request.devices != Request::Devices::listed)
+        return {};
+    for (const auto& name : request.listed)
+        if (name != "0" && (platform != Platform::wsl || !is_uuid(name)))
+            return refused("unknown device " + quote(name)
+                               + (platform == Platform::wsl ? ": Windows' GPUs are one device here"
+                                                            : ": a Jetson has one GPU"),
+                           "ask for 0 or for all");
+    return {};
+}
+
+Kind kind_of(Place place) {
+    switch (place) {
+    case Place::program:
+        return Kind::binary;
+    case Place::config:
+        return Kind::config;
+    case Place::library:
+    case Place::directory:
+    case Place::link:
+        break;
+    }
+    return Kind::library;
+}
+
+} // namespace
+
+Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory) {
+    GRAPNEL_TRY(check_names(request, inventory.platform));
+    const bool with_gpu = request.devices != Request::Devices::none;
+    GRAPNEL_TRY(check_requirements(request, inventory, std::vector<Gpu>(with_gpu ? 1 : 0)));
+    if (with_gpu) {
+        plan.gpus.push_back({});
+        for (const auto& node : inventory.control_nodes)
+            GRAPNEL_TRY(add_device(plan, node));
+    }
+    for (const auto& place : inventory.same_places) {
+        auto inside = GRAPNEL_TRY(InsidePath::make(place.path.text()));
+        if (place.kind == Place::link)
+            plan.links.push_back({.inside = std::move(inside), .target = place.target});
+        else
+            plan.mounts.push_back({.kind = kind_of(place.kind),
+                                   .host = place.path,
+                                   .inside = std::move(inside),
+                                   .directory = place.kind == Place::directory});
+    }
+    for (const auto& directory : inventory.same_place_libraries)
+        plan.library_directories.push_back(GRAPNEL_TRY(InsidePath::make(directory.text())));
+    return {};
+}
+
+} // namespace grapnel::plan

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inventory/csv_list.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace grapnel;
+
+namespace {
+
+using Type = CsvEntry::Type;
+
+/// The number of bad lines; what is good goes into `entries`.
+std::size_t bad(std::string_view text) {
+    const auto list = parse_csv_list(text);
+    CHECK(list.entries.empty());
+    return list.bad_lines.size();
+}
+
+} // namespace
+
+TEST_CASE("a CSV list has a type and a path in each line") {
+    const auto list = parse_csv_list("dev, /dev/nvmap\n\n  dir ,/usr/share/x \t\r\n"
+                                     "lib, /a/b.so\nsym, /a//c.so");
+    CHECK(list.bad_lines.empty());
+    const std::vector<CsvEntry> expected{
+        {.type = Type::device, .path = host_path("/dev/nvmap")},
+        {.type = Type::directory, .path = host_path("/usr/share/x")},
+        {.type = Type::library, .path = host_path("/a/b.so")},
+        {.type = Type::link, .path = host_path("/a/c.so")},
+    };
+    CHECK(list.entries == expected);
+}
+
+TEST_CASE("an empty CSV list is one") {
+    CHECK(parse_csv_list("").entries.empty());
+    CHECK(bad("\n \n\t\n") == 0);
+}
+
+TEST_CASE("lines of a CSV list that say nothing are told") {
+    CHECK(bad("lib /a") == 1);
+    CHECK(bad("LIB, /a") == 1);
+    CHECK(bad(", /a") == 1);
+    CHECK(bad("lib,") == 1);
+    CHECK(bad("lib, a") == 1);
+    CHECK(bad("lib, /../a") == 1);
+    CHECK(bad(std::string_view("lib, /a\0b", 9)) == 1);
+}
+
+TEST_CASE("a CSV list names nothing of the container's own file systems") {
+    for (const auto* const line :
+         {"lib, /proc", "dir, /proc/driver", "dir, /sys", "lib, /sys/x", "dir, /", "dir, /dev",
+          "lib, /dev/x", "sym, /dev/x", "dev, /x", "dev, /dev", "dev, /devx/y", "dev, /proc/x"}) {
+        CAPTURE(line);
+        CHECK(bad(line) == 1);
+    }
+    CHECK(parse_csv_list("lib, /procx/a\nlib, /system/b\ndev, /dev/a/b").entries.size() == 3);
+}
