@@ -50,7 +50,16 @@ def test_a_volume_mount_names_the_channel(engine, special_bundle):
     assert result["open:/dev/nvidia1"] == "ENXIO"
 
 
-def test_a_channel_that_the_host_lacks_is_named(engine, special_bundle):
+def test_a_channel_that_the_host_lacks_is_made(engine, special_bundle):
+    special_bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_IMEX_CHANNELS=7")
+    result = engine(special_bundle, f"list:{CHANNELS}", f"open:{CHANNELS}/channel7")
+    assert result.code == 0, result.err
+    assert result[f"list:{CHANNELS}"] == "channel7"
+    assert result[f"open:{CHANNELS}/channel7"] == "ENXIO"
+
+
+def test_a_channel_that_must_not_be_made_is_named(engine, special_bundle):
+    special_bundle.set_settings("[features]\ndisable-imex-channel-creation = true\n")
     special_bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_IMEX_CHANNELS=7")
     assert engine(special_bundle, "list:/dev").code != 0
     assert f"{CHANNELS}/channel7 is missing: run 'mkdir -p" in special_bundle.logged()
