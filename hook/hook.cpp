@@ -175,8 +175,8 @@ class Hook {
                                    : GRAPNEL_TRY(inventory_for(task.request, task.settings, false));
         say(inventory.remarks);
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        auto plan =
-            GRAPNEL_TRY(make_plan(task.request, inventory, look_at_image(task.request, root)));
+        auto plan = GRAPNEL_TRY(
+            make_plan(task.request, inventory, look_at_image(task, inventory.platform, root)));
         if (rooted_) {
             GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
             GRAPNEL_TRY(relocate(plan, [&](const HostPath& path, bool follow) {
@@ -186,11 +186,13 @@ class Hook {
         return plan;
     }
 
-    ImageLayout look_at_image(const Request& request, sys::RootDir& root) const {
+    ImageLayout look_at_image(const Task& task, Platform platform, sys::RootDir& root) const {
         auto layout = apply::image_layout(root);
-        if (!request.forward_compat)
+        if (!task.request.forward_compat)
             return layout;
-        auto compat = apply::find_compat_library(root);
+        auto compat = apply::find_compat_library(root, platform == Platform::tegra
+                                                           ? task.settings.csv_compat_directory
+                                                           : compat_directory());
         say(compat.remarks);
         layout.compat = std::move(compat.library);
         return layout;

@@ -13,22 +13,23 @@ namespace {
 
 constexpr auto pattern = "libcuda.so.*.*";
 
-bool is_candidate(sys::RootDir& root, const std::string& name) {
+bool is_candidate(sys::RootDir& root, const InsidePath& directory, const std::string& name) {
     if (!is_plain_name(name) || fnmatch(pattern, name.c_str(), 0) != 0)
         return false;
-    const auto facts = root.facts(compat_directory() / name);
+    const auto facts = root.facts(directory / name);
     return facts && facts->type == sys::FileFacts::Type::regular;
 }
 
-Result<CompatLibrary> read_library(sys::RootDir& root, const std::string& name) {
-    const auto path = compat_directory() / name;
+Result<CompatLibrary> read_library(sys::RootDir& root, const InsidePath& directory,
+                                   const std::string& name) {
+    const auto path = directory / name;
     const auto file = GRAPNEL_TRY(root.open_file(path));
     if (!file)
         return refused("it went away while it was looked at");
     const auto parts = [&](std::uint64_t offset, std::size_t size) {
         return sys::read_part(file->ref(), offset, size, quote(path.text()));
     };
-    CompatLibrary library{.name = name};
+    CompatLibrary library{.directory = directory, .name = name};
     library.note =
         GRAPNEL_TRY(elf_note_by_parts(parts, ".note.cuda.fwd_compatibility", "NVIDIA Corporation"));
     return library;
@@ -36,21 +37,21 @@ Result<CompatLibrary> read_library(sys::RootDir& root, const std::string& name) 
 
 } // namespace
 
-FoundCompat find_compat_library(sys::RootDir& root) {
+FoundCompat find_compat_library(sys::RootDir& root, const InsidePath& directory) {
     FoundCompat found;
-    const auto names = root.list(compat_directory());
+    const auto names = root.list(directory);
     if (!names)
         return found; // most images have none
     std::vector<std::string> candidates;
     for (const auto& name : *names)
-        if (is_candidate(root, name))
+        if (is_candidate(root, directory, name))
             candidates.push_back(name);
-    const auto unused = "the image's libcuda in " + compat_directory().text() + " is not used: ";
+    const auto unused = "the image's libcuda in " + directory.text() + " is not used: ";
     if (candidates.size() > 1)
         found.remarks.push_back(unused + "there are several");
     if (candidates.size() != 1)
         return found;
-    auto library = read_library(root, candidates.front());
+    auto library = read_library(root, directory, candidates.front());
     if (library)
         found.library = std::move(*library);
     else

@@ -31,7 +31,7 @@ const InsidePath& scratch_place() {
 std::string configuration(const Plan& plan, sys::RootDir& root) {
     std::string text;
     if (plan.compat)
-        text += compat_directory().text() + "\n";
+        text += plan.compat->directory.text() + "\n";
     for (const auto& directory : image_ld_conf(root).directories)
         text += directory + "\n";
     for (const auto& directory : plan.library_directories)

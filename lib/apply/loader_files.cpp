@@ -25,10 +25,10 @@ constexpr auto musl_path_file = "/etc/ld-musl-aarch64.path";
 constexpr std::string_view musl_default_path = "/lib:/usr/local/lib:/usr/lib";
 constexpr std::size_t musl_path_limit = 65536;
 
-Status write_compat_file(sys::RootDir& root) {
+Status write_compat_file(const PlannedCompat& compat, sys::RootDir& root) {
     if (!image_ld_conf(root).reads_compat_file)
         return {};
-    return root.put_file(compat_file(), compat_directory().text() + "\n");
+    return root.put_file(compat_file(), compat.directory.text() + "\n");
 }
 
 /// Left by a container whose end nobody told this program of, or in an image that was made of
@@ -42,11 +42,11 @@ void remove_compat_file(sys::RootDir& root) {
 /// The loader looks for the SONAME. Packages bring the link; who copies the library alone
 /// relies on ldconfig, which cannot write where it is run here.
 Status link_compat_library(const PlannedCompat& compat, sys::RootDir& root) {
-    const auto link = compat_directory() / "libcuda.so.1";
+    const auto link = compat.directory / "libcuda.so.1";
     const auto there = root.facts(link);
     if (there || there.error().sys != ENOENT)
         return {};
-    const auto directory = GRAPNEL_TRY(root.directory(compat_directory()));
+    const auto directory = GRAPNEL_TRY(root.directory(compat.directory));
     const auto place = GRAPNEL_TRY(sys::facts(directory, ""));
     const auto image = GRAPNEL_TRY(sys::facts(root.ref(), ""));
     if (place.mount != image.mount)
@@ -71,10 +71,10 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
     const auto text = GRAPNEL_TRY(root.read(path, musl_path_limit));
     const auto before = musl_directories(text.value_or(std::string(musl_default_path)));
     auto after = before;
-    const auto& compat = compat_directory().text();
-    std::erase(after, compat);
+    std::erase(after, compat_directory().text());
+    std::erase(after, jetson_compat_directory().text());
     if (plan.compat)
-        after.insert(after.begin(), compat);
+        after.insert(after.begin(), plan.compat->directory.text());
     for (const auto& mount : plan.mounts) {
         const auto directory = mount.inside.parent().text();
         if (mount.kind == Mount::Kind::library
@@ -99,7 +99,7 @@ std::vector<std::string> write_loader_files(const Plan& plan, sys::RootDir& root
     };
     if (plan.compat) {
         note(link_compat_library(*plan.compat, root));
-        note(write_compat_file(root));
+        note(write_compat_file(*plan.compat, root));
     } else {
         remove_compat_file(root);
     }

@@ -145,8 +145,7 @@ Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& 
         collector.take(list);
     if (host.stat(release_file()))
         out.same_places.push_back({.kind = Place::config, .path = release_file()});
-    if (scope.cuda_version)
-        out.cuda_version = cuda_of(host, out);
+    out.cuda_version = cuda_of(host, out); // forward compatibility is decided by it as well
     return out;
 }
 

@@ -72,6 +72,11 @@ const InsidePath& compat_directory() {
     return directory;
 }
 
+const InsidePath& jetson_compat_directory() {
+    static const auto directory = inside_path("/usr/local/cuda/compat_orin");
+    return directory;
+}
+
 std::optional<PlannedCompat> use_compat(const CompatLibrary& library,
                                         const std::optional<Version>& driver,
                                         const std::optional<Version>& cuda) {
@@ -82,7 +87,7 @@ std::optional<PlannedCompat> use_compat(const CompatLibrary& library,
     const auto note = library.note ? parse_note(*library.note) : std::nullopt;
     if (!version || (library.note && !note) || !is_newer(*version, note, driver, cuda))
         return std::nullopt;
-    PlannedCompat compat{.library = library.name};
+    PlannedCompat compat{.directory = library.directory, .library = library.name};
     if (note)
         compat.cuda = note->cuda_text;
     return compat;
@@ -90,13 +95,16 @@ std::optional<PlannedCompat> use_compat(const CompatLibrary& library,
 
 namespace plan {
 
-void add_compat(Plan& plan, const Request& request, const ImageLayout& image) {
+void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Platform platform) {
     const bool has_libcuda = std::ranges::any_of(plan.mounts, [](const Mount& mount) {
         return mount.kind == Mount::Kind::library && mount.inside.name().starts_with(prefix);
     });
     if (!request.forward_compat || !image.compat || !has_libcuda)
         return;
-    plan.compat = use_compat(*image.compat, Version::parse(plan.driver_version),
+    // the branches that a note lists are not those of a Jetson's driver
+    const auto driver =
+        platform == Platform::tegra ? std::nullopt : Version::parse(plan.driver_version);
+    plan.compat = use_compat(*image.compat, driver,
                              plan.cuda_version ? Version::parse(*plan.cuda_version) : std::nullopt);
 }
 

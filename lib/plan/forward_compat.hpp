@@ -15,9 +15,12 @@ namespace grapnel {
 
 /// Where images keep it. Links in the path are the image's, and are resolved inside it.
 [[nodiscard]] const InsidePath& compat_directory();
+/// The same for a Jetson, whose libraries are others.
+[[nodiscard]] const InsidePath& jetson_compat_directory();
 
-/// What an image brings in compat_directory().
+/// What an image brings.
 struct CompatLibrary {
+    InsidePath directory = compat_directory();
     std::string name = {};                ///< libcuda.so.VERSION
     std::optional<std::string> note = {}; ///< of its ELF section .note.cuda.fwd_compatibility
 
@@ -26,7 +29,8 @@ struct CompatLibrary {
 
 /// The one that is used.
 struct PlannedCompat {
-    std::string library = {};             ///< its name in compat_directory()
+    InsidePath directory = compat_directory();
+    std::string library = {};             ///< its name there
     std::optional<std::string> cuda = {}; ///< the version that its note names
 
     bool operator==(const PlannedCompat&) const = default;

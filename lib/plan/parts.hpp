@@ -17,7 +17,7 @@ namespace grapnel::plan {
                                const ImageLayout& image);
 
 /// After the files: only where libcuda is among them.
-void add_compat(Plan& plan, const Request& request, const ImageLayout& image);
+void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Platform platform);
 /// The nodes by which a program draws with the GPU, and the links that name them by its address.
 [[nodiscard]] Status add_drm_nodes(Plan& plan, const Gpu& gpu);
 

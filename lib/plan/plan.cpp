@@ -33,7 +33,6 @@ Status add_driver(Plan& plan, const Request& request, const Inventory& inventory
         GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
-    plan::add_compat(plan, request, image);
     GRAPNEL_TRY(plan::add_graphics(plan, inventory));
     if (image.proc_driver_nvidia)
         plan::add_proc_view(plan, request, inventory);
@@ -87,6 +86,8 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
         plan.requirements.push_back(requirement.text);
     if (!same_places)
         GRAPNEL_TRY(add_driver(plan, request, inventory, image));
+    if (inventory.platform != Platform::wsl)
+        plan::add_compat(plan, request, image, inventory.platform);
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

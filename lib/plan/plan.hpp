@@ -125,7 +125,7 @@ struct Plan {
     bool change_cgroup = true;
     LdCache ldcache = LdCache::automatic;
     std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache
-    std::optional<PlannedCompat> compat = {}; ///< compat_directory() comes before all of them
+    std::optional<PlannedCompat> compat = {};         ///< its directory comes before all of them
     std::vector<std::string> requirements = {};
 
     bool operator==(const Plan&) const = default;

@@ -130,7 +130,7 @@ std::string to_json(const std::optional<Plan>& plan) {
         {"requirements", plan->requirements},
     };
     if (plan->compat)
-        json["compat"] = {{"directory", compat_directory().text()},
+        json["compat"] = {{"directory", plan->compat->directory.text()},
                           {"library", plan->compat->library},
                           {"cuda", plan->compat->cuda ? Json(*plan->compat->cuda) : Json()}};
     if (!plan->host_nodes.empty())

@@ -141,6 +141,12 @@ Status store_mode(Settings& settings, const std::string& mode) {
     return {};
 }
 
+Status store_csv_compat_directory(Settings& settings, const std::string& directory) {
+    settings.csv_compat_directory = directory.empty() ? Settings{}.csv_compat_directory
+                                                      : GRAPNEL_TRY(InsidePath::make(directory));
+    return {};
+}
+
 Status store_csv_directory(Settings& settings, const std::string& directory) {
     settings.csv_directory =
         directory.empty() ? Settings{}.csv_directory : GRAPNEL_TRY(HostPath::make(directory));
@@ -189,7 +195,8 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime.modes.cdi.annotation-prefixes", pass_over},
         {"nvidia-container-runtime.modes.cdi.default-kind", pass_over},
         {"nvidia-container-runtime.modes.cdi.spec-dirs", pass_over},
-        {"nvidia-container-runtime.modes.csv.compat-container-root", pass_over},
+        {"nvidia-container-runtime.modes.csv.compat-container-root",
+         text(store_csv_compat_directory)},
         {"nvidia-container-runtime.modes.csv.mount-spec-path", text(store_csv_directory)},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},

@@ -43,6 +43,8 @@ struct Settings {
     bool load_kmods = true;                ///< modules loaded and nodes made where they are missing
 
     RuntimeMode mode = RuntimeMode::automatic;
+    /// nvidia-container-runtime.modes.csv.compat-container-root
+    InsidePath csv_compat_directory = inside_path("/usr/local/cuda/compat_orin");
     HostPath csv_directory = ///< nvidia-container-runtime.modes.csv.mount-spec-path
         host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
 

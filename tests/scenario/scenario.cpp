@@ -70,8 +70,8 @@ CompatLibrary compat(std::string_view text) {
     return library;
 }
 
-/// image.txt: "compat NAME [NOTE]", "libraries PATH", "libraries32 PATH" and "no-proc", a line
-/// each.
+/// image.txt: "compat NAME [NOTE]", the same for a Jetson's, "compat-jetson", "libraries PATH",
+/// "libraries32 PATH" and "no-proc", a line each.
 Result<ImageLayout> image(const fs::path& path) {
     ImageLayout layout;
     const auto text = content(path);
@@ -86,7 +86,10 @@ Result<ImageLayout> image(const fs::path& path) {
             layout.libraries_32bit = GRAPNEL_TRY(InsidePath::make(value));
         else if (line.starts_with("compat "))
             layout.compat = compat(value);
-        else if (line == "no-proc")
+        else if (line.starts_with("compat-jetson ")) {
+            layout.compat = compat(value);
+            layout.compat->directory = jetson_compat_directory();
+        } else if (line == "no-proc")
             layout.proc_driver_nvidia = false;
         else if (!line.empty() && !line.starts_with('#'))
             return refused(path.string() + ": unknown line " + quote(line));

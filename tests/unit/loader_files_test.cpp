@@ -111,7 +111,7 @@ TEST_CASE("an image's libcuda is found if it is one regular file") {
     const std::string place = "r/usr/local/cuda/compat/";
     const auto found = [&] {
         auto root = ground.root();
-        return apply::find_compat_library(root);
+        return apply::find_compat_library(root, compat_directory());
     };
     ground.link(place + "libcuda.so.1.1", ground.path("secret"));
     ground.directory(place + "libcuda.so.2.2");
