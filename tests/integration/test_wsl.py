@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 
+import compat_library
 import make_driver
 import pytest
 
@@ -113,3 +114,13 @@ def test_jetpacks_lists_say_what_is_given(engine, bundle, jetson):
     assert result["stat:/dev/nvidiactl"] == "ENOENT"
     assert "passed over: 'nonsense'" in bundle.logged()
     assert "not on this host: /dev/not-here" in bundle.logged()
+
+
+def test_a_newer_libcuda_of_a_jetsons_image_is_loaded(engine, bundle, jetson):
+    bundle.set_settings(jetson)
+    compat_library.make(bundle.root, text=compat_library.note(cuda="13.1"),
+                        place="usr/local/cuda/compat_orin")
+    result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
+    assert result.code == 0, result.err
+    assert result["load:libcuda.so.1"] == (
+        "/usr/local/cuda/compat_orin/libcuda.so.590.44.01 compat libcuda")
