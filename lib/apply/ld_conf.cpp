@@ -3,9 +3,9 @@
 
 #include "base/text.hpp"
 
-#include <algorithm>
 #include <fnmatch.h>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 namespace grapnel::apply {
@@ -50,10 +50,9 @@ class Reader {
         }
         // "directory=TYPE" is of libc5's time; "hwcap ..." is no directory
         const auto directory = std::string(trim(text.substr(0, text.find('='))));
-        auto& known = found.directories;
-        if (directory.starts_with('/') && known.size() < most_directories
-            && std::ranges::find(known, directory) == known.end())
-            known.push_back(directory);
+        if (directory.starts_with('/') && found.directories.size() < most_directories
+            && known_.insert(directory).second)
+            found.directories.push_back(directory);
     }
 
     /// A pattern without a slash in front is relative to the file that it stands in. Wildcards
@@ -88,6 +87,8 @@ class Reader {
 
     sys::RootDir& root_;
     std::set<InsidePath> files_ = {};
+    // of the directories found: an image can name one of them millions of times
+    std::unordered_set<std::string> known_ = {};
     std::size_t listed_ = 0; ///< directories
 };
 

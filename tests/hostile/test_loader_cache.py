@@ -113,6 +113,17 @@ def test_settings_that_would_run_one_are_refused(gpu_bundle, hand_made, setting)
     assert "ldconfig" in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_configuration_that_says_one_thing_a_million_times_takes_no_time(gpu_bundle, cached):
+    directory = gpu_bundle.root / "etc/ld.so.conf.d"
+    for number in range(12):
+        (directory / f"a{number:02}.conf").write_text(
+            "".join(f"/{number:x}{below:03x}\n" for below in range(341)))
+    for number in range(100):  # the last of them, again and again
+        (directory / f"b{number:03}.conf").write_text("/b154\n" * 10900)
+    answer = cached()
+    assert isinstance(answer, dict) and "libcuda.so.1" in answer
+
+
 def test_a_huge_library_takes_no_memory_and_ends(gpu_bundle, cached):
     huge = gpu_bundle.root / LIBRARIES / "libhuge.so.1"
     shutil.copy("/opt/nvidia/lib64/libcuda.so.1", huge)
