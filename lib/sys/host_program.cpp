@@ -38,6 +38,9 @@ void set_limits() {
 
 Status become(const HostProgram& program, const Files& files) {
     GRAPNEL_TRY(protect_all_mounts());
+    // away from the terminal that the runtime was started at: ioctl(2) could type on it
+    if (setsid() < 0)
+        return system_error("setsid");
     if (chdir("/") != 0)
         return system_error("chdir");
     GRAPNEL_TRY(use_descriptors(files.output.ref(), files.errors.ref()));

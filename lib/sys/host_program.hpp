@@ -5,7 +5,7 @@
 // It runs in mount, PID, IPC, network and UTS namespaces of its own, where every mount of the host
 // is read-only and nosuid, as a user without rights: no Linux capability, no other group, no new
 // privileges, a list of system calls, and limits on time, memory, files and output. It inherits
-// no descriptor and no variable. The host's device nodes can be opened as far as their
+// no descriptor, no variable and no terminal. The host's device nodes can be opened as far as their
 // permissions let that user; nothing of a container can be seen.
 //
 // The filter of the hook has no ioctl(2) and no way to another user, and what it lacks its

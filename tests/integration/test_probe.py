@@ -3,12 +3,15 @@
 decides, without any right, for a bounded time, and once. A stand-in for the library answers."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
+import pty
 import re
 import shutil
 import stat
 import subprocess
+import termios
 import time
 
 import container
@@ -419,7 +422,7 @@ def test_the_library_has_no_rights(made):
 
 
 @pytest.mark.parametrize("user, expected", [
-    ("1234:55", "1234/55/none"), ("daemon", "1/1/none"), ("root:video", "0/44/none"),
+    ("1234:55", "1234/55/none"), ("daemon", "1/1/none"), ("root:video", "65534/44/none"),
     ("4321", "4321/65534/none"),
 ])
 def test_the_user_is_a_setting(made, asking, probe, user, expected):
@@ -430,6 +433,21 @@ def test_the_user_is_a_setting(made, asking, probe, user, expected):
     none = "0" * 16
     assert identity == f"{expected}/prm/{none}/bnd/{none}/nnp/1/seccomp/2"
     assert doings.startswith("run/EROFS/tmp/EROFS/mknod/ENOSYS/")
+
+
+def test_the_library_cannot_type_on_the_runtimes_terminal(made):
+    facts(more="type\n")
+    ours, theirs = pty.openpty()
+
+    def control():
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+    try:
+        done = made.hook(start_new_session=True, preexec_fn=control)
+        assert outcome(done) == (0, "", "")
+        assert reported()[0] == "tty/ENXIO/type/EBADF"
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_user_that_is_not_there_is_named(made, asking, probe):

@@ -6,6 +6,7 @@
 //   sick INDEX         the GPU of that index cannot be opened
 //   init CODE          what nvmlInit answers
 //   hang, crash, flood
+//   type               the first UUID says whether it could type on the terminal
 //   report             the UUIDs say what this process is and can do
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,12 @@ static void report(void) {
              open_descriptors(), interfaces());
 }
 
+static void type(void) {
+    const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    const char* opened = outcome(terminal);
+    snprintf(gpus[0].uuid, 96, "GPU-tty/%s/type/%s", opened, outcome(ioctl(terminal, TIOCSTI, "X")));
+}
+
 static void flood(void) {
     for (int i = 0; i < 100000; ++i)
         puts("gpu and more of it");
@@ -138,6 +145,8 @@ static void read_facts(void) {
             *(volatile int*)8 = 0;
         else if (strcmp(line, "flood\n") == 0)
             flood();
+        else if (strcmp(line, "type\n") == 0)
+            type();
         else if (strcmp(line, "report\n") == 0)
             report();
     }
