@@ -11,6 +11,8 @@ namespace grapnel {
 
 namespace {
 
+constexpr std::uint32_t root = 0;
+
 constexpr auto passwd = "/etc/passwd";    // passwd(5): name, password, UID, GID ...
 constexpr auto group_file = "/etc/group"; // group(5): name, password, GID ...
 
@@ -68,6 +70,10 @@ Result<Account> find_account(const sys::HostFs& host, std::string_view text) {
     auto account = GRAPNEL_TRY(find_user(host, text.substr(0, colon)));
     if (colon != std::string_view::npos)
         account.group = GRAPNEL_TRY(find_group(host, text.substr(colon + 1)));
+    if (account.user == root)
+        account.user = Account{}.user;
+    if (account.group == root)
+        account.group = Account{}.group;
     return account;
 }
 

@@ -19,6 +19,8 @@ struct Account {
 
 /// `text` is USER[:GROUP], each a name of /etc/passwd and /etc/group or a number; empty for
 /// nobody. Without GROUP it is the user's own, or 65534 for a number that no user has.
+/// In the place of root, as user or as group, is nobody: the host's disks and secrets are root's,
+/// and open to it without a Linux capability. NVIDIA's own settings for SUSE say "root:video".
 [[nodiscard]] Result<Account> find_account(const sys::HostFs& host, std::string_view text);
 
 } // namespace grapnel

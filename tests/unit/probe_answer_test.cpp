@@ -224,8 +224,9 @@ TEST_CASE("users are found by name and number") {
                              "huge:x:4294967295:1::/:\n");
     host.file("/etc/group", "root:x:0:\nvideo:x:44:www\n");
     const std::pair<const char*, Account> good[] = {
-        {"", {65534, 65534}}, {"www", {33, 34}},   {"33", {33, 34}},        {"33:video", {33, 44}},
-        {"99", {99, 65534}},  {"99:98", {99, 98}}, {"root:video", {0, 44}}, {"www:0", {33, 0}}};
+        {"", {65534, 65534}},        {"www", {33, 34}},      {"33", {33, 34}},
+        {"33:video", {33, 44}},      {"99", {99, 65534}},    {"99:98", {99, 98}},
+        {"root:video", {65534, 44}}, {"www:0", {33, 65534}}, {"root", {65534, 65534}}};
     for (const auto& row : good) {
         const auto found = find_account(host, row.first);
         CHECK_MESSAGE((found && *found == row.second), row.first);
