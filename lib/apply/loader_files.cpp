@@ -77,7 +77,7 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
         after.insert(after.begin(), plan.compat->directory.text());
     for (const auto& mount : plan.mounts) {
         const auto directory = mount.inside.parent().text();
-        if (mount.kind == Mount::Kind::library
+        if (mount.kind == Mount::Kind::library && !mount.optional
             && std::ranges::find(after, directory) == after.end())
             after.push_back(directory);
     }

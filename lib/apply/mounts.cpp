@@ -98,6 +98,10 @@ bool may_be_missing(const Plan& plan, const Mount& mount) {
            });
 }
 
+bool is_optional(const Mount& mount) {
+    return mount.optional || mount.kind == Kind::config;
+}
+
 bool is_same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
 }
@@ -152,6 +156,8 @@ class Attacher {
     }
 
     Status link(const Link& link, const Plan& plan, const Sources& sources) {
+        if (link.optional && lies_in_hosts_dev(link.inside))
+            return {};
         if (GRAPNEL_TRY(root_.link(link.inside, link.target)))
             return {};
         // a file of the image has the name: it is covered, not removed
@@ -178,6 +184,19 @@ class Attacher {
         return sys::attach(tree, place, inside.text());
     }
 
+    /// A user can have given the container the host's /dev or a part of it: what is made there
+    /// stays on the host, which makes its own.
+    bool lies_in_hosts_dev(const InsidePath& path) {
+        const auto hosts = sys::host_facts(host_path("/dev"));
+        auto above = path.parent();
+        auto directory = root_.directory(above);
+        for (; !directory && above.text() != "/"; directory = root_.directory(above))
+            above = above.parent();
+        const auto place =
+            directory ? sys::facts(*directory, "") : Result<FileFacts>(directory.error());
+        return hosts && place && hosts->device == place->device;
+    }
+
     /// The file that a link leads to, by way of another link if need be.
     static const Source* target_of(const Link& link, const Plan& plan, const Sources& sources) {
         auto place = destination(link);
@@ -193,10 +212,9 @@ class Attacher {
     std::set<std::uint64_t> leaking_;
 };
 
-/// A loader that lacks a file finds less: it keeps no container from starting.
-Status remark_on_config(const Mount& mount, const Status& attached,
-                        std::vector<std::string>& remarks) {
-    if (attached || mount.kind != Kind::config)
+/// A program that lacks a file finds less: it keeps no container from starting.
+Status remark_on(const Status& attached, bool optional, std::vector<std::string>& remarks) {
+    if (attached || !optional)
         return attached;
     remarks.push_back("left out: " + attached.error().text());
     return {};
@@ -207,7 +225,8 @@ Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attache
                     std::vector<std::string>& remarks) {
     for (const auto& mount : plan.mounts)
         if (mount.view_file.text().starts_with(view.inside.text() + "/"))
-            GRAPNEL_TRY(remark_on_config(mount, attacher.view_file(mount, view, tree), remarks));
+            GRAPNEL_TRY(
+                remark_on(attacher.view_file(mount, view, tree), is_optional(mount), remarks));
     return {};
 }
 
@@ -246,9 +265,9 @@ Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sou
             GRAPNEL_TRY(attach_files(plan, view, tree, attacher, remarks));
     }
     for (const auto& source : sources.mounts)
-        GRAPNEL_TRY(remark_on_config(*source.mount, attacher.mount(source), remarks));
+        GRAPNEL_TRY(remark_on(attacher.mount(source), is_optional(*source.mount), remarks));
     for (const auto& link : plan.links)
-        GRAPNEL_TRY(attacher.link(link, plan, sources));
+        GRAPNEL_TRY(remark_on(attacher.link(link, plan, sources), link.optional, remarks));
     return remarks;
 }
 

@@ -32,8 +32,9 @@ void add_extra_links(Plan& plan, const InsidePath& directory, const Library& lib
         plan.links.push_back({directory / "libnvidia-vulkan-producer.so", std::string(name)});
     // Mesa's libgbm looks for its backends there, by the name of the kernel's driver
     if (stem(name) == "libnvidia-allocator" && plan.driver_capabilities.draws())
-        plan.links.push_back(
-            {directory / "gbm" / "nvidia-drm_gbm.so", "../libnvidia-allocator.so.1"});
+        plan.links.push_back({.inside = directory / "gbm" / "nvidia-drm_gbm.so",
+                              .target = "../libnvidia-allocator.so.1",
+                              .optional = true});
 }
 
 void add_library(Plan& plan, const Library& library, const ImageLayout& image) {

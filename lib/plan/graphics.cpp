@@ -39,8 +39,11 @@ Status add_x_server_modules(Plan& plan, const Inventory& inventory) {
     for (const auto& module : inventory.x_server_modules) {
         auto inside = GRAPNEL_TRY(InsidePath::make(module.text()));
         if (module.name().starts_with(glx))
-            plan.links.push_back({inside.parent() / glx, std::string(module.name())});
-        plan.mounts.push_back({.kind = Kind::library, .host = module, .inside = std::move(inside)});
+            plan.links.push_back({.inside = inside.parent() / glx,
+                                  .target = std::string(module.name()),
+                                  .optional = true});
+        plan.mounts.push_back(
+            {.kind = Kind::library, .host = module, .inside = std::move(inside), .optional = true});
     }
     return {};
 }
@@ -74,7 +77,9 @@ Status add_drm_nodes(Plan& plan, const Gpu& gpu) {
         GRAPNEL_TRY(add_device(plan, node));
         const std::string name(node.path.name());
         const auto* const kind = name.starts_with("card") ? "-card" : "-render";
-        plan.links.push_back({by_path / ("pci-" + gpu.pci + kind), "../" + name});
+        plan.links.push_back({.inside = by_path / ("pci-" + gpu.pci + kind),
+                              .target = "../" + name,
+                              .optional = true});
     }
     return {};
 }

@@ -47,6 +47,7 @@ struct Mount {
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
     std::vector<DeviceNumber> grants = {};   ///< of a directory of device nodes: may be used
+    bool optional = false; ///< where its place cannot be made there is a remark, no error
 
     auto operator<=>(const Mount&) const = default;
 };
@@ -56,6 +57,7 @@ struct Mount {
 struct Link {
     InsidePath inside = {};
     std::string target = {}; ///< a path of the container, relative or absolute
+    bool optional = false;   ///< as Mount::optional
 
     auto operator<=>(const Link&) const = default;
 };

@@ -252,3 +252,27 @@ def test_without_compat32_there_are_no_32_bit_libraries(engine, bundle):
     result = engine(bundle, f"stat:{LIBRARIES_32BIT}", f"stat:{LIBRARIES}/libcuda.so.1")
     assert result[f"stat:{LIBRARIES_32BIT}"] == "ENOENT"
     assert result[f"stat:{LIBRARIES}/libcuda.so.1"].startswith("link ")
+
+
+@pytest.mark.parametrize("place", [f"{LIBRARIES}/gbm", "/opt/nvidia/lib64/xorg/modules/drivers",
+                                   "/opt/nvidia/lib64/xorg/modules/extensions", "/usr/share/X11"])
+@pytest.mark.parametrize("kind", ["file", "link to nowhere"])
+def test_a_place_that_cannot_be_made_is_left_out(hand_made, graphics, place, kind):
+    path = graphics.root / place[1:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("theirs") if kind == "file" else path.symlink_to("/nowhere")
+    done = hand_made(graphics).hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "left out: " in graphics.logged() and place in graphics.logged()
+
+
+@pytest.mark.parametrize("option", ["rw", "ro"])
+def test_the_hosts_nodes_as_a_volume_stay_as_they_are(hand_made, graphics, option):
+    before = sorted(pathlib.Path("/dev/dri").rglob("*"))
+    volume = f'mkdir "$ROOT/dev/dri"; mount --bind -o {option} /dev/dri "$ROOT/dev/dri"'
+    made = hand_made(graphics, setup=volume)
+    done = made.hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(pathlib.Path("/dev/dri").rglob("*")) == before
+    card = nodes(0)[0][0]
+    assert made.look(f"stat:{card}")[f"stat:{card}"].startswith("char")
