@@ -9,9 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <fmt/format.h>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace grapnel::apply {
@@ -65,11 +66,18 @@ Json creation_json(const sys::Creation& creation) {
               {"type", type == types.end() ? "file" : type->first},
               {"device", creation.facts.device},
               {"inode", creation.facts.inode},
-              {"size", creation.facts.size}};
+              {"size", creation.facts.size},
+              {"modified", creation.facts.modified_ns}};
     if (creation.former_target)
         json["former_target"] = escape(*creation.former_target);
     if (creation.former_text)
         json["former_text"] = escape(*creation.former_text);
+    if (creation.has_former()) {
+        json["former_inode"] = creation.former.inode;
+        json["former_user"] = creation.former.owner.user;
+        json["former_group"] = creation.former.owner.group;
+        json["former_mode"] = creation.former.mode;
+    }
     return json;
 }
 
@@ -89,6 +97,25 @@ Result<std::string> bytes(const Json& json, const char* key) {
     return std::move(*text);
 }
 
+Result<std::uint32_t> small_value(const Json& json, const char* key) {
+    const auto number = GRAPNEL_TRY(value<std::uint64_t>(json, key));
+    if (number > std::numeric_limits<std::uint32_t>::max())
+        return damaged(key);
+    return static_cast<std::uint32_t>(number);
+}
+
+/// A record of an earlier version has none of these.
+Result<sys::FileFacts> parse_former(const Json& json) {
+    sys::FileFacts former{.mode = 0644};
+    if (!json.contains("former_inode"))
+        return former;
+    former.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "former_inode"));
+    former.owner.user = GRAPNEL_TRY(small_value(json, "former_user"));
+    former.owner.group = GRAPNEL_TRY(small_value(json, "former_group"));
+    former.mode = GRAPNEL_TRY(small_value(json, "former_mode"));
+    return former;
+}
+
 Result<sys::Creation> parse_creation(const Json& json) {
     if (!json.is_object())
         return damaged("an entry");
@@ -103,10 +130,13 @@ Result<sys::Creation> parse_creation(const Json& json) {
     creation.facts.device = GRAPNEL_TRY(value<std::uint64_t>(json, "device"));
     creation.facts.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "inode"));
     creation.facts.size = GRAPNEL_TRY(value<std::uint64_t>(json, "size"));
+    if (json.contains("modified"))
+        creation.facts.modified_ns = GRAPNEL_TRY(value<std::int64_t>(json, "modified"));
     if (json.contains("former_target"))
         creation.former_target = GRAPNEL_TRY(bytes(json, "former_target"));
     if (json.contains("former_text"))
         creation.former_text = GRAPNEL_TRY(bytes(json, "former_text"));
+    creation.former = GRAPNEL_TRY(parse_former(json));
     return creation;
 }
 
@@ -139,14 +169,37 @@ other_record(sys::FdRef directory, const std::string& own, const HostPath& rootf
     return std::nullopt;
 }
 
+bool replaced(const sys::Creation& one, const sys::Creation& other) {
+    return one.has_former() && one.former.inode == other.facts.inode;
+}
+
+/// `newest`, with what was at its place before `replaced` was made.
+sys::Creation over(sys::Creation newest, const sys::Creation& replaced) {
+    newest.former_target = replaced.former_target;
+    newest.former_text = replaced.former_text;
+    newest.former = replaced.former;
+    return newest;
+}
+
 /// `earlier` with what was made since; what was made anew at a place counts once, so that a
-/// container that is started over and over has a record of one size.
+/// container that is started over and over has a record of one size, and what it puts back in the
+/// end is the image's. Of two containers, either can have replaced what the other made.
 std::vector<sys::Creation> joined(std::vector<sys::Creation> earlier,
-                                  const std::vector<sys::Creation>& later) {
-    std::set<InsidePath> places;
-    for (const auto& creation : later)
-        places.insert(creation.path);
-    std::erase_if(earlier, [&](const auto& creation) { return places.contains(creation.path); });
+                                  std::vector<sys::Creation> later) {
+    std::map<InsidePath, sys::Creation*> places;
+    for (auto& creation : later)
+        places.emplace(creation.path, &creation);
+    std::erase_if(earlier, [&](const auto& creation) {
+        const auto same = places.find(creation.path);
+        if (same == places.end())
+            return false;
+        auto& known = *same->second;
+        if (replaced(known, creation))
+            known = over(known, creation);
+        else if (replaced(creation, known))
+            known = over(creation, known);
+        return true;
+    });
     earlier.insert(earlier.end(), later.begin(), later.end());
     return earlier;
 }

@@ -46,6 +46,7 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                      .major = found.stx_rdev_major,
                      .minor = found.stx_rdev_minor,
                      .mode = static_cast<std::uint32_t>(found.stx_mode & 07777),
+                     .owner = {.user = found.stx_uid, .group = found.stx_gid},
                      .modified_ns = found.stx_mtime.tv_sec * std::int64_t{1'000'000'000}
                                     + found.stx_mtime.tv_nsec};
 }

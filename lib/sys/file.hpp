@@ -14,6 +14,14 @@
 
 namespace grapnel::sys {
 
+/// Whom something belongs to, or is made as.
+struct FileOwner {
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+
+    bool operator==(const FileOwner&) const = default;
+};
+
 /// What a file is, by fstat(2) or statx(2); nothing of it comes from its name.
 struct FileFacts {
     enum class Type { regular, directory, link, character_device, other };
@@ -25,7 +33,8 @@ struct FileFacts {
     bool mount_root = false; ///< it is the root of that mount
     std::uint32_t major = 0; ///< of the node, for devices
     std::uint32_t minor = 0;
-    std::uint32_t mode = 0;       ///< permission bits
+    std::uint32_t mode = 0; ///< permission bits
+    FileOwner owner = {};
     std::int64_t modified_ns = 0; ///< time of the last change of its content, since 1970
 };
 

@@ -28,9 +28,10 @@ namespace {
 using Capabilities = std::vector<cap_value_t>;
 
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
-/// in a root file system that belongs to another user. SYS_PTRACE: /proc/PID/root and the
-/// namespaces of a process with more capabilities. NET_ADMIN: attaching a device program. SETPCAP:
-/// the bounding set of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
+/// in a root file system that belongs to another user, and what they took the place of. SYS_PTRACE:
+/// /proc/PID/root and the namespaces of a process with more capabilities. NET_ADMIN: attaching a
+/// device program. SETPCAP: the bounding set of ldconfig. KILL, SETUID and SETGID: a program that
+/// runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
     case Phase::load_modules:
@@ -52,7 +53,7 @@ Capabilities needed_by(Phase phase) {
     case Phase::probe:
         return {CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, CAP_SYS_ADMIN};
     case Phase::clean_up:
-        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER};
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETGID, CAP_SETUID};
     case Phase::done:
         break;
     }

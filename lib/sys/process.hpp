@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "sys/fd.hpp"
+#include "sys/file.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -55,10 +56,6 @@ class Process {
 
 /// The user and group that files are created as in file systems: the container's root as the
 /// host sees it. Linux capabilities stay as they are.
-struct FileOwner {
-    std::uint32_t user = 0;
-    std::uint32_t group = 0;
-};
 void create_files_as(const FileOwner& owner);
 
 } // namespace grapnel::sys

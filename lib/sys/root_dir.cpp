@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "sys/kernel.hpp"
+#include "sys/process.hpp"
 
 #include <array>
 #include <cerrno>
@@ -57,6 +58,44 @@ bool is_absent(const Error& error) {
     return error.sys == ENOENT || error.sys == ENOTDIR;
 }
 
+/// A link in the place of what is there, in one step.
+Status replace_link(FdRef parent, const std::string& name, const std::string& target) {
+    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
+    if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
+        return system_error("symlinkat");
+    if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
+        auto failed = system_error("renameat");
+        unlinkat(parent.value, temporary.c_str(), 0);
+        return failed;
+    }
+    return {};
+}
+
+/// What was there before, in the place of what is: where it cannot be made, that stays.
+bool put_back(FdRef parent, const std::string& name, const Creation& creation) {
+    const auto make = [&]() -> Status {
+        return creation.former_text
+                   ? replace_file(parent, name, *creation.former_text, creation.former.mode & 0777)
+                   : replace_link(parent, name, *creation.former_target);
+    };
+    create_files_as(creation.former.owner);
+    const auto made = make();
+    create_files_as({});
+    return made || make(); // not every file system takes every owner
+}
+
+/// A mount point is empty, and what is mounted on it can be used. What has content is
+/// somebody else's once it was written to.
+bool is_as_made(const FileFacts& now, const FileFacts& then) {
+    if (now.type != then.type || now.inode != then.inode || now.device != then.device)
+        return false;
+    if (then.type == FileFacts::Type::directory)
+        return true;
+    const bool has_time = then.type == FileFacts::Type::regular && then.size != 0;
+    return now.size == then.size && (!has_time || now.modified_ns == then.modified_ns);
+}
+
 Error create_error(const InsidePath& path) {
     auto error = system_error("create " + quote(path.text()) + " in the root file system");
     if (error.sys == EROFS)
@@ -76,15 +115,11 @@ Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
     return open_in_root(fd_.ref(), path.text(), flags);
 }
 
-Status RootDir::record(FdRef parent, const InsidePath& path, std::optional<std::string> former,
-                       std::optional<std::string> former_text) {
-    const std::string name(path.name());
-    auto made = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
-    if (made.mount == mount_)
-        creations_.push_back({.path = path,
-                              .facts = made,
-                              .former_target = std::move(former),
-                              .former_text = std::move(former_text)});
+Status RootDir::record(FdRef parent, Creation made) {
+    const std::string name(made.path.name());
+    made.facts = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
+    if (made.facts.mount == mount_)
+        creations_.push_back(std::move(made));
     return {};
 }
 
@@ -109,7 +144,7 @@ Result<FdRef> RootDir::make_directory(const InsidePath& path) {
     const std::string name(path.name());
     if (mkdirat(parent.value, name.c_str(), 0755) != 0)
         return create_error(path); // EEXIST is a link to nowhere, or a rival in the container
-    GRAPNEL_TRY(record(parent, path));
+    GRAPNEL_TRY(record(parent, {.path = path}));
     Fd fd(openat(parent.value, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd.valid())
         return create_error(path);
@@ -121,8 +156,8 @@ Result<FileFacts> RootDir::facts(const InsidePath& path) {
     return sys::facts(parent, std::string(path.name()).c_str());
 }
 
-Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool directory,
-                                     std::optional<std::string> former) {
+Result<Fd> RootDir::make_mount_point(FdRef parent, const Creation& made, bool directory) {
+    const auto& path = made.path;
     const std::string name(path.name());
     if (directory && mkdirat(parent.value, name.c_str(), 0755) != 0)
         return create_error(path);
@@ -131,14 +166,14 @@ Result<Fd> RootDir::make_mount_point(FdRef parent, const InsidePath& path, bool 
     Fd fd(openat(parent.value, name.c_str(), flags, 0644));
     if (!fd.valid())
         return create_error(path);
-    GRAPNEL_TRY(record(parent, path, std::move(former)));
+    GRAPNEL_TRY(record(parent, made));
     return fd;
 }
 
 Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
     const std::string name(path.name());
-    auto made = make_mount_point(parent, path, directory);
+    auto made = make_mount_point(parent, {.path = path}, directory);
     if (made || (made.error().sys != EEXIST && made.error().sys != EROFS))
         return made;
     Fd fd(openat(parent.value, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -152,7 +187,8 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
         if (unlinkat(parent.value, name.c_str(), 0) != 0)
             return system_error("replace the link " + quote(path.text())
                                 + " in the root file system");
-        return make_mount_point(parent, path, directory, std::move(former));
+        return make_mount_point(
+            parent, {.path = path, .former_target = std::move(former), .former = found}, directory);
     }
     if ((found.type == FileFacts::Type::directory) != directory)
         return refused(quote(path.text()) + " in the root file system is "
@@ -165,7 +201,7 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
     const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
     const std::string name(path.name());
     if (symlinkat(target.c_str(), parent.value, name.c_str()) == 0) {
-        GRAPNEL_TRY(record(parent, path));
+        GRAPNEL_TRY(record(parent, {.path = path}));
         return true;
     }
     if (errno != EEXIST && errno != EROFS)
@@ -178,16 +214,13 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
         return true;
     if (GRAPNEL_TRY(sys::facts(parent, "")).mount != mount_)
         return false;
-    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
-    unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
-    if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
+    const auto replaced = GRAPNEL_TRY(sys::facts(parent, name.c_str()));
+    if (const auto done = replace_link(parent, name, target); !done) {
+        errno = done.error().sys;
         return create_error(path);
-    if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
-        auto failed = create_error(path);
-        unlinkat(parent.value, temporary.c_str(), 0);
-        return failed;
     }
-    GRAPNEL_TRY(record(parent, path, std::move(former)));
+    GRAPNEL_TRY(
+        record(parent, {.path = path, .former_target = std::move(former), .former = replaced}));
     return true;
 }
 
@@ -233,13 +266,15 @@ Status RootDir::put_file(const InsidePath& path, const std::string& text) {
     const auto parent = GRAPNEL_TRY(make_directory(path.parent()));
     if (GRAPNEL_TRY(sys::facts(parent, "")).mount != mount_)
         return refused(quote(path.text()) + " lies on a volume");
-    const auto there = facts(path);
-    std::optional<std::string> former;
-    if (there && there->type == FileFacts::Type::regular && there->mount == mount_)
-        former = GRAPNEL_TRY(read(path, former_limit));
-    else if (there)
+    Creation made{.path = path};
+    // read by one descriptor: a link in its place would be followed to another file
+    if (const auto there = GRAPNEL_TRY(open_file(path))) {
+        made.former = GRAPNEL_TRY(sys::facts(there->ref(), ""));
+        made.former_text = GRAPNEL_TRY(read_all(there->ref(), former_limit, quote(path.text())));
+    }
+    if (made.former_text ? made.former.mount != mount_ : facts(path).has_value())
         return refused(quote(path.text()) + " in the root file system is no regular file");
-    if (former == text)
+    if (made.former_text == text)
         return {};
     auto written = write(path, text, 0644);
     if (!written && written.error().sys == EROFS)
@@ -247,7 +282,7 @@ Status RootDir::put_file(const InsidePath& path, const std::string& text) {
                        read_only_cure);
     if (!written)
         return written;
-    return record(parent, path, {}, std::move(former));
+    return record(parent, std::move(made));
 }
 
 bool RootDir::remove(const Creation& creation) {
@@ -256,19 +291,15 @@ bool RootDir::remove(const Creation& creation) {
         return false;
     const std::string name(creation.path.name());
     const auto now = sys::facts(*parent, name.c_str());
-    const auto& then = creation.facts;
-    const bool directory = then.type == FileFacts::Type::directory;
-    if (!now || now->type != then.type || now->inode != then.inode || now->device != then.device
-        || (!directory && now->size != then.size))
+    if (!now || !is_as_made(*now, creation.facts))
         return false;
+    const bool directory = now->type == FileFacts::Type::directory;
     // a directory goes only if it is empty: the kernel sees to that
-    if (unlinkat(parent->value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
+    if ((directory || !creation.has_former())
+        && unlinkat(parent->value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
         return false;
     directories_.erase(creation.path);
-    if (creation.former_text)
-        return replace_file(*parent, name, *creation.former_text, 0644).has_value();
-    return !creation.former_target
-           || symlinkat(creation.former_target->c_str(), parent->value, name.c_str()) == 0;
+    return !creation.has_former() || put_back(*parent, name, creation);
 }
 
 } // namespace grapnel::sys

@@ -27,7 +27,9 @@ struct Creation {
     FileFacts facts = {};
     std::optional<std::string> former_target = {}; ///< of the link that was there instead
     std::optional<std::string> former_text = {};   ///< of the file that was there instead
+    FileFacts former = {}; ///< of that link or file: its inode, owner and mode
 
+    [[nodiscard]] bool has_former() const { return former_target || former_text; }
     [[nodiscard]] bool is_link() const { return facts.type == FileFacts::Type::link; }
 };
 
@@ -82,8 +84,9 @@ class RootDir {
     /// file has the name, and on a volume, which outlives the container.
     [[nodiscard]] Status put_file(const InsidePath& path, const std::string& text);
 
-    /// Undoes a creation if it is still what was made: the same inode, of the same size, and a
-    /// directory empty. Returns whether it did.
+    /// Undoes a creation if it is still what was made: the same inode, of the same size, a file
+    /// with content not written to since, and a directory empty. What was there before comes back
+    /// with its owner and mode. Returns whether it did.
     [[nodiscard]] bool remove(const Creation& creation);
 
     /// What was made so far, oldest first, without what lies in file systems mounted below
@@ -93,10 +96,9 @@ class RootDir {
   private:
     RootDir(Fd fd, std::uint64_t mount) : fd_(std::move(fd)), mount_(mount) {}
     [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
-    Status record(FdRef parent, const InsidePath& path, std::optional<std::string> former = {},
-                  std::optional<std::string> former_text = {});
-    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const InsidePath& path, bool directory,
-                                              std::optional<std::string> former = {});
+    /// Fills in the facts of what was made.
+    Status record(FdRef parent, Creation made);
+    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const Creation& made, bool directory);
 
     Fd fd_;
     std::uint64_t mount_; ///< of the root: what lies in another one goes or stays with that

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+import compat_library
 import container
 import make_driver
 import pytest
@@ -174,3 +175,73 @@ def test_no_temporary_file_stays(hand_made, bundle, place):
     (bundle.root / LIBRARIES / "libcuda.so.1").symlink_to("libcuda.so.470")
     assert hand_made(bundle).hook().returncode == 0
     assert not [name for name in os.listdir(bundle.root / place) if "grapnel" in name]
+
+
+PATH_FILE = "etc/ld-musl-x86_64.path"
+
+
+@pytest.fixture
+def with_path_file(bundle):
+    """An image with a file and a link that are replaced for the container's time."""
+    (bundle.root / "usr/lib/ld-musl-x86_64.so.1").write_bytes(b"musl's loader")
+    (bundle.root / PATH_FILE).write_text("/lib:/usr/lib\n")
+    (bundle.root / LIBRARIES / "libcuda.so.1").symlink_to("libcuda.so.470.57.02")
+    return bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+
+
+def own(path, user, group, mode):
+    os.lchown(path, user, group)
+    if not path.is_symlink():
+        path.chmod(mode)
+
+
+def test_what_was_replaced_comes_back_with_its_owner_and_mode(engine, with_path_file):
+    own(with_path_file.root / PATH_FILE, 1234, 55, 0o640)
+    own(with_path_file.root / LIBRARIES / "libcuda.so.1", 1234, 55, None)
+    before = container.listing(with_path_file.root)
+    assert engine(with_path_file).code == 0
+    assert container.listing(with_path_file.root) == before
+
+
+def other_plan(bundle):
+    compat_library.make(bundle.root, text=compat_library.note())
+
+
+def started_and_ended(hand_made, bundle):
+    made = hand_made(bundle)
+    done = made.hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    return (bundle.root / PATH_FILE).read_text()
+
+
+def test_after_a_start_without_an_end_the_images_file_comes_back(hand_made, with_path_file):
+    first = started_and_ended(hand_made, with_path_file)
+    other_plan(with_path_file)
+    assert started_and_ended(hand_made, with_path_file) != first
+    assert with_path_file.call_hook("poststop").returncode == 0
+    assert (with_path_file.root / PATH_FILE).read_text() == "/lib:/usr/lib\n"
+
+
+@pytest.mark.parametrize("first_to_end", [0, 1])
+def test_of_two_containers_with_one_root_the_last_puts_the_images_file_back(
+        hand_made, with_path_file, first_to_end):
+    names = [with_path_file.name, with_path_file.name + "-other"]
+    started_and_ended(hand_made, with_path_file)
+    other_plan(with_path_file)
+    with_path_file.name = names[1]
+    theirs = started_and_ended(hand_made, with_path_file)
+    for name in (names[first_to_end], names[1 - first_to_end]):
+        assert (with_path_file.root / PATH_FILE).read_text() == theirs
+        with_path_file.name = name
+        assert with_path_file.call_hook("poststop").returncode == 0
+    assert (with_path_file.root / PATH_FILE).read_text() == "/lib:/usr/lib\n"
+
+
+def test_a_file_that_was_written_to_since_stays(hand_made, with_path_file):
+    started_and_ended(hand_made, with_path_file)
+    path = with_path_file.root / PATH_FILE
+    with path.open("r+") as file:
+        file.write("/LIB")
+    text = path.read_text()
+    assert with_path_file.call_hook("poststop").returncode == 0
+    assert path.read_text() == text

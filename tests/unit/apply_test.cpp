@@ -240,6 +240,8 @@ TEST_CASE("a record of what was made is read back as it was written") {
                                   creation("/dev", File::directory)}};
     residue.creations[0].former_target = "libcuda.so.470";
     residue.creations[1].former_text = "a%\n\xff";
+    residue.creations[1].facts.modified_ns = 1'700'000'000'123'456'789;
+    residue.creations[1].former = {.inode = 77, .mode = 0640, .owner = {.user = 1000, .group = 50}};
     const auto back = parse_residue(to_json(residue));
     CAPTURE(error_of(back));
     REQUIRE(back);
@@ -255,6 +257,10 @@ TEST_CASE("a record of what was made is read back as it was written") {
         CHECK(now.facts.size == then.facts.size);
         CHECK(now.former_target == then.former_target);
         CHECK(now.former_text == then.former_text);
+        CHECK(now.facts.modified_ns == then.facts.modified_ns);
+        CHECK(now.former.inode == then.former.inode);
+        CHECK(now.former.owner == then.former.owner);
+        CHECK((!then.has_former() || now.former.mode == then.former.mode));
     }
     CHECK(to_json(*back) == to_json(residue));
     CHECK(parse_residue(to_json({.rootfs = host_path("/r")}))->creations.empty());
@@ -285,6 +291,8 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
         {"\"size\":0", "\"length\":0", "size"},
         {"\"size\":0", "\"size\":0,\"former_target\":1", "former_target"},
         {"\"size\":0", "\"size\":0,\"former_text\":\"%0\"", "former_text"},
+        {"\"size\":0", "\"size\":0,\"former_inode\":1,\"former_user\":4294967296", "former_user"},
+        {"\"size\":0", "\"size\":0,\"modified\":\"1\"", "modified"},
         {"[{", "[1,{", "an entry"},
     };
     for (const auto& row : rows) {

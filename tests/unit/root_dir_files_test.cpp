@@ -4,6 +4,8 @@
 #include "support/outcome.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 namespace {
 
@@ -60,6 +62,29 @@ TEST_CASE("a file that was changed since stays") {
     ground.write("r/f", "theirs");
     CHECK_FALSE(root.remove(root.creations().front()));
     CHECK(text_of(ground, "r/f") == "theirs");
+}
+
+TEST_CASE("a file that was changed and has its size stays") {
+    const Ground ground;
+    auto root = ground.root();
+    REQUIRE(root.put_file(inside_path("/f"), "ours"));
+    const timespec later[2] = {{.tv_sec = 2'000'000'000, .tv_nsec = 0},
+                               {.tv_sec = 2'000'000'000, .tv_nsec = 0}};
+    ground.write("r/f", "OURS");
+    REQUIRE(::utimensat(AT_FDCWD, ground.path("r/f").c_str(), later, 0) == 0);
+    CHECK_FALSE(root.remove(root.creations().front()));
+    CHECK(text_of(ground, "r/f") == "OURS");
+}
+
+TEST_CASE("a file of the image comes back with its mode") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    REQUIRE(::chmod(ground.path("r/f").c_str(), 0640) == 0);
+    auto root = ground.root();
+    REQUIRE(root.put_file(inside_path("/f"), "ours"));
+    CHECK(root.facts(inside_path("/f"))->mode == 0644);
+    CHECK(root.remove(root.creations().front()));
+    CHECK(root.facts(inside_path("/f"))->mode == 0640);
 }
 
 TEST_CASE("what is no regular file is not replaced") {
