@@ -10,12 +10,10 @@
 #include "sys/seccomp.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -67,9 +65,9 @@ void set_limits() {
     set_limit(RLIMIT_CORE, 0);
 }
 
-Status become(const Caged& caged, FdRef messages) {
+Status become(const Caged& caged, FdRef messages, FdRef parent) {
     create_files_as({}); // exec would clear the next line for a foreign fsuid
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    GRAPNEL_TRY(end_with(parent));
     GRAPNEL_TRY(enter_root(caged));
     GRAPNEL_TRY(attach_scratch(caged));
     GRAPNEL_TRY(use_descriptors(messages, messages));
@@ -118,10 +116,10 @@ Result<Fd> sealed_copy(const HostPath& program) {
 
 Status run_caged(const Caged& caged) {
     const auto messages = GRAPNEL_TRY(memory_file("grapnel-messages", MemoryFile::data));
-    const auto ended =
-        GRAPNEL_TRY(run_child({.become = [&] { return become(caged, messages.ref()); },
-                               .errors = messages.ref(),
-                               .time_limit_ms = time_limit_ms}));
+    const auto ended = GRAPNEL_TRY(
+        run_child({.become = [&](FdRef parent) { return become(caged, messages.ref(), parent); },
+                   .errors = messages.ref(),
+                   .time_limit_ms = time_limit_ms}));
     return judge(caged.arguments.front(), ended, messages.ref());
 }
 

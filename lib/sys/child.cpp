@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,19 +72,30 @@ Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags) {
 Result<Ended> run_child(const Child& child) {
     constexpr unsigned long namespaces =
         CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
+    const Fd parent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    if (!parent.valid())
+        return call_error("pidfd_open", "of this process");
     int pidfd = -1;
     const auto flags = (child.own_namespaces ? namespaces : 0UL) | CLONE_PIDFD | SIGCHLD;
     const auto pid = syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr);
     if (pid < 0)
         return call_error("clone", child.own_namespaces ? "into new namespaces" : "of the hook");
     if (pid == 0) {
-        const auto failed = child.become();
+        const auto failed = child.become(parent.ref());
         const auto line = failed ? std::string("it came back") : failed.error().text();
         (void)write_all(child.errors, line, "messages"); // nobody is left to tell
         _exit(exit_setup_failed);
     }
     const Fd held(pidfd);
     return wait_for(held.ref(), child.time_limit_ms);
+}
+
+Status end_with(FdRef parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_PDEATHSIG");
+    if (ends_within(parent, 0))
+        return refused("the hook was ended");
+    return {};
 }
 
 Status make_mounts_private() {

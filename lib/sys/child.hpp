@@ -18,8 +18,9 @@ enum class MemoryFile { data, executable };
 [[nodiscard]] Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags = 0);
 
 struct Child {
-    std::function<Status()> become = {}; ///< in the child; returns only if it fails
-    FdRef errors = {};                   ///< where the child's failure is written
+    /// In the child; returns only if it fails.
+    std::function<Status(FdRef parent)> become = {};
+    FdRef errors = {}; ///< where the child's failure is written
     int time_limit_ms = 0;
     bool own_namespaces = true; ///< mount, PID, IPC, network and UTS
 };
@@ -41,6 +42,9 @@ struct Ended {
 [[nodiscard]] Status make_mounts_private();
 /// Standard output and error; standard input is something that cannot be read.
 [[nodiscard]] Status use_descriptors(FdRef output, FdRef errors);
+/// The child ends when its parent ends, and at once if it has ended already. A later change of the
+/// user or fsuid undoes it.
+[[nodiscard]] Status end_with(FdRef parent);
 /// A resource of setrlimit(2), if it is not lower already.
 void set_limit(int resource, std::uint64_t most);
 /// Executes the open file with an empty environment. Returns only if it fails.

@@ -8,8 +8,6 @@
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 
-#include <csignal>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,7 +34,7 @@ void set_limits() {
     set_limit(RLIMIT_CORE, 0);
 }
 
-Status become(const HostProgram& program, const Files& files) {
+Status become(const HostProgram& program, const Files& files, FdRef parent) {
     GRAPNEL_TRY(protect_all_mounts());
     // away from the terminal that the runtime was started at: ioctl(2) could type on it
     if (setsid() < 0)
@@ -47,7 +45,7 @@ Status become(const HostProgram& program, const Files& files) {
     set_limits();
     GRAPNEL_TRY(become_user(program.user, program.group));
     GRAPNEL_TRY(keep_capabilities_over_exec({}));
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); // a change of the user clears it
+    GRAPNEL_TRY(end_with(parent)); // after the change of the user
     GRAPNEL_TRY(filter_probe());
     std::vector<std::string> arguments{program.program.text()};
     arguments.insert(arguments.end(), program.arguments.begin(), program.arguments.end());
@@ -78,9 +76,10 @@ Result<std::string> run_without_rights(const HostProgram& program) {
     files.program = GRAPNEL_TRY(open_host_file(program.program));
     files.output = GRAPNEL_TRY(memory_file("grapnel-output", MemoryFile::data));
     files.errors = GRAPNEL_TRY(memory_file("grapnel-errors", MemoryFile::data));
-    const auto ended = GRAPNEL_TRY(run_child({.become = [&] { return become(program, files); },
-                                              .errors = files.errors.ref(),
-                                              .time_limit_ms = time_limit_ms}));
+    const auto ended = GRAPNEL_TRY(
+        run_child({.become = [&](FdRef parent) { return become(program, files, parent); },
+                   .errors = files.errors.ref(),
+                   .time_limit_ms = time_limit_ms}));
     return judge(std::string(program.program.name()), ended, files);
 }
 

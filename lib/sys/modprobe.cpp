@@ -7,9 +7,7 @@
 #include "sys/privilege.hpp"
 
 #include <array>
-#include <csignal>
 #include <sys/capability.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,8 +34,8 @@ Result<HostPath> program() {
     return path;
 }
 
-Status become(const HostPath& path, const std::string& module, FdRef messages) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+Status become(const HostPath& path, const std::string& module, FdRef messages, FdRef parent) {
+    GRAPNEL_TRY(end_with(parent));
     GRAPNEL_TRY(use_descriptors(messages, messages));
     GRAPNEL_TRY(keep_capabilities({CAP_SYS_MODULE}));
     std::string name = "modprobe";
@@ -55,11 +53,11 @@ Status run_modprobe(const std::string& module) {
     const auto path = GRAPNEL_TRY(program());
     const auto what = "modprobe " + module;
     const auto messages = GRAPNEL_TRY(memory_file("grapnel-messages", MemoryFile::data));
-    const auto ended =
-        GRAPNEL_TRY(run_child({.become = [&] { return become(path, module, messages.ref()); },
-                               .errors = messages.ref(),
-                               .time_limit_ms = time_limit_ms,
-                               .own_namespaces = false}));
+    const auto ended = GRAPNEL_TRY(run_child(
+        {.become = [&](FdRef parent) { return become(path, module, messages.ref(), parent); },
+         .errors = messages.ref(),
+         .time_limit_ms = time_limit_ms,
+         .own_namespaces = false}));
     if (ended.how == Ended::How::too_slow || ended.how == Ended::How::unkillable)
         return refused(what + " took longer than 60 seconds");
     if (ended.how == Ended::How::by_signal || ended.number != 0)

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import termios
@@ -183,7 +184,8 @@ def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tm
 
 def test_nothing_of_the_container_is_looked_at_before_the_filter(made, tmp_path):
     lines = calls(made, tmp_path)
-    assert first(lines, "^clone.*NEWUTS") < first(lines, "^seccomp") < first(lines, "^pidfd_open")
+    assert first(lines, "^clone.*NEWUTS") < first(lines, "^seccomp") < first(
+        lines, r'^openat\(AT_FDCWD, "/proc/[0-9]')
 
 
 def test_the_answer_is_kept(made, asking):
@@ -373,6 +375,29 @@ def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
     hook.kill()
     hook.wait(timeout=10)
     assert comes_true(lambda: not running())
+
+
+def test_nothing_is_left_of_it_if_the_hook_is_killed_before_it_began(made, asking, tmp_path):
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+    FACTS.write_text("hang\n")
+    record = tmp_path / "calls"
+    slowly = ["strace", "-f", "-o", record, "-e", "inject=mount_setattr:delay_enter=1000000"]
+    traced = subprocess.Popen([*slowly, asking.hook, f"--config={asking.settings}", "prestart"],
+                              stdin=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+    traced.stdin.write(made.state().encode())
+    traced.stdin.close()
+    # the child's number, in its parent's record
+    assert comes_true(lambda: record.exists() and re.search(r"^\d+ +clone\(.*NEWUTS.* = \d+$",
+                                                            record.read_text(), re.M))
+    os.kill(int(record.read_text().split(" ", 1)[0]), signal.SIGKILL)
+    try:
+        assert comes_true(lambda: traced.poll() is not None)
+        assert "execveat" not in record.read_text()
+    finally:
+        for left in running():
+            os.kill(left, signal.SIGKILL)
+        traced.wait(timeout=5)
 
 
 @pytest.mark.parametrize("line, why", [
