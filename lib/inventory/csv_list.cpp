@@ -20,16 +20,16 @@ constexpr std::array<std::pair<std::string_view, Type>, 4> types{{
     {"sym", Type::link},
 }};
 
-bool is_at_or_below(const HostPath& path, std::string_view directory) {
-    return path.text() == directory || path.text().starts_with(std::string(directory) + "/");
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+    return path.starts_with(directory)
+           && (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
-Status check_place(const CsvEntry& entry) {
-    if (entry.path.text() == "/" || is_at_or_below(entry.path, "/proc")
-        || is_at_or_below(entry.path, "/sys"))
-        return refused("a container has its own " + entry.path.text());
-    const bool in_dev = is_at_or_below(entry.path, "/dev");
-    if (in_dev != (entry.type == Type::device) || entry.path.text() == "/dev")
+Status check_place(std::string_view path, Type type) {
+    if (path == "/" || is_at_or_below(path, "/proc") || is_at_or_below(path, "/sys"))
+        return refused("a container has its own " + std::string(path));
+    const bool in_dev = is_at_or_below(path, "/dev");
+    if (in_dev != (type == Type::device) || path == "/dev")
         return refused("devices lie below /dev, and nothing else does");
     return {};
 }
@@ -44,9 +44,8 @@ Result<CsvEntry> parse_line(std::string_view line) {
     if (type == types.end())
         return refused("the type is not dev, dir, lib or sym");
     auto path = GRAPNEL_TRY(HostPath::make(trim(line.substr(comma + 1))));
-    CsvEntry entry{.type = type->second, .path = std::move(path)};
-    GRAPNEL_TRY(check_place(entry));
-    return entry;
+    GRAPNEL_TRY(check_place(path.text(), type->second));
+    return CsvEntry{.type = type->second, .path = std::move(path)};
 }
 
 } // namespace

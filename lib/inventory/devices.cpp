@@ -153,6 +153,19 @@ Majors character_majors(const sys::HostFs& host) {
     return majors;
 }
 
+std::optional<std::uint32_t> misc_minor(const sys::HostFs& host, std::string_view name) {
+    const auto text = host.read(host_path("/proc/misc"));
+    if (!text)
+        return std::nullopt;
+    for (const auto line : split(*text, '\n')) {
+        const auto entry = trim(line);
+        const auto blank = entry.find(' ');
+        if (blank != std::string_view::npos && trim(entry.substr(blank)) == name)
+            return parse_number<std::uint32_t>(entry.substr(0, blank));
+    }
+    return std::nullopt;
+}
+
 Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors, const std::vector<KnownGpu>& known,
                   std::vector<std::string>& remarks) {
     auto addresses = host.list(host_path("/proc/driver/nvidia/gpus"));

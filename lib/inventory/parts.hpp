@@ -33,6 +33,10 @@ namespace grapnel::inventory {
 using Majors = std::multimap<std::string, std::uint32_t>;
 [[nodiscard]] Majors character_majors(const sys::HostFs& host);
 
+/// Minor of a misc device (major 10) by its name in /proc/misc.
+[[nodiscard]] std::optional<std::uint32_t> misc_minor(const sys::HostFs& host,
+                                                      std::string_view name);
+
 /// The numbers N of what is named PREFIX N, in order; none if there is no such directory.
 [[nodiscard]] std::vector<std::uint32_t>
 numbered(const sys::HostFs& host, const HostPath& directory, std::string_view prefix);

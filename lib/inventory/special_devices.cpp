@@ -64,19 +64,6 @@ bool has_stem(std::string_view name, std::string_view stem) {
 }
 
 /// Lines of /proc/misc: " 58 rdma_cm".
-std::optional<std::uint32_t> misc_minor(const sys::HostFs& host, std::string_view name) {
-    const auto text = host.read(host_path("/proc/misc"));
-    if (!text)
-        return std::nullopt;
-    for (const auto line : split(*text, '\n')) {
-        const auto entry = trim(line);
-        const auto blank = entry.find(' ');
-        if (blank != std::string_view::npos && trim(entry.substr(blank)) == name)
-            return parse_number<std::uint32_t>(entry.substr(0, blank));
-    }
-    return std::nullopt;
-}
-
 class GroupReader {
   public:
     GroupReader(const sys::HostFs& host, const Majors& majors, std::vector<std::string>& remarks)
@@ -131,7 +118,9 @@ std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
     if (wanted.empty())
         return out;
     const auto found = majors.find("nvidia-caps-imex-channels");
-    const auto major = found == majors.end() ? std::nullopt : std::optional(found->second);
+    std::optional<std::uint32_t> major;
+    if (found != majors.end())
+        major = found->second;
     const auto channels = wanted.all ? channels_that_are_there(host) : wanted.listed;
     if (channels.empty())
         remarks.push_back("all IMEX channels are asked for, and " + channel_directory().text()

@@ -23,19 +23,6 @@ const HostPath& device() {
 }
 
 /// Lines of a minor and a name.
-std::optional<std::uint32_t> misc_minor(const sys::HostFs& host, std::string_view name) {
-    const auto text = host.read(host_path("/proc/misc"));
-    if (!text)
-        return std::nullopt;
-    for (const auto line : split(*text, '\n')) {
-        const auto entry = trim(line);
-        const auto blank = entry.find(' ');
-        if (blank != std::string_view::npos && trim(entry.substr(blank)) == name)
-            return parse_number<std::uint32_t>(entry.substr(0, blank));
-    }
-    return std::nullopt;
-}
-
 Result<Node> device_node(const sys::HostFs& host) {
     const auto minor = misc_minor(host, device().name());
     if (!minor)

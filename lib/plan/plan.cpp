@@ -66,7 +66,6 @@ MountOptions mount_options(Kind kind) {
     case Kind::binary:
     case Kind::firmware:
     case Kind::config:
-    case Kind::compat:
         break;
     }
     return {.read_only = true, .nodev = true};

@@ -39,7 +39,7 @@ struct ImageLayout {
 };
 
 struct Mount {
-    enum class Kind { library, library32, binary, firmware, device, ipc, config, proc, compat };
+    enum class Kind { library, library32, binary, firmware, device, ipc, config, proc };
     Kind kind = Kind::library;
     HostPath host = {};
     InsidePath view_file = {}; ///< instead of `host`: this file of a view

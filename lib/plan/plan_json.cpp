@@ -13,8 +13,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string_view kind_name(Mount::Kind kind) {
-    constexpr std::array<std::string_view, 9> names{
-        "library", "library32", "binary", "firmware", "device", "ipc", "config", "proc", "compat"};
+    constexpr std::array<std::string_view, 8> names{"library", "library32", "binary", "firmware",
+                                                    "device",  "ipc",       "config", "proc"};
     return names[static_cast<std::size_t>(kind)];
 }
 

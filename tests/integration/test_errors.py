@@ -327,6 +327,21 @@ def test_settings_that_are_not_there(refuse, bundle):
     assert refuse() == f"settings: open {bundle.settings}: No such file or directory"
 
 
+def test_the_settings_file_that_a_variable_names(bundle, hand_made, tmp_path):
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    made.hook()  # writes the bundle
+    for variable, value, file in (
+            ("NVIDIA_CTK_CONFIG_FILE_PATH", tmp_path / "named.toml", tmp_path / "named.toml"),
+            ("XDG_CONFIG_HOME", tmp_path, tmp_path / USER / "config.toml")):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text('disable-require = "no"\n')
+        done = subprocess.run([bundle.hook, "--dry-run", "prestart"], input=made.state(),
+                              env={variable: str(value)}, capture_output=True, text=True,
+                              check=False)
+        assert done.stderr.startswith(f"grapnel-hook: {file}:1: "), variable
+        file.unlink()
+
+
 def test_an_unknown_key_in_nvidias_file_is_passed_over(hand_made, bundle):
     directory = bundle.directory / USER
     directory.mkdir()

@@ -182,6 +182,13 @@ def test_nothing_is_loaded_where_the_settings_say_so(start, modules, bundle):
     assert modules.runs() == []
 
 
+def test_nothing_is_loaded_for_a_driver_below_a_root_of_its_own(start, modules, bundle, tmp_path):
+    modules.without_uvm().program(modules.loads_uvm)
+    bundle.set_settings(f'[nvidia-container-cli]\nroot = "{tmp_path}"\n')
+    assert start().returncode == 1
+    assert modules.runs() == []
+
+
 def test_nothing_is_loaded_in_a_user_namespace(modules, start, bundle):
     modules.without_uvm().program(modules.loads_uvm)
     prefix = modules.prefix

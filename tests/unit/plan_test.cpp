@@ -252,7 +252,6 @@ TEST_CASE("a mount is as tight as its kind allows") {
         {Kind::binary, file},
         {Kind::firmware, file},
         {Kind::config, file},
-        {Kind::compat, file},
         {Kind::device, {.noexec = true}},
         {Kind::ipc, {.nodev = true, .noexec = true}},
         {Kind::proc, {.read_only = true, .nodev = true, .noexec = true}},
