@@ -27,25 +27,39 @@ bool has_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     return scope.csv.use == CsvScope::Use::automatic && inventory::is_tegra(host);
 }
 
+/// What other modules bring has nothing to do with where the driver's files lie.
+void add_special_devices(const sys::HostFs& host, const inventory::Majors& majors,
+                         const InventoryScope& scope, Inventory& out) {
+    out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels, out.remarks);
+    out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);
+}
+
+Result<Inventory> with_special_devices(const sys::HostFs& host, const InventoryScope& scope,
+                                       Result<Inventory> inventory) {
+    if (inventory)
+        add_special_devices(host, inventory::character_majors(host), scope, *inventory);
+    return inventory;
+}
+
 } // namespace
 
 Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
     if (scope.csv.use == CsvScope::Use::always)
-        return inventory::from_csv_lists(host, scope);
+        return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     const auto wanted = scope.driver_capabilities;
     Inventory out;
     auto version = inventory::driver_version(host);
     if (!version && inventory::is_wsl(host))
-        return inventory::of_wsl(host, scope);
+        return with_special_devices(host, scope, inventory::of_wsl(host, scope));
     if (!version && has_csv_lists(host, scope))
-        return inventory::from_csv_lists(host, scope);
+        return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     out.driver_version = GRAPNEL_TRY(std::move(version));
     const auto majors = inventory::character_majors(host);
     auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
     if (out.gpus.empty() && has_csv_lists(host, scope))
-        return inventory::from_csv_lists(host, scope);
+        return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     if (wanted.draws())
         for (auto& gpu : out.gpus)
             gpu.drm_nodes = inventory::drm_nodes(host, majors, gpu.pci, out.remarks);
@@ -53,8 +67,7 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
         inventory::add_mig_devices(host, majors, out.gpus, out.remarks);
     if (scope.mig_management)
         out.mig_management = inventory::mig_management(host, majors);
-    out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels, out.remarks);
-    out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);
+    add_special_devices(host, majors, scope, out);
     if (out.gpus.empty())
         note_gpus_of_others(host, out);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);

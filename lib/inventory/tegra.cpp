@@ -126,6 +126,18 @@ std::optional<std::string> cuda_of(const sys::HostFs& host, const Inventory& inv
     return std::nullopt;
 }
 
+/// The compute capability of the GPU on the chip, by the chip's number (soc/tegra/fuse.h
+/// of the kernel, which shows it in decimal).
+std::optional<std::string> arch_of_chip(const sys::HostFs& host) {
+    constexpr std::array<std::pair<std::uint32_t, std::string_view>, 4> chips{
+        {{0x18, "6.2"}, {0x19, "7.2"}, {0x21, "5.3"}, {0x23, "8.7"}}};
+    const auto text = host.read(host_path("/sys/devices/soc0/soc_id"));
+    const auto number = text ? parse_number<std::uint32_t>(trim(*text)) : std::nullopt;
+    const auto* const known = std::ranges::find(
+        chips, number, [](const auto& chip) { return std::optional(chip.first); });
+    return known == chips.end() ? std::nullopt : std::optional(std::string(known->second));
+}
+
 } // namespace
 
 bool is_tegra(const sys::HostFs& host) {
@@ -139,6 +151,7 @@ bool is_tegra(const sys::HostFs& host) {
 Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     const auto version = driver_version(host);
     Inventory out{.driver_version = version ? *version : "tegra", .platform = Platform::tegra};
+    out.gpus.push_back({.arch = arch_of_chip(host)});
     Collector collector(host, out);
     const auto files = GRAPNEL_TRY(lists(host, scope.csv));
     for (const auto& list : files)

@@ -112,6 +112,7 @@ bool is_wsl(const sys::HostFs& host) {
 
 Result<Inventory> of_wsl(const sys::HostFs& host, const InventoryScope& scope) {
     Inventory out{.driver_version = "wsl", .platform = Platform::wsl};
+    out.gpus.emplace_back();
     out.control_nodes.push_back(GRAPNEL_TRY(device_node(host)));
     const auto store = GRAPNEL_TRY(driver_store(host, out.remarks));
     GRAPNEL_TRY(add_store(host, store, out));

@@ -31,7 +31,6 @@ Status add_driver(Plan& plan, const Request& request, const Inventory& inventory
                   const ImageLayout& image) {
     for (const auto& node : inventory.control_nodes)
         GRAPNEL_TRY(plan::add_device(plan, node));
-    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
     GRAPNEL_TRY(plan::add_graphics(plan, inventory));
     if (image.proc_driver_nvidia)
@@ -83,6 +82,7 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
                             : add_gpus(plan, request, inventory));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
+    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
     if (!same_places)
         GRAPNEL_TRY(add_driver(plan, request, inventory, image));
     if (inventory.platform != Platform::wsl)

@@ -69,8 +69,9 @@ std::string known(const char* property, const std::optional<std::string>& value)
 
 /// What the requirement was held against.
 std::string offer(const Case& one, const Inventory& inventory) {
-    auto text = "this host's driver " + inventory.driver_version + " offers CUDA "
-                + inventory.cuda_version.value_or("of an unknown version");
+    const bool has_version = inventory.platform == Platform::nvidia;
+    auto text = "this host's driver" + (has_version ? " " + inventory.driver_version : "")
+                + " offers CUDA " + inventory.cuda_version.value_or("of an unknown version");
     if (one.gpu != nullptr && mentions(one.requirement, Property::arch))
         text += ", the GPU is of " + known("arch", one.gpu->arch);
     if (one.gpu != nullptr && mentions(one.requirement, Property::brand))
@@ -81,7 +82,9 @@ std::string offer(const Case& one, const Inventory& inventory) {
 std::string holder(const Case& one, const char* word) {
     if (one.gpu == nullptr || !mentions_gpu(one.requirement))
         return {};
-    return std::string(word) + "GPU " + std::to_string(one.gpu->index) + " (" + one.gpu->pci + ")";
+    const auto& pci = one.gpu->pci; // the one device below WSL and on a Jetson has no address
+    return std::string(word) + "GPU " + std::to_string(one.gpu->index)
+           + (pci.empty() ? "" : " (" + pci + ")");
 }
 
 Error unmet(const Case& one, const Inventory& inventory) {

@@ -64,8 +64,12 @@ Kind kind_of(Place place) {
 
 Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory) {
     GRAPNEL_TRY(check_names(request, inventory.platform));
+    if (request.mig_config || request.mig_monitor)
+        return refused("this host has no MIG devices to make or to watch",
+                       "leave NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES out");
     const bool with_gpu = request.devices != Request::Devices::none;
-    GRAPNEL_TRY(check_requirements(request, inventory, std::vector<Gpu>(with_gpu ? 1 : 0)));
+    GRAPNEL_TRY(
+        check_requirements(request, inventory, with_gpu ? inventory.gpus : std::vector<Gpu>()));
     if (with_gpu) {
         plan.gpus.push_back({});
         for (const auto& node : inventory.control_nodes)

@@ -73,7 +73,7 @@ Store paths(std::vector<HostPath> Settings::*member) {
 }
 
 /// A key of NVIDIA's that concerns the runtime front end or a part that Grapnel does another
-/// way; doc/compatibility.md says which and why.
+/// way; config/README.md lists them.
 Status pass_over(Settings&, const toml::node&) {
     return {};
 }
