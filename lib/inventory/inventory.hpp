@@ -105,11 +105,11 @@ struct Gpu {
 
 /// What lets a process make MIG devices, or watch them.
 struct MigManagement {
-    bool has_proc_files = false;     ///< /proc/driver/nvidia/capabilities/mig is there
-    bool has_nodes = false;          ///< else the files in /proc are all there is
-    bool has_node_directory = false; ///< /dev/nvidia-caps is there
-    std::optional<DeviceNumber> config = {};
-    std::optional<DeviceNumber> monitor = {};
+    bool has_proc_files = false; ///< /proc/driver/nvidia/capabilities/mig is there
+    bool has_nodes = false;      ///< else the files in /proc are all there is
+    std::optional<Node> config = {};
+    std::optional<Node> monitor = {};
+    std::vector<Node> nodes = {}; ///< of other capabilities, as far as they are there
     /// Of every instance that a GPU can have, by the GPU's minor.
     std::map<std::uint32_t, std::vector<DeviceNumber>> gpus = {};
 

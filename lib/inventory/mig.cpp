@@ -11,6 +11,8 @@ namespace grapnel::inventory {
 
 namespace {
 
+constexpr std::string_view node_prefix = "nvidia-cap";
+
 HostPath capabilities() {
     return host_path("/proc/driver/nvidia/capabilities");
 }
@@ -27,6 +29,15 @@ std::optional<std::uint32_t> capability_major(const Majors& majors) {
 std::optional<std::uint32_t> minor_of(std::string_view text) {
     const auto number = parse_number<std::uint32_t>(text);
     return number && *number < minor_limit ? number : std::nullopt;
+}
+
+Node capability_node(const sys::HostFs& host, const DeviceNumber& number,
+                     const HostPath& described_by) {
+    const auto name = std::string(node_prefix) + std::to_string(number.minor);
+    auto out = node(host, capability_nodes() / name, number);
+    out.cure = "run 'nvidia-modprobe -f " + described_by.text() + "'";
+    out.described_by = described_by;
+    return out;
 }
 
 class Reader {
@@ -71,11 +82,7 @@ class Reader {
             device.fault = access.text() + " names no device minor";
             return;
         }
-        auto one = node(host_, capability_nodes() / ("nvidia-cap" + std::to_string(*minor)),
-                        DeviceNumber{*major_, *minor});
-        one.cure = "run 'nvidia-modprobe -f " + access.text() + "'";
-        one.described_by = access;
-        device.nodes.push_back(std::move(one));
+        device.nodes.push_back(capability_node(host_, {*major_, *minor}, access));
     }
 
     const sys::HostFs& host_;
@@ -112,7 +119,6 @@ MigManagement mig_management(const sys::HostFs& host, const Majors& majors) {
     if (!major)
         return out;
     out.has_nodes = true;
-    out.has_node_directory = is_directory(capability_nodes());
     const auto text = host.read(host_path("/proc/driver/nvidia-caps/mig-minors"));
     if (!text)
         return out;
@@ -126,11 +132,18 @@ MigManagement mig_management(const sys::HostFs& host, const Majors& majors) {
             continue;
         const DeviceNumber number{*major, *minor};
         if (capability == "config")
-            out.config = number;
+            out.config = capability_node(host, number, capabilities() / "mig" / "config");
         else if (capability == "monitor")
-            out.monitor = number;
+            out.monitor = capability_node(host, number, capabilities() / "mig" / "monitor");
         else if (const auto gpu = gpu_of(capability))
             out.gpus[*gpu].push_back(number);
+    }
+    for (const auto minor : numbered(host, capability_nodes(), node_prefix)) {
+        auto one =
+            node(host, capability_nodes() / (std::string(node_prefix) + std::to_string(minor)),
+                 DeviceNumber{*major, minor});
+        if (one.found == one.expected)
+            out.nodes.push_back(std::move(one));
     }
     return out;
 }

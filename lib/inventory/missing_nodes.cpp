@@ -27,6 +27,9 @@ std::vector<Node*> missing_nodes(Inventory& inventory, bool with_imex_channels) 
             std::ranges::for_each(device.nodes, take);
     }
     std::ranges::for_each(inventory.control_nodes, take);
+    for (auto* const node : {&inventory.mig_management.config, &inventory.mig_management.monitor})
+        if (*node)
+            take(**node);
     if (with_imex_channels)
         std::ranges::for_each(inventory.imex_channels, take);
     return out;

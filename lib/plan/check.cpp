@@ -67,10 +67,9 @@ Status check_sources(const Plan& plan) {
     return {};
 }
 
-/// MIG's nodes come and go with the instances: who manages these gets their directory.
-bool is_mig_directory(const Mount& mount) {
-    return mount.kind == Mount::Kind::device && mount.directory
-           && mount.inside == inside_path("/dev/nvidia-caps") && !mount.device;
+/// MIG's nodes come and go with the instances: who manages these may use those to come.
+bool is_mig_node(const Mount& mount) {
+    return mount.device && below(mount.inside, "/dev/nvidia-caps");
 }
 
 bool may_lie_in_proc(const Mount& mount) {
@@ -82,11 +81,10 @@ bool may_lie_in_proc(const Mount& mount) {
 
 Status check_mount(const Mount& mount) {
     const bool is_device = mount.kind == Mount::Kind::device;
-    const bool is_node = is_device && !is_mig_directory(mount);
-    if (is_node != mount.device.has_value() || is_device != below(mount.inside, "/dev"))
+    if (is_device != mount.device.has_value() || is_device != below(mount.inside, "/dev"))
         return broken("a device node lies in /dev and has a number, nothing else does",
                       mount.inside);
-    if (!mount.grants.empty() && !is_mig_directory(mount))
+    if (!mount.grants.empty() && !is_mig_node(mount))
         return broken("a mount brings devices that are not its own", mount.inside);
     const auto options = mount_options(mount.kind);
     if (!options.nosuid || options.nodev == is_device)

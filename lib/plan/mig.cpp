@@ -32,18 +32,34 @@ Status add_devices(Plan& plan, PlannedGpu& planned, const Gpu& gpu, bool with_no
     return {};
 }
 
-Result<DeviceNumber> management_number(const std::optional<DeviceNumber>& number,
-                                       std::string_view variable) {
-    if (!number)
+Status add_right(Plan& plan, const std::optional<Node>& node, std::string_view variable) {
+    if (!node)
         return refused(std::string(variable)
                            + ": this driver names no device for it in "
                              "/proc/driver/nvidia-caps/mig-minors",
                        "leave the variable out");
-    return *number;
+    return add_device(plan, *node);
 }
 
-/// The directory of the nodes, so that those made later are there, with the right to use those of
-/// all instances that the chosen GPUs can have.
+/// Those of all instances that the chosen GPUs can have: the nodes that are there, and the right
+/// to use the others. The driver's library makes these in the container's /dev when it makes an
+/// instance. The host's directory of them is not given: what a container made, changed or removed
+/// there it would make, change or remove on the host.
+Status add_instances(Plan& plan, const MigManagement& offered) {
+    std::set<DeviceNumber> wanted;
+    for (const auto& gpu : plan.gpus)
+        if (const auto found = offered.gpus.find(gpu.minor); found != offered.gpus.end())
+            wanted.insert(found->second.begin(), found->second.end());
+    const auto right = plan.mounts.size() - 1; // config or monitor: it stands for all of them
+    for (const auto& node : offered.nodes)
+        if (wanted.erase(*node.found) != 0)
+            GRAPNEL_TRY(add_device(plan, node));
+    for (const auto& number : wanted)
+        plan.device_rules.push_back({.major = number.major, .minor = number.minor});
+    plan.mounts[right].grants = {wanted.begin(), wanted.end()};
+    return {};
+}
+
 Status add_management(Plan& plan, const Request& request, const MigManagement& offered) {
     if (!offered.has_proc_files)
         return refused("MIG devices cannot be managed: /proc/driver/nvidia/capabilities/mig is "
@@ -52,26 +68,11 @@ Status add_management(Plan& plan, const Request& request, const MigManagement& o
                        "NVIDIA_MIG_MONITOR_DEVICES out");
     if (!offered.has_nodes)
         return {};
-    if (!offered.has_node_directory)
-        return refused("/dev/nvidia-caps is missing",
-                       "run 'nvidia-modprobe -f /proc/driver/nvidia/capabilities/mig/config'");
-    std::set<DeviceNumber> grants;
     if (request.mig_config)
-        grants.insert(GRAPNEL_TRY(management_number(offered.config, "NVIDIA_MIG_CONFIG_DEVICES")));
+        GRAPNEL_TRY(add_right(plan, offered.config, "NVIDIA_MIG_CONFIG_DEVICES"));
     if (request.mig_monitor)
-        grants.insert(
-            GRAPNEL_TRY(management_number(offered.monitor, "NVIDIA_MIG_MONITOR_DEVICES")));
-    for (const auto& gpu : plan.gpus)
-        if (const auto found = offered.gpus.find(gpu.minor); found != offered.gpus.end())
-            grants.insert(found->second.begin(), found->second.end());
-    for (const auto& number : grants)
-        plan.device_rules.push_back({.major = number.major, .minor = number.minor});
-    plan.mounts.push_back({.kind = Kind::device,
-                           .host = host_path("/dev/nvidia-caps"),
-                           .inside = inside_path("/dev/nvidia-caps"),
-                           .directory = true,
-                           .grants = {grants.begin(), grants.end()}});
-    return {};
+        GRAPNEL_TRY(add_right(plan, offered.monitor, "NVIDIA_MIG_MONITOR_DEVICES"));
+    return add_instances(plan, offered);
 }
 
 void add_proc_file(Plan& plan, View& view, const std::string& path) {

@@ -4,12 +4,11 @@
 // Rules that every plan keeps (check() holds it to them):
 // - every path inside is one that this program chose, never one that an image named;
 // - no two views, mounts and links share a place inside, and no link leaves the root;
-// - a device node has its own device rule, the directory of MIG's nodes has those of the nodes
-//   that may be used in it, and there is no other rule;
+// - a device node has its own device rule, a node of the right to manage MIG devices those of the
+//   instances to come, and there is no other rule;
 // - a node that will be made on the host is one of those that are given to the container;
 // - nothing is mounted in a directory of the host;
-// - device nodes, MIG's directory of them and the sockets of the driver's daemons can be written
-//   to, nothing else;
+// - device nodes and the sockets of the driver's daemons can be written to, nothing else;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
 
@@ -46,7 +45,7 @@ struct Mount {
     InsidePath inside = {};
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
-    std::vector<DeviceNumber> grants = {};   ///< of a directory of device nodes: may be used
+    std::vector<DeviceNumber> grants = {};   ///< of a device node: others that may be used
     bool optional = false; ///< where its place cannot be made there is a remark, no error
 
     auto operator<=>(const Mount&) const = default;

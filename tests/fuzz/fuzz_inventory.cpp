@@ -173,6 +173,8 @@ void expect_special_devices(const Inventory& inventory) {
         expect(node.path.text().starts_with("/dev/"), "a device lies in /dev");
         expect(node.found && node.found == node.expected, "a device is one of its module");
     }
+    for (const auto& node : inventory.mig_management.nodes)
+        expect_numbered_node(node, "/dev/nvidia-caps", "nvidia-cap");
     for (const auto& [gpu, numbers] : inventory.mig_management.gpus)
         for (const auto& number : numbers)
             expect(gpu < minor_limit && number.minor < minor_limit, "minors have bounds");

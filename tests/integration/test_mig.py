@@ -92,16 +92,17 @@ def test_configuration_brings_what_is_there_and_what_will_be(engine, mig_bundle)
     later = make_driver.mig_minor(1, 14, 7)
     result = engine(mig_bundle, "list:/dev/nvidia-caps", "open:/dev/nvidia-caps/nvidia-cap1",
                     f"open:{node('gi2/ci0')}", "open:/dev/nvidia-caps/nvidia-cap2",
-                    f"make:c:241:{later}", f"make:c:241:{make_driver.mig_minor(0, 0)}",
+                    f"make:c:241:{later}", "make:c:241:2",
+                    f"make:c:241:{make_driver.mig_minor(0, 0)}",
                     f"list:{CAPABILITIES}", f"write:{CAPABILITIES}/mig/config")
     assert result.code == 0, result.err
-    everything = {1, 2, *NODES.values()}
     assert set(result["list:/dev/nvidia-caps"].split()) == {
-        f"nvidia-cap{number}" for number in everything}
+        f"nvidia-cap{number}" for number in (1, *NODES.values())}
     assert result["open:/dev/nvidia-caps/nvidia-cap1"] == "ENXIO"
     assert result[f"open:{node('gi2/ci0')}"] == "ENXIO"
     # the right to watch was not asked for, nor the other GPU
-    assert result["open:/dev/nvidia-caps/nvidia-cap2"] == "EPERM"
+    assert result["open:/dev/nvidia-caps/nvidia-cap2"] == "ENOENT"
+    assert result["make:c:241:2"] == "EPERM"
     assert result[f"make:c:241:{make_driver.mig_minor(0, 0)}"] == "EPERM"
     assert result[f"make:c:241:{later}"] == "ENXIO"
     assert result[f"list:{CAPABILITIES}"] == "gpu1 mig"
@@ -146,3 +147,20 @@ def test_an_ordinary_user_can_open_the_nodes_of_an_instance_alone(engine, mig_bu
     assert result.code == 0, result.err
     assert result[f"text:{node('gi1')}"] == "ENXIO"
     assert result["text:/dev/nvidia-caps/nvidia-cap1"] == "EACCES"
+
+
+def test_who_manages_mig_changes_nothing_on_the_host(engine, mig_bundle):
+    """Nodes that the driver's library makes in the container are the container's own."""
+    privileged(mig_bundle).env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_MIG_CONFIG_DEVICES=all")
+    mig_bundle.config["linux"]["resources"]["devices"].append(
+        {"allow": True, "type": "b", "access": "m"})
+    listing, record = "ls -l --time-style=+ /dev/nvidia-caps", mig_bundle.directory / "nodes"
+    for stage, name in (("prestart", "before"), ("poststop", "after")):
+        mig_bundle.add_hook(stage, "/bin/sh", "-c", f"{listing} >{record}.{name}",
+                            first=stage == "prestart")
+    script = ("cd /dev/nvidia-caps; mknod -m 666 disk b 8 0; mknod -m 444 nvidia-cap999 c 241 999; "
+              "rm -f nvidia-cap1 nvidia-cap2; ls")
+    result = engine(mig_bundle, args=["/bin/busybox", "sh", "-c", script])
+    assert result.code == 0, result.err
+    assert "nvidia-cap999" in result.out
+    assert record.with_suffix(".before").read_text() == record.with_suffix(".after").read_text()

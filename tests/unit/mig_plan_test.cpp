@@ -48,9 +48,9 @@ Inventory host() {
     out.gpus[1].mig_devices = {mig(0, 2, 0, "MIG-0000-1111")};
     out.mig_management = {.has_proc_files = true,
                           .has_nodes = true,
-                          .has_node_directory = true,
-                          .config = DeviceNumber{241, 1},
-                          .monitor = DeviceNumber{241, 2},
+                          .config = cap(1),
+                          .monitor = cap(2),
+                          .nodes = {cap(1), cap(2), cap(9), cap(18)},
                           .gpus = {{0, {{241, 18}, {241, 19}}}, {1, {{241, 9}}}, {7, {{241, 99}}}}};
     return out;
 }
@@ -192,12 +192,14 @@ TEST_CASE("a plan holds the nodes and the files of both instances, each once") {
     CHECK(without->mounts.size() == 3);
 }
 
-TEST_CASE("who manages MIG gets the directories and the rules of what can come") {
+TEST_CASE("who manages MIG gets the nodes that are there and the rules of what can come") {
     auto wanted = request({"1"});
     wanted.mig_config = true;
     const auto plan = make_plan(wanted, host(), {});
     REQUIRE(plan);
-    CHECK(has_mount(*plan, Kind::device, "/dev/nvidia-caps"));
+    CHECK(has_mount(*plan, Kind::device, "/dev/nvidia-caps/nvidia-cap1"));
+    CHECK(has_mount(*plan, Kind::device, "/dev/nvidia-caps/nvidia-cap18"));
+    CHECK(std::ranges::count(plan->mounts, Kind::device, &Mount::kind) == 3);
     CHECK(has_mount(*plan, Kind::proc, "/proc/driver/nvidia/capabilities"));
     CHECK(plan->device_rules
           == std::vector<DeviceRule>{{.major = 195, .minor = 0},
@@ -210,8 +212,8 @@ TEST_CASE("who manages MIG gets the directories and the rules of what can come")
         return error_of(make_plan(wanted, inventory, {}));
     };
     CHECK(contains(error([](auto& offered) { offered.has_proc_files = false; }), "has no MIG"));
-    CHECK(contains(error([](auto& offered) { offered.has_node_directory = false; }),
-                   "/dev/nvidia-caps is missing"));
+    CHECK(contains(error([](auto& offered) { offered.config->found.reset(); }),
+                   "/dev/nvidia-caps/nvidia-cap1 is missing"));
     CHECK(contains(error([](auto& offered) { offered.config.reset(); }), "mig-minors"));
     CHECK(error([](auto& offered) { offered.monitor.reset(); }).empty());
     CHECK(error([](auto& offered) { offered.has_nodes = false; }).empty());

@@ -503,10 +503,12 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
              plan.links.push_back({inside_path("/run/udev/x"), "y"});
          },
          "in a directory of the host"},
-        {"a directory of /dev that is not MIG's",
+        {"a directory of /dev",
          [](Plan& plan) {
-             plan.mounts.push_back(
-                 {.kind = Kind::device, .inside = inside_path("/dev/dri"), .directory = true});
+             plan.mounts.push_back({.kind = Kind::device,
+                                    .host = host_path("/dev/nvidia-caps"),
+                                    .inside = inside_path("/dev/nvidia-caps"),
+                                    .directory = true});
          },
          "a device node lies in /dev"},
         {"a node that brings another",
@@ -514,13 +516,14 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
              plan.mounts.front().grants = {{241, 1}};
          },
          "devices that are not its own"},
-        {"MIG's directory without the rules of its nodes",
+        {"a right to manage MIG without the rules of the instances",
          [](Plan& plan) {
              plan.mounts.push_back({.kind = Kind::device,
-                                    .host = host_path("/dev/nvidia-caps"),
-                                    .inside = inside_path("/dev/nvidia-caps"),
-                                    .directory = true,
-                                    .grants = {{241, 1}}});
+                                    .host = host_path("/dev/nvidia-caps/nvidia-cap1"),
+                                    .inside = inside_path("/dev/nvidia-caps/nvidia-cap1"),
+                                    .device = DeviceNumber{241, 1},
+                                    .grants = {{241, 3}}});
+             plan.device_rules.push_back({.major = 241, .minor = 1});
          },
          "device rules differ"},
         {"capabilities of another directory",

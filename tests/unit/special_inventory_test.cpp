@@ -152,7 +152,10 @@ TEST_CASE("an answer that leaves a MIG device without its UUID is not complete")
 TEST_CASE("the table of MIG's minors is read line by line") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/capabilities/mig/config", "");
-    host.directory("/dev/nvidia-caps");
+    host.character_device("/dev/nvidia-caps/nvidia-cap1", 241, 1);
+    host.character_device("/dev/nvidia-caps/nvidia-cap3", 241, 3);
+    host.character_device("/dev/nvidia-caps/nvidia-cap4", 5, 4);
+    host.file("/dev/nvidia-caps/nvidia-cap99", "");
     host.file("/proc/driver/nvidia-caps/mig-minors",
               "config 1\nmonitor 2\ngpu0/gi0/access 3\ngpu0/gi0/ci0/access 4\ngpu12/gi0/access 99\n"
               "gpu0 5\ngpux/gi0/access 6\ngpu1/gi0/access x\ngpu1/gi0/access 1048576\n\n"
@@ -160,9 +163,13 @@ TEST_CASE("the table of MIG's minors is read line by line") {
     const auto found = inventory::mig_management(host, majors);
     CHECK(found.has_proc_files);
     CHECK(found.has_nodes);
-    CHECK(found.has_node_directory);
-    CHECK(found.config == DeviceNumber{241, 1});
-    CHECK(found.monitor == DeviceNumber{241, 2});
+    REQUIRE(found.config);
+    CHECK(found.config->found == DeviceNumber{241, 1});
+    REQUIRE(found.monitor);
+    CHECK(found.monitor->expected == DeviceNumber{241, 2});
+    CHECK_FALSE(found.monitor->found);
+    REQUIRE(found.nodes.size() == 2);
+    CHECK(found.nodes[1].found == DeviceNumber{241, 3});
     REQUIRE(found.gpus.size() == 2);
     CHECK(found.gpus.at(0) == std::vector<DeviceNumber>{{241, 3}, {241, 4}});
     CHECK(found.gpus.at(12) == std::vector<DeviceNumber>{{241, 99}});
