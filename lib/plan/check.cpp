@@ -89,7 +89,7 @@ Status check_mount(const Mount& mount) {
     const auto options = mount_options(mount.kind);
     if (!options.nosuid || options.nodev == is_device)
         return broken("a mount is not safe", mount.inside);
-    if (!options.read_only && !is_device && mount.kind != Mount::Kind::ipc)
+    if (!options.read_only && mount.kind != Mount::Kind::ipc)
         return broken("a mount can be written to", mount.inside);
     if (below(mount.inside, "/proc") && !may_lie_in_proc(mount))
         return broken("a mount lies in /proc", mount.inside);

@@ -55,7 +55,8 @@ void sort(Plan& plan) {
 MountOptions mount_options(Kind kind) {
     switch (kind) {
     case Kind::device:
-        return {.noexec = true};
+        // mode and owner are the host's inode's; the device itself can be written to all the same
+        return {.read_only = true, .noexec = true};
     case Kind::ipc:
         return {.nodev = true, .noexec = true};
     case Kind::proc:

@@ -8,7 +8,8 @@
 //   instances to come, and there is no other rule;
 // - a node that will be made on the host is one of those that are given to the container;
 // - nothing is mounted in a directory of the host;
-// - device nodes and the sockets of the driver's daemons can be written to, nothing else;
+// - the sockets of the driver's daemons are writable mounts, nothing else is: a device takes what is
+//   written to it in a read-only mount as well, its node's mode and owner stay the host's;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
 

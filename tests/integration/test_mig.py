@@ -159,7 +159,7 @@ def test_who_manages_mig_changes_nothing_on_the_host(engine, mig_bundle):
         mig_bundle.add_hook(stage, "/bin/sh", "-c", f"{listing} >{record}.{name}",
                             first=stage == "prestart")
     script = ("cd /dev/nvidia-caps; mknod -m 666 disk b 8 0; mknod -m 444 nvidia-cap999 c 241 999; "
-              "rm -f nvidia-cap1 nvidia-cap2; ls")
+              "chmod 666 nvidia-cap1; rm -f nvidia-cap1 nvidia-cap2; ls")
     result = engine(mig_bundle, args=["/bin/busybox", "sh", "-c", script])
     assert result.code == 0, result.err
     assert "nvidia-cap999" in result.out

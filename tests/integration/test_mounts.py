@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is mounted in a container, and how."""
 
+import os
+import pathlib
+
 import container
 import make_driver
 import pytest
@@ -47,7 +50,7 @@ def test_nodes_are_nosuid_noexec_private_and_can_be_written_to(engine, bundle):
     mounts = driver_mounts(result)
     for node in NODES:
         options, propagation, _ = mounts[node]
-        assert {"rw", "nosuid", "noexec"} <= options and "nodev" not in options, node
+        assert {"ro", "nosuid", "noexec"} <= options and "nodev" not in options, node
         assert propagation == [], node
         assert result[f"stat:{node}"].startswith("character 666 "), node
 
@@ -113,3 +116,18 @@ def test_what_the_log_says_is_nothing_when_all_is_well(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     assert engine(bundle).code == 0
     assert bundle.logged() == ""
+
+
+def test_mode_and_owner_of_a_node_are_the_hosts_to_change(engine, bundle):
+    nodes = [pathlib.Path("/dev") / name for name in ("nvidiactl", "nvidia1")]
+    before = [(node.stat().st_mode, node.stat().st_uid) for node in nodes]
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    script = " ".join(f"chmod 600 {node}; chown 1 {node}; /bin/look open:{node};" for node in nodes)
+    result = engine(bundle, args=["/bin/busybox", "sh", "-c", script])
+    after = [(node.stat().st_mode, node.stat().st_uid) for node in nodes]
+    for node, (mode, owner) in zip(nodes, before):
+        node.chmod(mode & 0o7777)
+        os.chown(node, owner, 0)
+    assert after == before
+    for node in nodes:
+        assert result[f"open:{node}"] == "ENXIO"

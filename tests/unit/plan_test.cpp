@@ -252,7 +252,7 @@ TEST_CASE("a mount is as tight as its kind allows") {
         {Kind::binary, file},
         {Kind::firmware, file},
         {Kind::config, file},
-        {Kind::device, {.noexec = true}},
+        {Kind::device, {.read_only = true, .noexec = true}},
         {Kind::ipc, {.nodev = true, .noexec = true}},
         {Kind::proc, {.read_only = true, .nodev = true, .noexec = true}},
     };
