@@ -46,6 +46,25 @@ Result<std::string> lexically_normal(std::string_view text) {
     return normal.empty() ? "/" : normal;
 }
 
+std::optional<std::string> link_destination(std::string_view link, std::string_view target) {
+    std::string joined(target);
+    if (!target.starts_with('/'))
+        joined = std::string(link.substr(0, link.rfind('/') + 1)) + joined;
+    int depth = 0;
+    for (const auto component : split(joined, '/')) {
+        if (component == "..")
+            --depth;
+        else if (!component.empty() && component != ".")
+            ++depth;
+        if (depth < 0)
+            return std::nullopt;
+    }
+    auto normal = lexically_normal(joined);
+    if (target.empty() || !normal || *normal == "/" || *normal == link)
+        return std::nullopt;
+    return std::move(*normal);
+}
+
 bool is_plain_name(std::string_view name) {
     return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX
            && name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;

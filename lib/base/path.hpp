@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,11 @@ namespace grapnel {
 /// The same, with each `..` taken back together with the component before it, as a program does
 /// that joins paths before it looks at any file. Only for text that is trusted.
 [[nodiscard]] Result<std::string> lexically_normal(std::string_view text);
+
+/// Where a link at the normal path `link` leads as its text says; nothing for one that leads
+/// above the root, to the root or to itself.
+[[nodiscard]] std::optional<std::string> link_destination(std::string_view link,
+                                                          std::string_view target);
 
 template <typename Where>
 class BasicPath {

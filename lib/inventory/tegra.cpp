@@ -37,6 +37,22 @@ Result<std::vector<HostPath>> lists(const sys::HostFs& host, const CsvScope& sco
     return out;
 }
 
+bool is_below(std::string_view path, std::string_view directory) {
+    return path.starts_with(std::string(directory) + "/");
+}
+
+/// What lies in a directory that is given comes with it.
+void leave_out_what_lies_in_directories(std::vector<SamePlace>& places) {
+    std::vector<std::string> directories;
+    for (const auto& place : places)
+        if (place.kind == Place::directory)
+            directories.push_back(place.path.text());
+    std::erase_if(places, [&](const auto& place) {
+        return std::ranges::any_of(
+            directories, [&](const auto& one) { return is_below(place.path.text(), one); });
+    });
+}
+
 /// Adds what the lists name, each place once.
 class Collector {
   public:
@@ -58,6 +74,8 @@ class Collector {
         remark_on_missing(list, std::move(missing));
     }
 
+    bool has(const HostPath& path) const { return taken_.contains(path); }
+
   private:
     /// False if the host has no such thing.
     bool add(const CsvEntry& entry) {
@@ -73,6 +91,12 @@ class Collector {
         auto target = host_.read_link(path);
         if (!target)
             return false;
+        const auto place = link_destination(path.text(), *target);
+        if (!place || is_below(*place, "/proc") || is_below(*place, "/sys")) {
+            out_.remarks.push_back(path.text() + " is left out: the link leads to "
+                                   + quote(*target));
+            return true;
+        }
         out_.same_places.push_back(
             {.kind = Place::link, .path = path, .target = std::move(*target)});
         return true;
@@ -156,9 +180,10 @@ Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& 
     const auto files = GRAPNEL_TRY(lists(host, scope.csv));
     for (const auto& list : files)
         collector.take(list);
-    if (host.stat(release_file()))
+    if (!collector.has(release_file()) && host.stat(release_file()))
         out.same_places.push_back({.kind = Place::config, .path = release_file()});
     out.cuda_version = cuda_of(host, out); // forward compatibility is decided by it as well
+    leave_out_what_lies_in_directories(out.same_places);
     return out;
 }
 

@@ -44,7 +44,7 @@ Status check_places(const Plan& plan) {
         if (!places.insert(link.inside).second)
             return broken("two things share a place", link.inside);
         const auto to = destination(link);
-        if (!to || *to == link.inside)
+        if (!to)
             return broken("a link leaves the root or names itself", link.inside);
         if (below(*to, "/proc") || below(*to, "/sys") || below(link.inside, "/proc")
             || below(link.inside, "/sys"))
@@ -124,22 +124,9 @@ Status check_rules(const Plan& plan) {
 } // namespace
 
 std::optional<InsidePath> destination(const Link& link) {
-    const auto directory = link.inside.parent().text();
-    const auto joined = link.target.starts_with('/') ? link.target : directory + "/" + link.target;
-    int depth = 0;
-    for (const auto component : split(joined, '/')) {
-        if (component == "..")
-            --depth;
-        else if (!component.empty() && component != ".")
-            ++depth;
-        if (depth < 0)
-            return std::nullopt;
-    }
-    const auto normal = lexically_normal(joined);
-    auto path = normal ? InsidePath::make(*normal) : Result<InsidePath>(normal.error());
-    if (link.target.empty() || !path || path->text() == "/")
-        return std::nullopt;
-    return std::move(*path);
+    const auto place = link_destination(link.inside.text(), link.target);
+    auto path = place ? InsidePath::make(*place) : Result<InsidePath>(InsidePath());
+    return place && path ? std::optional(std::move(*path)) : std::nullopt;
 }
 
 Status check(const Plan& plan) {

@@ -8,7 +8,8 @@
 //   instances to come, and there is no other rule;
 // - a node that will be made on the host is one of those that are given to the container;
 // - nothing is mounted in a directory of the host;
-// - the sockets of the driver's daemons are writable mounts, nothing else is: a device takes what is
+// - the sockets of the driver's daemons are writable mounts, nothing else is: a device takes what
+// is
 //   written to it in a read-only mount as well, its node's mode and owner stay the host's;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
@@ -62,7 +63,7 @@ struct Link {
     auto operator<=>(const Link&) const = default;
 };
 
-/// Where a link leads as its text says; nothing if that is not a place below the root.
+/// Where a link leads as its text says; nothing if that is not another place below the root.
 [[nodiscard]] std::optional<InsidePath> destination(const Link& link);
 
 /// A small read-only file system of this program's making, put over a directory before
