@@ -108,7 +108,8 @@ constexpr std::array hook_only{
     "seccomp",       "sendfile",
     "setfsgid",      "setfsuid",
     "setns",         "symlinkat",
-    "umount2",       "waitid",
+    "umask",         "umount2",
+    "waitid",
 };
 
 struct Release {

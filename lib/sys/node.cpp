@@ -40,13 +40,16 @@ bool is_device(const FileFacts& found, DeviceNumber number) {
            && DeviceNumber{found.major, found.minor} == number;
 }
 
-/// Under a name of its own, until it is what it should be.
+/// Under a name of its own, until it is what it should be. Its mode is given to it by no second
+/// call: that would follow a link which somebody put into its place.
 Status make_complete(FdRef directory, const std::string& name, DeviceNumber number,
                      const NodeMaker& maker) {
-    if (mknodat(directory.value, name.c_str(), S_IFCHR, makedev(number.major, number.minor)) != 0)
+    const auto mask = umask(0);
+    const int made = mknodat(directory.value, name.c_str(), S_IFCHR | maker.mode,
+                             makedev(number.major, number.minor));
+    umask(mask);
+    if (made != 0)
         return system_error("mknod");
-    if (fchmodat(directory.value, name.c_str(), maker.mode, 0) != 0)
-        return system_error("chmod");
     if ((maker.user != 0 || maker.group != 0)
         && fchownat(directory.value, name.c_str(), maker.user, maker.group, AT_SYMLINK_NOFOLLOW)
                != 0)

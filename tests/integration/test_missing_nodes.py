@@ -39,6 +39,17 @@ def facts(path):
             found.st_gid)
 
 
+def test_no_second_call_gives_a_node_its_mode(engine, bundle, tools, without_node):
+    """It would follow a link that somebody put into the node's place."""
+    entry = bundle.config["hooks"]["prestart"][0]
+    program = str(tools.deny_call)
+    entry["args"] = [program, "fchmodat", entry["path"], *entry["args"][1:]]
+    entry["path"] = program
+    result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=0"), "open:/dev/nvidia1")
+    assert result.code == 0, result.err
+    assert facts(NODE) == (True, NUMBER, 0o660, 0, 44)
+
+
 def test_a_missing_node_is_made_with_the_drivers_mode_and_owner(engine, bundle, without_node):
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=0"), "open:/dev/nvidia1",
                     "stat:/dev/nvidia0")
