@@ -15,7 +15,8 @@ bool is_missing(const Node& node) {
     return !node.path.empty() && node.expected && !node.found && !node.other_file;
 }
 
-std::vector<Node*> missing_nodes(Inventory& inventory, bool with_imex_channels) {
+std::vector<Node*> missing_nodes(const sys::HostFs& host, Inventory& inventory,
+                                 bool with_imex_channels) {
     std::vector<Node*> out;
     const auto take = [&](Node& node) {
         if (is_missing(node))
@@ -30,8 +31,13 @@ std::vector<Node*> missing_nodes(Inventory& inventory, bool with_imex_channels) 
     for (auto* const node : {&inventory.mig_management.config, &inventory.mig_management.monitor})
         if (*node)
             take(**node);
-    if (with_imex_channels)
-        std::ranges::for_each(inventory.imex_channels, take);
+    if (!with_imex_channels || inventory.imex_channels.empty())
+        return out;
+    // an image may name any number: a node without a channel would be litter on the host
+    const auto count = imex_channel_count(host);
+    for (auto& node : inventory.imex_channels)
+        if (node.expected && node.expected->minor < count)
+            take(node);
     return out;
 }
 
@@ -69,7 +75,7 @@ std::optional<NodeAttributes> node_attributes(const sys::HostFs& host, const Hos
 
 void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const InventoryScope& scope,
                         Inventory& inventory) {
-    auto missing = missing_nodes(inventory, scope.may_make_imex_channels);
+    auto missing = missing_nodes(host, inventory, scope.may_make_imex_channels);
     std::erase_if(missing, [&](const auto* node) { return !has_its_module(host, majors, *node); });
     if (missing.empty() || !scope.may_make_nodes || !scope.may_make_nodes())
         return;

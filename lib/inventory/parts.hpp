@@ -59,6 +59,9 @@ struct Gpus {
 [[nodiscard]] std::optional<std::string> compute_capability(const sys::HostFs& host,
                                                             const std::string& pci);
 
+/// The driver has the channels below this number.
+[[nodiscard]] std::uint32_t imex_channel_count(const sys::HostFs& host);
+
 /// Of /dev, with what is there now; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);

@@ -26,15 +26,23 @@ std::vector<std::uint32_t> channels_that_are_there(const sys::HostFs& host) {
     return channels;
 }
 
+std::string channel_cure(const HostPath& path, const std::optional<DeviceNumber>& number,
+                         std::uint32_t count) {
+    if (!number)
+        return "load a driver that has IMEX channels, or leave NVIDIA_IMEX_CHANNELS out";
+    if (number->minor >= count)
+        return "ask for a channel below " + std::to_string(count)
+               + ", or load the nvidia module with a larger NVreg_ImexChannelCount";
+    return "run 'mkdir -p " + channel_directory().text() + " && mknod -m 666 " + path.text() + " c "
+           + std::to_string(number->major) + " " + std::to_string(number->minor) + "'";
+}
+
 Node channel_node(const sys::HostFs& host, std::optional<std::uint32_t> major,
-                  std::uint32_t channel) {
+                  std::uint32_t channel, std::uint32_t count) {
     const auto path = channel_directory() / (std::string(channel_prefix) + std::to_string(channel));
     const auto number = major ? std::optional(DeviceNumber{*major, channel}) : std::nullopt;
     auto out = node(host, path, number);
-    out.cure = number ? "run 'mkdir -p " + channel_directory().text() + " && mknod -m 666 "
-                            + path.text() + " c " + std::to_string(*major) + " "
-                            + std::to_string(channel) + "'"
-                      : "load a driver that has IMEX channels, or leave NVIDIA_IMEX_CHANNELS out";
+    out.cure = channel_cure(path, number, count);
     return out;
 }
 
@@ -112,6 +120,18 @@ bool is_of_type(const sys::HostFs& host, const HostPath& path, sys::FileFacts::T
 
 } // namespace
 
+std::uint32_t imex_channel_count(const sys::HostFs& host) {
+    constexpr std::uint32_t by_default = 2048; // NVreg_ImexChannelCount
+    const auto text = host.read(host_path("/proc/driver/nvidia/params"));
+    if (!text)
+        return by_default;
+    const auto found = fields(*text);
+    const auto field = found.find("ImexChannelCount");
+    const auto count =
+        field == found.end() ? std::nullopt : parse_number<std::uint32_t>(field->second);
+    return count.value_or(by_default);
+}
+
 std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
                                 const ImexChannels& wanted, std::vector<std::string>& remarks) {
     std::vector<Node> out;
@@ -125,8 +145,9 @@ std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
     if (channels.empty())
         remarks.push_back("all IMEX channels are asked for, and " + channel_directory().text()
                           + " holds none");
+    const auto count = imex_channel_count(host);
     for (const auto channel : channels)
-        out.push_back(channel_node(host, major, channel));
+        out.push_back(channel_node(host, major, channel, count));
     return out;
 }
 
