@@ -169,9 +169,10 @@ GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
         if (group != DeviceGroup::gds)
             continue;
         using enum sys::FileFacts::Type;
-        // what libcufile reads to find the storage behind a file
-        if (is_of_type(host, host_path("/run/udev"), directory))
-            out.directories.push_back(host_path("/run/udev"));
+        // what libcufile reads to find the storage behind a file; beside it in /run/udev lies the
+        // socket by which root, that of a container too, tells udev what to run on the host
+        if (is_of_type(host, host_path("/run/udev/data"), directory))
+            out.directories.push_back(host_path("/run/udev/data"));
         if (is_of_type(host, host_path("/etc/cufile.json"), regular))
             out.files.push_back(host_path("/etc/cufile.json"));
     }

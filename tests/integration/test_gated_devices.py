@@ -5,7 +5,9 @@ import container
 
 ALL = [f"NVIDIA_{name}=enabled" for name in ("GDS", "MOFED", "GDRCOPY", "NVSWITCH")]
 # a copy of the host's /etc with a cufile.json, and devices that udev knows
+# and would be told by the socket
 WITH_FILES = ('mkdir -p /run/udev/data && echo S:disk >/run/udev/data/b8:0 && '
+              'touch /run/udev/control && '
               'cp -a /etc /run/etc && echo "{}" >/run/etc/cufile.json && mount --bind /run/etc /etc')
 
 
@@ -39,9 +41,11 @@ def test_gds_shows_what_udev_knows_and_cannot_change_it(engine, special_bundle):
     special_bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_GDS=enabled")
     before = container.listing(special_bundle.root)
     result = engine(special_bundle, "text:/run/udev/data/b8:0", "write:/run/udev/data/b8:0",
-                    "text:/etc/cufile.json", "write:/etc/cufile.json", setup=WITH_FILES)
+                    "text:/etc/cufile.json", "write:/etc/cufile.json", "list:/run/udev",
+                    setup=WITH_FILES)
     assert result.code == 0, result.err
     assert result["text:/run/udev/data/b8:0"] == "S:disk\n"
+    assert result["list:/run/udev"] == "data"
     assert result["text:/etc/cufile.json"] == "{}\n"
     for path in ("/run/udev/data/b8:0", "/etc/cufile.json"):
         assert result[f"write:{path}"] == "EROFS"

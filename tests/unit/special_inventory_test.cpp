@@ -246,7 +246,7 @@ TEST_CASE("GPUDirect Storage brings its files where there are nodes") {
     host.character_device("/dev/nvidia-fs0", 234, 0);
     auto found = inventory::group_devices(host, majors, {DeviceGroup::gds}, remarks);
     CHECK(found.files == std::vector{host_path("/etc/cufile.json")});
-    CHECK(found.directories == std::vector{host_path("/run/udev")});
+    CHECK(found.directories == std::vector{host_path("/run/udev/data")});
     host.remove("/run/udev");
     host.remove("/etc/cufile.json");
     host.socket("/etc/cufile.json");
