@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace grapnel {
 
@@ -68,12 +69,14 @@ std::optional<RequestedDevices> devices_of(std::string_view list) {
     if (words.empty() || std::ranges::find(words, "void") != words.end())
         return std::nullopt;
     RequestedDevices requested{.devices = Request::Devices::listed};
+    std::set<std::string_view> seen; // a list is as long as an image likes
     for (const auto& word : words) {
         if (equal_ignoring_case(word, "all"))
             return RequestedDevices{.devices = Request::Devices::all};
         if (word == "none")
             return RequestedDevices{.devices = Request::Devices::none};
-        push_unique(requested.listed, word);
+        if (seen.insert(word).second)
+            requested.listed.emplace_back(word);
     }
     return requested;
 }

@@ -48,10 +48,11 @@ Result<ImexChannels> channels(const std::vector<std::string>& names) {
             return refused(quote(name) + " is no IMEX channel",
                            "a channel is a number from 0 to " + std::to_string(minor_limit - 1)
                                + ", or that with 'channel' before it");
-        if (std::ranges::find(out.listed, *channel) == out.listed.end())
-            out.listed.push_back(*channel);
+        out.listed.push_back(*channel);
     }
     std::ranges::sort(out.listed);
+    const auto twice = std::ranges::unique(out.listed);
+    out.listed.erase(twice.begin(), twice.end());
     return out;
 }
 
