@@ -18,6 +18,34 @@ void push_unique(std::vector<std::string>& list, std::string_view item) {
         list.emplace_back(item);
 }
 
+/// The device of a CDI name of NVIDIA's GPUs (nvidia.com/gpu=0); any other word as it is.
+std::string_view without_kind(std::string_view word) {
+    for (const std::string_view kind : {"nvidia.com/gpu=", "runtime.nvidia.com/gpu="})
+        if (word.starts_with(kind))
+            return word.substr(kind.size());
+    return word;
+}
+
+std::string without_kinds(std::string_view list) {
+    std::string out;
+    for (const auto word : split(list, ','))
+        out += std::string(without_kind(trim(word))) + ",";
+    return out;
+}
+
+/// A volume mount writes a CDI name as cdi/VENDOR/CLASS/DEVICE, or with its equals sign.
+std::string mounted_device(const std::string& name) {
+    constexpr std::string_view prefix = "cdi/";
+    if (!name.starts_with(prefix))
+        return name;
+    auto qualified = name.substr(prefix.size());
+    const auto slash = qualified.find('/', qualified.find('/') + 1);
+    if (qualified.find('=') == std::string::npos && slash != std::string::npos)
+        qualified[slash] = '=';
+    const auto device = without_kind(qualified);
+    return device == qualified ? name : std::string(device);
+}
+
 /// What the accepted volume mounts name, IMEX channels included.
 std::vector<std::string> mounted_names(const Spec& spec, const Settings& settings) {
     std::vector<std::string> names;
@@ -35,11 +63,12 @@ std::vector<std::string> mounted_names(const Spec& spec, const Settings& setting
 
 std::optional<RequestedDevices> from_mounts(const Spec& spec, const Settings& settings) {
     RequestedDevices requested{.devices = Request::Devices::listed};
-    for (const auto& name : mounted_names(spec, settings)) {
+    for (const auto& mounted : mounted_names(spec, settings)) {
+        const auto name = mounted_device(mounted);
         if (equal_ignoring_case(name, "all"))
             return RequestedDevices{.devices = Request::Devices::all};
         if (!name.starts_with(imex_prefix))
-            requested.listed.push_back(name);
+            push_unique(requested.listed, name);
     }
     if (requested.listed.empty())
         return std::nullopt;
@@ -98,7 +127,7 @@ std::optional<RequestedDevices> requested_devices(const Spec& spec, const Settin
     if (auto mounted = from_mounts(spec, settings))
         return mounted;
     const auto list = device_list(spec, settings);
-    auto requested = list ? devices_of(*list) : std::nullopt;
+    auto requested = list ? devices_of(without_kinds(*list)) : std::nullopt;
     if (requested && !environment_counts(spec, settings)) {
         remarks.push_back("the environment asks for devices " + quote(*list)
                           + ", but the container is not privileged and the settings accept the "

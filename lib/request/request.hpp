@@ -10,7 +10,8 @@
 // 2. Variables count only in a privileged container (CAP_SYS_ADMIN in the bounding set), unless
 //    the settings accept them in every container, as they do by default.
 // 3. `void` anywhere, an empty list and an unset variable ask for nothing, and nothing is done.
-//    The first of `all` and `none` decides: every GPU, or the driver without one.
+//    The first of `all` and `none` decides: every GPU, or the driver without one. A CDI name
+//    of NVIDIA's GPUs (nvidia.com/gpu=0) stands for its device.
 // 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to what the settings support.
 //    Unset or empty it means utility and compute; in a legacy image unset means all.
 // 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
