@@ -51,8 +51,7 @@ Result<ImexChannels> channels(const std::vector<std::string>& names) {
         out.listed.push_back(*channel);
     }
     std::ranges::sort(out.listed);
-    const auto twice = std::ranges::unique(out.listed);
-    out.listed.erase(twice.begin(), twice.end());
+    out.listed.erase(std::unique(out.listed.begin(), out.listed.end()), out.listed.end());
     return out;
 }
 
