@@ -32,7 +32,7 @@ def judge(hand_made, bundle):
 DEVICES = ["/dev/sda", "../../x", "..", ".", "/", "0/../1", "--device=all", "-x", "0\n1", "0 1",
            "0\x001", "\x1b[31mred", "\xff\xfe", "GPU-" + "f" * 100_000, "x" * (1 << 20), "0:0",
            "4294967296", "18446744073709551616", "00000000000000000000000000001x", "0x1", "+0",
-           "१", "MIG-" + "../" * 50, "nvidia.com/gpu=0", "cdi/../..", "all;reboot", "$(reboot)",
+           "१", "MIG-" + "../" * 50, "nvidia.com/gpu=../0", "nvidia.com/gpu=nvidia.com/gpu=0", "amd.com/gpu=0", "cdi/../..", "all;reboot", "$(reboot)",
            "%s%n%s", "0,7"]
 
 
