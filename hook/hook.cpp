@@ -14,6 +14,7 @@
 #include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
+#include "plan/scope.hpp"
 #include "probe.hpp"
 #include "request/request.hpp"
 #include "settings_file.hpp"
@@ -44,15 +45,6 @@ Result<Spec> read_spec(const State& state) {
 }
 
 constexpr std::size_t boot_id_limit = 4096;
-
-CsvScope csv_scope(const Settings& settings, const Request& request) {
-    using enum RuntimeMode;
-    return {.use = settings.mode == csv      ? CsvScope::Use::always
-                   : settings.mode == legacy ? CsvScope::Use::never
-                                             : CsvScope::Use::automatic,
-            .directory = settings.csv_directory,
-            .all_lists = request.all_csv_lists};
-}
 
 class Hook {
   public:
@@ -141,22 +133,12 @@ class Hook {
     Result<Inventory> inventory_for(const Request& request, const Settings& settings,
                                     bool arch) const {
         const auto known = known_gpus();
-        auto inventory = GRAPNEL_TRY(take_inventory(
-            host(), {.driver_capabilities = request.driver_capabilities,
-                     .cuda_version = options_.dry_run || !request.requirements.empty(),
-                     .arch = arch,
-                     .library_search_path = settings.library_search_path,
-                     .binary_search_path = settings.binary_search_path,
-                     .config_search_path = settings.config_search_path,
-                     .ldcache_file = settings.ldcache_file,
-                     .known_gpus = known,
-                     .mig_devices = needs_mig_devices(request),
-                     .mig_management = request.mig_config || request.mig_monitor,
-                     .imex_channels = request.imex_channels,
-                     .device_groups = request.device_groups,
-                     .may_make_nodes = [&] { return settings.load_kmods && sys::may_make_nodes(); },
-                     .may_make_imex_channels = !settings.disable_imex_channel_creation,
-                     .csv = csv_scope(settings, request)}));
+        auto scope = inventory_scope(request, settings);
+        scope.cuda_version = options_.dry_run || !request.requirements.empty();
+        scope.arch = arch;
+        scope.known_gpus = known;
+        scope.may_make_nodes = [&] { return settings.load_kmods && sys::may_make_nodes(); };
+        auto inventory = GRAPNEL_TRY(take_inventory(host(), scope));
         if (!options_.dry_run && inventory.known_gpus != known)
             keep(inventory.known_gpus);
         return inventory;

@@ -121,8 +121,10 @@ def test_a_container_that_does_not_draw_has_none_of_it(engine, bundle, capabilit
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", f"NVIDIA_DRIVER_CAPABILITIES={capabilities}")
     card, render = make_driver.drm(0)
     result = engine(bundle, *(f"stat:{path}" for path in DRAWN_WITH), f"make:c:226:{card}",
-                    f"make:c:226:{render}", "text:/etc/OpenCL/vendors/nvidia.icd")
+                    f"make:c:226:{render}", "text:/etc/OpenCL/vendors/nvidia.icd",
+                    "open:/dev/nvidiactl")
     assert result.code == 0, result.err
+    assert result["open:/dev/nvidiactl"] == "ENXIO"
     for path in DRAWN_WITH:
         assert result[f"stat:{path}"] == "ENOENT", path
     assert result[f"make:c:226:{card}"] == result[f"make:c:226:{render}"] == "EPERM"
@@ -275,4 +277,6 @@ def test_the_hosts_nodes_as_a_volume_stay_as_they_are(hand_made, graphics, optio
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(pathlib.Path("/dev/dri").rglob("*")) == before
     card = nodes(0)[0][0]
-    assert made.look(f"stat:{card}")[f"stat:{card}"].startswith("char")
+    seen = made.look(f"stat:{card}", "stat:/dev/nvidiactl")
+    assert seen[f"stat:{card}"].startswith("char")
+    assert seen["stat:/dev/nvidiactl"].startswith("char")

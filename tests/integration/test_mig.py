@@ -135,7 +135,9 @@ def test_monitoring_without_privilege_starts_no_container(engine, mig_bundle):
 def test_nothing_of_mig_stays_in_the_root_file_system(engine, mig_bundle):
     before = container.listing(mig_bundle.root)
     mig_bundle.env("NVIDIA_VISIBLE_DEVICES=0:0,0:2")
-    assert engine(mig_bundle, "list:/dev").code == 0
+    result = engine(mig_bundle, "list:/dev/nvidia-caps")
+    assert result.code == 0, result.err
+    assert "nvidia-cap" in result["list:/dev/nvidia-caps"]
     assert container.listing(mig_bundle.root) == before
 
 
@@ -158,7 +160,7 @@ def test_who_manages_mig_changes_nothing_on_the_host(engine, mig_bundle):
     for stage, name in (("prestart", "before"), ("poststop", "after")):
         mig_bundle.add_hook(stage, "/bin/sh", "-c", f"{listing} >{record}.{name}",
                             first=stage == "prestart")
-    script = ("cd /dev/nvidia-caps; mknod -m 666 disk b 8 0; mknod -m 444 nvidia-cap999 c 241 999; "
+    script = ("cd /dev/nvidia-caps && ls -l nvidia-cap1 || exit 1; mknod -m 666 disk b 8 0; mknod -m 444 nvidia-cap999 c 241 999; "
               "chmod 666 nvidia-cap1; rm -f nvidia-cap1 nvidia-cap2; ls")
     result = engine(mig_bundle, args=["/bin/busybox", "sh", "-c", script])
     assert result.code == 0, result.err

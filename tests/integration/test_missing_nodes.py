@@ -69,8 +69,10 @@ def test_each_planned_node_gets_its_link_by_number(bundle, without_node, hand_ma
 
 def test_links_by_number_are_of_the_cgroup(bundle, hand_made):
     bundle.set_settings("[nvidia-container-cli]\nno-cgroups = true\n")
-    done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0")).hook()
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    done = made.hook()
     assert (done.returncode, done.stderr) == (0, "")
+    assert made.look("stat:/dev/nvidia1")["stat:/dev/nvidia1"].startswith("char")
     assert list(pathlib.Path("/dev/char").glob("*")) == []
 
 

@@ -137,6 +137,7 @@ def test_a_module_that_cannot_be_loaded_has_modprobes_last_words(start, modules)
 def test_what_counts_is_what_the_kernel_shows(start, modules):
     modules.without_uvm().program(modules.loads_uvm + "; exit 1")
     assert start().returncode == 0
+    assert modules.runs() == ["nvidia-uvm"]
 
 
 def test_a_module_that_is_not_needed_is_not_loaded(start, modules, bundle):
@@ -173,6 +174,7 @@ def test_a_device_that_cannot_be_read_does_not_stop_the_search(start, modules):
     modules.add_pci("0000:00:00.0", {"class": "0x030000\n"})
     (modules.pci / "0000:00:00.0" / "vendor").mkdir()
     assert start().returncode == 0
+    assert modules.runs() == ["nvidia-uvm"]
 
 
 def test_nothing_is_loaded_where_the_settings_say_so(start, modules, bundle):

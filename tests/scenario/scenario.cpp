@@ -12,6 +12,7 @@
 #include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
+#include "plan/scope.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 
@@ -130,15 +131,6 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
         inventory.probe_fault = answer.error().text();
 }
 
-CsvScope csv_scope(const Settings& settings, const Request& request) {
-    using enum RuntimeMode;
-    return {.use = settings.mode == csv      ? CsvScope::Use::always
-                   : settings.mode == legacy ? CsvScope::Use::never
-                                             : CsvScope::Use::automatic,
-            .directory = settings.csv_directory,
-            .all_lists = request.all_csv_lists};
-}
-
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks) {
@@ -151,21 +143,11 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     const auto& request = *asked.request;
     const auto rooted = GRAPNEL_TRY(rooted_host(host, chosen.driver_root, chosen.device_root));
     const sys::HostFs& seen = rooted ? static_cast<const sys::HostFs&>(*rooted) : host;
-    auto inventory = GRAPNEL_TRY(
-        take_inventory(seen, {.driver_capabilities = request.driver_capabilities,
-                              .cuda_version = true,
-                              .arch = names_gpu(request),
-                              .library_search_path = chosen.library_search_path,
-                              .binary_search_path = chosen.binary_search_path,
-                              .config_search_path = chosen.config_search_path,
-                              .ldcache_file = chosen.ldcache_file,
-                              .mig_devices = needs_mig_devices(request),
-                              .mig_management = request.mig_config || request.mig_monitor,
-                              .imex_channels = request.imex_channels,
-                              .device_groups = request.device_groups,
-                              .may_make_nodes = [&] { return chosen.load_kmods; },
-                              .may_make_imex_channels = !chosen.disable_imex_channel_creation,
-                              .csv = csv_scope(chosen, request)}));
+    auto scope = inventory_scope(request, chosen);
+    scope.cuda_version = true;
+    scope.arch = names_gpu(request);
+    scope.may_make_nodes = [&] { return chosen.load_kmods; };
+    auto inventory = GRAPNEL_TRY(take_inventory(seen, scope));
     if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
