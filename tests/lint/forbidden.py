@@ -20,7 +20,7 @@ def rules():
 def main(root):
     complaints = []
     table = list(rules())
-    for path in tree.files(root, (".cpp", ".hpp"), ("lib/", "hook/", "probe/", "tests/")):
+    for path in tree.files(root, (".cpp", ".hpp"), (*tree.SOURCES, "tests/")):
         applying = [rule for rule in table if not str(path).startswith(rule[1])]
         for number, line in tree.code_lines(tree.text(root, path)):
             for pattern, _, reason in applying:

@@ -18,6 +18,7 @@ MODULES = {
     "inventory": ["base", "sys"],
     "plan": ["base", "request", "inventory"],
     "apply": ["base", "sys", "oci", "inventory", "plan"],
+    "provision": ["base", "sys", "settings", "request", "inventory", "plan", "apply"],
 }
 # of a module that may be used, only these headers
 NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
@@ -31,21 +32,19 @@ LIBRARIES = {
     "sys/capability.h": {"sys"},
     "linux/bpf.h": {"sys", "apply"},
     "elf.h": {"inventory"},
-    "fmt/": set(MODULES) | {"hook"},
+    "fmt/": set(MODULES) | set(tree.PROGRAMS),
 }
 # made by the build, and for this module alone
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
 PURE = {"base", "oci", "settings", "request", "inventory", "plan"}
-# programs beside the modules: hook/ wires all of them, probe/ runs the driver's code and uses none
-PROGRAMS = {"hook", "probe"}
 C_HEADERS = {("oci", "sys/types.h"), ("inventory", "elf.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
 def module_of(path):
-    if path.parts[0] in PROGRAMS:
+    if path.parts[0] in tree.PROGRAMS:
         return path.parts[0]
     return path.parts[1]
 
@@ -62,7 +61,7 @@ def complaint(module, kind, name):
         target = name.split("/")[0]
         if module == "probe":
             return "grapnel-probe uses no module"
-        if module == "hook" or target == module:
+        if module in tree.PROGRAMS or target == module:
             return ""
         if target not in MODULES[module]:
             return f"{module} may not use {target}"
@@ -71,7 +70,7 @@ def complaint(module, kind, name):
             return f"{module} may use {', '.join(sorted(allowed))} of {target} alone"
         return ""
     if kind == '"':
-        if module in PROGRAMS or (module, name) in GENERATED:
+        if module in tree.PROGRAMS or (module, name) in GENERATED:
             return ""
         return "unknown header between quotes"
     for library, users in LIBRARIES.items():
@@ -97,9 +96,9 @@ def check_meson(root):
 
 def main(root):
     complaints = check_meson(root)
-    for path in tree.files(root, (".cpp", ".hpp"), ("lib/", "hook/", "probe/")):
+    for path in tree.files(root, (".cpp", ".hpp"), tree.SOURCES):
         module = module_of(path)
-        if module not in PROGRAMS and module not in MODULES:
+        if module not in tree.PROGRAMS and module not in MODULES:
             complaints.append(f"{path}: unknown module {module}")
             continue
         for number, line in enumerate(tree.text(root, path).splitlines(), 1):

@@ -22,7 +22,7 @@ def compiles_alone(root, compiler, header):
 
 def main(root, *compiler):
     complaints = []
-    for header in tree.files(root, (".hpp",), ("lib/", "hook/", "probe/")):
+    for header in tree.files(root, (".hpp",), tree.SOURCES):
         if "#pragma once" not in tree.text(root, header):
             complaints.append(f"{header}: no #pragma once")
         source = header.with_suffix(".cpp")

@@ -31,7 +31,7 @@ def long_functions(lines):
 
 def main(root):
     complaints = []
-    for path in tree.files(root, (".cpp", ".hpp", ".py"), ("lib/", "hook/", "probe/", "tests/")):
+    for path in tree.files(root, (".cpp", ".hpp", ".py"), (*tree.SOURCES, "tests/")):
         lines = tree.text(root, path).splitlines()
         if len(lines) > FILE_LIMIT and path.parts[0] != "tests":
             complaints.append(f"{path}: {len(lines)} lines, more than {FILE_LIMIT}")

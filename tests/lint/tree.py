@@ -6,6 +6,10 @@ import pathlib
 import subprocess
 import sys
 
+# programs beside lib/; probe/ uses none of its modules
+PROGRAMS = ("admin", "cli", "hook", "probe", "runtime")
+SOURCES = ("lib/", *(program + "/" for program in PROGRAMS))
+
 
 def files(root, endings=(), below=("",)):
     """Tracked files and those that git does not ignore, sorted, as paths relative to root. In an

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "state_file.hpp"
+#include "provision/state_file.hpp"
 
 #include "sys/file.hpp"
 

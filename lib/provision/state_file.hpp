@@ -4,7 +4,7 @@
 
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "log.hpp"
+#include "provision/log.hpp"
 
 #include <string>
 #include <string_view>

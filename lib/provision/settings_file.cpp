@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "settings_file.hpp"
+#include "provision/settings_file.hpp"
 
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"
@@ -34,9 +34,8 @@ Result<std::optional<Settings>> load_if_present(const HostPath& path) {
     return std::optional(std::move(*settings));
 }
 
-bool environment_counts(const Options& options) {
-    const bool stage = options.stage == Stage::prestart || options.stage == Stage::create_runtime;
-    return stage && geteuid() == 0 && sys::in_initial_user_namespace();
+bool is_administrator() {
+    return geteuid() == 0 && sys::in_initial_user_namespace();
 }
 
 Result<std::optional<Settings>> from_environment() {
@@ -54,10 +53,10 @@ Result<std::optional<Settings>> from_environment() {
 
 } // namespace
 
-Result<Settings> load_settings(const Options& options) {
-    if (options.config)
-        return load(*options.config, dialect_of(*options.config));
-    if (environment_counts(options))
+Result<Settings> load_settings(const std::optional<HostPath>& named, Variables variables) {
+    if (named)
+        return load(*named, dialect_of(*named));
+    if (variables == Variables::count && is_administrator())
         if (auto settings = GRAPNEL_TRY(from_environment()))
             return std::move(*settings);
     for (const auto* const path :

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "modules.hpp"
+#include "provision/modules.hpp"
 
 #include "base/text.hpp"
 #include "inventory/modules.hpp"

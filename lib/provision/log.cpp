@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "log.hpp"
+#include "provision/log.hpp"
 
 #include "sys/file.hpp"
 
@@ -23,18 +23,18 @@ std::string now() {
                        clock.minutes().count(), clock.seconds().count());
 }
 
-void to_stderr(std::string_view text) {
-    // nowhere is left to say that this failed
-    (void)sys::write_all({STDERR_FILENO}, fmt::format("grapnel-hook: {}\n", text), "stderr");
-}
-
 } // namespace
+
+void Log::to_stderr(std::string_view text) const {
+    // nowhere is left to say that this failed
+    (void)sys::write_all({STDERR_FILENO}, fmt::format("{}: {}\n", program_, text), "stderr");
+}
 
 void Log::write(std::string_view level, std::string_view text) const {
     if (file_.empty())
         return;
     const auto line =
-        fmt::format("{} grapnel-hook[{}] {} {}: {}", now(), getpid(), container_, level, text);
+        fmt::format("{} {}[{}] {} {}: {}", now(), program_, getpid(), container_, level, text);
     // a log that cannot be written does not keep a container from its GPU
     (void)sys::append_line(file_, line);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the program says things: standard error, and the settings' log file, because some
-// runtimes throw a hook's output away.
+// Where a program says things: standard error, and the settings' log file, because some runtimes
+// throw a hook's output away.
 #pragma once
 
 #include "base/path.hpp"
@@ -12,6 +12,9 @@ namespace grapnel {
 
 class Log {
   public:
+    /// `program` stands at the beginning of what it says.
+    explicit Log(std::string program) : program_(std::move(program)) {}
+
     /// Until the settings are known, to their default.
     void to_file(HostPath file) { file_ = std::move(file); }
     void of_container(std::string id) { container_ = std::move(id); }
@@ -25,6 +28,9 @@ class Log {
   private:
     void write(std::string_view level, std::string_view text) const;
 
+    void to_stderr(std::string_view text) const;
+
+    std::string program_;
     HostPath file_ = {};
     std::string container_ = "-";
     bool remarks_to_stderr_ = false;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "probe.hpp"
+#include "provision/probe.hpp"
 
 #include "inventory/account.hpp"
 #include "inventory/probe_answer.hpp"
-#include "state_file.hpp"
+#include "provision/state_file.hpp"
 #include "sys/host_program.hpp"
 #include "sys/privilege.hpp"
 

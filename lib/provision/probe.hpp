@@ -3,7 +3,7 @@
 #pragma once
 
 #include "inventory/inventory.hpp"
-#include "log.hpp"
+#include "provision/log.hpp"
 #include "settings/settings.hpp"
 
 namespace grapnel {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provision/planner.hpp"
+
+#include "apply/container.hpp"
+#include "apply/forward_compat.hpp"
+#include "plan/mig_names.hpp"
+#include "plan/requirements.hpp"
+#include "plan/scope.hpp"
+#include "provision/modules.hpp"
+#include "provision/probe.hpp"
+#include "provision/state_file.hpp"
+#include "sys/file.hpp"
+#include "sys/node.hpp"
+#include "sys/privilege.hpp"
+
+namespace grapnel {
+
+namespace {
+
+constexpr auto gpus_file = "gpus";
+constexpr std::size_t boot_id_limit = 4096;
+
+Result<std::string> boot_id() {
+    return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
+}
+
+/// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
+/// of a driver from the start of the machine: another boot knows nothing.
+std::vector<KnownGpu> known_gpus_of_this_boot() {
+    const auto text = read_state_file(gpus_file);
+    const auto boot = boot_id();
+    return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
+                                                    : std::vector<KnownGpu>();
+}
+
+} // namespace
+
+Status Planner::prepare(Request request) {
+    request_ = std::move(request);
+    rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
+    module_trouble_ = GRAPNEL_TRY(load_modules(settings_, request_.driver_capabilities, dry_run_));
+    if (!module_trouble_.empty())
+        log_.remark(module_trouble_);
+    inventory_ = GRAPNEL_TRY(early_inventory());
+    return {};
+}
+
+/// The filter has no way to start grapnel-probe, which must be able to open a GPU; so whether it
+/// has to be asked must be known before. A request that can come to that (few do: most
+/// requirements are decided by the driver's branch) has its inventory taken first, which reads
+/// the host's own files and nothing of the container. All others are served behind the filter
+/// from the first look at the host.
+Result<std::optional<Inventory>> Planner::early_inventory() const {
+    if (!names_gpu(request_) && !names_mig_uuid(request_))
+        return std::optional<Inventory>();
+    const auto branch = driver_branch(plain_);
+    // without a driver the plan says so
+    if (!branch || !(names_mig_uuid(request_) || may_need_probe(request_, *branch)))
+        return std::optional<Inventory>();
+    auto inventory = GRAPNEL_TRY(take_inventory_with(true));
+    if (rooted_ && !inventory.management_library.empty())
+        inventory.management_library =
+            GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
+    if (needs_mig_uuids(request_, inventory) || needs_probe(request_, inventory))
+        ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
+    return std::optional(std::move(inventory));
+}
+
+Result<Inventory> Planner::take_inventory_with(bool arch) const {
+    const auto known = known_gpus_of_this_boot();
+    auto scope = inventory_scope(request_, settings_);
+    scope.cuda_version = dry_run_ || !request_.requirements.empty();
+    scope.arch = arch;
+    scope.known_gpus = known;
+    scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };
+    auto inventory = GRAPNEL_TRY(take_inventory(host(), scope));
+    if (!dry_run_ && inventory.known_gpus != known)
+        if (const auto boot = boot_id())
+            keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), log_);
+    return inventory;
+}
+
+template <typename Look>
+Result<Plan> Planner::plan_with(const Look& look) const {
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    const auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
+    say(inventory.remarks);
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, look(inventory.platform)));
+    if (rooted_) {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        GRAPNEL_TRY(relocate(
+            plan, [&](const HostPath& path, bool follow) { return rooted_->place(path, follow); }));
+    }
+    return plan;
+}
+
+/// A module that could not be loaded is mostly why there is no plan.
+Result<Plan> Planner::plan_for(sys::RootDir& root) {
+    auto plan = plan_with([&](Platform platform) { return look_at_image(platform, root); });
+    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+}
+
+Result<Plan> Planner::plan_without_image() {
+    auto plan = plan_with([](Platform) { return ImageLayout(); });
+    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+}
+
+ImageLayout Planner::look_at_image(Platform platform, sys::RootDir& root) const {
+    auto layout = apply::image_layout(root);
+    if (!request_.forward_compat)
+        return layout;
+    auto compat = apply::find_compat_library(
+        root, platform == Platform::tegra ? settings_.csv_compat_directory : compat_directory());
+    say(compat.remarks);
+    layout.compat = std::move(compat.library);
+    return layout;
+}
+
+void Planner::say(const std::vector<std::string>& remarks) const {
+    for (const auto& remark : remarks)
+        log_.remark(remark);
+}
+
+const sys::HostFs& Planner::host() const {
+    return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : plain_;
+}
+
+} // namespace grapnel

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a request to the plan on this host: kernel modules, the inventory, grapnel-probe, the
+// image's layout and the driver's root, in the order that the hook's system call filter demands.
+#pragma once
+
+#include "base/result.hpp"
+#include "inventory/inventory.hpp"
+#include "inventory/rooted_host.hpp"
+#include "plan/plan.hpp"
+#include "provision/log.hpp"
+#include "request/request.hpp"
+#include "settings/settings.hpp"
+#include "sys/host_fs.hpp"
+#include "sys/root_dir.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+class Planner {
+  public:
+    /// The two must outlive it. A dry run loads no module and keeps no answer.
+    enum class DryRun { yes, no };
+    Planner(const Settings& settings, const Log& log, DryRun dry_run)
+        : settings_(settings), log_(log), dry_run_(dry_run == DryRun::yes) {}
+
+    /// What needs more than sys::filter_hook() leaves: modules that are missing are loaded, and
+    /// where the plan can depend on it grapnel-probe is asked. To be called before the filter.
+    [[nodiscard]] Status prepare(Request request);
+
+    /// The plan of the request that it was prepared for, in an image with that root.
+    [[nodiscard]] Result<Plan> plan_for(sys::RootDir& root);
+
+    /// The plan for an image that nothing is known of. Its devices are those of every image;
+    /// where its files lie inside is not known.
+    [[nodiscard]] Result<Plan> plan_without_image();
+
+  private:
+    Result<std::optional<Inventory>> early_inventory() const;
+    Result<Inventory> take_inventory_with(bool arch) const;
+    template <typename Look>
+    Result<Plan> plan_with(const Look& look) const;
+    ImageLayout look_at_image(Platform platform, sys::RootDir& root) const;
+    void say(const std::vector<std::string>& remarks) const;
+    const sys::HostFs& host() const;
+
+    const Settings& settings_;
+    const Log& log_;
+    bool dry_run_;
+    Request request_ = {};
+    std::string module_trouble_ = {};
+    sys::LinuxHostFs plain_ = {};
+    std::unique_ptr<RootedHost> rooted_ = {}; ///< where the driver has a root of its own
+    std::optional<Inventory> inventory_ = {}; ///< nothing: it is still to be taken
+};
+
+} // namespace grapnel
