@@ -3,10 +3,12 @@
 
 #include "apply/apply.hpp"
 #include "apply/residue.hpp"
+#include "base/exit_code.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "options.hpp"
 #include "plan/plan.hpp"
+#include "precreate.hpp"
 #include "provision/log.hpp"
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
@@ -39,6 +41,8 @@ class Hook {
     Hook(const Options& options, Log& log) : options_(options), log_(log) {}
 
     Status run() {
+        if (options_.stage == Stage::precreate)
+            return precreate(options_, log_);
         const auto state = GRAPNEL_TRY(read_state());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         log_.of_container(state.id);
@@ -48,6 +52,7 @@ class Hook {
             return give(state);
         case Stage::poststop:
             return clean_up(state);
+        case Stage::precreate:
         case Stage::poststart:
             break;
         }

@@ -4,8 +4,6 @@
 
 namespace grapnel {
 
-enum ExitCode { exit_done = 0, exit_refused = 1, exit_usage = 2, exit_internal = 70 };
-
 [[nodiscard]] int run_hook(int argc, char** argv);
 
 } // namespace grapnel

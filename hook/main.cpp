@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/exit_code.hpp"
 #include "hook.hpp"
 
 #include <cstdio>

@@ -2,18 +2,18 @@
 #include "options.hpp"
 
 #include "base/text.hpp"
+#include "sys/file.hpp"
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <getopt.h>
-#include <unistd.h>
 
 namespace grapnel {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Stage>, 4> stages{{
+constexpr std::array<std::pair<std::string_view, Stage>, 5> stages{{
+    {"precreate", Stage::precreate},
     {"prestart", Stage::prestart},
     {"createRuntime", Stage::create_runtime},
     {"poststart", Stage::poststart},
@@ -33,16 +33,6 @@ Error usage_error(std::string what) {
     return {.kind = Error::Kind::usage, .what = std::move(what)};
 }
 
-/// A relative file is relative to the directory that the program was started in.
-Result<HostPath> config_path(const std::string& text) {
-    if (text.empty() || text.front() == '/')
-        return HostPath::make(text);
-    std::array<char, PATH_MAX> here{};
-    if (getcwd(here.data(), here.size()) == nullptr)
-        return system_error("getcwd");
-    return HostPath::make(std::string(here.data()) + "/" + text);
-}
-
 } // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -53,7 +43,7 @@ Result<Options> parse_options(int argc, char** argv) {
          (found = getopt_long_only(argc, argv, "+h", long_options.data(), nullptr)) != -1;) {
         switch (found) {
         case 'c':
-            options.config = GRAPNEL_TRY(config_path(optarg).note("--config"));
+            options.config = GRAPNEL_TRY(sys::absolute_path(optarg).note("--config"));
             break;
         case 'd':
             options.debug = true;
@@ -90,6 +80,7 @@ std::string usage() {
            "state is read on standard input.\n"
            "\n"
            "stages:\n"
+           "  precreate                add to a config.json what the runtime must know\n"
            "  prestart, createRuntime  give the container what it asks for\n"
            "  poststart                nothing\n"
            "  poststop                 remove what was made in the root file system\n"

@@ -10,7 +10,7 @@
 
 namespace grapnel {
 
-enum class Stage { prestart, create_runtime, poststart, poststop };
+enum class Stage { precreate, prestart, create_runtime, poststart, poststop };
 
 struct Options {
     enum class Action { run, help, version };

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -41,6 +42,24 @@ def simulated_host():
 @pytest.fixture(scope="session")
 def hook():
     return pathlib.Path(os.environ["GRAPNEL_HOOK"]).resolve()
+
+
+@pytest.fixture(scope="session")
+def programs(hook, tmp_path_factory):
+    """A directory with Grapnel's programs side by side, as they are installed."""
+    directory = tmp_path_factory.mktemp("bin")
+    for path in (hook, hook.parent.parent / "runtime" / "grapnel-runtime"):
+        subprocess.run(["strip", "-o", directory / path.name, path], check=True)
+    for name, program in {"nvidia-container-runtime-hook": "grapnel-hook",
+                          "nvidia-container-toolkit": "grapnel-hook",
+                          "nvidia-container-runtime": "grapnel-runtime"}.items():
+        (directory / name).symlink_to(program)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def runtime(programs):
+    return programs / "grapnel-runtime"
 
 
 @pytest.fixture(scope="session")

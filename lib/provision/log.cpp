@@ -9,10 +9,8 @@
 
 namespace grapnel {
 
-namespace {
-
 /// Without the C library's time zones: they are files that the environment names.
-std::string now() {
+std::string timestamp() {
     namespace chrono = std::chrono;
     const auto time = chrono::floor<chrono::seconds>(chrono::system_clock::now());
     const auto day = chrono::floor<chrono::days>(time);
@@ -23,8 +21,6 @@ std::string now() {
                        clock.minutes().count(), clock.seconds().count());
 }
 
-} // namespace
-
 void Log::to_stderr(std::string_view text) const {
     // nowhere is left to say that this failed
     (void)sys::write_all({STDERR_FILENO}, fmt::format("{}: {}\n", program_, text), "stderr");
@@ -33,8 +29,8 @@ void Log::to_stderr(std::string_view text) const {
 void Log::write(std::string_view level, std::string_view text) const {
     if (file_.empty())
         return;
-    const auto line =
-        fmt::format("{} {}[{}] {} {}: {}", now(), program_, getpid(), container_, level, text);
+    const auto line = fmt::format("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
+                                  container_, level, text);
     // a log that cannot be written does not keep a container from its GPU
     (void)sys::append_line(file_, line);
 }

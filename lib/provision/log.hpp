@@ -36,4 +36,7 @@ class Log {
     bool remarks_to_stderr_ = false;
 };
 
+/// Now, in UTC: 2026-01-31T23:59:59Z.
+[[nodiscard]] std::string timestamp();
+
 } // namespace grapnel

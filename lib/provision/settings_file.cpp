@@ -38,27 +38,32 @@ bool is_administrator() {
     return geteuid() == 0 && sys::in_initial_user_namespace();
 }
 
-Result<std::optional<Settings>> from_environment() {
+} // namespace
+
+Result<std::optional<HostPath>> settings_of_variables() {
+    if (!is_administrator())
+        return std::optional<HostPath>();
     const char* named = secure_getenv("NVIDIA_CTK_CONFIG_FILE_PATH");
-    if (named != nullptr && *named != '\0') {
-        const auto path = GRAPNEL_TRY(HostPath::make(named).note("NVIDIA_CTK_CONFIG_FILE_PATH"));
-        return std::optional(GRAPNEL_TRY(load(path, Dialect::nvidia)));
-    }
+    if (named != nullptr && *named != '\0')
+        return std::optional(
+            GRAPNEL_TRY(HostPath::make(named).note("NVIDIA_CTK_CONFIG_FILE_PATH")));
     const char* home = secure_getenv("XDG_CONFIG_HOME");
     if (home == nullptr || *home == '\0')
-        return std::optional<Settings>();
+        return std::optional<HostPath>();
     const auto directory = GRAPNEL_TRY(HostPath::make(home).note("XDG_CONFIG_HOME"));
-    return load_if_present(directory / nvidia_directory / "config.toml");
+    const auto path = directory / nvidia_directory / "config.toml";
+    const auto found = sys::host_facts(path);
+    if (!found && sys::is_missing(found.error()))
+        return std::optional<HostPath>();
+    return std::optional(path);
 }
-
-} // namespace
 
 Result<Settings> load_settings(const std::optional<HostPath>& named, Variables variables) {
     if (named)
         return load(*named, dialect_of(*named));
-    if (variables == Variables::count && is_administrator())
-        if (auto settings = GRAPNEL_TRY(from_environment()))
-            return std::move(*settings);
+    if (variables == Variables::count)
+        if (const auto path = GRAPNEL_TRY(settings_of_variables()))
+            return load(*path, Dialect::nvidia);
     for (const auto* const path :
          {"/etc/grapnel/config.toml", "/etc/nvidia-container-runtime/config.toml"})
         if (auto settings = GRAPNEL_TRY(load_if_present(host_path(path))))

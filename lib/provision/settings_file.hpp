@@ -13,6 +13,9 @@ namespace grapnel {
 /// root of the initial user namespace: others' variables are not the administrator's.
 enum class Variables { count, are_ignored };
 
+/// The file that NVIDIA's variables name, where they count.
+[[nodiscard]] Result<std::optional<HostPath>> settings_of_variables();
+
 /// The file that was `named` on the command line; else, where variables count, the one that
 /// NVIDIA_CTK_CONFIG_FILE_PATH names or $XDG_CONFIG_HOME/nvidia-container-runtime/config.toml if
 /// it is there; else /etc/grapnel/config.toml; else /etc/nvidia-container-runtime/config.toml;

@@ -72,7 +72,20 @@ Store paths(std::vector<HostPath> Settings::*member) {
     };
 }
 
-/// A key of NVIDIA's that concerns the runtime front end or a part that Grapnel does another
+Store texts(std::vector<std::string> Settings::*member) {
+    return [member](Settings& settings, const toml::node& node) -> Status {
+        const auto* const array = node.as_array();
+        if (array == nullptr)
+            return refused("the value is not an array of strings");
+        (settings.*member).clear();
+        for (const auto& element : *array)
+            (settings.*member)
+                .push_back(GRAPNEL_TRY(value<std::string>(element, "an array of strings")));
+        return {};
+    };
+}
+
+/// A key of NVIDIA's that concerns a part that Grapnel does another
 /// way; config/README.md lists them.
 Status pass_over(Settings&, const toml::node&) {
     return {};
@@ -201,7 +214,7 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-disable-hooks", pass_over},
         {"nvidia-container-runtime.modes.jit-cdi.nvcdi-feature-flags", pass_over},
         {"nvidia-container-runtime.modes.legacy.cuda-compat-mode", text(store_compat_mode)},
-        {"nvidia-container-runtime.runtimes", pass_over},
+        {"nvidia-container-runtime.runtimes", texts(&Settings::runtimes)},
         {"nvidia-ctk.path", pass_over},
         {"probe", path(&Settings::probe)},
         {"supported-driver-capabilities", text(store_supported)},

@@ -42,6 +42,8 @@ struct Settings {
     HostPath driver_root = host_path("/"); ///< nvidia-container-cli.root
     bool load_kmods = true;                ///< modules loaded and nodes made where they are missing
 
+    /// nvidia-container-runtime.runtimes: low-level runtimes, the first that is there counts
+    std::vector<std::string> runtimes = {"runc", "crun"};
     RuntimeMode mode = RuntimeMode::automatic;
     /// nvidia-container-runtime.modes.csv.compat-container-root
     InsidePath csv_compat_directory = inside_path("/usr/local/cuda/compat_orin");

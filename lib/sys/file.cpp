@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -49,6 +50,22 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                      .owner = {.user = found.stx_uid, .group = found.stx_gid},
                      .modified_ns = found.stx_mtime.tv_sec * std::int64_t{1'000'000'000}
                                     + found.stx_mtime.tv_nsec};
+}
+
+std::string temporary_name(const std::string& name) {
+    return "." + name + ".grapnel-" + std::to_string(getpid());
+}
+
+Status own_as(FdRef directory, const std::string& name, const FileFacts& model) {
+    const Fd file(openat(directory.value, name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.valid())
+        return system_error("open " + quote(name));
+    if ((model.owner.user != geteuid() || model.owner.group != getegid())
+        && fchown(file.ref().value, model.owner.user, model.owner.group) != 0)
+        return system_error("chown " + quote(name));
+    if (fchmod(file.ref().value, model.mode) != 0)
+        return system_error("chmod " + quote(name));
+    return {};
 }
 
 } // namespace
@@ -228,13 +245,51 @@ Result<Fd> make_directory(FdRef directory, const std::string& name) {
 
 Status replace_file(FdRef directory, const std::string& name, std::string_view data,
                     std::uint32_t mode) {
-    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    const auto temporary = temporary_name(name);
     unlinkat(directory.value, temporary.c_str(), 0); // left by a hook that was killed
     auto written = make_file(directory, temporary, data, mode);
     if (written && renameat(directory.value, temporary.c_str(), directory.value, name.c_str()) != 0)
         written = system_error("rename onto " + quote(name));
     if (!written)
         unlinkat(directory.value, temporary.c_str(), 0);
+    return written;
+}
+
+Result<HostPath> absolute_path(const std::string& text) {
+    if (text.empty() || text.front() == '/')
+        return HostPath::make(text);
+    std::array<char, PATH_MAX> here{};
+    if (getcwd(here.data(), here.size()) == nullptr)
+        return system_error("getcwd");
+    return HostPath::make(std::string(here.data()) + "/" + text);
+}
+
+Result<HostPath> real_directory(const std::string& text) {
+    const Fd directory(::open(text.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid())
+        return system_error("open " + quote(text));
+    const auto link = "/proc/self/fd/" + std::to_string(directory.ref().value);
+    std::array<char, PATH_MAX> target{};
+    const auto length = readlink(link.c_str(), target.data(), target.size());
+    if (length < 0)
+        return system_error("readlink " + link);
+    return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
+}
+
+Status rewrite_file(const HostPath& path, std::string_view data) {
+    const auto directory = GRAPNEL_TRY(open_host_directory(path.parent()));
+    const auto at = directory.ref().value;
+    const std::string name(path.name());
+    const auto old = GRAPNEL_TRY(facts(directory.ref(), name.c_str()));
+    const auto fresh = temporary_name(name);
+    unlinkat(at, fresh.c_str(), 0); // left by a process that was killed
+    auto written = make_file(directory.ref(), fresh, data, 0600);
+    if (written)
+        written = own_as(directory.ref(), fresh, old);
+    if (written && renameat(at, fresh.c_str(), at, name.c_str()) != 0)
+        written = system_error("rename onto " + path.text());
+    if (!written)
+        unlinkat(at, fresh.c_str(), 0);
     return written;
 }
 

@@ -92,6 +92,15 @@ struct FileFacts {
 
 [[nodiscard]] Status remove_host_file(const HostPath& path);
 
+/// A path as it was written on a command line: relative to the directory that this process is in.
+[[nodiscard]] Result<HostPath> absolute_path(const std::string& text);
+
+/// The directory that such a path leads to, links followed, as chdir(2) would.
+[[nodiscard]] Result<HostPath> real_directory(const std::string& text);
+
+/// A host file replaced in one step by one with that content and the same mode and owner.
+[[nodiscard]] Status rewrite_file(const HostPath& path, std::string_view data);
+
 /// Appends a line to the host's log file, made with mode 0640 where it is missing.
 [[nodiscard]] Status append_line(const HostPath& path, std::string_view line);
 

@@ -25,7 +25,7 @@ NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
           ("apply", "inventory"): {"inventory/elf.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "plan", "apply"},
+    "nlohmann/": {"oci", "plan", "apply", "runtime"},
     "toml++/": {"settings"},
     "tl/": {"base"},
     "seccomp.h": {"sys"},

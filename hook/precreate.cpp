@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "precreate.hpp"
+
+#include "apply/host_nodes.hpp"
+#include "oci/edit.hpp"
+#include "oci/spec.hpp"
+#include "provision/planner.hpp"
+#include "provision/settings_file.hpp"
+#include "request/request.hpp"
+#include "sys/file.hpp"
+#include "sys/privilege.hpp"
+#include "sys/program.hpp"
+#include "sys/seccomp.hpp"
+
+#include <unistd.h>
+
+namespace grapnel {
+
+namespace {
+
+/// The hook finds its settings where this stage found them.
+Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
+    SpecEdits edits;
+    edits.hook = GRAPNEL_TRY(sys::own_program());
+    if (options.config)
+        edits.hook_options.push_back("--config=" + options.config->text());
+    if (plan.change_cgroup)
+        edits.device_rules = plan.device_rules;
+    return edits;
+}
+
+} // namespace
+
+Status precreate(const Options& options, Log& log) {
+    const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, spec_size_limit, "stdin"));
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    const auto settings = GRAPNEL_TRY(load_settings(options.config, Variables::are_ignored));
+    if (!options.dry_run)
+        log.to_file(settings.log);
+    const auto spec = GRAPNEL_TRY(
+        parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
+    const auto asked = GRAPNEL_TRY(make_request(spec, settings));
+    for (const auto& remark : asked.remarks)
+        log.remark(remark);
+    if (!asked.request)
+        return sys::write_all({STDOUT_FILENO}, text, "stdout");
+    Planner planner(settings, log, options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
+    GRAPNEL_TRY(planner.prepare(*asked.request));
+    GRAPNEL_TRY(sys::filter_hook());
+    const auto plan = GRAPNEL_TRY(planner.plan_without_image());
+    const auto edits = GRAPNEL_TRY(edits_for(plan, options));
+    const auto edited = GRAPNEL_TRY(edit_spec(text, edits));
+    if (!options.dry_run) {
+        const auto remarks = GRAPNEL_TRY(apply::make_host_nodes(plan));
+        for (const auto& remark : remarks)
+            log.remark(remark);
+    }
+    return sys::write_all({STDOUT_FILENO}, edited, "stdout");
+}
+
+} // namespace grapnel

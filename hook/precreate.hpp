@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stage precreate: a container's configuration, with what a runtime must know before it makes
+// the container. podman has this stage; grapnel-runtime uses it for all others.
+#pragma once
+
+#include "base/result.hpp"
+#include "options.hpp"
+#include "provision/log.hpp"
+
+namespace grapnel {
+
+/// Reads config.json on standard input and writes it to standard output. If the container asks
+/// for GPUs it has in addition this hook at prestart and poststop, the device rules of the planned
+/// nodes, and the groups that may use them; device nodes that the host lacks are made, unless it
+/// is a dry run. Otherwise it is the same text.
+[[nodiscard]] Status precreate(const Options& options, Log& log);
+
+} // namespace grapnel

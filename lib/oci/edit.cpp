@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/edit.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace grapnel {
+
+namespace {
+
+using Json = nlohmann::ordered_json; // members keep their order
+
+enum class Shape { object, array };
+
+/// The member, made where it is missing or null.
+Result<Json*> member(Json& object, const char* key, Shape shape) {
+    auto& found = object[key];
+    if (found.is_null())
+        found = shape == Shape::object ? Json::object() : Json::array();
+    if (shape == Shape::object ? !found.is_object() : !found.is_array())
+        return refused("'" + std::string(key) + "' is not an "
+                       + (shape == Shape::object ? "object" : "array"));
+    return &found;
+}
+
+bool is_known_hook(const Json& entry) {
+    constexpr std::array<std::string_view, 3> names{"grapnel-hook", "nvidia-container-runtime-hook",
+                                                    "nvidia-container-toolkit"};
+    const auto path = entry.is_object() ? entry.find("path") : entry.end();
+    const auto* const text =
+        entry.is_object() && path != entry.end() ? path->get_ptr<const std::string*>() : nullptr;
+    return text != nullptr
+           && std::ranges::find(names, std::string_view(*text).substr(text->rfind('/') + 1))
+                  != names.end();
+}
+
+/// A stage that is missing is not made.
+bool has_known_hook(const Json& hooks, const char* stage) {
+    const auto entries = hooks.find(stage);
+    return entries != hooks.end() && entries->is_array()
+           && std::ranges::any_of(*entries, is_known_hook);
+}
+
+Status add_hook(Json& hooks, const char* stage, const SpecEdits& edits) {
+    auto arguments = edits.hook_options;
+    arguments.insert(arguments.begin(), std::string(edits.hook.name()));
+    arguments.emplace_back(stage);
+    Json entry = Json::object();
+    entry["path"] = edits.hook.text();
+    entry["args"] = arguments;
+    entry["env"] = Json::array(); // without the key a runtime hands on its own
+    GRAPNEL_TRY(member(hooks, stage, Shape::array))->push_back(std::move(entry));
+    return {};
+}
+
+Status add_hooks(Json& spec, const SpecEdits& edits) {
+    auto& hooks = *GRAPNEL_TRY(member(spec, "hooks", Shape::object));
+    if (!has_known_hook(hooks, "prestart") && !has_known_hook(hooks, "createRuntime"))
+        GRAPNEL_TRY(add_hook(hooks, "prestart", edits));
+    if (!has_known_hook(hooks, "poststop"))
+        GRAPNEL_TRY(add_hook(hooks, "poststop", edits));
+    return {};
+}
+
+Json to_json(const DeviceRule& rule) {
+    Json entry = Json::object();
+    entry["allow"] = rule.allow;
+    entry["type"] = rule.type == DeviceRule::Type::block ? "b" : "c";
+    if (rule.major)
+        entry["major"] = *rule.major;
+    if (rule.minor)
+        entry["minor"] = *rule.minor;
+    std::string access;
+    for (const auto& [bit, letter] :
+         {std::pair{access_read, 'r'}, std::pair{access_write, 'w'}, std::pair{access_mknod, 'm'}})
+        if ((rule.access & bit) != 0)
+            access += letter;
+    entry["access"] = access;
+    return entry;
+}
+
+void add_missing(Json& array, Json entry) {
+    if (std::ranges::find(array, entry) == array.end())
+        array.push_back(std::move(entry));
+}
+
+Status add_device_rules(Json& spec, const SpecEdits& edits) {
+    if (edits.device_rules.empty())
+        return {};
+    auto& section = *GRAPNEL_TRY(member(spec, "linux", Shape::object));
+    auto& resources = *GRAPNEL_TRY(member(section, "resources", Shape::object));
+    auto& devices = *GRAPNEL_TRY(member(resources, "devices", Shape::array));
+    // a rule counts where it stands: one that is there already may be denied again behind it
+    for (const auto& rule : edits.device_rules)
+        devices.push_back(to_json(rule));
+    return {};
+}
+
+Status add_groups(Json& spec, const SpecEdits& edits) {
+    if (edits.groups.empty())
+        return {};
+    auto& process = *GRAPNEL_TRY(member(spec, "process", Shape::object));
+    auto& user = *GRAPNEL_TRY(member(process, "user", Shape::object));
+    auto& groups = *GRAPNEL_TRY(member(user, "additionalGids", Shape::array));
+    for (const auto group : edits.groups)
+        add_missing(groups, group);
+    return {};
+}
+
+Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
+    auto spec = Json::parse(text, nullptr, false);
+    if (spec.is_discarded() || !spec.is_object())
+        return refused("it is not a JSON object");
+    GRAPNEL_TRY(add_hooks(spec, edits));
+    GRAPNEL_TRY(add_device_rules(spec, edits));
+    GRAPNEL_TRY(add_groups(spec, edits));
+    return spec.dump();
+}
+
+} // namespace
+
+Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits) {
+    return edited(json, edits).note("config.json");
+}
+
+} // namespace grapnel

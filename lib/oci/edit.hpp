@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Additions to a bundle's config.json, which otherwise stays as it is: fields that this program
+// does not know, their order and their values are kept.
+#pragma once
+
+#include "base/device_number.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+struct SpecEdits {
+    HostPath hook = {};                         ///< the program, for prestart and poststop
+    std::vector<std::string> hook_options = {}; ///< its arguments before the stage
+    std::vector<DeviceRule> device_rules = {};  ///< to linux.resources.devices, at its end
+    std::vector<std::uint32_t> groups = {};     ///< to process.user.additionalGids
+
+    bool operator==(const SpecEdits&) const = default;
+};
+
+/// The configuration with the edits. What is there is not added again: a group, and a
+/// hook whose program has one of the names that Grapnel's or NVIDIA's hook is installed under
+/// (prestart and createRuntime count as one). A hook gets an empty environment. Refuses text
+/// that is not a JSON object, and a member on the way that has another type than the
+/// specification's.
+[[nodiscard]] Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits);
+
+} // namespace grapnel

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other programs with this process's own rights: Grapnel's, and the runtime that it makes way for.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::sys {
+
+/// The file that this process runs.
+[[nodiscard]] Result<HostPath> own_program();
+
+/// A regular file that this process may execute.
+[[nodiscard]] bool is_program(const HostPath& path);
+
+/// Whether two paths lead to one file.
+[[nodiscard]] bool is_same_file(const HostPath& one, const HostPath& other);
+
+/// Runs one of Grapnel's programs to its end, at most two minutes, with an empty environment and
+/// `input` at its standard input; gives what it wrote to standard output, at most `limit` bytes.
+/// If it fails, the error is the last line that it said on standard error, without its name.
+[[nodiscard]] Result<std::string> run_own_program(const HostPath& program,
+                                                  const std::vector<std::string>& arguments,
+                                                  std::string_view input, std::size_t limit);
+
+/// This process becomes that program: descriptors, environment and everything else stay as they
+/// are. Returns only if it fails. `arguments` begins with its name and ends with a null pointer.
+[[nodiscard]] Status become_program(const HostPath& program, char** arguments);
+
+} // namespace grapnel::sys

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a low-level runtime's command line that says which bundle a container is made of.
+// It is read as runc reads it: options of the program, a command, options of the command, the
+// container's ID. A container can be named like a command, and a value can look like one.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+namespace grapnel {
+
+struct CommandLine {
+    bool version = false;         ///< the runtime is asked for its version
+    bool makes_container = false; ///< create or run
+    std::string bundle = ".";
+    std::string id = "";
+    std::string log = ""; ///< --log: where the engine looks for the reason of a failure; or empty
+    bool log_is_json = false;
+
+    bool operator==(const CommandLine&) const = default;
+};
+
+/// `arguments` without the program's name. Everything can be read: what the low-level runtime
+/// will refuse, it refuses.
+[[nodiscard]] CommandLine parse_command_line(std::span<const char* const> arguments);
+
+} // namespace grapnel

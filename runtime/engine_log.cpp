@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_log.hpp"
+
+#include "provision/log.hpp"
+#include "sys/file.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace grapnel {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// runc's two formats. A JSON string is a quoted string of the text format as well.
+std::string entry(const CommandLine& line, std::string_view error) {
+    const auto time = timestamp();
+    if (line.log_is_json)
+        return Json{{"level", "error"}, {"msg", error}, {"time", time}}.dump();
+    return "time=" + Json(time).dump() + " level=error msg=" + Json(error).dump();
+}
+
+} // namespace
+
+void tell_engine(const CommandLine& line, std::string_view error) {
+    if (line.log.empty())
+        return;
+    // the same words stand on standard error and in Grapnel's own log
+    if (const auto path = sys::absolute_path(line.log))
+        (void)sys::append_line(*path, entry(line, error));
+}
+
+} // namespace grapnel

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime.hpp"
+
+#include "base/exit_code.hpp"
+#include "base/text.hpp"
+#include "command_line.hpp"
+#include "engine_log.hpp"
+#include "low_level.hpp"
+#include "oci/spec.hpp"
+#include "provision/log.hpp"
+#include "provision/settings_file.hpp"
+#include "request/request.hpp"
+#include "sys/file.hpp"
+#include "sys/host_fs.hpp"
+#include "sys/program.hpp"
+
+#include <algorithm>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace grapnel {
+
+namespace {
+
+constexpr auto name = "grapnel-runtime";
+constexpr auto hook_name = "grapnel-hook";
+
+/// What the hook adds comes from the hook itself, in a process of its own: it works confined, and
+/// this one must give the low-level runtime all that the engine gave it.
+Result<std::string> ask_hook(std::string_view config, const std::optional<HostPath>& settings) {
+    const auto own = GRAPNEL_TRY(sys::own_program());
+    const auto hook = own.parent() / hook_name;
+    if (!sys::is_program(hook))
+        return refused(hook.text() + " is missing", "install it beside " + own.text());
+    std::vector<std::string> arguments;
+    if (settings)
+        arguments.push_back("--config=" + settings->text());
+    arguments.emplace_back("precreate");
+    return sys::run_own_program(hook, arguments, config, spec_size_limit);
+}
+
+class Runtime {
+  public:
+    Runtime(const CommandLine& line, Log& log) : line_(line), log_(log) {}
+
+    Status run(char** argv) {
+        const auto named = GRAPNEL_TRY(settings_of_variables());
+        const auto settings = GRAPNEL_TRY(load_settings(named, Variables::are_ignored));
+        log_.to_file(settings.log);
+        if (line_.makes_container)
+            GRAPNEL_TRY(prepare(settings, named));
+        const auto runtime = GRAPNEL_TRY(find_low_level_runtime(settings.runtimes));
+        auto program = runtime.text();
+        argv[0] = program.data();
+        return sys::become_program(runtime, argv);
+    }
+
+  private:
+    Status prepare(const Settings& settings, const std::optional<HostPath>& settings_file) {
+        const auto bundle = sys::real_directory(line_.bundle);
+        if (!bundle)
+            return {}; // the low-level runtime says what is wrong with it
+        const auto path = *bundle / "config.json";
+        const auto text = sys::read_host_file(path, spec_size_limit);
+        if (!text && sys::is_missing(text.error()))
+            return {}; // as above
+        if (!text)
+            return text.error();
+        const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
+        if (!GRAPNEL_TRY(make_request(spec, settings)).request)
+            return {};
+        return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, settings_file)));
+    }
+
+    const CommandLine& line_;
+    Log& log_;
+};
+
+} // namespace
+
+int run_runtime(int argc, char** argv) {
+    const std::vector<const char*> words(argv + std::min(argc, 1), argv + argc);
+    const auto line = parse_command_line(words);
+    Log log(name);
+    log.to_file(Settings{}.log);
+    if (!line.id.empty())
+        log.of_container(printable(line.id));
+    if (line.version)
+        (void)sys::write_all({STDOUT_FILENO}, "grapnel-runtime version " GRAPNEL_VERSION "\n",
+                             "stdout");
+    const auto failed = Runtime(line, log).run(argv);
+    if (failed)
+        return exit_done;
+    log.error(failed.error().text());
+    tell_engine(line, failed.error().text());
+    return exit_refused;
+}
+
+} // namespace grapnel

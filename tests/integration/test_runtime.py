@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""grapnel-runtime: the OCI runtime of engines, which makes the hook and the rules part of a
+container's configuration and becomes runc or crun."""
+
+import json
+import os
+import re
+import subprocess
+
+import container
+import pytest
+
+GPU_0 = "c 195:1 rw"  # minors are in another order than GPUs
+
+
+def environment(bundle, **more):
+    return {"PATH": os.environ["PATH"], "NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings), **more}
+
+
+@pytest.fixture
+def plain(bundle):
+    """A bundle that no hook is registered in."""
+    del bundle.config["hooks"]
+    return bundle
+
+
+def use_runtime(bundle, runtime, low_level):
+    """Containers of this bundle are made by grapnel-runtime on top of that runtime."""
+    bundle.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
+    command = bundle.runtime_command
+
+    def through(_, *arguments):
+        words = command(low_level, *arguments)
+        words[words.index(low_level)] = str(runtime)
+        return ["env", f"NVIDIA_CTK_CONFIG_FILE_PATH={bundle.settings}", *words]
+    bundle.runtime_command = through
+    return bundle
+
+
+def call(bundle, runtime, *arguments, low_level="/bin/true", write=True, **options):
+    """grapnel-runtime by hand, with a low-level runtime that makes nothing."""
+    bundle.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
+    if write:
+        bundle.write_config(["/bin/true"])
+    return subprocess.run([*bundle.host, runtime, *arguments], env=environment(bundle), timeout=60,
+                          capture_output=True, text=True, check=False, **options)
+
+
+def config_of(bundle):
+    return json.loads((bundle.directory / "config.json").read_text())
+
+
+def rules_of(config):
+    return [f'{rule["type"]} {rule["major"]}:{rule["minor"]} {rule["access"]}'
+            for rule in config["linux"]["resources"]["devices"] if rule["allow"]]
+
+
+def test_a_container_gets_the_gpu_that_it_asks_for(engine, plain, runtime):
+    before = container.listing(plain.root)
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
+    result = engine(plain, "load:libcuda.so.1", "open:/dev/nvidia1", "make:c:195:1", "make:c:195:0")
+    assert result.code == 0, result.err
+    assert "libcuda" in result["load:libcuda.so.1"].split(" ")
+    assert [result["open:/dev/nvidia1"], result["make:c:195:0"]] == ["ENXIO", "EPERM"]
+    assert container.listing(plain.root) == before
+
+
+def test_a_container_that_asks_for_nothing_is_not_touched(engine, plain, runtime):
+    use_runtime(plain, runtime, engine.runtime)
+    result = engine(plain, "list:/dev", "make:c:195:0")
+    assert "nvidia" not in result["list:/dev"]
+    assert result["make:c:195:0"] == "EPERM"
+    assert "hooks" not in config_of(plain)
+
+
+def test_the_configuration_says_what_the_plan_says(plain, runtime):
+    plain.env("NVIDIA_VISIBLE_DEVICES=1").write_config(["/bin/true"])
+    plain.register()
+    planned = plain.plan()["device_rules"]
+    done = call(plain, runtime, "create", "--bundle", plain.directory, "c1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert rules_of(config_of(plain)) == planned
+    assert "c 195:0 rw" in planned and GPU_0 not in planned
+
+
+def test_the_rest_of_the_configuration_is_kept(plain, runtime):
+    plain.config["x-unknown"] = {"b": [1, 2.5, None], "a": {"deep": "\u00e9\\/"}}
+    plain.config["linux"]["x-mode"] = 0
+    plain.config["annotations"] = {"z": "1", "a": "2"}
+    plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    path = plain.directory / "config.json"
+    os.chown(path, 1234, 4321)
+    path.chmod(0o640)
+    before = config_of(plain)
+    done = call(plain, runtime, "run", "-b", plain.directory, "c1", write=False)
+    assert done.returncode == 0, done.stderr
+    after = config_of(plain)
+    assert list(after) == [*before, "hooks"]
+    assert list(after["linux"]) == list(before["linux"])
+    hooks = after.pop("hooks")
+    allowed = [rule for rule in after["linux"]["resources"]["devices"]
+               if rule not in before["linux"]["resources"]["devices"]]
+    after["linux"]["resources"]["devices"] = before["linux"]["resources"]["devices"]
+    assert after == before
+    assert allowed and all(rule["access"] == "rw" for rule in allowed)
+    assert sorted(hooks) == ["poststop", "prestart"]
+    assert all(entry["env"] == [] for entries in hooks.values() for entry in entries)
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, 4321, 0o640)
+    assert [entry.name for entry in plain.directory.iterdir() if "grapnel-" in entry.name] == []
+
+
+@pytest.mark.parametrize("name", ["nvidia-container-runtime-hook", "nvidia-container-toolkit",
+                                  "grapnel-hook"])
+def test_a_hook_that_an_engine_has_added_is_left(engine, plain, runtime, hook, name, tmp_path):
+    """Docker's --gpus together with --runtime."""
+    named = tmp_path / name
+    named.symlink_to(hook)
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.config["hooks"] = {"prestart": [container.hook_entry(named, "prestart", plain.settings)]}
+    before = container.listing(plain.root)
+    result = engine(plain, "load:libcuda.so.1", "make:c:195:1", "make:c:195:0")
+    assert result.code == 0, result.err
+    assert "libcuda" in result["load:libcuda.so.1"].split(" ")
+    assert [result["make:c:195:1"], result["make:c:195:0"]] == ["ENXIO", "EPERM"]
+    config = config_of(plain)
+    assert [entry["path"] for entry in config["hooks"]["prestart"]] == [str(named)]
+    assert GPU_0 in rules_of(config)
+    assert container.listing(plain.root) == before, "and poststop tidies"
+
+
+def test_the_hook_is_added_once(plain, runtime):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    call(plain, runtime, "create", "-b", plain.directory, "c1")
+    call(plain, runtime, "create", "-b", plain.directory, "c1", write=False)
+    hooks = config_of(plain)["hooks"]
+    assert {stage: len(entries) for stage, entries in hooks.items()} == {"prestart": 1, "poststop": 1}
+
+
+@pytest.mark.parametrize("words", [["delete", "create"], ["--root", "create", "delete", "c1"],
+                                   ["start", "run"], ["kill", "create", "KILL"]])
+def test_a_container_named_like_a_command_is_not_made(plain, runtime, words):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    done = call(plain, runtime, *words, cwd=plain.directory)
+    assert done.returncode == 0, done.stderr
+    assert "hooks" not in config_of(plain)
+
+
+def test_a_container_named_create_gets_its_gpu(engine, plain, runtime):
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.name = "create"
+    assert engine(plain, "open:/dev/nvidia1")["open:/dev/nvidia1"] == "ENXIO"
+
+
+@pytest.mark.parametrize("words", [["create", "c1"], ["run", "c1"], ["create", "--bundle", ".", "c1"]])
+def test_the_bundle_is_found_from_the_working_directory(plain, runtime, words):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    call(plain, runtime, *words, cwd=plain.directory)
+    assert "prestart" in config_of(plain)["hooks"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_engine_is_told_why_there_is_no_container(plain, runtime, tmp_path, form):
+    log = tmp_path / "engine.log"
+    plain.env("NVIDIA_VISIBLE_DEVICES=7").write_config(["/bin/true"])
+    before = (plain.directory / "config.json").read_bytes()
+    done = call(plain, runtime, "--log", log, "--log-format", form, "create", "-b",
+                plain.directory, "c1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"grapnel-runtime: .*'7'.*\n", done.stderr)
+    reason = done.stderr.removeprefix("grapnel-runtime: ").strip()
+    if form == "json":
+        entry = json.loads(log.read_text())
+        assert (entry["level"], entry["msg"]) == ("error", reason)
+    else:
+        assert f'level=error msg="{reason}"' in log.read_text()
+    assert (plain.directory / "config.json").read_bytes() == before
+    assert reason in plain.logged()
+
+
+def test_a_configuration_that_is_no_json_is_refused(plain, runtime):
+    (plain.directory / "config.json").write_text("{")
+    done = call(plain, runtime, "create", "-b", plain.directory, "c1", write=False)
+    assert done.returncode == 1
+    assert "config.json is not valid JSON" in done.stderr or "not valid JSON" in done.stderr
+
+
+def test_what_is_no_bundle_is_for_the_low_level_runtime_to_refuse(plain, runtime, tmp_path):
+    for directory in (tmp_path / "missing", tmp_path):
+        done = call(plain, runtime, "create", "-b", directory, "c1", low_level="runc")
+        assert done.returncode != 0
+        assert "config.json" in done.stderr or "no such file" in done.stderr
+
+
+def test_the_first_runtime_that_is_there_is_taken(plain, runtime, tmp_path):
+    programs = {}
+    for name in ("one", "two"):
+        directory = tmp_path / name
+        directory.mkdir()
+        programs[name] = directory / "low-level"
+        programs[name].write_text(f'#!/bin/sh\necho "{name} $0 $*"\n')
+        programs[name].chmod(0o755)
+    own = tmp_path / "nvidia-container-runtime"
+    own.symlink_to(runtime)
+    listed = json.dumps([str(tmp_path / "missing"), str(own), "not-there", "low-level", "/bin/false"])
+    plain.set_settings(f"[nvidia-container-runtime]\nruntimes = {listed}\n")
+    path = f"{tmp_path}/one:{tmp_path}/two:/usr/bin:/bin"
+    done = subprocess.run([runtime, "--root", "/r", "state", "c1"], env=environment(plain, PATH=path),
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == f"one {programs['one']} --root /r state c1\n"
+
+
+def test_no_low_level_runtime_is_an_error_with_a_cure(plain, runtime):
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/nowhere/runc"]\n')
+    done = subprocess.run([runtime, "state", "c1"], env=environment(plain), capture_output=True,
+                          text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nowhere/runc" in done.stderr and "install runc or crun" in done.stderr
+
+
+def test_the_low_level_runtime_gets_all_that_the_engine_gave(plain, runtime, tmp_path):
+    """Descriptors, environment, umask, and no restriction of this program's own."""
+    shell = tmp_path / "shell"
+    shell.write_text('#!/bin/sh\ncat <&7; echo "$GIVEN"; umask; grep NoNewPrivs /proc/self/status; pwd\n')
+    shell.chmod(0o755)
+    given = tmp_path / "given"
+    given.write_text("by descriptor\n")
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{shell}"]\n')
+    plain.write_config(["/bin/true"])
+    script = f'umask 027; exec "$0" create -b {plain.directory} c1 7<"$1"'
+    done = subprocess.run(["sh", "-c", script, runtime, given], capture_output=True, text=True,
+                          env=environment(plain, GIVEN="by variable"), cwd=tmp_path, check=False)
+    assert done.stdout.split("\n")[:5] == ["by descriptor", "by variable", "0027", "NoNewPrivs:\t0",
+                                           str(tmp_path)]
+    assert "prestart" in config_of(plain)["hooks"]
+
+
+def test_the_hook_reads_the_settings_of_the_runtime(engine, plain, runtime):
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.settings.write_text(plain.settings.read_text().replace(
+        "[nvidia", 'supported-driver-capabilities = "utility"\n[nvidia', 1))
+    result = engine(plain, "load:libcuda.so.1", "load:libnvidia-ml.so.1")
+    assert "libnvidia-ml" in result["load:libnvidia-ml.so.1"].split(" ")
+    assert "libcuda" not in result["load:libcuda.so.1"].split(" ")
+
+
+def test_no_cgroups_means_no_rules(plain, runtime):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.write_config(["/bin/true"])
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n'
+                       "[nvidia-container-cli]\nno-cgroups = true\n")
+    done = subprocess.run([runtime, "create", "-b", plain.directory, "c1"], env=environment(plain),
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert rules_of(config_of(plain)) == []
+    assert "prestart" in config_of(plain)["hooks"]
+
+
+def test_a_container_that_asks_for_nothing_costs_one_read(plain, runtime, tmp_path):
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+    plain.write_config(["/bin/true"])
+    calls = tmp_path / "calls"
+    subprocess.run(["strace", "-f", "-o", calls, runtime, "create", "-b", plain.directory, "c1"],
+                   env=environment(plain), check=True, capture_output=True)
+    before = calls.read_text().split('execve("/bin/true"')[0]
+    opened = re.findall(r'open(?:at)?\([^"]*"([^"]*)"', before)
+    assert opened.count(f"{plain.directory}/config.json") == 1
+    assert not re.search(r"nvidia[0-9]|/proc/driver|/sys/bus", before)
+    assert not re.search(r"\b(v?fork|clone3?)\(", before)
+
+
+def test_the_version_is_followed_by_that_of_the_low_level_runtime(plain, runtime):
+    done = call(plain, runtime, "--version", low_level="runc")
+    first, second, *_ = done.stdout.splitlines()
+    assert re.fullmatch(r"grapnel-runtime version \d+\.\d+\.\d+", first)
+    assert second.startswith("runc version")
+
+
+def precreate(bundle, hook, text, *options):
+    return subprocess.run([*bundle.host, hook, f"--config={bundle.settings}", *options, "precreate"],
+                          input=text, capture_output=True, text=True, env={}, check=False)
+
+
+def test_precreate_passes_on_a_container_that_asks_for_nothing(plain, hook):
+    text = json.dumps(plain.config, indent=7) + "\n\n"
+    done = precreate(plain, hook, text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
+
+
+def test_precreate_adds_this_hook_with_its_settings(plain, hook):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    done = precreate(plain, hook, json.dumps(plain.config))
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)
+    entry = config["hooks"]["prestart"][0]
+    assert entry == {"path": str(hook), "args": ["grapnel-hook", f"--config={plain.settings}", "prestart"],
+                     "env": []}
+    assert GPU_0 in rules_of(config)
+
+
+def test_precreate_refuses_what_is_no_configuration(plain, hook):
+    for text in ("", "[]", "{}", "\0"):
+        done = precreate(plain, hook, text)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "config.json" in done.stderr

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/edit.hpp"
+#include "support/outcome.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace grapnel;
+using test::contains;
+using test::error_of;
+
+constexpr auto added =
+    R"("prestart":[{"path":"/opt/grapnel-hook","args":["grapnel-hook","prestart"],"env":[]}],)"
+    R"("poststop":[{"path":"/opt/grapnel-hook","args":["grapnel-hook","poststop"],"env":[]}])";
+
+SpecEdits hook_alone() {
+    SpecEdits edits;
+    edits.hook = host_path("/opt/grapnel-hook");
+    return edits;
+}
+
+std::string edited(const std::string& json, const SpecEdits& edits = hook_alone()) {
+    const auto result = edit_spec(json, edits);
+    REQUIRE(result);
+    return *result;
+}
+
+std::string with_hooks(const std::string& hooks) {
+    return R"({"hooks":{)" + hooks + "}}";
+}
+
+} // namespace
+
+TEST_CASE("the hook is added with its own, empty environment") {
+    CHECK(edited("{}") == with_hooks(added));
+    CHECK(edited(R"({"hooks":null})") == with_hooks(added));
+    auto edits = hook_alone();
+    edits.hook_options = {"--config=/etc/x.toml"};
+    CHECK(contains(edited("{}", edits), R"(["grapnel-hook","--config=/etc/x.toml","prestart"])"));
+}
+
+TEST_CASE("what is there stays, in its order and with its values") {
+    const std::string unknown =
+        R"("zeta":{"b":1,"a":[1.5,-3,18446744073709551615,null,true]},"alpha":"\u00e9\"\\/")";
+    const auto result =
+        edited("{" + unknown + R"(,"hooks":{"createContainer":[{"path":"/x"}]},"last":0})");
+    CHECK(result.starts_with(
+        R"({"zeta":{"b":1,"a":[1.5,-3,18446744073709551615,null,true]},"alpha":)"));
+    CHECK(contains(result, R"("hooks":{"createContainer":[{"path":"/x"}],)"));
+    CHECK(result.ends_with(R"(,"last":0})"));
+}
+
+TEST_CASE("hooks of others stay before ours") {
+    const auto result = edited(with_hooks(R"("prestart":[{"path":"/bin/other"}])"));
+    CHECK(contains(result, R"("prestart":[{"path":"/bin/other"},{"path":"/opt/grapnel-hook")"));
+}
+
+TEST_CASE("a hook that is there by one of its names is not added again") {
+    for (const std::string path :
+         {"/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-container-toolkit",
+          "/elsewhere/grapnel-hook", "grapnel-hook"})
+        for (const std::string stage : {"prestart", "createRuntime"}) {
+            CAPTURE(path);
+            CAPTURE(stage);
+            const auto there = "\"" + stage + R"(":[{"path":")" + path + R"("}])";
+            const auto result = edited(with_hooks(there));
+            CHECK(contains(result, there + R"(,"poststop":[{"path":"/opt/grapnel-hook")"));
+            CHECK_FALSE(contains(result, R"("grapnel-hook","prestart")"));
+        }
+    const auto twice = edited(edited("{}"));
+    CHECK(twice == with_hooks(added));
+}
+
+TEST_CASE("a name that only resembles ours is another hook") {
+    for (const std::string path : {"/usr/bin/nvidia-container-runtime", "/usr/bin/grapnel-hook.sh",
+                                   "/usr/bin/grapnel-hook/x"})
+        CHECK(contains(edited(with_hooks(R"("prestart":[{"path":")" + path + R"("}])")),
+                       R"("grapnel-hook","prestart")"));
+}
+
+TEST_CASE("device rules come last") {
+    auto edits = hook_alone();
+    edits.device_rules = {{.major = 195, .minor = 0}, {.major = 195, .minor = 255}};
+    const std::string rules = R"({"allow":true,"type":"c","major":195,"minor":0,"access":"rw"},)"
+                              R"({"allow":true,"type":"c","major":195,"minor":255,"access":"rw"}])";
+    CHECK(contains(edited("{}", edits), R"("linux":{"resources":{"devices":[)" + rules));
+    const std::string denied = R"({"allow":false,"access":"rwm"})";
+    CHECK(contains(
+        edited(R"({"linux":{"resources":{"devices":[)" + denied + R"(],"x":1},"y":2}})", edits),
+        R"({"resources":{"devices":[)" + denied + "," + rules + R"(,"x":1},"y":2})"));
+    CHECK_FALSE(contains(edited("{}"), "linux"));
+}
+
+TEST_CASE("a group is added once") {
+    auto edits = hook_alone();
+    edits.groups = {44, 105};
+    CHECK(contains(edited(R"({"process":{"user":{"uid":1000,"additionalGids":[105,7]}}})", edits),
+                   R"("user":{"uid":1000,"additionalGids":[105,7,44]})"));
+    CHECK(contains(edited("{}", edits), R"("process":{"user":{"additionalGids":[44,105]}})"));
+}
+
+TEST_CASE("what has another type than the specification's is refused") {
+    auto edits = hook_alone();
+    edits.device_rules = {{.major = 195, .minor = 0}};
+    edits.groups = {44};
+    for (const std::string json :
+         {"", "[]", "{", R"({"hooks":[]})", R"({"hooks":{"prestart":{}}})",
+          R"({"hooks":{"poststop":1}})", R"({"linux":1})", R"({"linux":{"resources":[]}})",
+          R"({"linux":{"resources":{"devices":{}}}})", R"({"process":[]})",
+          R"({"process":{"user":"root"}})", R"({"process":{"user":{"additionalGids":1}}})"}) {
+        CAPTURE(json);
+        CHECK(contains(error_of(edit_spec(json, edits)), "config.json"));
+    }
+}
