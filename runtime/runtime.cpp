@@ -68,8 +68,12 @@ class Runtime {
         if (!text)
             return text.error();
         const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
-        if (!GRAPNEL_TRY(make_request(spec, settings)).request)
+        const auto asked = GRAPNEL_TRY(make_request(spec, settings));
+        if (!asked.request) {
+            for (const auto& remark : asked.remarks) // there will be no hook to write it
+                log_.remark(remark);
             return {};
+        }
         return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, settings_file)));
     }
 

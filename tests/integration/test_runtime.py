@@ -73,6 +73,18 @@ def test_a_container_that_asks_for_nothing_is_not_touched(engine, plain, runtime
     assert "hooks" not in config_of(plain)
 
 
+def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtime):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    plain.set_settings("accept-nvidia-visible-devices-envvar-when-unprivileged = false\n"
+                       '[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+    done = subprocess.run([runtime, "create", "-b", plain.directory, "c1"], env=environment(plain),
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "hooks" not in config_of(plain)
+    line, = plain.logged().splitlines()
+    assert "asks for devices '0', but the container is not privileged" in line and " c1 remark: " in line
+
+
 def test_the_configuration_says_what_the_plan_says(plain, runtime):
     plain.env("NVIDIA_VISIBLE_DEVICES=1").write_config(["/bin/true"])
     plain.register()
