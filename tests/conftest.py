@@ -64,8 +64,18 @@ def runtime(programs):
 
 
 @pytest.fixture(scope="session")
+def reachable_hook(tmp_path_factory, hook):
+    """The hook where every user may run it, wherever the source tree lies."""
+    directory = tmp_path_factory.mktemp("bin")
+    process.make_reachable(directory)
+    return pathlib.Path(shutil.copy(hook, directory))
+
+
+@pytest.fixture(scope="session")
 def tools(tmp_path_factory):
-    return container.Tools(tmp_path_factory.mktemp("tools"))
+    directory = tmp_path_factory.mktemp("tools")
+    process.make_reachable(directory)
+    return container.Tools(directory)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 NODES = ("open:/dev/nvidia0", "open:/dev/nvidia1")
 GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
 CUDA = "load:libcuda.so.1"
-WHAT_STAYS = {"C /etc", "C /etc/ld.so.cache"}
+# The updated cache; newer versions also tell of directories in which something was removed.
+WHAT_STAYS = {"C /etc", "C /etc/ld.so.cache", "C /usr", "C /usr/bin", "C /usr/lib",
+              f"C {LIBRARIES}"}
 REACHED, DENIED, MISSING = "ENXIO", "EPERM", "ENOENT"
 ENGINES = ["runc-v1", "runc-v2", "crun-v1", "crun-v2"]
 SHIPPED = pathlib.Path(__file__).parents[2] / "config/hooks.d/grapnel.json.in"
@@ -30,10 +32,10 @@ def shipped_file(hook):
 
 
 @pytest.fixture(scope="module")
-def hooks(tmp_path_factory, hook):
+def hooks(tmp_path_factory, reachable_hook):
     directory = tmp_path_factory.mktemp("hooks.d")
     process.make_reachable(directory)
-    (directory / "grapnel.json").write_text(shipped_file(hook))
+    (directory / "grapnel.json").write_text(shipped_file(reachable_hook))
     return directory
 
 

@@ -48,10 +48,12 @@ class Rootless:
 
 
 @pytest.fixture(params=["v1", "v2"])
-def rootless(request, bundle, users_run_directory):
+def rootless(request, bundle, reachable_hook, users_run_directory):
     if not container.cgroup_version_possible(request.param):
         skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    bundle.hook = reachable_hook
+    bundle.register("prestart", "poststop")
     return Rootless(bundle, request.param)
 
 
