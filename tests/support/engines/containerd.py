@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A containerd of our own, spoken to with ctr."""
 
+import contextlib
 import json
+import os
+import pathlib
+import signal
 
 from engines import process
 
@@ -40,4 +44,10 @@ class Containerd:
                     bundle.name)
 
     def end(self):
+        """A shim outlives the daemon where its container could not be removed."""
         self.daemon.end()
+        for process_directory in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process_directory / "cmdline").read_bytes().split(b"\0")
+                if b"shim" in words[0] and str(self.socket).encode() in words:
+                    os.kill(int(process_directory.name), signal.SIGKILL)
