@@ -2,6 +2,7 @@
 #include "hook.hpp"
 
 #include "apply/apply.hpp"
+#include "apply/container.hpp"
 #include "apply/residue.hpp"
 #include "base/exit_code.hpp"
 #include "oci/spec.hpp"
@@ -49,7 +50,8 @@ class Hook {
         switch (options_.stage) {
         case Stage::prestart:
         case Stage::create_runtime:
-            return give(state);
+            // a file of hooks.d has one list of arguments for all its stages
+            return state.stopped ? clean_up(state) : give(state);
         case Stage::poststop:
             return clean_up(state);
         case Stage::precreate:
@@ -70,6 +72,7 @@ class Hook {
             log_.remark(remark);
         if (!asked.request)
             return options_.dry_run ? print(std::nullopt) : Status();
+        GRAPNEL_TRY(apply::get_rights(state));
         Planner planner(settings, log_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
         GRAPNEL_TRY(planner.prepare(*asked.request));

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 import container  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
 import make_driver  # noqa: E402
+from engines import process  # noqa: E402
 
 
 def must_work():
@@ -63,8 +64,46 @@ def runtime(programs):
 
 
 @pytest.fixture(scope="session")
+def reachable_hook(tmp_path_factory, hook):
+    """The hook where every user may run it, wherever the source tree lies."""
+    directory = tmp_path_factory.mktemp("bin")
+    process.make_reachable(directory)
+    return pathlib.Path(shutil.copy(hook, directory))
+
+
+@pytest.fixture(scope="session")
 def tools(tmp_path_factory):
-    return container.Tools(tmp_path_factory.mktemp("tools"))
+    directory = tmp_path_factory.mktemp("tools")
+    process.make_reachable(directory)
+    return container.Tools(directory)
+
+
+@pytest.fixture(scope="session")
+def image_archive(tmp_path_factory, tools):
+    """The small image as a tar file, for engines that import one."""
+    directory = tmp_path_factory.mktemp("image")
+    process.make_reachable(directory)
+    return process.image_archive(directory, tools)
+
+
+@pytest.fixture
+def users_run_directory():
+    """What a login makes for a user: /run/user/ID, here of the user that these tests act as."""
+    directory = pathlib.Path(f"/run/user/{process.USER_ID}")
+    directory.mkdir(parents=True)
+    os.chown(directory, process.USER_ID, process.USER_ID)
+    directory.chmod(0o700)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def compatible_names(tmp_path_factory, hook):
+    """A directory with the names by which engines look the hook up, as they are installed."""
+    directory = tmp_path_factory.mktemp("programs")
+    for name in ("nvidia-container-runtime-hook", "nvidia-container-toolkit"):
+        (directory / name).symlink_to(hook)
+    return directory
 
 
 @pytest.fixture

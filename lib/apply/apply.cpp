@@ -35,7 +35,7 @@ Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
     host.sources = GRAPNEL_TRY(open_sources(plan));
     host.ldconfig = GRAPNEL_TRY(open_ldconfig(plan, ldconfig));
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
-    if (auto records = sys::make_host_directory(residue_directory()))
+    if (auto records = make_residue_directory())
         host.records = std::move(*records);
     return host;
 }
@@ -82,8 +82,8 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
         return remarks; // the first failure is the one to tell
     GRAPNEL_TRY(Status(saved));
     if (!host.records)
-        remarks->push_back(residue_directory().text()
-                           + " cannot be made: what is created stays in the root file system");
+        remarks->push_back("there is no place for a record of what is created: "
+                           "it stays in the root file system");
     return remarks;
 }
 

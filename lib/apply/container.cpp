@@ -2,6 +2,7 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
+#include "sys/privilege.hpp"
 
 #include <cerrno>
 
@@ -16,6 +17,12 @@ constexpr auto multiarch_32bit = "/usr/lib/i386-linux-gnu";
 constexpr auto multiarch = "/usr/lib/aarch64-linux-gnu";
 constexpr auto multiarch_32bit = "/usr/lib/arm-linux-gnueabihf";
 #endif
+
+/// crun's is: prctl(PR_SET_DUMPABLE).
+const std::string process_is_closed =
+    "the container's process cannot be entered by the user who started it";
+constexpr std::string_view use_another_runtime =
+    "crun without root has no way for hooks: use runc, or podman with either of them, or CDI";
 
 Error no_rootfs(const HostPath& rootfs, const std::string& where) {
     return refused("the root file system " + rootfs.text() + " was not found " + where,
@@ -73,6 +80,21 @@ bool is_apart(sys::RootDir& root, const char* path, const char* other) {
 }
 
 } // namespace
+
+Status get_rights(const State& state) {
+    if (!state.pid || sys::may_mount())
+        return {};
+    const auto process = GRAPNEL_TRY(sys::Process::open(*state.pid));
+    const auto theirs = process.user_namespace();
+    const auto ours = GRAPNEL_TRY(sys::own_user_namespace());
+    if (theirs && *theirs == ours)
+        return {}; // whatever needs a right says so
+    GRAPNEL_TRY(process.enter_user_namespace()
+                    .note("the hook has no right to mount, and " + process_is_closed)
+                    .cure(use_another_runtime));
+    GRAPNEL_TRY(sys::confine_capabilities());
+    return sys::enter_phase(sys::Phase::read_host);
+}
 
 Result<Container> open_container(const State& state, const Spec& spec) {
     if (!state.pid)

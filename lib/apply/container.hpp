@@ -20,6 +20,11 @@ struct Container {
     sys::FileOwner owner = {}; ///< the container's root user, as the host sees it
 };
 
+/// Where a runtime is run by a user without rights, so are its hooks: a hook has the right to
+/// mount only in the container's user namespace, which it enters here. Does nothing for a hook
+/// that has it already, or a container that shares the hook's user namespace.
+[[nodiscard]] Status get_rights(const State& state);
+
 /// Holds the process that the state names and the rootfs as that process sees it. Refuses a
 /// process that has no mount namespace of its own: what is mounted there would be mounted on
 /// the host. Refuses a rootfs that is not mounted there.

@@ -4,6 +4,7 @@
 #include "apply/container.hpp"
 #include "base/text.hpp"
 #include "sys/file.hpp"
+#include "sys/process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Type = sys::FileFacts::Type;
 
+constexpr const char* created_key = "created"; // the last one
 constexpr std::size_t record_limit = std::size_t{16} << 20;
 constexpr std::array<std::pair<std::string_view, Type>, 3> types{
     {{"file", Type::regular}, {"directory", Type::directory}, {"link", Type::link}}};
@@ -150,23 +152,50 @@ std::string record_name(const State& state) {
 
 Result<Residue> read_record(sys::FdRef directory, const std::string& name) {
     const auto text = GRAPNEL_TRY(sys::read_file_in(directory, name, record_limit));
-    return parse_residue(text).note((residue_directory() / name).text());
+    return parse_residue(text);
+}
+
+std::vector<std::string> record_names(sys::FdRef directory) {
+    auto names = sys::directory_names(directory, "the records");
+    if (!names)
+        return {};
+    std::erase_if(*names, [](const auto& name) { return !name.ends_with(".json"); });
+    return std::move(*names);
 }
 
 /// The record of another container with that root file system.
 std::optional<std::pair<std::string, Residue>>
 other_record(sys::FdRef directory, const std::string& own, const HostPath& rootfs) {
-    const auto names = sys::directory_names(directory, residue_directory().text());
-    if (!names)
-        return std::nullopt;
-    for (const auto& name : *names) {
-        if (name == own || !name.ends_with(".json"))
+    const auto empty = to_json({.rootfs = rootfs});
+    const auto beginning = empty.substr(0, empty.rfind('"' + std::string(created_key)));
+    for (const auto& name : record_names(directory)) {
+        if (name == own)
+            continue;
+        // many containers can end at once: of most records these bytes suffice
+        const auto first = sys::read_beginning_in(directory, name, beginning.size());
+        if (!first || *first != beginning)
             continue;
         auto other = read_record(directory, name);
         if (other && other->rootfs == rootfs)
             return std::pair(name, std::move(*other));
     }
     return std::nullopt;
+}
+
+/// Removes the records of root file systems that are gone. Rarely enough that a start is not
+/// slowed down by the number of containers.
+void forget_the_gone(sys::FdRef directory) {
+    constexpr std::size_t seldom = 64;
+    const auto names = record_names(directory);
+    if (names.empty() || names.size() % seldom != 0)
+        return;
+    for (const auto& name : names) {
+        const auto residue = read_record(directory, name);
+        const auto rootfs =
+            residue ? sys::host_facts(residue->rootfs) : Result<sys::FileFacts>(residue.error());
+        if (residue && !rootfs && rootfs.error().sys == ENOENT)
+            (void)sys::remove_file_in(directory, name); // the next time is early enough
+    }
 }
 
 bool replaced(const sys::Creation& one, const sys::Creation& other) {
@@ -204,6 +233,14 @@ std::vector<sys::Creation> joined(std::vector<sys::Creation> earlier,
     return earlier;
 }
 
+/// For root, its own alone: nobody else may decide what root removes.
+std::vector<HostPath> residue_directories() {
+    std::vector<HostPath> places{host_path("/run/grapnel/containers")};
+    if (const auto user = sys::unprivileged_user())
+        places.push_back(host_path("/run/user") / std::to_string(*user) / "grapnel" / "containers");
+    return places;
+}
+
 void undo(const Residue& residue) {
     auto root = open_rootfs(residue.rootfs);
     if (!root)
@@ -212,18 +249,34 @@ void undo(const Residue& residue) {
         (void)root->remove(*made); // what is not ours any more stays
 }
 
+Status remove_recorded(sys::FdRef directory, const HostPath& place, const State& state) {
+    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+    const auto name = record_name(state);
+    const auto residue = read_record(directory, name).note((place / name).text());
+    if (!residue)
+        return residue.error().sys == ENOENT ? Status() : Status(residue.error());
+    if (auto other = other_record(directory, name, residue->rootfs)) {
+        other->second.creations = joined(residue->creations, other->second.creations);
+        GRAPNEL_TRY(sys::replace_file(directory, other->first, to_json(other->second), 0600));
+    } else {
+        undo(*residue);
+    }
+    return sys::remove_file_in(directory, name);
+}
+
 } // namespace
 
-const HostPath& residue_directory() {
-    static const auto directory = host_path("/run/grapnel/containers");
-    return directory;
+Result<sys::Fd> make_residue_directory() {
+    const auto places = residue_directories();
+    auto made = sys::make_host_directory(places.front());
+    return made || places.size() == 1 ? std::move(made) : sys::make_host_directory(places.back());
 }
 
 std::string to_json(const Residue& residue) {
     auto created = Json::array();
     for (const auto& creation : residue.creations)
         created.push_back(creation_json(creation));
-    const Json json{{"rootfs", escape(residue.rootfs.text())}, {"created", created}};
+    const Json json{{"rootfs", escape(residue.rootfs.text())}, {created_key, created}};
     return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -233,9 +286,9 @@ Result<Residue> parse_residue(std::string_view text) {
         return damaged("not a JSON object");
     const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
     Residue residue{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs))};
-    const auto created = json.find("created");
+    const auto created = json.find(created_key);
     if (created == json.end() || !created->is_array())
-        return damaged("created");
+        return damaged(created_key);
     for (const auto& entry : *created)
         residue.creations.push_back(GRAPNEL_TRY(parse_creation(entry)));
     return residue;
@@ -247,26 +300,25 @@ Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
     auto earlier = read_record(directory, name);
     if (earlier && earlier->rootfs == residue.rootfs)
         residue.creations = joined(std::move(earlier->creations), residue.creations);
-    return sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made");
+    GRAPNEL_TRY(
+        sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made"));
+    forget_the_gone(directory);
+    return {};
 }
 
 Status remove_residue(const State& state) {
-    const auto directory = sys::open_host_directory(residue_directory());
-    if (!directory)
-        return directory.error().sys == ENOENT ? Status() : Status(directory.error());
-    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory->ref()));
-    const auto name = record_name(state);
-    const auto residue = read_record(directory->ref(), name);
-    if (!residue)
-        return residue.error().sys == ENOENT ? Status() : Status(residue.error());
-    if (auto other = other_record(directory->ref(), name, residue->rootfs)) {
-        other->second.creations = joined(residue->creations, other->second.creations);
-        GRAPNEL_TRY(
-            sys::replace_file(directory->ref(), other->first, to_json(other->second), 0600));
-    } else {
-        undo(*residue);
+    const auto places = residue_directories();
+    for (const auto& place : places) {
+        const auto directory = sys::open_host_directory(place);
+        if (directory) {
+            GRAPNEL_TRY(remove_recorded(directory->ref(), place, state));
+            continue;
+        }
+        const bool roots = directory.error().sys == EACCES && places.size() > 1;
+        if (directory.error().sys != ENOENT && !roots)
+            return directory.error();
     }
-    return sys::remove_host_file(residue_directory() / name);
+    return {};
 }
 
 } // namespace grapnel::apply

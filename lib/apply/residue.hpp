@@ -20,16 +20,18 @@ struct Residue {
     std::vector<sys::Creation> creations = {}; ///< in the order in which they were made
 };
 
-/// Where records are kept: /run/grapnel/containers, one file a container. Its name is the
-/// container's ID and a number made of the bundle's path: two engines can use one ID.
-[[nodiscard]] const HostPath& residue_directory();
+/// Where records are kept: /run/grapnel/containers, or for a user who may not write there
+/// /run/user/ID/grapnel/containers. One file a container; its name is the container's ID and a
+/// number made of the bundle's path: two engines can use one ID.
+[[nodiscard]] Result<sys::Fd> make_residue_directory();
 
 [[nodiscard]] std::string to_json(const Residue& residue);
 [[nodiscard]] Result<Residue> parse_residue(std::string_view text);
 
 /// Adds to the record of a container, and makes it if there is none, also if nothing was made:
-/// it says that the root file system is in use. `directory` is residue_directory(), opened before
-/// the container's mount namespace was entered.
+/// it says that the root file system is in use. `directory` is make_residue_directory()'s, opened
+/// before the container's mount namespace was entered. Now and then it also removes the records of
+/// root file systems that are gone: Docker's --gpus has no poststop.
 [[nodiscard]] Status save_residue(sys::FdRef directory, const State& state, Residue residue);
 
 /// Removes what the record names, newest first, and the record. Where another container has the

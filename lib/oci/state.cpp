@@ -39,6 +39,7 @@ Result<State> read_state(std::string_view text) {
     if (!is_container_id(state.id))
         return refused("'id' " + quote(state.id) + " is not a container ID");
     state.pid = GRAPNEL_TRY(pid_of(json));
+    state.stopped = GRAPNEL_TRY(oci::string_member(json, "status")) == "stopped";
     auto bundle = GRAPNEL_TRY(oci::string_member(json, "bundle"));
     if (bundle.empty())
         bundle = GRAPNEL_TRY(oci::string_member(json, "bundlePath"));

@@ -17,6 +17,7 @@ struct State {
     std::string id = {};
     std::optional<pid_t> pid = {}; ///< nothing for poststop: no key (runc) or 0 (crun)
     HostPath bundle = {};
+    bool stopped = false; ///< its status: it has ended
 
     bool operator==(const State&) const = default;
 };

@@ -2,6 +2,7 @@
 #include "provision/log.hpp"
 
 #include "sys/file.hpp"
+#include "sys/process.hpp"
 
 #include <chrono>
 #include <fmt/format.h>
@@ -32,7 +33,14 @@ void Log::write(std::string_view level, std::string_view text) const {
     const auto line = fmt::format("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
                                   container_, level, text);
     // a log that cannot be written does not keep a container from its GPU
-    (void)sys::append_line(file_, line);
+    if (sys::append_line(file_, line))
+        return;
+    const auto user = sys::unprivileged_user();
+    if (!user)
+        return;
+    const auto own = host_path("/run/user") / std::to_string(*user) / "grapnel";
+    if (sys::make_host_directory(own))
+        (void)sys::append_line(own / "grapnel.log", line);
 }
 
 void Log::error(std::string_view text) const {

@@ -68,6 +68,16 @@ Status own_as(FdRef directory, const std::string& name, const FileFacts& model) 
     return {};
 }
 
+Result<Fd> open_file_in(FdRef directory, const std::string& name) {
+    Fd file(openat(directory.value, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid())
+        return system_error("open " + quote(name));
+    const auto found = GRAPNEL_TRY(facts(file.ref(), ""));
+    if (found.type != FileFacts::Type::regular)
+        return refused(quote(name) + " is not a regular file");
+    return file;
+}
+
 } // namespace
 
 Result<FileFacts> facts(FdRef directory, const char* name) {
@@ -212,14 +222,13 @@ Result<std::vector<std::string>> directory_names(FdRef directory, const std::str
 }
 
 Result<std::string> read_file_in(FdRef directory, const std::string& name, std::size_t limit) {
-    const Fd file(
-        openat(directory.value, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    if (!file.valid())
-        return system_error("open " + quote(name));
-    const auto found = GRAPNEL_TRY(facts(file.ref(), ""));
-    if (found.type != FileFacts::Type::regular)
-        return refused(quote(name) + " is not a regular file");
+    const auto file = GRAPNEL_TRY(open_file_in(directory, name));
     return read_all(file.ref(), limit, quote(name));
+}
+
+Result<std::string> read_beginning_in(FdRef directory, const std::string& name, std::size_t size) {
+    const auto file = GRAPNEL_TRY(open_file_in(directory, name));
+    return read_part(file.ref(), 0, size, quote(name));
 }
 
 Status make_file(FdRef directory, const std::string& name, std::string_view data,
@@ -293,9 +302,9 @@ Status rewrite_file(const HostPath& path, std::string_view data) {
     return written;
 }
 
-Status remove_host_file(const HostPath& path) {
-    if (unlink(path.text().c_str()) != 0)
-        return system_error("remove " + path.text());
+Status remove_file_in(FdRef directory, const std::string& name) {
+    if (unlinkat(directory.value, name.c_str(), 0) != 0)
+        return system_error("remove " + quote(name));
     return {};
 }
 

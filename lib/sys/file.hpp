@@ -80,6 +80,10 @@ struct FileFacts {
 [[nodiscard]] Result<std::string> read_file_in(FdRef directory, const std::string& name,
                                                std::size_t limit);
 
+/// At most `size` bytes of its beginning.
+[[nodiscard]] Result<std::string> read_beginning_in(FdRef directory, const std::string& name,
+                                                    std::size_t size);
+
 /// A new file or directory in a directory that nobody else can write to.
 [[nodiscard]] Status make_file(FdRef directory, const std::string& name, std::string_view data,
                                std::uint32_t mode);
@@ -90,7 +94,7 @@ struct FileFacts {
 [[nodiscard]] Status replace_file(FdRef directory, const std::string& name, std::string_view data,
                                   std::uint32_t mode);
 
-[[nodiscard]] Status remove_host_file(const HostPath& path);
+[[nodiscard]] Status remove_file_in(FdRef directory, const std::string& name);
 
 /// A path as it was written on a command line: relative to the directory that this process is in.
 [[nodiscard]] Result<HostPath> absolute_path(const std::string& text);

@@ -121,6 +121,10 @@ Status confine_process() {
     (void)sigprocmask(SIG_SETMASK, &none_blocked, nullptr);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_NO_NEW_PRIVS");
+    return confine_capabilities();
+}
+
+Status confine_capabilities() {
     // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them
     prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
     return cut_capabilities(0);
@@ -147,6 +151,10 @@ bool is_permitted(int capability) {
     cap_flag_value_t permitted = CAP_CLEAR;
     return now && cap_get_flag(now.get(), capability, CAP_PERMITTED, &permitted) == 0
            && permitted == CAP_SET;
+}
+
+bool may_mount() {
+    return is_permitted(CAP_SYS_ADMIN);
 }
 
 Status keep_capabilities(const std::vector<int>& kept) {

@@ -26,6 +26,9 @@ enum class Phase {
 /// umask 022; no core dumps; no new privileges; the permitted set cut to the union of all phases.
 [[nodiscard]] Status confine_process();
 
+/// The last of these again, in another user namespace: there this process has every capability.
+[[nodiscard]] Status confine_capabilities();
+
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);
@@ -37,6 +40,9 @@ enum class HostChanges { modules, all };
 
 /// Whether this process has that Linux capability, or could raise it.
 [[nodiscard]] bool is_permitted(int capability);
+
+/// Whether this process can make mounts in a mount namespace of its user namespace.
+[[nodiscard]] bool may_mount();
 
 /// Gives up every Linux capability but these, permitted and effective.
 [[nodiscard]] Status keep_capabilities(const std::vector<int>& kept);

@@ -36,6 +36,31 @@ Result<std::uint64_t> inode_of(FdRef directory, const char* name) {
     return std::uint64_t{found.st_ino};
 }
 
+constexpr std::uint32_t all_users = 4294967295;
+
+/// A line of uid_map (user_namespaces(7)).
+struct UserRange {
+    std::uint32_t inside = 0;
+    std::uint32_t outside = 0;
+    std::uint32_t count = 0;
+};
+
+std::vector<UserRange> own_user_map() {
+    const auto text = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
+    if (!text)
+        return {{.count = all_users}}; // a kernel without user namespaces
+    std::vector<UserRange> out;
+    for (const auto line : split(*text, '\n')) {
+        std::vector<std::uint32_t> numbers;
+        for (const auto word : split(line, ' '))
+            if (const auto number = parse_number<std::uint32_t>(word))
+                numbers.push_back(*number);
+        if (numbers.size() == 3)
+            out.push_back({numbers[0], numbers[1], numbers[2]});
+    }
+    return out;
+}
+
 } // namespace
 
 Result<Process> Process::open(pid_t pid) {
@@ -87,6 +112,14 @@ Result<Fd> Process::root() const {
     return root;
 }
 
+Status Process::enter_user_namespace() const {
+    if (setns(pidfd_.ref().value, CLONE_NEWUSER) != 0)
+        return call_error("setns", "to the user namespace of process " + std::to_string(pid_));
+    if (unshare(CLONE_NEWNS) != 0)
+        return system_error("unshare the mount namespace");
+    return {};
+}
+
 Status Process::enter_mount_namespace() const {
     if (setns(pidfd_.ref().value, CLONE_NEWNS) != 0)
         return call_error("setns", "to the container's mount namespace");
@@ -102,14 +135,19 @@ Result<std::uint64_t> own_user_namespace() {
 }
 
 bool in_initial_user_namespace() {
-    const auto map = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
-    if (!map)
-        return true; // a kernel without user namespaces
-    std::vector<std::string_view> numbers;
-    for (const auto word : split(std::string_view(*map).substr(0, map->find('\n')), ' '))
-        if (!word.empty())
-            numbers.push_back(word);
-    return numbers == std::vector<std::string_view>{"0", "0", "4294967295"};
+    const auto map = own_user_map();
+    return map.size() == 1 && map.front().inside == 0 && map.front().outside == 0
+           && map.front().count == all_users;
+}
+
+std::optional<std::uint32_t> unprivileged_user() {
+    const auto user = geteuid();
+    if (user == 0 && in_initial_user_namespace())
+        return std::nullopt;
+    for (const auto& range : own_user_map())
+        if (user >= range.inside && user - range.inside < range.count)
+            return range.outside + (user - range.inside);
+    return std::nullopt;
 }
 
 void create_files_as(const FileOwner& owner) {

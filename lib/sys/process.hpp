@@ -33,6 +33,12 @@ class Process {
     /// Its root directory, as a path that leads into its mount namespace.
     [[nodiscard]] Result<Fd> root() const;
 
+    /// Makes its user namespace this process's own, with every Linux capability in it, and a copy
+    /// of this process's mount namespace that belongs to it. For a hook that runs without rights
+    /// as the user who made the namespace; a process that cannot be looked at (PR_SET_DUMPABLE)
+    /// keeps it out.
+    [[nodiscard]] Status enter_user_namespace() const;
+
     /// Makes its mount namespace this process's own. Root and working directory become that
     /// namespace's root.
     [[nodiscard]] Status enter_mount_namespace() const;
@@ -53,6 +59,10 @@ class Process {
 /// Whether this process is root of the initial user namespace (user_namespaces(7): its map is
 /// the identity on all IDs).
 [[nodiscard]] bool in_initial_user_namespace();
+
+/// Who runs this process, as the user namespace above knows them; nothing for root of the initial
+/// user namespace.
+[[nodiscard]] std::optional<std::uint32_t> unprivileged_user();
 
 /// The user and group that files are created as in file systems: the container's root as the
 /// host sees it. Linux capabilities stay as they are.

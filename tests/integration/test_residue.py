@@ -245,3 +245,17 @@ def test_a_file_that_was_written_to_since_stays(hand_made, with_path_file):
     text = path.read_text()
     assert with_path_file.call_hook("poststop").returncode == 0
     assert path.read_text() == text
+
+
+def test_records_of_root_file_systems_that_are_gone_go(hand_made, bundle):
+    """With Docker's --gpus no poststop hook removes a record when its container ends."""
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    made = hand_made(bundle)
+    assert made.hook().returncode == 0
+    gone = [RECORDS / f"{number:064x}-0000000000000000.json" for number in range(300)]
+    for record in gone:
+        record.write_text(json.dumps({"rootfs": "/nowhere/merged", "created": []}))
+    started = 64
+    for number in range(started):
+        assert made.hook(state=made.state(id=f"other-{number}")).returncode == 0
+    assert len(records()) == 1 + started

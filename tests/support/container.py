@@ -191,7 +191,7 @@ class Result:
         self.host_mounts = None  # before and after, where they were recorded
         self.answers = {}
         for line in self.out.splitlines():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, TypeError):
                 entry = json.loads(line)
                 self.answers[entry["query"]] = entry["result"]
 

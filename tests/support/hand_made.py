@@ -94,9 +94,12 @@ class Cgroups:
                 self.made.append(directory)
         return directory
 
+    def remove(self):
+        while self.made:
+            self.made.pop().rmdir()
+
     def end(self):
-        for directory in reversed(self.made):
-            directory.rmdir()
+        self.remove()
         if self.version2.exists():
             subprocess.run(["umount", self.version2], check=True)
 

@@ -37,7 +37,7 @@ TEST_CASE("the state of each runtime is understood") {
          {.id = "c1", .pid = 42, .bundle = host_path("/run/b")}},
         {"runc at poststop has no pid",
          R"({"id":"c1","status":"stopped","bundle":"/b"})",
-         {.id = "c1", .bundle = host_path("/b")}},
+         {.id = "c1", .bundle = host_path("/b"), .stopped = true}},
         {"crun at poststop has pid 0",
          R"({"id":"c1","pid":0,"bundle":"/b"})",
          {.id = "c1", .bundle = host_path("/b")}},

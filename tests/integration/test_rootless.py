@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""runc and crun that a user without rights calls: so the hook has no rights either."""
+
+import pathlib
+
+import container
+import make_driver
+import pytest
+from conftest import skip_or_fail
+from engines import process
+
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
+CUDA = "load:libcuda.so.1"
+REACHED, MISSING = "ENXIO", "ENOENT"
+
+
+class Rootless:
+    """A bundle of the user's, run by the user."""
+
+    def __init__(self, bundle, cgroup):
+        self.bundle = bundle
+        self.cgroup = cgroup
+        linux = bundle.config["linux"]
+        linux["namespaces"] = [{"type": kind} for kind in ("user", "pid", "network", "ipc", "uts",
+                                                           "mount")]
+        linux["uidMappings"] = [{"containerID": 0, "hostID": process.USER_ID, "size": 1}]
+        linux["gidMappings"] = [{"containerID": 0, "hostID": process.USER_ID, "size": 1}]
+        del linux["cgroupsPath"]
+        del linux["resources"]
+        process.make_reachable(bundle.directory)
+        process.give_to_user(bundle.directory)
+        self.run_directory = pathlib.Path(f"/run/user/{process.USER_ID}")
+
+    def map_more_users(self):
+        linux = self.bundle.config["linux"]
+        for kind in ("uidMappings", "gidMappings"):
+            linux[kind].append({"containerID": 1, "hostID": process.FIRST_SUBID, "size": 1000})
+
+    def run(self, runtime, *queries):
+        bundle = self.bundle
+        bundle.write_config(["/bin/look", *queries])
+        command = process.as_user(bundle.runtime_command(runtime, "run", bundle.name))
+        setup = f"{process.user_setup(bundle.directory)} && " \
+            + process.whole_proc_setup(bundle.directory)
+        return process.answer(container.in_cgroup_view(self.cgroup, command, setup),
+                              cwd=bundle.directory)
+
+
+@pytest.fixture(params=["v1", "v2"])
+def rootless(request, bundle, reachable_hook, users_run_directory):
+    if not container.cgroup_version_possible(request.param):
+        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    bundle.hook = reachable_hook
+    bundle.register("prestart", "poststop")
+    return Rootless(bundle, request.param)
+
+
+def test_runc(rootless):
+    before = container.listing(rootless.bundle.root)
+    result = rootless.run("runc", GPU_0, GPU_1, CUDA, "stat:/etc/ld.so.cache", "mounts")
+    assert result.code == 0, result.err
+    assert (result[GPU_0], result[GPU_1]) == (REACHED, MISSING)
+    assert result[CUDA] == f"{LIBRARIES}/libcuda.so.{make_driver.VERSION} libcuda"
+    assert result["stat:/etc/ld.so.cache"].endswith(" 0:0")
+    for place, (options, propagation, _) in container.parse_mountinfo(result["mounts"]).items():
+        if "nvidia" in place:
+            assert "nosuid" in options and propagation == [], place
+    assert container.listing(rootless.bundle.root) == before
+    records = rootless.run_directory / "grapnel/containers"
+    assert list(records.iterdir()) == []
+
+
+def test_runc_with_more_users(rootless):
+    rootless.map_more_users()
+    result = rootless.run("runc", GPU_0, GPU_1, CUDA, "text:/proc/self/uid_map")
+    assert result.code == 0, result.err
+    assert (result[GPU_0], result[GPU_1]) == (REACHED, MISSING)
+    assert result[CUDA].endswith(" libcuda")
+    assert len(result["text:/proc/self/uid_map"].splitlines()) == 2
+
+
+def test_runc_and_an_error(rootless):
+    rootless.bundle.env("NVIDIA_VISIBLE_DEVICES=7")
+    result = rootless.run("runc", GPU_0)
+    assert result.code != 0
+    assert "grapnel-hook: unknown device '7': this host has " in result.err
+
+
+def test_crun_keeps_the_hook_out(rootless):
+    result = rootless.run("crun", GPU_0)
+    assert result.code != 0
+    line = rootless.bundle.logged()
+    assert "crun without root has no way for hooks: use runc, or podman" in line
+    assert "Operation not permitted" in line
+
+
+def test_crun_and_a_container_that_asks_for_nothing(rootless):
+    rootless.bundle.env()
+    result = rootless.run("crun", GPU_0)
+    assert result.code == 0, result.err
+    assert result[GPU_0] == MISSING
+
+
+def test_the_log_of_a_user_who_may_not_write_to_the_machines(rootless):
+    log = pathlib.Path("/var/log/grapnel-of-root.log")
+    rootless.bundle.settings.write_text(f'log = "{log}"\n')
+    rootless.bundle.env("NVIDIA_VISIBLE_DEVICES=7")
+    assert rootless.run("runc", GPU_0).code != 0
+    assert not log.exists()
+    own = rootless.run_directory / "grapnel/grapnel.log"
+    assert "unknown device '7'" in own.read_text()
+    assert own.stat().st_uid == process.USER_ID

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dockerd of our own: data, sockets and PATH apart from the machine's."""
+
+import json
+import os
+
+from engines import process
+
+IMAGE = "look:1"
+
+
+class Docker:
+    def __init__(self, directory, cgroup, programs, archive, remap=False):
+        """`programs` is the directory with the compatible names of the hook; None: there is none.
+        `remap`: the containers' root is another user of the host."""
+        directory.mkdir(parents=True)
+        process.make_reachable(directory)
+        self.directory = directory
+        self.cgroup = cgroup
+        self.socket = f"unix://{directory}/docker.sock"
+        self.log = directory / "grapnel.log"
+        self.settings = directory / "config.toml"
+        self.set_settings("")
+        options = {
+            "data-root": str(directory / "data"), "exec-root": str(directory / "exec"),
+            "hosts": [self.socket], "pidfile": str(directory / "pid"),
+            "storage-driver": "overlay2", "iptables": False, "ip6tables": False,
+            "bridge": "none", "cgroup-parent": "/grapnel-test", "shutdown-timeout": 1}
+        if remap:
+            options["userns-remap"] = process.USER
+        (directory / "daemon.json").write_text(json.dumps(options))
+        path = [*([str(programs)] if programs else []), os.environ["PATH"]]
+        self.daemon = process.Daemon(
+            ["dockerd", "--config-file", str(directory / "daemon.json")], cgroup,
+            directory / "dockerd.log", self.command("version"),
+            # the hook gets this environment, as nothing that dockerd has is kept from it
+            env={"PATH": ":".join(path), "NVIDIA_CTK_CONFIG_FILE_PATH": str(self.settings),
+                 "LD_PRELOAD": "", "HTTP_PROXY": "http://nowhere.invalid"},
+            setup=" && ".join((process.user_setup(directory), process.whole_proc_setup(directory)))
+            if remap else ":")
+        self.import_image(archive)
+
+    def set_settings(self, text):
+        self.settings.write_text(f'log = "{self.log}"\n{text}')
+
+    def command(self, *words):
+        return ["docker", "--host", self.socket, *(str(word) for word in words)]
+
+    def __call__(self, *words):
+        return process.answer(self.command(*words))
+
+    def import_image(self, archive, name=IMAGE, *changes):
+        options = [word for change in changes for word in ("--change", change)]
+        done = self("import", *options, archive, name)
+        assert done.code == 0, done.err
+
+    def run(self, *options, ask=(), image=IMAGE):
+        """Runs a container to its end; `ask` are queries of look.c."""
+        return self("run", "--rm", "--network=none", *options, image, "/bin/look", *ask)
+
+    def logged(self):
+        return self.log.read_text() if self.log.exists() else ""
+
+    def end(self):
+        self.daemon.end()

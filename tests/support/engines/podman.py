@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman with storage and configuration of its own, as root or as a user without rights."""
+
+import os
+import shutil
+import signal
+
+import container
+from engines import process
+
+IMAGE = "localhost/look:1"
+# What this project's tests need no part of; a limit that is not raised needs no right.
+CONTAINERS_CONF = """[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "none"
+log_driver = "k8s-file"
+pids_limit = 0
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+
+class Podman:
+    def __init__(self, directory, cgroup, runtime, hooks, archive, tools, rootless=False):
+        """`hooks` is the directory of hooks.d files."""
+        directory.mkdir(parents=True)
+        process.make_reachable(directory)
+        self.directory = directory
+        self.cgroup = cgroup
+        self.rootless = rootless
+        for name in ("home", "run", "state", "tmp"):
+            (directory / name).mkdir()
+        (directory / "containers.conf").write_text(CONTAINERS_CONF)
+        (directory / "storage.conf").write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{directory}/home/storage"\n'
+            f'rootless_storage_path = "{directory}/home/storage"\nrunroot = "{directory}/run"\n')
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": f"{directory}/home", "TMPDIR": f"{directory}/tmp",
+            "XDG_RUNTIME_DIR": f"{directory}/run",
+            "CONTAINERS_CONF": f"{directory}/containers.conf",
+            "CONTAINERS_STORAGE_CONF": f"{directory}/storage.conf",
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+        self.options = ["--runtime", self.runtime_program(runtime, tools), "--hooks-dir", hooks,
+                        "--tmpdir", directory / "state"]
+        self.setup = ":"
+        if rootless:
+            self.setup = " && ".join((process.user_setup(directory),
+                                      process.whole_proc_setup(directory)))
+            process.give_to_user(directory)
+        done = self("import", "--quiet", archive, IMAGE)
+        assert done.code == 0, done.err
+
+    def runtime_program(self, runtime, tools):
+        """The runtime; crun behind a program that lets it go on where a limit cannot be raised."""
+        if runtime != "crun":
+            return shutil.which(runtime)
+        shim = self.directory / "memlock_shim.so"
+        shutil.copy(tools.shim, shim)
+        program = self.directory / "crun"
+        program.write_text(f'#!/bin/sh\nLD_PRELOAD={shim} exec {shutil.which("crun")} "$@"\n')
+        program.chmod(0o755)
+        return program
+
+    def __call__(self, *words):
+        command = ["podman", *map(str, self.options), *map(str, words)]
+        if self.rootless:
+            command = process.as_user(command)
+        return process.answer(container.in_cgroup_view(self.cgroup, command, self.setup),
+                              env=self.environment, cwd=self.directory / "home")
+
+    def end(self):
+        """Without root a process stays that holds podman's user namespace."""
+        for pid in self.directory.rglob("pause.pid"):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+
+    def run(self, *options, ask=(), image=IMAGE):
+        """Runs a container to its end; `ask` are queries of look.c."""
+        return self("run", "--rm", *options, image, "/bin/look", *ask)
