@@ -112,9 +112,14 @@ void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const Inv
 libraries(const sys::HostFs& host, const std::vector<HostPath>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
 
+struct ReadLibrary {
+    Library library = {};
+    sys::FileId file = {};
+};
+
 /// The library at `path`; nothing for one of another machine.
-[[nodiscard]] Result<std::optional<Library>> read_library(const sys::HostFs& host,
-                                                          const HostPath& path, bool with_32bit);
+[[nodiscard]] Result<std::optional<ReadLibrary>>
+read_library(const sys::HostFs& host, const HostPath& path, bool with_32bit);
 
 /// Where distributions keep libraries, the driver's or not.
 [[nodiscard]] std::vector<HostPath> usual_library_directories(bool with_32bit);

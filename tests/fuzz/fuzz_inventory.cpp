@@ -72,7 +72,7 @@ class MadeUpHost final : public sys::HostFs {
         const auto found = files_.find(path);
         if (found == files_.end())
             return missing(path);
-        return sys::FileView(nullptr, found->second.content);
+        return sys::FileView(nullptr, found->second.content, {});
     }
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override {
         const auto found = directories_.find(path);

@@ -125,7 +125,7 @@ Result<std::string> MemoryHost::read(const HostPath& path) const {
 
 Result<sys::FileView> MemoryHost::map(const HostPath& path) const {
     const auto text = std::make_shared<const std::string>(GRAPNEL_TRY(read(path)));
-    return sys::FileView(text, *text);
+    return sys::FileView(text, *text, GRAPNEL_TRY(stat(path)).id());
 }
 
 Result<std::vector<std::string>> MemoryHost::list(const HostPath& path) const {
