@@ -14,6 +14,15 @@ Result<DriverBranch> driver_branch(const sys::HostFs& host) {
     return out;
 }
 
+std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes) {
+    constexpr std::uint32_t read_and_write = 06;
+    const auto of_group = attributes.mode >> 3 & read_and_write;
+    const auto of_others = attributes.mode & read_and_write;
+    if (attributes.group == 0 || (of_group & ~of_others) == 0)
+        return std::nullopt;
+    return attributes.group;
+}
+
 namespace {
 
 void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {

@@ -58,11 +58,15 @@ struct NodeAttributes {
     auto operator<=>(const NodeAttributes&) const = default;
 };
 
+/// The group, if it is not root's, whose members may do with the node what others may not.
+[[nodiscard]] std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes);
+
 /// A device node as it should be and as it is.
 struct Node {
     HostPath path = {};
     std::optional<DeviceNumber> expected = {}; ///< nothing: the kernel module is not loaded
     std::optional<DeviceNumber> found = {};    ///< nothing: no character device is there
+    NodeAttributes attributes = {};            ///< of what was found
     bool other_file = false;                   ///< something else is there
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;

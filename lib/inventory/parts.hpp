@@ -62,6 +62,8 @@ struct Gpus {
 /// The driver has the channels below this number.
 [[nodiscard]] std::uint32_t imex_channel_count(const sys::HostFs& host);
 
+[[nodiscard]] NodeAttributes attributes_of(const sys::FileFacts& facts);
+
 /// Of /dev, with what is there now; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);

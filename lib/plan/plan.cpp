@@ -46,6 +46,9 @@ void sort(Plan& plan) {
     plan.links.erase(std::unique(plan.links.begin(), plan.links.end(), same_place),
                      plan.links.end());
     std::ranges::sort(plan.device_rules);
+    auto& gids = plan.additional_gids;
+    std::ranges::sort(gids);
+    gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
     std::ranges::sort(plan.host_nodes);
     std::ranges::sort(plan.library_directories);
 }
@@ -88,6 +91,8 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
         GRAPNEL_TRY(add_driver(plan, request, inventory, image));
     if (inventory.platform != Platform::wsl)
         plan::add_compat(plan, request, image, inventory.platform);
+    if (!request.additional_gids)
+        plan.additional_gids.clear();
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

@@ -118,6 +118,7 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
         request.requirements = GRAPNEL_TRY(requirements(spec));
     GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));
     ask_for_device_groups(spec, settings, request, asked.remarks);
+    request.additional_gids = !settings.no_additional_gids;
     request.ldcache = settings.ldcache;
     request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
     request.change_cgroup = !settings.no_cgroups;

@@ -49,6 +49,7 @@ struct Request {
     bool mig_monitor = false; ///< the right to watch all MIG devices
     ImexChannels imex_channels = {};
     DeviceGroups device_groups = {};
+    bool additional_gids = true; ///< the process joins the groups of its device nodes
     LdCache ldcache = LdCache::automatic;
     bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;

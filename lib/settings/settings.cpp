@@ -182,7 +182,7 @@ const std::vector<Key>& keys() {
         {"features.disable-cuda-compat-lib-hook", flag(&Settings::disable_compat_hook)},
         {"features.disable-imex-channel-creation", flag(&Settings::disable_imex_channel_creation)},
         {"features.ignore-imex-channel-requests", flag(&Settings::ignore_imex_channel_requests)},
-        {"features.no-additional-gids-for-device-nodes", pass_over},
+        {"features.no-additional-gids-for-device-nodes", flag(&Settings::no_additional_gids)},
         {"ldcache", text(store_ldcache_mode)},
         {"library-search-path", paths(&Settings::library_search_path)},
         {"log", path(&Settings::log)},

@@ -38,6 +38,7 @@ struct Settings {
     std::string cuda_compat_mode = "ldconfig";
     bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
     bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook
+    bool no_additional_gids = false;          ///< features.no-additional-gids-for-device-nodes
     std::string probe_user = {}; ///< nvidia-container-cli.user: USER[:GROUP]; empty: nobody
     HostPath driver_root = host_path("/"); ///< nvidia-container-cli.root
     bool load_kmods = true;                ///< modules loaded and nodes made where they are missing
