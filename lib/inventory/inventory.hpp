@@ -31,6 +31,7 @@ struct CsvScope {
 
 /// What to look for. What lies outside is not looked at, and not in the inventory.
 struct InventoryScope {
+    bool driver = true; ///< false: only IMEX channels and device groups; a driver need not be there
     DriverCapabilities driver_capabilities = {};
     bool cuda_version = false; ///< costs a look into libcuda
     bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
@@ -41,6 +42,7 @@ struct InventoryScope {
     std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
     bool mig_devices = false;
     bool mig_management = false;
+    bool all_nodes = false; ///< every node of the driver's, whatever it is for
     ImexChannels imex_channels = {};
     DeviceGroups device_groups = {};
     /// Whether nodes that are missing may be made. Asked only where one is; empty: no.
@@ -197,6 +199,7 @@ struct Inventory {
     HostPath management_library = {}; ///< libnvidia-ml, with scope.arch; empty: there is none
     std::string probe_fault = {};     ///< why grapnel-probe gave no answer, if it was asked
     MigManagement mig_management = {};
+    std::vector<Node> other_nodes = {}; ///< with scope.all_nodes: those that are not named above
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};
     Platform platform = Platform::nvidia;

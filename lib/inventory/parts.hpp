@@ -73,6 +73,13 @@ void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<
                      std::vector<std::string>& remarks);
 [[nodiscard]] MigManagement mig_management(const sys::HostFs& host, const Majors& majors);
 
+/// The nodes of the driver's in /dev that the inventory does not have yet, but for those of the
+/// device groups and of NVLink, as NVIDIA's CDI mode "management" has them. A node that is not
+/// one of the driver's is a remark.
+[[nodiscard]] std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
+                                            const Inventory& inventory,
+                                            std::vector<std::string>& remarks);
+
 [[nodiscard]] std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
                                               const ImexChannels& wanted,
                                               std::vector<std::string>& remarks);

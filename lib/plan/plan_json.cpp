@@ -115,7 +115,8 @@ std::string_view ldcache_name(LdCache mode) {
 std::string to_json(const std::optional<Plan>& plan) {
     if (!plan)
         return "{}\n";
-    auto driver = Json{{"version", plan->driver_version}};
+    auto driver =
+        Json{{"version", plan->driver_version.empty() ? Json() : Json(plan->driver_version)}};
     driver["cuda"] = plan->cuda_version ? Json(*plan->cuda_version) : Json();
     Json json{
         {"driver", driver},
