@@ -125,8 +125,8 @@ struct Plan {
     std::vector<Mount> mounts = {};
     std::vector<Link> links = {};
     std::vector<DeviceRule> device_rules = {};
-    /// Groups of the device nodes, for the process to join: sorted. The hook cannot change the
-    /// process; a front end for runtimes can (process.user.additionalGids of config.json).
+    /// Groups of the device nodes, for the process to join: sorted. apply cannot change the
+    /// process; whoever writes config.json can (process.user.additionalGids).
     std::vector<std::uint32_t> additional_gids = {};
     bool change_cgroup = true;
     LdCache ldcache = LdCache::automatic;
