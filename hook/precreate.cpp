@@ -26,6 +26,7 @@ Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
         edits.hook_options.push_back("--config=" + options.config->text());
     if (plan.change_cgroup)
         edits.device_rules = plan.device_rules;
+    edits.groups = plan.additional_gids;
     return edits;
 }
 

@@ -97,13 +97,21 @@ Gpu gpu(const sys::HostFs& host, const std::string& pci, const std::vector<Known
 
 } // namespace
 
+NodeAttributes attributes_of(const sys::FileFacts& facts) {
+    constexpr std::uint32_t permission_bits = 0777;
+    return {
+        .mode = facts.mode & permission_bits, .user = facts.owner.user, .group = facts.owner.group};
+}
+
 Node node(const sys::HostFs& host, const HostPath& path, std::optional<DeviceNumber> expected) {
     Node out{.path = path, .expected = expected};
     const auto facts = host.stat(path);
-    if (facts && facts->type == sys::FileFacts::Type::character_device)
+    if (facts && facts->type == sys::FileFacts::Type::character_device) {
         out.found = DeviceNumber{facts->major, facts->minor};
-    else
+        out.attributes = attributes_of(*facts);
+    } else {
         out.other_file = facts.has_value();
+    }
     return out;
 }
 

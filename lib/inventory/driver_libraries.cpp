@@ -32,10 +32,9 @@ bool has_version(std::string_view name, std::string_view version) {
            && name.substr(0, name.size() - version.size()).ends_with(".so.");
 }
 
-bool are_one_file(const sys::HostFs& host, const HostPath& a, const HostPath& b) {
-    const auto of_a = host.stat(a);
-    const auto of_b = host.stat(b);
-    return of_a && of_b && of_a->device == of_b->device && of_a->inode == of_b->inode;
+bool leads_to(const sys::HostFs& host, const HostPath& path, const sys::FileId& file) {
+    const auto facts = host.stat(path);
+    return facts && facts->id() == file;
 }
 
 /// A directory with its names, sorted.
@@ -82,13 +81,13 @@ class Collector {
             return;
         }
         const auto whole_key = place.subdirectory + "/" + std::string(key);
-        if (!*found || !taken_.emplace(whole_key, (*found)->is_32bit).second)
+        if (!*found || !taken_.emplace(whole_key, (*found)->library.is_32bit).second)
             return;
-        auto& library = **found;
+        auto& library = (*found)->library;
         library.subdirectory = place.subdirectory;
         const auto plain = std::string(name.substr(0, name.find(".so"))) + ".so";
         library.plain_link = std::ranges::binary_search(place.names, plain)
-                             && are_one_file(host_, place.directory / plain, library.path);
+                             && leads_to(host_, place.directory / plain, (*found)->file);
         libraries.push_back(std::move(library));
     }
 
@@ -115,20 +114,22 @@ std::optional<OwnVersion> own_version(std::string_view name) {
     return OwnVersion{.stem = stem, .version = std::move(*version)};
 }
 
-Result<std::optional<Library>> read_library(const sys::HostFs& host, const HostPath& path,
-                                            bool with_32bit) {
+Result<std::optional<ReadLibrary>> read_library(const sys::HostFs& host, const HostPath& path,
+                                                bool with_32bit) {
     const auto file = GRAPNEL_TRY(host.map(path));
     auto elf = GRAPNEL_TRY(
         read_elf(file.bytes()).note(path.text()).cure("reinstall the driver's libraries"));
     if (elf.machine == ElfFacts::Machine::other
         || (elf.machine == ElfFacts::Machine::native32 && !with_32bit))
-        return std::optional<Library>();
+        return std::optional<ReadLibrary>();
     // it becomes the name of a link in the container
     if (!elf.soname.empty() && !is_plain_name(elf.soname))
         return refused(path.text() + ": SONAME " + quote(elf.soname) + " is not a file name");
-    return std::optional(Library{.path = path,
-                                 .soname = std::move(elf.soname),
-                                 .is_32bit = elf.machine == ElfFacts::Machine::native32});
+    return std::optional(
+        ReadLibrary{.library = {.path = path,
+                                .soname = std::move(elf.soname),
+                                .is_32bit = elf.machine == ElfFacts::Machine::native32},
+                    .file = file.id()});
 }
 
 Result<std::vector<Library>> libraries(const sys::HostFs& host,
@@ -175,8 +176,8 @@ void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
             auto found = read_library(host, *path, with_32bit);
             if (!found)
                 remarks.push_back("passed over: " + found.error().text());
-            else if (*found && !has(stem, (*found)->is_32bit))
-                have.push_back(std::move(**found));
+            else if (*found && !has(stem, (*found)->library.is_32bit))
+                have.push_back(std::move((*found)->library));
         }
 }
 

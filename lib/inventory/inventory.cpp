@@ -14,6 +14,15 @@ Result<DriverBranch> driver_branch(const sys::HostFs& host) {
     return out;
 }
 
+std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes) {
+    constexpr std::uint32_t read_and_write = 06;
+    const auto of_group = attributes.mode >> 3 & read_and_write;
+    const auto of_others = attributes.mode & read_and_write;
+    if (attributes.group == 0 || (of_group & ~of_others) == 0)
+        return std::nullopt;
+    return attributes.group;
+}
+
 namespace {
 
 void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
@@ -30,7 +39,9 @@ bool has_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
 /// What other modules bring has nothing to do with where the driver's files lie.
 void add_special_devices(const sys::HostFs& host, const inventory::Majors& majors,
                          const InventoryScope& scope, Inventory& out) {
-    out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels, out.remarks);
+    std::vector<std::string> unsaid; // who asks for every node has not asked for channels
+    out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels,
+                                                 scope.all_nodes ? unsaid : out.remarks);
     out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);
 }
 
@@ -41,9 +52,21 @@ Result<Inventory> with_special_devices(const sys::HostFs& host, const InventoryS
     return inventory;
 }
 
+Inventory without_driver(const sys::HostFs& host, const InventoryScope& scope) {
+    Inventory out;
+    if (auto version = inventory::driver_version(host))
+        out.driver_version = std::move(*version);
+    const auto majors = inventory::character_majors(host);
+    add_special_devices(host, majors, scope, out);
+    inventory::mark_missing_nodes(host, majors, scope, out);
+    return out;
+}
+
 } // namespace
 
 Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+    if (!scope.driver)
+        return without_driver(host, scope);
     if (scope.csv.use == CsvScope::Use::always)
         return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     const auto wanted = scope.driver_capabilities;
@@ -71,6 +94,8 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     if (out.gpus.empty())
         note_gpus_of_others(host, out);
     out.control_nodes = inventory::control_nodes(host, majors, wanted);
+    if (scope.all_nodes)
+        out.other_nodes = inventory::other_nodes(host, majors, out, out.remarks);
     inventory::mark_missing_nodes(host, majors, scope, out);
     const auto directories =
         GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));

@@ -31,6 +31,7 @@ struct CsvScope {
 
 /// What to look for. What lies outside is not looked at, and not in the inventory.
 struct InventoryScope {
+    bool driver = true; ///< false: only IMEX channels and device groups; a driver need not be there
     DriverCapabilities driver_capabilities = {};
     bool cuda_version = false; ///< costs a look into libcuda
     bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
@@ -41,6 +42,7 @@ struct InventoryScope {
     std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
     bool mig_devices = false;
     bool mig_management = false;
+    bool all_nodes = false; ///< every node of the driver's, whatever it is for
     ImexChannels imex_channels = {};
     DeviceGroups device_groups = {};
     /// Whether nodes that are missing may be made. Asked only where one is; empty: no.
@@ -58,11 +60,15 @@ struct NodeAttributes {
     auto operator<=>(const NodeAttributes&) const = default;
 };
 
+/// The group, if it is not root's, whose members may do with the node what others may not.
+[[nodiscard]] std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes);
+
 /// A device node as it should be and as it is.
 struct Node {
     HostPath path = {};
     std::optional<DeviceNumber> expected = {}; ///< nothing: the kernel module is not loaded
     std::optional<DeviceNumber> found = {};    ///< nothing: no character device is there
+    NodeAttributes attributes = {};            ///< of what was found
     bool other_file = false;                   ///< something else is there
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;
@@ -193,6 +199,7 @@ struct Inventory {
     HostPath management_library = {}; ///< libnvidia-ml, with scope.arch; empty: there is none
     std::string probe_fault = {};     ///< why grapnel-probe gave no answer, if it was asked
     MigManagement mig_management = {};
+    std::vector<Node> other_nodes = {}; ///< with scope.all_nodes: those that are not named above
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};
     Platform platform = Platform::nvidia;

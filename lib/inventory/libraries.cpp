@@ -170,7 +170,7 @@ HostPath management_library(const sys::HostFs& host, const std::vector<HostPath>
     for (const auto& directory : directories) {
         auto found = read_library(host, directory / ("libnvidia-ml.so." + version), false);
         if (found && *found)
-            return std::move((*found)->path);
+            return std::move((*found)->library.path);
     }
     return {};
 }

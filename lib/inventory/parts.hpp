@@ -62,6 +62,8 @@ struct Gpus {
 /// The driver has the channels below this number.
 [[nodiscard]] std::uint32_t imex_channel_count(const sys::HostFs& host);
 
+[[nodiscard]] NodeAttributes attributes_of(const sys::FileFacts& facts);
+
 /// Of /dev, with what is there now; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);
@@ -70,6 +72,13 @@ struct Gpus {
 void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<Gpu>& gpus,
                      std::vector<std::string>& remarks);
 [[nodiscard]] MigManagement mig_management(const sys::HostFs& host, const Majors& majors);
+
+/// The nodes of the driver's in /dev that the inventory does not have yet, but for those of the
+/// device groups and of NVLink, as NVIDIA's CDI mode "management" has them. A node that is not
+/// one of the driver's is a remark.
+[[nodiscard]] std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
+                                            const Inventory& inventory,
+                                            std::vector<std::string>& remarks);
 
 [[nodiscard]] std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
                                               const ImexChannels& wanted,
@@ -112,9 +121,14 @@ void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const Inv
 libraries(const sys::HostFs& host, const std::vector<HostPath>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
 
+struct ReadLibrary {
+    Library library = {};
+    sys::FileId file = {};
+};
+
 /// The library at `path`; nothing for one of another machine.
-[[nodiscard]] Result<std::optional<Library>> read_library(const sys::HostFs& host,
-                                                          const HostPath& path, bool with_32bit);
+[[nodiscard]] Result<std::optional<ReadLibrary>>
+read_library(const sys::HostFs& host, const HostPath& path, bool with_32bit);
 
 /// Where distributions keep libraries, the driver's or not.
 [[nodiscard]] std::vector<HostPath> usual_library_directories(bool with_32bit);

@@ -162,7 +162,7 @@ GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
                 std::ranges::move(reader.nodes(pattern), std::back_inserter(nodes));
         if (nodes.empty()) {
             const auto name = std::string(device_group_names[static_cast<std::size_t>(group)]);
-            remarks.push_back("NVIDIA_" + name + "=enabled: this host has no such device");
+            remarks.push_back(name + " is asked for, and this host has no such device");
             continue;
         }
         std::ranges::move(nodes, std::back_inserter(out.nodes));

@@ -107,7 +107,10 @@ class Collector {
         if (!facts || facts->type != FileType::character_device)
             return false;
         const DeviceNumber number{facts->major, facts->minor};
-        out_.control_nodes.push_back({.path = path, .expected = number, .found = number});
+        out_.control_nodes.push_back({.path = path,
+                                      .expected = number,
+                                      .found = number,
+                                      .attributes = attributes_of(*facts)});
         return true;
     }
 

@@ -104,6 +104,20 @@ Result<std::vector<SpecMount>> mounts(const Json& spec) {
     return out;
 }
 
+Result<std::map<std::string, std::string>> annotations(const Json& spec) {
+    std::map<std::string, std::string> out;
+    const auto* const object = GRAPNEL_TRY(oci::object_member(spec, "annotations"));
+    if (object == nullptr)
+        return out;
+    for (const auto& [key, value] : object->items()) {
+        const auto* const text = value.get_ptr<const std::string*>();
+        if (text == nullptr)
+            return refused("'annotations' is not an object of strings");
+        out.emplace(key, *text);
+    }
+    return out;
+}
+
 Status read_linux(const Json& json, Spec& spec) {
     const auto* const section = GRAPNEL_TRY(oci::object_member(json, "linux"));
     if (section == nullptr)
@@ -129,6 +143,7 @@ Result<Spec> read_spec(std::string_view text) {
     if (spec.root_path.empty())
         return refused("'root.path' is missing");
     spec.mounts = GRAPNEL_TRY(mounts(json));
+    spec.annotations = GRAPNEL_TRY(annotations(json));
     GRAPNEL_TRY(read_linux(json, spec));
     return spec;
 }

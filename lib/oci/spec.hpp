@@ -6,6 +6,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ struct Spec {
     std::vector<std::string> environment = {};
     bool bounding_sys_admin = false; ///< the bounding set holds CAP_SYS_ADMIN: "privileged"
     std::vector<SpecMount> mounts = {};
+    /// Whoever made the container wrote them; engines can take over what a user gave them.
+    std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
 

@@ -71,6 +71,8 @@ Status add_device(Plan& plan, const Node& node) {
                                    .number = *mount->device,
                                    .attributes = *node.creation,
                                    .optional = node.optional});
+    if (const auto group = group_with_rights(node.creation ? *node.creation : node.attributes))
+        plan.additional_gids.push_back(*group);
     plan.device_rules.push_back({.major = mount->device->major, .minor = mount->device->minor});
     plan.mounts.push_back(std::move(*mount));
     return {};

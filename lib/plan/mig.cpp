@@ -14,7 +14,7 @@ using Kind = Mount::Kind;
 constexpr std::string_view capabilities = "capabilities";
 
 bool manages(const Request& request) {
-    return request.mig_config || request.mig_monitor;
+    return request.mig_config || request.mig_monitor || request.management;
 }
 
 /// The nodes of two compute instances of one GPU instance have one in common.
@@ -45,14 +45,17 @@ Status add_right(Plan& plan, const std::optional<Node>& node, std::string_view v
 /// to use the others. The driver's library makes these in the container's /dev when it makes an
 /// instance. The host's directory of them is not given: what a container made, changed or removed
 /// there it would make, change or remove on the host.
-Status add_instances(Plan& plan, const MigManagement& offered) {
+Status add_instances(Plan& plan, const MigManagement& offered, bool all_nodes) {
     std::set<DeviceNumber> wanted;
     for (const auto& gpu : plan.gpus)
         if (const auto found = offered.gpus.find(gpu.minor); found != offered.gpus.end())
             wanted.insert(found->second.begin(), found->second.end());
     const auto right = plan.mounts.size() - 1; // config or monitor: it stands for all of them
+    const auto is_given = [&](const Node& node) {
+        return std::ranges::find(plan.mounts, node.path, &Mount::host) != plan.mounts.end();
+    };
     for (const auto& node : offered.nodes)
-        if (wanted.erase(*node.found) != 0)
+        if (wanted.erase(*node.found) != 0 || (all_nodes && !is_given(node)))
             GRAPNEL_TRY(add_device(plan, node));
     for (const auto& number : wanted)
         plan.device_rules.push_back({.major = number.major, .minor = number.minor});
@@ -60,7 +63,22 @@ Status add_instances(Plan& plan, const MigManagement& offered) {
     return {};
 }
 
+/// Whatever the driver has of these: one without MIG can be managed as well.
+Status add_everything(Plan& plan, const MigManagement& offered) {
+    const auto before = plan.mounts.size();
+    for (const auto* const node : {&offered.monitor, &offered.config})
+        if (*node && ((*node)->found || (*node)->creation))
+            GRAPNEL_TRY(add_device(plan, **node));
+    if (plan.mounts.size() != before)
+        return add_instances(plan, offered, true);
+    for (const auto& node : offered.nodes)
+        GRAPNEL_TRY(add_device(plan, node));
+    return {};
+}
+
 Status add_management(Plan& plan, const Request& request, const MigManagement& offered) {
+    if (request.management)
+        return add_everything(plan, offered);
     if (!offered.has_proc_files)
         return refused("MIG devices cannot be managed: /proc/driver/nvidia/capabilities/mig is "
                        "missing",
@@ -72,7 +90,7 @@ Status add_management(Plan& plan, const Request& request, const MigManagement& o
         GRAPNEL_TRY(add_right(plan, offered.config, "NVIDIA_MIG_CONFIG_DEVICES"));
     if (request.mig_monitor)
         GRAPNEL_TRY(add_right(plan, offered.monitor, "NVIDIA_MIG_MONITOR_DEVICES"));
-    return add_instances(plan, offered);
+    return add_instances(plan, offered, false);
 }
 
 void add_proc_file(Plan& plan, View& view, const std::string& path) {

@@ -29,12 +29,27 @@ Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) 
 
 Status add_driver(Plan& plan, const Request& request, const Inventory& inventory,
                   const ImageLayout& image) {
-    for (const auto& node : inventory.control_nodes)
-        GRAPNEL_TRY(plan::add_device(plan, node));
+    for (const auto* const nodes : {&inventory.control_nodes, &inventory.other_nodes})
+        for (const auto& node : *nodes)
+            GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
     GRAPNEL_TRY(plan::add_graphics(plan, inventory));
-    if (image.proc_driver_nvidia)
+    // who manages the driver sees all that the kernel shows of it
+    if (image.proc_driver_nvidia && !request.management)
         plan::add_proc_view(plan, request, inventory);
+    return {};
+}
+
+Status add_all_of_driver(Plan& plan, const Request& request, const Inventory& inventory,
+                         const ImageLayout& image) {
+    if (inventory.platform == Platform::nvidia) {
+        GRAPNEL_TRY(add_gpus(plan, request, inventory));
+        GRAPNEL_TRY(add_driver(plan, request, inventory, image));
+    } else {
+        GRAPNEL_TRY(plan::add_same_places(plan, request, inventory));
+    }
+    if (inventory.platform != Platform::wsl)
+        plan::add_compat(plan, request, image, inventory.platform);
     return {};
 }
 
@@ -46,6 +61,9 @@ void sort(Plan& plan) {
     plan.links.erase(std::unique(plan.links.begin(), plan.links.end(), same_place),
                      plan.links.end());
     std::ranges::sort(plan.device_rules);
+    auto& gids = plan.additional_gids;
+    std::ranges::sort(gids);
+    gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
     std::ranges::sort(plan.host_nodes);
     std::ranges::sort(plan.library_directories);
 }
@@ -78,16 +96,13 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .driver_capabilities = request.driver_capabilities,
               .change_cgroup = request.change_cgroup,
               .ldcache = request.ldcache};
-    const bool same_places = inventory.platform != Platform::nvidia;
-    GRAPNEL_TRY(same_places ? plan::add_same_places(plan, request, inventory)
-                            : add_gpus(plan, request, inventory));
+    if (request.driver)
+        GRAPNEL_TRY(add_all_of_driver(plan, request, inventory, image));
+    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
     for (const auto& requirement : request.requirements)
         plan.requirements.push_back(requirement.text);
-    GRAPNEL_TRY(plan::add_special_devices(plan, inventory));
-    if (!same_places)
-        GRAPNEL_TRY(add_driver(plan, request, inventory, image));
-    if (inventory.platform != Platform::wsl)
-        plan::add_compat(plan, request, image, inventory.platform);
+    if (!request.additional_gids)
+        plan.additional_gids.clear();
     sort(plan);
     GRAPNEL_TRY(check(plan));
     return plan;

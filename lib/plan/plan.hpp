@@ -125,6 +125,9 @@ struct Plan {
     std::vector<Mount> mounts = {};
     std::vector<Link> links = {};
     std::vector<DeviceRule> device_rules = {};
+    /// Groups of the device nodes, for the process to join: sorted. apply cannot change the
+    /// process; whoever writes config.json can (process.user.additionalGids).
+    std::vector<std::uint32_t> additional_gids = {};
     bool change_cgroup = true;
     LdCache ldcache = LdCache::automatic;
     std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache

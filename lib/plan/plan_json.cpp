@@ -115,7 +115,8 @@ std::string_view ldcache_name(LdCache mode) {
 std::string to_json(const std::optional<Plan>& plan) {
     if (!plan)
         return "{}\n";
-    auto driver = Json{{"version", plan->driver_version}};
+    auto driver =
+        Json{{"version", plan->driver_version.empty() ? Json() : Json(plan->driver_version)}};
     driver["cuda"] = plan->cuda_version ? Json(*plan->cuda_version) : Json();
     Json json{
         {"driver", driver},
@@ -133,6 +134,8 @@ std::string to_json(const std::optional<Plan>& plan) {
         json["compat"] = {{"directory", plan->compat->directory.text()},
                           {"library", plan->compat->library},
                           {"cuda", plan->compat->cuda ? Json(*plan->compat->cuda) : Json()}};
+    if (!plan->additional_gids.empty())
+        json["additional_gids"] = plan->additional_gids;
     if (!plan->host_nodes.empty())
         json["host_nodes"] = host_nodes_json(*plan);
     // what a driver file might hold beside UTF-8 is replaced, not thrown at

@@ -64,6 +64,9 @@ Kind kind_of(Place place) {
 
 Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory) {
     GRAPNEL_TRY(check_names(request, inventory.platform));
+    if (request.management)
+        return refused("this host's driver has no device nodes of its own to manage",
+                       "ask for nvidia.com/gpu instead of management.nvidia.com/gpu");
     if (request.mig_config || request.mig_monitor)
         return refused("this host has no MIG devices to make or to watch",
                        "leave NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES out");

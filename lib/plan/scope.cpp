@@ -19,13 +19,15 @@ CsvScope csv_scope(const Settings& settings, const Request& request) {
 } // namespace
 
 InventoryScope inventory_scope(const Request& request, const Settings& settings) {
-    return {.driver_capabilities = request.driver_capabilities,
+    return {.driver = request.driver,
+            .driver_capabilities = request.driver_capabilities,
             .library_search_path = settings.library_search_path,
             .binary_search_path = settings.binary_search_path,
             .config_search_path = settings.config_search_path,
             .ldcache_file = settings.ldcache_file,
             .mig_devices = needs_mig_devices(request),
-            .mig_management = request.mig_config || request.mig_monitor,
+            .mig_management = request.mig_config || request.mig_monitor || request.management,
+            .all_nodes = request.management,
             .imex_channels = request.imex_channels,
             .device_groups = request.device_groups,
             .may_make_imex_channels = !settings.disable_imex_channel_creation,

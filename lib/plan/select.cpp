@@ -149,11 +149,12 @@ Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const 
     return choose_by_beginning(chosen, gpus, name);
 }
 
-Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus) {
+/// Who manages the driver starts on a host of sick GPUs as well.
+Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus, bool for_management) {
     std::vector<Gpu> out;
     std::ranges::copy_if(gpus, std::back_inserter(out),
                          [](const auto& gpu) { return gpu.fault.empty(); });
-    if (out.empty() && !gpus.empty())
+    if (out.empty() && !gpus.empty() && !for_management)
         return faulty(gpus.front());
     for (auto& gpu : out)
         std::erase_if(gpu.mig_devices, [](const auto& device) { return !device.fault.empty(); });
@@ -165,7 +166,7 @@ Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus) {
 Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<Gpu>& gpus,
                                      const std::string& probe_fault) {
     if (request.devices == Request::Devices::all)
-        return every_gpu(gpus);
+        return every_gpu(gpus, request.management);
     Chosen chosen;
     for (const auto& name : request.listed)
         if (!GRAPNEL_TRY(choose_by_name(chosen, gpus, name)))

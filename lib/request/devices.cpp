@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request/devices.hpp"
 
+#include "base/cdi_name.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 
 namespace grapnel {
 
@@ -18,21 +19,6 @@ void push_unique(std::vector<std::string>& list, std::string_view item) {
         list.emplace_back(item);
 }
 
-/// The device of a CDI name of NVIDIA's GPUs (nvidia.com/gpu=0); any other word as it is.
-std::string_view without_kind(std::string_view word) {
-    for (const std::string_view kind : {"nvidia.com/gpu=", "runtime.nvidia.com/gpu="})
-        if (word.starts_with(kind))
-            return word.substr(kind.size());
-    return word;
-}
-
-std::string without_kinds(std::string_view list) {
-    std::string out;
-    for (const auto word : split(list, ','))
-        out += std::string(without_kind(trim(word))) + ",";
-    return out;
-}
-
 /// A volume mount writes a CDI name as cdi/VENDOR/CLASS/DEVICE, or with its equals sign.
 std::string mounted_device(const std::string& name) {
     constexpr std::string_view prefix = "cdi/";
@@ -42,8 +28,7 @@ std::string mounted_device(const std::string& name) {
     const auto slash = qualified.find('/', qualified.find('/') + 1);
     if (qualified.find('=') == std::string::npos && slash != std::string::npos)
         qualified[slash] = '=';
-    const auto device = without_kind(qualified);
-    return device == qualified ? name : std::string(device);
+    return parse_cdi_name(qualified) ? qualified : name;
 }
 
 /// What the accepted volume mounts name, IMEX channels included.
@@ -61,18 +46,80 @@ std::vector<std::string> mounted_names(const Spec& spec, const Settings& setting
     return names;
 }
 
-std::optional<RequestedDevices> from_mounts(const Spec& spec, const Settings& settings) {
-    RequestedDevices requested{.devices = Request::Devices::listed};
-    for (const auto& mounted : mounted_names(spec, settings)) {
-        const auto name = mounted_device(mounted);
-        if (equal_ignoring_case(name, "all"))
-            return RequestedDevices{.devices = Request::Devices::all};
-        if (!name.starts_with(imex_prefix))
-            push_unique(requested.listed, name);
+using Requested = std::optional<RequestedDevices>;
+
+Result<Requested> finished(DeviceNames& names) {
+    auto requested = GRAPNEL_TRY(names.finish());
+    return requested.empty() ? Requested() : Requested(std::move(requested));
+}
+
+/// In legacy mode, and in those that read no file for CDI, annotations are none of the
+/// container's requests. An engine can take them over from its user (CRI-O does from a pod), so
+/// where the mode is found out they count as little as the environment.
+enum class Annotations { not_read, as_environment, read };
+
+Annotations annotations_of(RuntimeMode mode) {
+    switch (mode) {
+    case RuntimeMode::automatic:
+        return Annotations::as_environment;
+    case RuntimeMode::cdi:
+        return Annotations::read;
+    case RuntimeMode::csv:
+    case RuntimeMode::jit_cdi:
+    case RuntimeMode::legacy:
+        break;
     }
-    if (requested.listed.empty())
-        return std::nullopt;
-    return requested;
+    return Annotations::not_read;
+}
+
+bool has_prefix(const std::string& key, const Settings& settings) {
+    return std::ranges::any_of(settings.annotation_prefixes,
+                               [&](const auto& prefix) { return key.starts_with(prefix); });
+}
+
+/// The engine gives what is named there and is not NVIDIA's.
+Status take_annotation(DeviceNames& names, const std::string& key, const std::string& value) {
+    for (const auto& word : comma_list(value)) {
+        if (!parse_cdi_name(word))
+            return Status(refused(quote(word) + " is no CDI name",
+                                  "a name has its kind with it, as nvidia.com/gpu=0"))
+                .note("annotation " + quote(key));
+        GRAPNEL_TRY(names.take(word).note("annotation " + quote(key)));
+    }
+    return {};
+}
+
+Result<Requested> from_annotations(const Spec& spec, const Settings& settings,
+                                   std::vector<std::string>& remarks) {
+    const auto policy = annotations_of(settings.mode);
+    if (policy == Annotations::not_read)
+        return Requested();
+    DeviceNames names(settings, DeviceNames::NoneIs::special_word,
+                      DeviceNames::Unknown::passed_over);
+    for (const auto& [key, value] : spec.annotations) {
+        if (!has_prefix(key, settings))
+            continue;
+        if (policy == Annotations::as_environment && !environment_counts(spec, settings)) {
+            remarks.push_back("annotation " + quote(key)
+                              + " is passed over: the container is not privileged and the "
+                                "settings accept the environment of privileged containers only; "
+                                "mode = \"cdi\" accepts annotations");
+            continue;
+        }
+        GRAPNEL_TRY(take_annotation(names, key, value));
+    }
+    for (const auto& word : names.passed_over())
+        remarks.push_back("annotation of " + quote(word)
+                          + " is passed over: its kind is none of NVIDIA's devices");
+    return finished(names).note("annotations");
+}
+
+Result<Requested> from_mounts(const Spec& spec, const Settings& settings) {
+    DeviceNames names(settings, DeviceNames::NoneIs::device, DeviceNames::Unknown::refused);
+    for (const auto& mounted : mounted_names(spec, settings))
+        if (const auto name = mounted_device(mounted); !name.starts_with(imex_prefix))
+            GRAPNEL_TRY(names.take(name).note("volume mount"));
+    return finished(names).note("volume mount");
 }
 
 /// The values of all the variables that swarm-resource names and that are set; one that is set
@@ -91,24 +138,33 @@ std::optional<std::string> device_list(const Spec& spec, const Settings& setting
     return std::nullopt;
 }
 
-} // namespace
-
-std::optional<RequestedDevices> devices_of(std::string_view list) {
-    const auto words = comma_list(list);
-    if (words.empty() || std::ranges::find(words, "void") != words.end())
-        return std::nullopt;
-    RequestedDevices requested{.devices = Request::Devices::listed};
-    std::set<std::string_view> seen; // a list is as long as an image likes
-    for (const auto& word : words) {
-        if (equal_ignoring_case(word, "all"))
-            return RequestedDevices{.devices = Request::Devices::all};
-        if (word == "none")
-            return RequestedDevices{.devices = Request::Devices::none};
-        if (seen.insert(word).second)
-            requested.listed.emplace_back(word);
-    }
-    return requested;
+/// In mode cdi a name without a kind is one of the settings' kind.
+std::string with_kind(const std::string& word, const Settings& settings) {
+    const bool has_kind = parse_cdi_name(word) || is_cdi_kind(word);
+    if (settings.mode != RuntimeMode::cdi || has_kind || word == "none")
+        return word;
+    return settings.default_kind + "=" + word;
 }
+
+Result<Requested> from_environment(const Spec& spec, const Settings& settings,
+                                   std::vector<std::string>& remarks) {
+    const auto list = device_list(spec, settings);
+    const auto words = list ? comma_list(*list) : std::vector<std::string>();
+    if (words.empty() || std::ranges::find(words, "void") != words.end())
+        return Requested();
+    if (!environment_counts(spec, settings)) {
+        remarks.push_back("the environment asks for devices " + quote(*list)
+                          + ", but the container is not privileged and the settings accept the "
+                            "environment of privileged containers only: nothing is given");
+        return Requested();
+    }
+    DeviceNames names(settings, DeviceNames::NoneIs::special_word, DeviceNames::Unknown::refused);
+    for (const auto& word : words)
+        GRAPNEL_TRY(names.take(with_kind(word, settings)));
+    return finished(names);
+}
+
+} // namespace
 
 bool environment_counts(const Spec& spec, const Settings& settings) {
     return settings.accept_environment_when_unprivileged || spec.bounding_sys_admin;
@@ -122,19 +178,13 @@ bool is_legacy_image(const Spec& spec) {
     return set("CUDA_VERSION") && !set("NVIDIA_REQUIRE_CUDA");
 }
 
-std::optional<RequestedDevices> requested_devices(const Spec& spec, const Settings& settings,
-                                                  std::vector<std::string>& remarks) {
-    if (auto mounted = from_mounts(spec, settings))
-        return mounted;
-    const auto list = device_list(spec, settings);
-    auto requested = list ? devices_of(without_kinds(*list)) : std::nullopt;
-    if (requested && !environment_counts(spec, settings)) {
-        remarks.push_back("the environment asks for devices " + quote(*list)
-                          + ", but the container is not privileged and the settings accept the "
-                            "environment of privileged containers only: nothing is given");
-        return std::nullopt;
-    }
-    return requested;
+Result<Requested> requested_devices(const Spec& spec, const Settings& settings,
+                                    std::vector<std::string>& remarks) {
+    if (auto annotated = GRAPNEL_TRY(from_annotations(spec, settings, remarks)))
+        return Requested(std::move(annotated));
+    if (auto mounted = GRAPNEL_TRY(from_mounts(spec, settings)))
+        return Requested(std::move(mounted));
+    return from_environment(spec, settings, remarks);
 }
 
 std::vector<std::string> mounted_imex_channels(const Spec& spec, const Settings& settings) {

@@ -103,25 +103,40 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
     return out;
 }
 
+Status ask_for_driver(const Spec& spec, const Settings& settings, Request& request,
+                      std::vector<std::string>& remarks) {
+    GRAPNEL_TRY(ask_for_mig_management(spec, request));
+    request.driver_capabilities =
+        GRAPNEL_TRY(capabilities(spec, settings.supported_driver_capabilities));
+    if (!settings.disable_require && !requirements_disabled(spec, remarks))
+        request.requirements = GRAPNEL_TRY(requirements(spec));
+    request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
+    request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
+    return {};
+}
+
 } // namespace
 
 Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     Asked asked;
-    const auto devices = requested_devices(spec, settings, asked.remarks);
+    auto devices = GRAPNEL_TRY(requested_devices(spec, settings, asked.remarks));
     if (!devices)
         return asked;
-    Request request{.devices = devices->devices, .listed = devices->listed};
-    GRAPNEL_TRY(ask_for_mig_management(spec, request));
-    request.driver_capabilities =
-        GRAPNEL_TRY(capabilities(spec, settings.supported_driver_capabilities));
-    if (!settings.disable_require && !requirements_disabled(spec, asked.remarks))
-        request.requirements = GRAPNEL_TRY(requirements(spec));
+    Request request{.driver = devices->driver,
+                    .devices = devices->devices,
+                    .listed = std::move(devices->listed),
+                    .imex_channels = std::move(devices->imex_channels),
+                    .device_groups = std::move(devices->groups),
+                    .additional_gids = !settings.no_additional_gids,
+                    .ldcache = settings.ldcache,
+                    .forward_compat = false,
+                    .change_cgroup = !settings.no_cgroups};
+    if (devices->management)
+        GRAPNEL_TRY(ask_for_management(spec, settings, request));
+    if (request.driver)
+        GRAPNEL_TRY(ask_for_driver(spec, settings, request, asked.remarks));
     GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));
     ask_for_device_groups(spec, settings, request, asked.remarks);
-    request.ldcache = settings.ldcache;
-    request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
-    request.change_cgroup = !settings.no_cgroups;
-    request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
     asked.request = std::move(request);
     return asked;
 }

@@ -3,15 +3,21 @@
 //
 // An image may ask; it decides nothing. The rules, in the order in which they are applied:
 //
-// 1. Devices come from volume mounts (a bind of /dev/null below
+// 1. Devices come from annotations whose keys begin as the settings say (cdi.k8s.io/), in the
+//    modes auto and cdi, if there are any; else from volume mounts (a bind of /dev/null below
 //    /var/run/nvidia-container-devices), if the settings accept these and there are any; else
 //    from the variables that `swarm-resource` names, if one is set; else from
 //    NVIDIA_VISIBLE_DEVICES; else, in a legacy image, they are all.
-// 2. Variables count only in a privileged container (CAP_SYS_ADMIN in the bounding set), unless
-//    the settings accept them in every container, as they do by default.
+// 2. Variables, and in mode auto annotations, count only in a privileged container (CAP_SYS_ADMIN
+//    in the bounding set), unless the settings accept them in every container, as they do by
+//    default.
 // 3. `void` anywhere, an empty list and an unset variable ask for nothing, and nothing is done.
-//    The first of `all` and `none` decides: every GPU, or the driver without one. A CDI name
-//    of NVIDIA's GPUs (nvidia.com/gpu=0) stands for its device.
+//    The first of `all` and `none` decides: every GPU, or the driver without one.
+//    A CDI name of NVIDIA's stands for its device: a GPU (nvidia.com/gpu=0), a device group
+//    (nvidia.com/gds=all), an IMEX channel (nvidia.com/imex-channel=0). Those of the latter two
+//    kinds bring no driver. management.nvidia.com/gpu=all is every GPU and every node that the
+//    driver has, and needs a privileged container. A name of a kind that is none of NVIDIA's is
+//    refused; in an annotation it is the engine's, and passed over.
 // 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to what the settings support.
 //    Unset or empty it means utility and compute; in a legacy image unset means all.
 // 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
@@ -20,6 +26,7 @@
 //    and to watch MIG devices, and need a privileged container.
 // 7. IMEX channels come from volume mounts imex/NAME, if the settings accept these and there are
 //    any; else from NVIDIA_IMEX_CHANNELS, where rules 2 and 3 hold. A legacy image asks for none.
+//    Channels that are asked for by CDI names are given beside these.
 // 8. NVIDIA_GDS, NVIDIA_MOFED, NVIDIA_GDRCOPY and NVIDIA_NVSWITCH ask by the value `enabled`
 //    alone, where rule 2 holds.
 //
@@ -40,6 +47,7 @@
 namespace grapnel {
 
 struct Request {
+    bool driver = true; ///< false: device groups and IMEX channels alone
     enum class Devices { none, all, listed };
     Devices devices = Devices::none;
     std::vector<std::string> listed = {}; ///< as asked for, without duplicates, in order
@@ -47,8 +55,10 @@ struct Request {
     std::vector<Requirement> requirements = {};
     bool mig_config = false;  ///< the right to make MIG devices
     bool mig_monitor = false; ///< the right to watch all MIG devices
+    bool management = false;  ///< every node of the driver's; `devices` is all
     ImexChannels imex_channels = {};
     DeviceGroups device_groups = {};
+    bool additional_gids = true; ///< the process joins the groups of its device nodes
     LdCache ldcache = LdCache::automatic;
     bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;

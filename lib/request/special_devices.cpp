@@ -31,28 +31,31 @@ Result<bool> is_managed(const Spec& spec, const std::string& variable) {
     return true;
 }
 
-/// A channel is N or channelN.
-std::optional<std::uint32_t> imex_channel(std::string_view name) {
-    constexpr std::string_view prefix = "channel";
-    if (name.starts_with(prefix))
-        name.remove_prefix(prefix.size());
-    const auto number = parse_number<std::uint32_t>(name);
-    return number && *number < minor_limit ? number : std::nullopt;
+enum class Special { all, none, listed };
+
+struct ChannelList {
+    Special special = Special::none;
+    std::vector<std::string> names = {};
+};
+
+/// The words of the variable: void anywhere is none, then the first of all and none decides.
+ChannelList channel_list(std::string_view list) {
+    auto words = comma_list(list);
+    if (words.empty() || std::ranges::find(words, "void") != words.end())
+        return {};
+    for (const auto& word : words) {
+        if (equal_ignoring_case(word, "all"))
+            return {.special = Special::all};
+        if (word == "none")
+            return {};
+    }
+    return {.special = Special::listed, .names = std::move(words)};
 }
 
-Result<ImexChannels> channels(const std::vector<std::string>& names) {
-    ImexChannels out;
-    for (const auto& name : names) {
-        const auto channel = imex_channel(name);
-        if (!channel)
-            return refused(quote(name) + " is no IMEX channel",
-                           "a channel is a number from 0 to " + std::to_string(minor_limit - 1)
-                               + ", or that with 'channel' before it");
-        out.listed.push_back(*channel);
-    }
-    std::ranges::sort(out.listed);
-    out.listed.erase(std::unique(out.listed.begin(), out.listed.end()), out.listed.end());
-    return out;
+Result<ImexChannels> mounted_channels(const std::vector<std::string>& names) {
+    if (std::ranges::find(names, "all") != names.end())
+        return ImexChannels{.all = true};
+    return imex_channels_of(names).note("volume mount imex");
 }
 
 } // namespace
@@ -67,25 +70,34 @@ Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request
                              std::vector<std::string>& remarks) {
     if (settings.ignore_imex_channel_requests)
         return {};
-    const auto mounted = mounted_imex_channels(spec, settings);
-    if (std::ranges::find(mounted, "all") != mounted.end())
-        request.imex_channels.all = true;
-    else if (!mounted.empty())
-        request.imex_channels = GRAPNEL_TRY(channels(mounted).note("volume mount imex"));
-    if (!mounted.empty())
+    const auto add = [&](const ImexChannels& channels) {
+        request.imex_channels = joined(std::move(request.imex_channels), channels);
+    };
+    if (const auto mounted = mounted_imex_channels(spec, settings); !mounted.empty()) {
+        add(GRAPNEL_TRY(mounted_channels(mounted)));
         return {};
-    const auto list = spec.variable(imex_variable);
-    const auto requested = list ? devices_of(*list) : std::nullopt;
-    if (!requested || requested->devices == Request::Devices::none)
+    }
+    const auto value = spec.variable(imex_variable);
+    const auto list = value ? channel_list(*value) : ChannelList();
+    if (list.special == Special::none)
         return {};
     if (!environment_counts(spec, settings)) {
         remarks.push_back(not_counted(imex_variable));
         return {};
     }
-    if (requested->devices == Request::Devices::all)
-        request.imex_channels.all = true;
+    if (list.special == Special::all)
+        add({.all = true});
     else
-        request.imex_channels = GRAPNEL_TRY(channels(requested->listed).note(imex_variable));
+        add(GRAPNEL_TRY(imex_channels_of(list.names).note(imex_variable)));
+    return {};
+}
+
+Status ask_for_management(const Spec& spec, const Settings& settings, Request& request) {
+    if (!spec.bounding_sys_admin)
+        return refused("management.nvidia.com/gpu needs a privileged container",
+                       "start it with CAP_SYS_ADMIN, or ask for nvidia.com/gpu");
+    request.management = true;
+    request.imex_channels.all = !settings.ignore_imex_channel_requests;
     return {};
 }
 

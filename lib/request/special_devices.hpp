@@ -9,6 +9,11 @@ namespace grapnel {
 
 [[nodiscard]] Status ask_for_mig_management(const Spec& spec, Request& request);
 
+/// Every device node of the driver's; the name needs a privileged container.
+[[nodiscard]] Status ask_for_management(const Spec& spec, const Settings& settings,
+                                        Request& request);
+
+/// Beside those that the request has by their names.
 [[nodiscard]] Status ask_for_imex_channels(const Spec& spec, const Settings& settings,
                                            Request& request, std::vector<std::string>& remarks);
 

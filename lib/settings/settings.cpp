@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings/settings.hpp"
 
+#include "base/cdi_name.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -138,13 +139,12 @@ Status store_root(Settings& settings, const std::string& root) {
     return {};
 }
 
-/// The modes of CDI are another way to the same result.
 Status store_mode(Settings& settings, const std::string& mode) {
     constexpr std::array<std::pair<std::string_view, RuntimeMode>, 5> modes{
         {{"auto", RuntimeMode::automatic},
-         {"cdi", RuntimeMode::automatic},
+         {"cdi", RuntimeMode::cdi},
          {"csv", RuntimeMode::csv},
-         {"jit-cdi", RuntimeMode::automatic},
+         {"jit-cdi", RuntimeMode::jit_cdi},
          {"legacy", RuntimeMode::legacy}}};
     const auto* const found = std::ranges::find(modes, mode, &decltype(modes)::value_type::first);
     if (found == modes.end())
@@ -166,6 +166,29 @@ Status store_csv_directory(Settings& settings, const std::string& directory) {
     return {};
 }
 
+Status store_default_kind(Settings& settings, const std::string& kind) {
+    if (!kind.empty() && !is_cdi_kind(kind))
+        return refused(quote(kind) + " is no kind of devices",
+                       "write VENDOR/CLASS, such as nvidia.com/gpu");
+    settings.default_kind = kind.empty() ? Settings{}.default_kind : kind;
+    return {};
+}
+
+Status store_annotation_prefixes(Settings& settings, const toml::node& node) {
+    const auto* const array = node.as_array();
+    if (array == nullptr)
+        return refused("the value is not an array of strings");
+    settings.annotation_prefixes.clear();
+    for (const auto& element : *array) {
+        auto prefix = GRAPNEL_TRY(value<std::string>(element, "an array of strings"));
+        if (prefix.empty())
+            return refused("an empty prefix stands for every annotation",
+                           "write [] for none, or a prefix such as cdi.k8s.io/");
+        settings.annotation_prefixes.push_back(std::move(prefix));
+    }
+    return {};
+}
+
 const std::vector<Key>& keys() {
     static const std::vector<Key> table{
         {"accept-nvidia-visible-devices-as-volume-mounts", flag(&Settings::accept_volume_mounts)},
@@ -182,7 +205,7 @@ const std::vector<Key>& keys() {
         {"features.disable-cuda-compat-lib-hook", flag(&Settings::disable_compat_hook)},
         {"features.disable-imex-channel-creation", flag(&Settings::disable_imex_channel_creation)},
         {"features.ignore-imex-channel-requests", flag(&Settings::ignore_imex_channel_requests)},
-        {"features.no-additional-gids-for-device-nodes", pass_over},
+        {"features.no-additional-gids-for-device-nodes", flag(&Settings::no_additional_gids)},
         {"ldcache", text(store_ldcache_mode)},
         {"library-search-path", paths(&Settings::library_search_path)},
         {"log", path(&Settings::log)},
@@ -205,8 +228,8 @@ const std::vector<Key>& keys() {
         {"nvidia-container-runtime.debug", pass_over},
         {"nvidia-container-runtime.log-level", pass_over},
         {"nvidia-container-runtime.mode", text(store_mode)},
-        {"nvidia-container-runtime.modes.cdi.annotation-prefixes", pass_over},
-        {"nvidia-container-runtime.modes.cdi.default-kind", pass_over},
+        {"nvidia-container-runtime.modes.cdi.annotation-prefixes", store_annotation_prefixes},
+        {"nvidia-container-runtime.modes.cdi.default-kind", text(store_default_kind)},
         {"nvidia-container-runtime.modes.cdi.spec-dirs", pass_over},
         {"nvidia-container-runtime.modes.csv.compat-container-root",
          text(store_csv_compat_directory)},

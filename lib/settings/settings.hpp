@@ -19,9 +19,10 @@ enum class LdCache { automatic, ldconfig, off };
 /// Where this build installs grapnel-probe.
 [[nodiscard]] HostPath installed_probe();
 
-/// Of nvidia-container-runtime.mode: whether the driver's files are looked for, or named by
-/// JetPack's CSV lists. automatic: the lists on a Tegra board without the nvidia module's GPUs.
-enum class RuntimeMode { automatic, csv, legacy };
+/// Of nvidia-container-runtime.mode. It says whether the driver's files are looked for, or named
+/// by JetPack's CSV lists (automatic and the modes of CDI: the lists on a Tegra board without the
+/// nvidia module's GPUs), and how much annotations count.
+enum class RuntimeMode { automatic, cdi, csv, jit_cdi, legacy };
 
 struct Settings {
     // NVIDIA's keys
@@ -38,6 +39,7 @@ struct Settings {
     std::string cuda_compat_mode = "ldconfig";
     bool allow_compat_from_container = false; ///< features.allow-cuda-compat-libs-from-container
     bool disable_compat_hook = false;         ///< features.disable-cuda-compat-lib-hook
+    bool no_additional_gids = false;          ///< features.no-additional-gids-for-device-nodes
     std::string probe_user = {}; ///< nvidia-container-cli.user: USER[:GROUP]; empty: nobody
     HostPath driver_root = host_path("/"); ///< nvidia-container-cli.root
     bool load_kmods = true;                ///< modules loaded and nodes made where they are missing
@@ -45,6 +47,10 @@ struct Settings {
     /// nvidia-container-runtime.runtimes: low-level runtimes, the first that is there counts
     std::vector<std::string> runtimes = {"runc", "crun"};
     RuntimeMode mode = RuntimeMode::automatic;
+    /// nvidia-container-runtime.modes.cdi: what begins the keys of annotations that name devices,
+    /// and what a name without a kind is one of in that mode
+    std::vector<std::string> annotation_prefixes = {"cdi.k8s.io/"};
+    std::string default_kind = "nvidia.com/gpu";
     /// nvidia-container-runtime.modes.csv.compat-container-root
     InsidePath csv_compat_directory = inside_path("/usr/local/cuda/compat_orin");
     HostPath csv_directory = ///< nvidia-container-runtime.modes.csv.mount-spec-path

@@ -143,7 +143,7 @@ Status write_all(FdRef fd, std::string_view data, std::string_view what) {
     return {};
 }
 
-Result<Fd> open_host_file(const HostPath& path) {
+Result<OpenFile> open_sized_host_file(const HostPath& path) {
     Fd fd(::open(path.text().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd.valid())
         return system_error("open " + path.text());
@@ -152,7 +152,13 @@ Result<Fd> open_host_file(const HostPath& path) {
         return system_error("fstat " + path.text());
     if (!S_ISREG(found.st_mode))
         return refused(path.text() + " is not a regular file");
-    return fd;
+    return OpenFile{.fd = std::move(fd),
+                    .id = {.device = found.st_dev, .inode = found.st_ino},
+                    .size = static_cast<std::uint64_t>(found.st_size)};
+}
+
+Result<Fd> open_host_file(const HostPath& path) {
+    return GRAPNEL_TRY(open_sized_host_file(path)).fd;
 }
 
 Result<std::string> read_host_file(const HostPath& path, std::size_t limit) {

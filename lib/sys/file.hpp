@@ -22,6 +22,14 @@ struct FileOwner {
     bool operator==(const FileOwner&) const = default;
 };
 
+/// Two names with the same are one file.
+struct FileId {
+    std::uint64_t device = 0; ///< of the file system: makedev(3)
+    std::uint64_t inode = 0;
+
+    bool operator==(const FileId&) const = default;
+};
+
 /// What a file is, by fstat(2) or statx(2); nothing of it comes from its name.
 struct FileFacts {
     enum class Type { regular, directory, link, character_device, other };
@@ -36,6 +44,8 @@ struct FileFacts {
     std::uint32_t mode = 0; ///< permission bits
     FileOwner owner = {};
     std::int64_t modified_ns = 0; ///< time of the last change of its content, since 1970
+
+    [[nodiscard]] FileId id() const { return {device, inode}; }
 };
 
 /// Facts of `name` below `directory`, itself if it is a link; of `directory` for an empty name.
@@ -57,6 +67,14 @@ struct FileFacts {
 /// A host file for reading, which must be regular (or of procfs, sysfs or cgroupfs, where it
 /// looks so); never blocks on a FIFO.
 [[nodiscard]] Result<Fd> open_host_file(const HostPath& path);
+
+/// The same with what was found out on the way.
+struct OpenFile {
+    Fd fd = {};
+    FileId id = {};
+    std::uint64_t size = 0;
+};
+[[nodiscard]] Result<OpenFile> open_sized_host_file(const HostPath& path);
 [[nodiscard]] Result<std::string> read_host_file(const HostPath& path, std::size_t limit);
 
 /// Opens `path` with O_PATH: nothing is read, a device is not opened.

@@ -6,7 +6,6 @@
 #include <climits>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -20,19 +19,16 @@ Result<std::string> LinuxHostFs::read(const HostPath& path) const {
 }
 
 Result<FileView> LinuxHostFs::map(const HostPath& path) const {
-    const auto fd = GRAPNEL_TRY(open_host_file(path));
-    struct stat found {};
-    if (fstat(fd.ref().value, &found) != 0)
-        return system_error("fstat " + path.text());
-    const auto size = static_cast<std::size_t>(found.st_size);
+    const auto file = GRAPNEL_TRY(open_sized_host_file(path));
+    const auto size = static_cast<std::size_t>(file.size);
     if (size == 0)
-        return FileView(nullptr, {});
-    void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.ref().value, 0);
+        return FileView(nullptr, {}, file.id);
+    void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd.ref().value, 0);
     if (start == MAP_FAILED)
         return system_error("mmap " + path.text());
     const auto unmap = [size](const void* address) { munmap(const_cast<void*>(address), size); };
     return FileView(std::shared_ptr<const void>(start, unmap),
-                    {static_cast<const char*>(start), size});
+                    {static_cast<const char*>(start), size}, file.id);
 }
 
 Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {

@@ -16,13 +16,15 @@ namespace grapnel::sys {
 /// The bytes of a file, valid while this object lives.
 class FileView {
   public:
-    FileView(std::shared_ptr<const void> keeper, std::string_view bytes)
-        : keeper_(std::move(keeper)), bytes_(bytes) {}
+    FileView(std::shared_ptr<const void> keeper, std::string_view bytes, FileId id)
+        : keeper_(std::move(keeper)), bytes_(bytes), id_(id) {}
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
+    [[nodiscard]] const FileId& id() const noexcept { return id_; }
 
   private:
     std::shared_ptr<const void> keeper_;
     std::string_view bytes_;
+    FileId id_;
 };
 
 /// All methods follow links, as the host's files are trusted. A file that is not there is an

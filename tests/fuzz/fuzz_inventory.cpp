@@ -72,7 +72,7 @@ class MadeUpHost final : public sys::HostFs {
         const auto found = files_.find(path);
         if (found == files_.end())
             return missing(path);
-        return sys::FileView(nullptr, found->second.content);
+        return sys::FileView(nullptr, found->second.content, {});
     }
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override {
         const auto found = directories_.find(path);
@@ -228,6 +228,13 @@ void expect_sound(const Inventory& inventory) {
     expect_gpus(inventory.gpus);
     for (const auto& node : inventory.control_nodes)
         expect_node(node);
+    for (const auto& node : inventory.other_nodes) {
+        expect_node(node);
+        expect(node.found && node.found == node.expected, "such a node is one of the driver's");
+        expect(!node.path.name().starts_with("nvidia-fs")
+                   && !node.path.name().starts_with("nvidia-nvswitch"),
+               "nodes of device groups are asked for by name");
+    }
     expect_special_devices(inventory);
     for (const auto& library : inventory.libraries) {
         fuzz::expect_normal(library.path.text());
@@ -267,6 +274,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                          .ldcache_file = host_path("/etc/ld.so.cache"),
                          .mig_devices = true,
                          .mig_management = true,
+                         .all_nodes = true,
                          .imex_channels = {.all = true},
                          .device_groups = {DeviceGroup::gds, DeviceGroup::mofed,
                                            DeviceGroup::gdrcopy, DeviceGroup::nvswitch},

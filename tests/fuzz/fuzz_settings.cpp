@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings file, in both dialects. Input: its TOML.
+#include "base/cdi_name.hpp"
 #include "fuzz.hpp"
 #include "settings/settings.hpp"
 
@@ -26,6 +27,9 @@ void expect_sound(const Settings& settings) {
         }
     for (const auto& variable : settings.swarm_resources)
         expect(!variable.empty(), "a variable has a name");
+    for (const auto& prefix : settings.annotation_prefixes)
+        expect(!prefix.empty(), "no prefix stands for every annotation");
+    expect(is_cdi_kind(settings.default_kind), "the default kind is one");
     expect(DriverCapabilities::all().contains(settings.supported_driver_capabilities),
            "there are no unknown driver capabilities");
 }

@@ -2,7 +2,10 @@
 """A driver below a root of its own, as a driver container has it: its files come from there, with
 links as if that root were /, and its nodes from there or from the host."""
 
+import os
+import pathlib
 import shutil
+import stat
 import subprocess
 
 import make_driver
@@ -93,6 +96,26 @@ def test_nodes_come_from_the_root_if_it_has_them(engine, bundle, nodes_of_its_ow
     for node in ("nvidiactl", "nvidia1", "nvidia-uvm"):
         assert result[f"open:/dev/{node}"] == "ENXIO", node
     assert result["stat:/dev/nvidia0"] == "ENOENT"
+
+
+def test_missing_nodes_and_links_by_number_are_of_the_driver_roots_dev(bundle, nodes_of_its_own,
+                                                                       hand_made):
+    """A host that knows where the driver root is need not be told where its nodes are."""
+    shell(f"rm {ROOT}/dev/nvidia1; rm -rf /dev/char")
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    bundle.set_settings(SETTINGS)
+    try:
+        done = hand_made(bundle).hook()
+        assert (done.returncode, done.stderr) == (0, "")
+        made = os.stat(f"{ROOT}/dev/nvidia1")
+        assert (stat.S_ISCHR(made.st_mode), made.st_rdev) == (True, os.makedev(195, 1))
+        assert not os.path.exists("/dev/nvidia1")
+        links = {link.name: os.readlink(link) for link in pathlib.Path("/dev/char").iterdir()}
+        assert links == {"195:1": f"{ROOT}/dev/nvidia1", "195:255": f"{ROOT}/dev/nvidiactl",
+                         "238:0": f"{ROOT}/dev/nvidia-uvm",
+                         "238:1": f"{ROOT}/dev/nvidia-uvm-tools"}
+    finally:
+        shutil.rmtree("/dev/char", ignore_errors=True)
 
 
 def test_nodes_come_from_the_device_root_of_the_settings(bundle, driver_root, hand_made):

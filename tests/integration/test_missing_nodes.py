@@ -86,6 +86,18 @@ def test_a_link_by_number_that_leads_elsewhere_is_left_and_remarked(bundle, with
     assert "/dev/char/195:255 leads to something else than /dev/nvidiactl" in bundle.logged()
 
 
+def test_each_link_by_number_that_cannot_be_made_is_said(bundle, without_node, hand_made):
+    wrong = {"195:255": "nvidiactl", "195:1": "nvidia1", "238:0": "nvidia-uvm"}
+    pathlib.Path("/dev/char").mkdir(exist_ok=True)
+    for number in wrong:
+        os.symlink("../null", f"/dev/char/{number}")
+    done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0")).hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    for number, name in wrong.items():
+        assert f"/dev/char/{number} leads to something else than /dev/{name}" in bundle.logged()
+    assert os.readlink("/dev/char/238:1") == "../nvidia-uvm-tools"
+
+
 def test_a_dry_run_says_it_and_makes_nothing(bundle, without_node):
     plan = bundle.env("NVIDIA_VISIBLE_DEVICES=0").plan()
     assert plan["host_nodes"] == [{"path": "/dev/nvidia1", "major": 195, "minor": 1,

@@ -269,6 +269,38 @@ def test_no_cgroups_means_no_rules(plain, runtime):
     assert "prestart" in config_of(plain)["hooks"]
 
 
+@pytest.fixture
+def node_of_a_group():
+    """The node of GPU 0 is of a group alone, as DRM nodes are."""
+    os.chown("/dev/nvidia1", 0, 44)
+    os.chmod("/dev/nvidia1", 0o660)
+    yield
+    os.chown("/dev/nvidia1", 0, 0)
+    os.chmod("/dev/nvidia1", 0o666)
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_the_process_joins_the_groups_of_its_nodes(engine, plain, runtime, node_of_a_group, joins):
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=all")
+    plain.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{engine.runtime}"]\n[features]\n'
+                       f"no-additional-gids-for-device-nodes = {str(not joins).lower()}\n")
+    plain.config["process"]["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [7]}
+    result = engine(plain, "open:/dev/nvidia1", "open:/dev/nvidia0")
+    assert result.code == 0, result.err
+    assert result["open:/dev/nvidia1"] == ("ENXIO" if joins else "EACCES")
+    assert result["open:/dev/nvidia0"] == "ENXIO"
+    assert config_of(plain)["process"]["user"]["additionalGids"] == ([7, 44] if joins else [7])
+
+
+def test_annotations_and_cdi_names_reach_the_hook(engine, plain, runtime):
+    use_runtime(plain, runtime, engine.runtime)
+    plain.config["annotations"] = {"cdi.k8s.io/plugin_gpu": "nvidia.com/gpu=0"}
+    result = engine(plain, "open:/dev/nvidia1", "stat:/dev/nvidia0")
+    assert result.code == 0, result.err
+    assert result["open:/dev/nvidia1"] == "ENXIO"
+    assert result["stat:/dev/nvidia0"] == "ENOENT"
+
+
 def test_a_container_that_asks_for_nothing_costs_one_read(plain, runtime, tmp_path):
     plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
     plain.write_config(["/bin/true"])

@@ -132,7 +132,11 @@ class Reader {
         const auto minor = parse_number<std::uint32_t>(numbers.back());
         if (numbers.size() != 2 || !major || !minor)
             return refused(quote(words[2]) + " is not MAJOR:MINOR");
-        host_.character_device(words[1], *major, *minor);
+        const auto mode = parse_number<std::uint32_t>(words.size() > 3 ? words[3] : "0666", 8);
+        const auto group = parse_number<std::uint32_t>(words.size() > 4 ? words[4] : "0");
+        if (!mode || !group)
+            return refused("a mode is octal, a group is a number");
+        host_.character_device(words[1], *major, *minor, *mode, *group);
         return {};
     }
     /// gpu PCI MINOR UUID [MODEL...]
@@ -224,7 +228,7 @@ class Reader {
         static const std::map<std::string, Rule> table{
             {"cache", {1, 1, &Reader::take_cache}},
             {"cached", {2, 3, &Reader::take_cached}},
-            {"char", {2, 2, &Reader::take_char}},
+            {"char", {2, 4, &Reader::take_char}},
             {"cuda-note", {2, 2, &Reader::take_cuda_note}},
             {"dir", {1, 1, &Reader::take_directory}},
             {"elf", {2, 3, &Reader::take_elf}},

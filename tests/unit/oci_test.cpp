@@ -132,6 +132,7 @@ TEST_CASE("of config.json the part that matters is read, and the rest is passed 
                   .environment = {"A=1", "B=2"},
                   .bounding_sys_admin = true,
                   .mounts = {{.source = "proc", .destination = "/proc"}},
+                  .annotations = {{"a", "b"}},
                   .device_rules = {{.allow = false, .type = DeviceRule::Type::all, .access = any},
                                    {.major = 195, .minor = 255}},
                   .cgroups_path = "/docker/c"});
@@ -163,6 +164,8 @@ TEST_CASE("a config.json that is not one is refused, and the error names the cul
         {spec_with("{}", R"(,"mounts":[1])"), "'mounts' is not an array of objects"},
         {spec_with("{}", R"(,"mounts":[{"source":1}])"), "'source'"},
         {spec_with("{}", R"(,"mounts":[{"destination":[]}])"), "'destination'"},
+        {spec_with("{}", R"(,"annotations":[])"), "'annotations' is not an object"},
+        {spec_with("{}", R"(,"annotations":{"a":1})"), "'annotations' is not an object of strings"},
         {spec_with("{}", R"(,"linux":[])"), "'linux'"},
         {spec_with("{}", R"(,"linux":{"cgroupsPath":1})"), "'cgroupsPath'"},
         {spec_with("{}", R"(,"linux":{"resources":1})"), "'resources'"},

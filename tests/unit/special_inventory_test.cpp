@@ -204,6 +204,23 @@ TEST_CASE("IMEX channels are nodes of their own major") {
     CHECK(remarks.size() == 1);
 }
 
+TEST_CASE("a group of a node counts where its members may do what others may not") {
+    struct Row {
+        std::uint32_t mode;
+        std::uint32_t group;
+        bool counts;
+    };
+    const Row rows[] = {{0660, 44, true},  {0640, 44, true},  {0664, 44, true},  {0666, 44, false},
+                        {0644, 44, false}, {0606, 44, false}, {0600, 44, false}, {0660, 0, false},
+                        {0670, 44, true},  {0676, 44, false}};
+    for (const auto& row : rows) {
+        CAPTURE(row.mode);
+        const auto group = group_with_rights({.mode = row.mode, .group = row.group});
+        CHECK(group.has_value() == row.counts);
+        CHECK(group.value_or(row.group) == row.group);
+    }
+}
+
 TEST_CASE("a device group is its module's nodes alone") {
     MemoryHost host;
     host.file("/proc/misc", "229 fuse\n 58 rdma_cm\n");

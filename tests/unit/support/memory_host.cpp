@@ -37,6 +37,8 @@ sys::FileFacts MemoryHost::facts_of(const Node& node) {
             .inode = node.inode,
             .major = node.major,
             .minor = node.minor,
+            .mode = node.mode,
+            .owner = {.group = node.group},
             .modified_ns = static_cast<std::int64_t>(node.inode)};
 }
 
@@ -56,11 +58,14 @@ void MemoryHost::link(std::string_view path, std::string_view target) {
     node.content = target;
 }
 
-void MemoryHost::character_device(std::string_view path, std::uint32_t major, std::uint32_t minor) {
+void MemoryHost::character_device(std::string_view path, std::uint32_t major, std::uint32_t minor,
+                                  std::uint32_t mode, std::uint32_t group) {
     auto& node = make(path);
     node.type = Type::character_device;
     node.major = major;
     node.minor = minor;
+    node.mode = mode;
+    node.group = group;
 }
 
 void MemoryHost::socket(std::string_view path) {
@@ -125,7 +130,7 @@ Result<std::string> MemoryHost::read(const HostPath& path) const {
 
 Result<sys::FileView> MemoryHost::map(const HostPath& path) const {
     const auto text = std::make_shared<const std::string>(GRAPNEL_TRY(read(path)));
-    return sys::FileView(text, *text);
+    return sys::FileView(text, *text, GRAPNEL_TRY(stat(path)).id());
 }
 
 Result<std::vector<std::string>> MemoryHost::list(const HostPath& path) const {

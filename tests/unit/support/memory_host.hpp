@@ -20,7 +20,8 @@ class MemoryHost final : public sys::HostFs {
     void directory(std::string_view path);
     void file(std::string_view path, std::string content);
     void link(std::string_view path, std::string_view target);
-    void character_device(std::string_view path, std::uint32_t major, std::uint32_t minor);
+    void character_device(std::string_view path, std::uint32_t major, std::uint32_t minor,
+                          std::uint32_t mode = 0666, std::uint32_t group = 0);
     void socket(std::string_view path);
     /// A file that is there and gives this errno when it is read.
     void unreadable(std::string_view path, int error);
@@ -44,6 +45,8 @@ class MemoryHost final : public sys::HostFs {
         std::string content = {}; ///< of a link: its target
         std::uint32_t major = 0;
         std::uint32_t minor = 0;
+        std::uint32_t mode = 0;
+        std::uint32_t group = 0;
         int error = 0;
         std::uint64_t inode = 0; ///< a new one each time that something is made
     };

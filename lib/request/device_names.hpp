@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names by which a container asks for devices, each understood. Private to this module.
+#pragma once
+
+#include "request/request.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+struct RequestedDevices {
+    bool driver = false; ///< the driver, and the GPUs that follow
+    Request::Devices devices = Request::Devices::none;
+    std::vector<std::string> listed = {};
+    bool management = false;
+    DeviceGroups groups = {};
+    ImexChannels imex_channels = {};
+
+    [[nodiscard]] bool empty() const { return !driver && groups.empty() && imex_channels.empty(); }
+};
+
+/// Takes names one by one: indices, UUIDs and the like of GPUs; CDI names of NVIDIA's kinds; the
+/// special words.
+class DeviceNames {
+  public:
+    enum class NoneIs { special_word, device };
+    enum class Unknown { refused, passed_over }; ///< what is done with kinds of other makers
+
+    DeviceNames(const Settings& settings, NoneIs none, Unknown unknown)
+        : settings_(settings), none_(none), unknown_(unknown) {}
+
+    /// The errors say nothing of where the name comes from.
+    [[nodiscard]] Status take(std::string_view word);
+
+    /// Once, after all names.
+    [[nodiscard]] Result<RequestedDevices> finish();
+    [[nodiscard]] const std::vector<std::string>& passed_over() const { return passed_over_; }
+
+  private:
+    struct Kind;
+    void take_gpu(std::string_view device);
+    [[nodiscard]] Status take_of_kind(const Kind& kind, std::string_view word,
+                                      std::string_view device);
+    [[nodiscard]] static const Kind* known_kind(std::string_view vendor,
+                                                std::string_view device_class);
+
+    const Settings& settings_;
+    NoneIs none_;
+    Unknown unknown_;
+    RequestedDevices requested_ = {};
+    bool decided_ = false;                         ///< by a special word
+    std::set<std::string, std::less<>> seen_ = {}; // a list is as long as an image likes
+    std::vector<std::string> channels_ = {};
+    std::vector<std::string> passed_over_ = {};
+};
+
+/// Channels by number or as channelN, sorted and unique; an error names the one that is none.
+[[nodiscard]] Result<ImexChannels> imex_channels_of(const std::vector<std::string>& names);
+
+/// Those of both.
+[[nodiscard]] ImexChannels joined(ImexChannels a, const ImexChannels& b);
+
+} // namespace grapnel
