@@ -17,6 +17,7 @@ import container  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
 import make_driver  # noqa: E402
 from engines import process  # noqa: E402
+import systemd_stand_in  # noqa: E402
 
 
 def must_work():
@@ -172,6 +173,34 @@ def hand_made(cgroups):
     yield make
     for one in made:
         one.end()
+
+
+@pytest.fixture
+def stand_in():
+    """A function that listens in systemd's place: see support/systemd_stand_in.py."""
+    peers = []
+
+    def start(behave):
+        peers.append(systemd_stand_in.Peer(behave))
+        return peers[-1]
+    yield start
+    for peer in peers:
+        peer.end()
+
+
+@pytest.fixture
+def scope(bundle, cgroups, hand_made):
+    """A container in a cgroup as systemd would have made it."""
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    bundle.config["linux"]["cgroupsPath"] = f"test.slice:oci:{bundle.name}"
+    cgroup = cgroups.make("v2", f"test.slice/oci-{bundle.name}.scope")
+    made = hand_made(bundle, cgroup=cgroup)
+    made.unit = cgroup.name
+    membership = pathlib.Path(f"/proc/{made.pid}/cgroup").read_text()
+    made.cgroup = next(line[3:] for line in membership.splitlines() if line.startswith("0::"))
+    made.directory = cgroup
+    made.remark = f"remark: the container loses its GPUs when systemd sets the rules of {made.unit}"
+    return made
 
 
 @pytest.fixture

@@ -62,11 +62,12 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
 
 Result<std::vector<std::string>> carry_out(const Plan& plan, Container container, const Spec& spec,
                                            const HostPath& ldconfig) {
-    const auto host = GRAPNEL_TRY(open_host_side(plan, ldconfig));
+    auto host = GRAPNEL_TRY(open_host_side(plan, ldconfig));
     if (plan.change_cgroup) {
         GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
-        GRAPNEL_TRY(allow_devices(container.process, spec, container.state.id, plan.device_rules,
-                                  host.mounts));
+        const auto not_kept = GRAPNEL_TRY(allow_devices(container.process, spec, container.state.id,
+                                                        plan.device_rules, host.mounts));
+        host.remarks.insert(host.remarks.end(), not_kept.begin(), not_kept.end());
     }
     GRAPNEL_TRY(sys::enter_phase(Phase::attach));
     GRAPNEL_TRY(container.process.alive());

@@ -13,16 +13,17 @@ bool has(const std::vector<std::string>& list, std::string_view item) {
     return std::ranges::find(list, item) != list.end();
 }
 
-/// The process's path in the hierarchy with the devices controller, or in version 2's, whose
-/// list of controllers is empty. Lines are ID:CONTROLLERS:PATH.
-std::optional<std::string_view> path_in(std::string_view membership, bool version1) {
+constexpr std::string_view version2; // its list of controllers is empty
+
+/// The process's path in the hierarchy with that controller. Lines are ID:CONTROLLERS:PATH.
+std::optional<std::string_view> path_in(std::string_view membership, std::string_view controller) {
     for (const auto line : split(membership, '\n')) {
         const auto first = line.find(':');
         const auto second = line.find(':', first == std::string_view::npos ? first : first + 1);
         if (second == std::string_view::npos)
             continue;
         const auto controllers = line.substr(first + 1, second - first - 1);
-        if (version1 ? has(comma_list(controllers), "devices") : controllers.empty())
+        if (controller == version2 ? controllers.empty() : has(comma_list(controllers), controller))
             return line.substr(second + 1);
     }
     return std::nullopt;
@@ -44,7 +45,8 @@ std::string own_name(const Spec& spec, std::string_view container_id) {
 bool is_own(std::string_view component, const std::string& name) {
     return !name.empty()
            && (component == name || component == name + ".scope"
-               || component.ends_with("-" + name + ".scope"));
+               || component.ends_with("-" + name + ".scope")
+               || (name.ends_with(".scope") && component == "-" + name)); // an empty prefix
 }
 
 /// `path` below the part of the hierarchy that is mounted; nothing if it lies elsewhere.
@@ -82,7 +84,45 @@ std::optional<std::vector<CgroupLevel>> levels(std::string_view path, const Moun
     return out;
 }
 
+/// As runc and crun name it; others leave out an empty prefix together with its dash.
+std::vector<std::string> scope_names(const Spec& spec, std::string_view container_id) {
+    if (spec.cgroups_path.empty())
+        return {"runc-" + std::string(container_id) + ".scope",
+                "crun-" + std::string(container_id) + ".scope"};
+    const auto parts = split(spec.cgroups_path, ':');
+    // what begins with a slash is a path; others may be put into a slice
+    if (parts.size() != 3 || parts[0].starts_with('/') || parts[2].empty()
+        || parts[2].ends_with(".slice"))
+        return {};
+    const auto name = std::string(parts[2]) + ".scope";
+    if (parts[1].empty())
+        return {"-" + name, name};
+    return {std::string(parts[1]) + "-" + name};
+}
+
+/// The part of the path down to the lowest component that is one of `names`.
+std::string_view down_to(std::string_view path, const std::vector<std::string>& names) {
+    for (; !path.empty(); path = path.substr(0, path.rfind('/')))
+        if (has(names, path.substr(path.rfind('/') + 1)))
+            return path;
+    return path;
+}
+
 } // namespace
+
+std::optional<OwnScope> own_scope(std::string_view membership, const Spec& spec,
+                                  std::string_view container_id) {
+    const auto names = scope_names(spec, container_id);
+    for (const auto hierarchy : {std::string_view("name=systemd"), version2}) {
+        const auto whole = path_in(membership, hierarchy);
+        if (!whole || !whole->starts_with('/'))
+            continue;
+        if (const auto path = down_to(*whole, names); !path.empty())
+            return OwnScope{.unit = std::string(path.substr(path.rfind('/') + 1)),
+                            .cgroup = std::string(path)};
+    }
+    return std::nullopt;
+}
 
 std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                  const std::vector<MountInfo>& mounts,
@@ -93,7 +133,8 @@ std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
             const bool fits = version == 1
                                   ? mount.type == "cgroup" && has(mount.super_options, "devices")
                                   : mount.type == "cgroup2";
-            const auto path = fits ? path_in(membership, version == 1) : std::nullopt;
+            const auto path =
+                fits ? path_in(membership, version == 1 ? "devices" : version2) : std::nullopt;
             if (!path)
                 continue;
             if (auto found = levels(*path, mount, name))

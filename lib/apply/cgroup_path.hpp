@@ -40,4 +40,19 @@ struct DeviceCgroup {
                                                                const Spec& spec,
                                                                std::string_view container_id);
 
+/// A scope of systemd's.
+struct OwnScope {
+    std::string unit = {};   ///< "docker-ID.scope"
+    std::string cgroup = {}; ///< "/system.slice/docker-ID.scope", as /proc/PID/cgroup has it
+
+    bool operator==(const OwnScope&) const = default;
+};
+
+/// The scope that systemd made for this container alone; nothing where the runtime makes cgroups
+/// itself, be it below another unit's. The process is in it, in the hierarchy that systemd goes by
+/// (name=systemd, or version 2's), and it has the name that runtimes make of linux.cgroupsPath in
+/// the form "slice:prefix:name", or of the container's ID where that is not set.
+[[nodiscard]] std::optional<OwnScope> own_scope(std::string_view membership, const Spec& spec,
+                                                std::string_view container_id);
+
 } // namespace grapnel::apply

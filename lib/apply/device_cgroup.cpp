@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/device_cgroup.hpp"
 
+#include "apply/attached_programs.hpp"
 #include "apply/cgroup_path.hpp"
-#include "apply/device_program.hpp"
-#include "base/text.hpp"
-#include "sys/bpf.hpp"
-#include "sys/cgroup.hpp"
+#include "apply/device_list.hpp"
+#include "apply/systemd_scope.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -15,115 +13,78 @@ namespace grapnel::apply {
 
 namespace {
 
+using Levels = std::vector<CgroupLevel>;
+using Remarks = std::vector<std::string>;
+
 constexpr std::string_view no_right =
     "give the hook CAP_SYS_ADMIN and CAP_NET_ADMIN, or set no-cgroups = true if the container's "
     "devices are allowed in another way";
 
-Error shared_level_denies(const CgroupLevel& level, const DeviceRule& rule) {
-    return refused("the cgroup " + level.directory.text() + " denies " + rule.text()
-                       + ", and other containers share it",
-                   "allow the device there: with systemd, 'systemctl set-property "
-                       + std::string(level.directory.name())
-                       + " DeviceAllow=...'; else in the configuration of what made it");
+std::string not_kept(const OwnScope& scope, const Error& error) {
+    return "the container loses its GPUs when systemd sets the rules of " + scope.unit
+           + " anew, as at 'systemctl daemon-reload', because it was not told of them: "
+           + error.text();
 }
 
-/// A line of devices.list: "c 195:* rwm".
-bool covers(std::string_view line, const DeviceRule& rule) {
-    const auto words = split(line, ' ');
-    if (words.size() != 3)
-        return false;
-    if (words[0] == "a")
-        return true;
-    const auto numbers = split(words[1], ':');
-    const auto fits = [](std::string_view text, std::optional<std::uint32_t> number) {
-        return text == "*" || (number && parse_number<std::uint32_t>(text) == number);
-    };
-    return words[0] == (rule.type == DeviceRule::Type::block ? "b" : "c") && numbers.size() == 2
-           && fits(numbers[0], rule.major) && fits(numbers[1], rule.minor)
-           && words[2].find('r') != std::string_view::npos
-           && words[2].find('w') != std::string_view::npos;
-}
-
-Status allow_v1(const CgroupLevel& level, const std::vector<DeviceRule>& rules) {
-    const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
-    const auto list = GRAPNEL_TRY(sys::read_cgroup_file(cgroup.ref(), "devices.list"));
-    const auto lines = split(list, '\n');
-    for (const auto& rule : rules) {
-        if (std::ranges::any_of(lines, [&](auto line) { return covers(line, rule); }))
-            continue;
-        if (!level.own)
-            return shared_level_denies(level, rule);
-        auto written = sys::write_cgroup_file(cgroup.ref(), "devices.allow", rule.text());
-        if (!written && written.error().sys == EPERM)
-            return refused(
-                "the parent of the cgroup " + level.directory.text() + " denies " + rule.text(),
-                "allow the device there and give the hook CAP_SYS_ADMIN, or set no-cgroups = true");
-        GRAPNEL_TRY(
-            std::move(written).note("allow " + rule.text() + " in " + level.directory.text()));
-    }
+/// The GPUs work without it as well, so that it fails is no reason to start no container.
+Told tell(const OwnScope& scope, const std::vector<DeviceRule>& rules, Remarks& remarks) {
+    auto told = tell_systemd(scope, rules);
+    if (told)
+        return std::move(*told);
+    remarks.push_back(not_kept(scope, told.error()));
     return {};
 }
 
-bool denies(const std::optional<Code>& code, const DeviceRule& rule) {
-    return !code || permits(*code, rule) != true;
-}
-
-/// The program with the rules added, ready to take the old one's place.
-Result<sys::Fd> extended(const std::optional<Code>& code, const Spec& spec,
+Result<Remarks> allow_v1(const Levels& levels, const std::optional<OwnScope>& scope,
                          const std::vector<DeviceRule>& rules) {
-    if (code && can_be_loaded_again(*code)) {
-        auto loaded = sys::load_device_program(with_rules(rules, *code));
-        if (loaded || (loaded.error().sys != EINVAL && loaded.error().sys != EACCES))
-            return loaded;
+    Remarks remarks;
+    if (scope) {
+        const auto before = GRAPNEL_TRY(own_lists(levels));
+        if (tell(*scope, rules, remarks).anew)
+            GRAPNEL_TRY(restore_lists(levels, before));
     }
-    return sys::load_device_program(with_rules(rules, from_spec(spec.device_rules)));
+    GRAPNEL_TRY(open_lists(levels, rules));
+    return remarks;
 }
 
-Status allow_on_program(const CgroupLevel& level, sys::FdRef cgroup, std::uint32_t id,
-                        std::uint32_t flags, const Spec& spec,
-                        const std::vector<DeviceRule>& rules) {
-    const auto program = GRAPNEL_TRY(sys::program_by_id(id));
-    const auto code = GRAPNEL_TRY(sys::program_code(program.ref()));
-    const auto denied =
-        std::ranges::find_if(rules, [&](const auto& rule) { return denies(code, rule); });
-    if (denied == rules.end())
-        return {};
-    if (!level.own) {
-        const bool certain = code && permits(*code, *denied) == false;
-        return certain ? Status(shared_level_denies(level, *denied)) : Status();
+Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
+                         const std::optional<OwnScope>& scope,
+                         const std::vector<DeviceRule>& rules) {
+    Remarks remarks;
+    if (scope) {
+        const auto before = GRAPNEL_TRY(own_programs(levels));
+        const auto told = tell(*scope, rules, remarks);
+        if (told.anew)
+            GRAPNEL_TRY(detach_what_systemd_added(levels, before));
+        for (const auto& path : told.pinned)
+            if (const auto opened = programs.open_pinned(path); !opened)
+                remarks.push_back(not_kept(*scope, opened.error()));
     }
-    const auto fresh = GRAPNEL_TRY(extended(code, spec, rules));
-    return sys::replace_device_program(cgroup, fresh.ref(), program.ref(), flags);
-}
-
-Status allow_v2(const CgroupLevel& level, const Spec& spec, const std::vector<DeviceRule>& rules) {
-    const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
-    const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
-    for (const auto id : attached.ids)
-        GRAPNEL_TRY(allow_on_program(level, cgroup.ref(), id, attached.flags, spec, rules));
-    return {};
+    for (const auto& level : levels)
+        GRAPNEL_TRY(programs.open_level(level).note("allow devices in the cgroup "
+                                                    + level.directory.text()));
+    return remarks;
 }
 
 } // namespace
 
-Status allow_devices(const sys::Process& process, const Spec& spec, std::string_view container_id,
-                     const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& mounts) {
+Result<Remarks> allow_devices(const sys::Process& process, const Spec& spec,
+                              std::string_view container_id, const std::vector<DeviceRule>& rules,
+                              const std::vector<MountInfo>& mounts) {
     if (rules.empty() || !sys::in_initial_user_namespace())
-        return {};
+        return Remarks{};
     const auto membership = GRAPNEL_TRY(process.read("cgroup"));
     const auto located = locate_device_cgroup(membership, mounts, spec, container_id);
     if (!located || located->levels.empty())
-        return {};
+        return Remarks{};
+    const auto scope = own_scope(membership, spec, container_id);
     if (located->version == 1)
-        return allow_v1(located->levels.front(), rules);
-    for (const auto& level : located->levels) {
-        auto allowed = allow_v2(level, spec, rules);
-        if (!allowed && (allowed.error().sys == EPERM || allowed.error().sys == EACCES))
-            allowed = std::move(allowed).cure(no_right);
-        GRAPNEL_TRY(
-            std::move(allowed).note("allow devices in the cgroup " + level.directory.text()));
-    }
-    return {};
+        return allow_v1(located->levels, scope, rules);
+    AttachedPrograms programs(spec, rules);
+    auto done = allow_v2(programs, located->levels, scope, rules);
+    if (!done && (done.error().sys == EPERM || done.error().sys == EACCES))
+        return std::move(done).cure(no_right);
+    return done;
 }
 
 } // namespace grapnel::apply

@@ -8,6 +8,7 @@
 #include "oci/spec.hpp"
 #include "sys/process.hpp"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,13 +20,16 @@ namespace grapnel::apply {
 /// of config.json. Levels that the container shares are never changed: one that denies is an
 /// error that names it. Where nothing denies, nothing is done.
 ///
+/// Where systemd made a scope for this container alone it is told of the devices first, because it
+/// puts its own rules into force anew from time to time; what the runtime allowed beside systemd's
+/// rules stays. That it could not be told is a remark.
+///
 /// Outside the initial user namespace the kernel lets nobody change device rules, and the
 /// permissions of the nodes are all there is: nothing is done.
 ///
 /// `mounts` is the host's mountinfo; must run in the host's mount namespace.
-[[nodiscard]] Status allow_devices(const sys::Process& process, const Spec& spec,
-                                   std::string_view container_id,
-                                   const std::vector<DeviceRule>& rules,
-                                   const std::vector<MountInfo>& mounts);
+[[nodiscard]] Result<std::vector<std::string>>
+allow_devices(const sys::Process& process, const Spec& spec, std::string_view container_id,
+              const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& mounts);
 
 } // namespace grapnel::apply

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/bpf.hpp"
 
+#include "sys/file.hpp"
 #include "sys/kernel.hpp"
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
+#include <iterator>
+#include <linux/magic.h>
 #include <string>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -51,6 +56,15 @@ Result<bpf_prog_info> program_info(FdRef program, std::vector<bpf_insn>* code) {
     return info;
 }
 
+Status pin(const HostPath& path, FdRef program) {
+    bpf_attr attributes{};
+    attributes.pathname = address(path.text().c_str());
+    attributes.bpf_fd = static_cast<std::uint32_t>(program.value);
+    if (bpf(BPF_OBJ_PIN, attributes) != 0)
+        return call_error("bpf", "(pin the device program " + path.text() + ")");
+    return {};
+}
+
 } // namespace
 
 Result<AttachedPrograms> attached_device_programs(FdRef cgroup) {
@@ -73,6 +87,21 @@ Result<Fd> program_by_id(std::uint32_t id) {
     if (!program.valid())
         return call_error("bpf", "(open the device program)");
     return program;
+}
+
+Result<Fd> pinned_program(const HostPath& path) {
+    bpf_attr attributes{};
+    attributes.pathname = address(path.text().c_str());
+    Fd program(static_cast<int>(bpf(BPF_OBJ_GET, attributes)));
+    if (!program.valid())
+        return call_error("bpf", "(open the pinned program " + path.text() + ")");
+    return program;
+}
+
+Result<ProgramFacts> program_facts(FdRef program) {
+    const auto info = GRAPNEL_TRY(program_info(program, nullptr));
+    const std::string name(std::begin(info.name), std::end(info.name));
+    return ProgramFacts{.id = info.id, .name = name.c_str()};
 }
 
 Result<std::optional<std::vector<bpf_insn>>> program_code(FdRef program) {
@@ -113,6 +142,36 @@ Status replace_device_program(FdRef cgroup, FdRef fresh, FdRef old, std::uint32_
         return std::move(replaced).cure("it is attached by a BPF link, which only its owner can "
                                         "change: allow the devices there");
     return replaced;
+}
+
+Status detach_device_program(FdRef cgroup, FdRef program) {
+    bpf_attr attributes{};
+    attributes.target_fd = static_cast<std::uint32_t>(cgroup.value);
+    attributes.attach_bpf_fd = static_cast<std::uint32_t>(program.value);
+    attributes.attach_type = BPF_CGROUP_DEVICE;
+    if (bpf(BPF_PROG_DETACH, attributes) != 0)
+        return call_error("bpf", "(detach a device program)");
+    return {};
+}
+
+Status replace_pinned_program(const HostPath& path, FdRef program) {
+    const auto directory = GRAPNEL_TRY(open_host_directory(path.parent()));
+    struct statfs filesystem {};
+    if (fstatfs(directory.ref().value, &filesystem) != 0)
+        return system_error("fstatfs " + path.parent().text());
+    if (filesystem.f_type != BPF_FS_MAGIC)
+        return refused(path.text() + " is not of a BPF file system");
+    // a name there has no dots
+    const auto temporary = "grapnel_" + std::to_string(getpid()) + "_" + std::string(path.name());
+    unlinkat(directory.ref().value, temporary.c_str(), 0); // left by a hook that was killed
+    GRAPNEL_TRY(pin(path.parent() / temporary, program));
+    if (renameat(directory.ref().value, temporary.c_str(), directory.ref().value,
+                 std::string(path.name()).c_str())
+        == 0)
+        return {};
+    auto failed = system_error("replace " + path.text());
+    unlinkat(directory.ref().value, temporary.c_str(), 0);
+    return failed;
 }
 
 } // namespace grapnel::sys

@@ -2,12 +2,14 @@
 // Device programs of cgroup v2 (bpf(2), BPF_CGROUP_DEVICE).
 #pragma once
 
+#include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 
 #include <cstdint>
 #include <linux/bpf.h>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace grapnel::sys {
@@ -23,6 +25,15 @@ struct AttachedPrograms {
 
 [[nodiscard]] Result<Fd> program_by_id(std::uint32_t id);
 
+/// The program that is pinned at that path of a BPF file system.
+[[nodiscard]] Result<Fd> pinned_program(const HostPath& path);
+
+struct ProgramFacts {
+    std::uint32_t id = 0;
+    std::string name = {}; ///< as its loader called it
+};
+[[nodiscard]] Result<ProgramFacts> program_facts(FdRef program);
+
 /// The program as the verifier left it; nothing if the kernel does not show it.
 [[nodiscard]] Result<std::optional<std::vector<bpf_insn>>> program_code(FdRef program);
 
@@ -33,5 +44,10 @@ struct AttachedPrograms {
 /// Linux 5.6 (BPF_F_REPLACE).
 [[nodiscard]] Status replace_device_program(FdRef cgroup, FdRef fresh, FdRef old,
                                             std::uint32_t flags);
+
+[[nodiscard]] Status detach_device_program(FdRef cgroup, FdRef program);
+
+/// Puts the program in the place of what is pinned at that path, in one step.
+[[nodiscard]] Status replace_pinned_program(const HostPath& path, FdRef program);
 
 } // namespace grapnel::sys

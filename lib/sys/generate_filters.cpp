@@ -12,6 +12,7 @@
 #include <seccomp.h>
 #include <span>
 #include <string>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
 
@@ -90,27 +91,53 @@ constexpr std::array probe_only{
     "ppoll",        "sched_getaffinity", "sched_yield", "sigaltstack",
 };
 
-/// What the hook does beside that: mounts, namespaces, device programs, its own confinement.
+/// What the hook does beside that: mounts, namespaces, device programs, systemd, its own
+/// confinement.
 constexpr std::array hook_only{
-    "bpf",           "capget",
-    "capset",        "chroot",
-    "clone",         "dup3",
-    "fchdir",        "fchownat",
-    "flock",         "fsconfig",
-    "fsmount",       "fsopen",
-    "memfd_create",  "mkdirat",
-    "mknodat",       "mount",
-    "mount_setattr", "move_mount",
-    "open_tree",     "openat2",
-    "pidfd_open",    "pidfd_send_signal",
-    "pivot_root",    "poll",
-    "ppoll",         "prctl",
-    "seccomp",       "sendfile",
-    "setfsgid",      "setfsuid",
-    "setns",         "symlinkat",
-    "umask",         "umount2",
+    "bpf",
+    "capget",
+    "capset",
+    "chroot",
+    "clone",
+    "connect",
+    "dup3",
+    "fchdir",
+    "fchownat",
+    "flock",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "memfd_create",
+    "mkdirat",
+    "mknodat",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "openat2",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "pivot_root",
+    "poll",
+    "ppoll",
+    "prctl",
+    "seccomp",
+    "sendfile",
+    "setfsgid",
+    "setfsuid",
+    "setns",
+    "setsockopt",
+    "symlinkat",
+    "umask",
+    "umount2",
     "waitid",
 };
+
+/// Systemd listens on a socket of the file system.
+bool allow_local_sockets(scmp_filter_ctx filter) {
+    constexpr scmp_arg_cmp local{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &local) == 0;
+}
 
 struct Release {
     void operator()(void* filter) const { seccomp_release(filter); }
@@ -134,7 +161,8 @@ bool allow(scmp_filter_ctx filter, std::span<const char* const> names) {
 /// What is not on the lists fails with ENOSYS, as on a kernel without it: C libraries know what
 /// to do then.
 bool print_filter(const char* name, uint32_t architecture,
-                  std::initializer_list<std::span<const char* const>> lists) {
+                  std::initializer_list<std::span<const char* const>> lists,
+                  bool local_sockets = false) {
     const Filter filter(seccomp_init(SCMP_ACT_ERRNO(ENOSYS)));
     if (!filter || seccomp_arch_remove(filter.get(), SCMP_ARCH_NATIVE) != 0
         || seccomp_arch_add(filter.get(), architecture) != 0)
@@ -143,6 +171,8 @@ bool print_filter(const char* name, uint32_t architecture,
     for (const auto& list : lists)
         if (!allow(filter.get(), list))
             return false;
+    if (local_sockets && !allow_local_sockets(filter.get()))
+        return false;
     std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
     if (!file || seccomp_export_bpf(filter.get(), fileno(file.get())) != 0)
         return false;
@@ -166,7 +196,7 @@ int main(int argc, char** argv) {
     }
     std::printf("// Made by generate_filters.cpp.\n#pragma once\n#include <linux/filter.h>\n"
                 "namespace grapnel::sys {\n");
-    if (!print_filter("hook_filter", architecture, {reading, changing, hook_only})
+    if (!print_filter("hook_filter", architecture, {reading, changing, hook_only}, true)
         || !print_filter("ldconfig_filter", architecture, {reading, changing})
         || !print_filter("probe_filter", architecture, {reading, probe_only}))
         return 1;

@@ -84,6 +84,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (const auto& mount : mounts)
         expect(!mount.super_options.empty(), "a mount has options");
     expect(parse_mountinfo(rendered(mounts)) == mounts, "mounts survive being written");
+    if (const auto scope = own_scope(membership, spec, id)) {
+        expect(scope->unit.ends_with(".scope"), "only a scope is the container's own");
+        expect(scope->unit.find('/') == std::string::npos, "a unit's name has no slash");
+        expect(scope->cgroup.ends_with("/" + scope->unit), "a scope's cgroup has its name");
+        expect(!spec.cgroups_path.starts_with('/'), "a path names no unit");
+    }
     if (const auto found = locate_device_cgroup(membership, mounts, spec, id)) {
         expect_sound(*found, mounts);
         const auto nameless = locate_device_cgroup(membership, mounts, Spec{}, "");

@@ -7,6 +7,7 @@ import subprocess
 import container
 import pytest
 from conftest import skip_or_fail
+from systemd_stand_in import as_systemd
 
 V2 = container.in_cgroup_view("v2", [])
 HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
@@ -207,6 +208,47 @@ def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runti
     assert len(after.splitlines()) == len(before.splitlines()) == 1
     assert before.split(" ")[1] == after.split(" ")[1]  # attached in the same way
     assert before != after
+
+
+@pytest.fixture
+def bpf_files(tmp_path):
+    directory = tmp_path / "bpf"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "bpf", "none", directory], check=True)
+    yield directory
+    subprocess.run(["umount", directory], check=True)
+
+
+def pinned_programs(tools, command, scope, *paths):
+    return [subprocess.run([tools.device_programs, command, scope.directory, path], check=True,
+                           capture_output=True, text=True).stdout.strip().split(" ")
+            for path in paths]
+
+
+def test_a_pinned_program_is_replaced_by_the_one_that_is_attached(scope, stand_in, attach, programs,
+                                                                  tools, bpf_files):
+    """crun from 1.28 has systemd attach its program by path, at each daemon-reload anew."""
+    attach(scope.directory, "deny-195")
+    pinned = bpf_files / "oci_scope"
+    pinned_programs(tools, "pin", scope, pinned)
+    before = programs(scope.directory)
+    stand_in(as_systemd(scope.cgroup, "auto", [("device", str(pinned)), ("egress", "/none")]))
+    done = scope.hook(prefix=V2)
+    assert (done.returncode, done.stderr, scope.bundle.logged()) == (0, "", "")
+    after = programs(scope.directory)
+    assert len(after) == 1 and after != before
+    assert pinned_programs(tools, "pinned", scope, pinned) == [list(after[0])]
+    assert list(bpf_files.glob("*grapnel*")) == []
+    assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
+
+
+def test_a_pinned_program_that_cannot_be_replaced_is_remarked(scope, stand_in, tmp_path):
+    elsewhere = tmp_path / "program"
+    elsewhere.write_text("kept\n")
+    stand_in(as_systemd(scope.cgroup, "auto", [("device", str(elsewhere))]))
+    assert scope.hook(prefix=V2).returncode == 0
+    assert scope.remark in scope.bundle.logged()
+    assert elsewhere.read_text() == "kept\n"
 
 
 @pytest.fixture

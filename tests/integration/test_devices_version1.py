@@ -50,6 +50,18 @@ def test_what_is_allowed_already_is_not_written_again(hand_made, cgroups, gpu_bu
     assert sorted(rules(cgroup)) == ["c 195:* rw", "c 238:* rwm"]
 
 
+def test_every_level_of_the_container_is_opened(hand_made, cgroups, gpu_bundle):
+    """As crun from 1.21 makes them: the lower one can allow only what the upper one does."""
+    scope = cgroups.make("v1", f"{gpu_bundle.name}.scope")
+    deny_all(scope)
+    cgroup = cgroups.make("v1", f"{gpu_bundle.name}.scope/container")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{gpu_bundle.name}.scope"
+    done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V1)
+    assert (done.returncode, done.stderr) == (0, "")
+    for level in (scope, cgroup):
+        assert set(rules(level)) == {"c 195:1 rw", "c 195:255 rw", "c 238:0 rw", "c 238:1 rw"}
+
+
 def test_the_lists_of_other_cgroups_stay(hand_made, cgroups, gpu_bundle):
     cgroup = cgroups.make("v1", gpu_bundle.name)
     other = cgroups.make("v1", "other")

@@ -4,6 +4,8 @@
 //   device_programs attach CGROUP allow|deny|deny-MAJOR [single]
 //   device_programs list CGROUP       a line for each program: flags, length, hash of its code
 //   device_programs accesses CGROUP   how many programs a call has to pass, ancestors included
+//   device_programs pin CGROUP PATH   pins the first one there
+//   device_programs pinned CGROUP PATH   the line of what is pinned there
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +99,42 @@ static void show(unsigned id, unsigned flags) {
     close(program);
 }
 
+static void pin(int cgroup, const char* path) {
+    unsigned id = 0;
+    union bpf_attr attributes = {0};
+    attributes.query.target_fd = (unsigned)cgroup;
+    attributes.query.attach_type = BPF_CGROUP_DEVICE;
+    attributes.query.prog_ids = (uintptr_t)&id;
+    attributes.query.prog_cnt = 1;
+    if (bpf(BPF_PROG_QUERY, &attributes) != 0)
+        fail("list the programs");
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_id = id;
+    const int program = bpf(BPF_PROG_GET_FD_BY_ID, &attributes);
+    if (program < 0)
+        fail("open the program");
+    memset(&attributes, 0, sizeof attributes);
+    attributes.pathname = (uintptr_t)path;
+    attributes.bpf_fd = (unsigned)program;
+    if (bpf(BPF_OBJ_PIN, &attributes) != 0)
+        fail("pin the program");
+}
+
+static void show_pinned(const char* path) {
+    union bpf_attr attributes = {.pathname = (uintptr_t)path};
+    const int program = bpf(BPF_OBJ_GET, &attributes);
+    if (program < 0)
+        fail("open what is pinned");
+    struct bpf_prog_info info = {0};
+    memset(&attributes, 0, sizeof attributes);
+    attributes.info.bpf_fd = (unsigned)program;
+    attributes.info.info_len = sizeof info;
+    attributes.info.info = (uintptr_t)&info;
+    if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) != 0)
+        fail("read the program");
+    show(info.id, BPF_F_ALLOW_MULTI);
+}
+
 static void list(int cgroup, unsigned query_flags, int count_only) {
     unsigned ids[64];
     union bpf_attr attributes = {0};
@@ -127,6 +165,10 @@ int main(int argc, char** argv) {
         list(cgroup, 0, 0);
     else if (strcmp(argv[1], "accesses") == 0)
         list(cgroup, BPF_F_QUERY_EFFECTIVE, 1);
+    else if (strcmp(argv[1], "pin") == 0 && argc > 3)
+        pin(cgroup, argv[3]);
+    else if (strcmp(argv[1], "pinned") == 0 && argc > 3)
+        show_pinned(argv[3]);
     else
         return 2;
     return 0;

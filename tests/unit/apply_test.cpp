@@ -160,6 +160,11 @@ TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") 
          {v2_mount()},
          "",
          "2: /sys/fs/cgroup/user.slice/runc-c1.scope* /sys/fs/cgroup/user.slice"},
+        {"systemd without a prefix, as runc and crun name it",
+         "0::/a.slice/-c1.scope\n",
+         {v2_mount()},
+         "a.slice::c1",
+         "2: /sys/fs/cgroup/a.slice/-c1.scope* /sys/fs/cgroup/a.slice"},
         {"a slash at the end",
          "0::/docker/c1\n",
          {v2_mount()},
@@ -231,6 +236,60 @@ TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") 
 }
 
 // --- residue ---
+
+TEST_CASE("a scope is the container's own if it has its name and systemd made it") {
+    struct Row {
+        const char* what;
+        const char* membership;
+        const char* cgroups_path;
+        const char* scope; ///< the cgroup's path
+    };
+    const Row rows[] = {
+        {"docker, version 2", "0::/system.slice/docker-c1.scope\n", "system.slice:docker:c1",
+         "/system.slice/docker-c1.scope"},
+        {"crun's level below", "0::/a.slice/libpod-c1.scope/container\n", "a.slice:libpod:c1",
+         "/a.slice/libpod-c1.scope"},
+        {"version 1 goes by name=systemd",
+         "5:devices:/x\n1:name=systemd:/system.slice/docker-c1.scope\n0::/\n",
+         "system.slice:docker:c1", "/system.slice/docker-c1.scope"},
+        {"a stray hierarchy of version 1 beside version 2",
+         "1:name=systemd:/\n0::/system.slice/docker-c1.scope\n", "system.slice:docker:c1",
+         "/system.slice/docker-c1.scope"},
+        {"no cgroupsPath, runc", "0::/user.slice/runc-c1.scope\n", "", "/user.slice/runc-c1.scope"},
+        {"no cgroupsPath, crun", "0::/user.slice/crun-c1.scope/container\n", "",
+         "/user.slice/crun-c1.scope"},
+        {"no prefix", "0::/a.slice/-c1.scope\n", "a.slice::c1", "/a.slice/-c1.scope"},
+        {"no prefix and no dash", "0::/a.slice/c1.scope\n", "a.slice::c1", "/a.slice/c1.scope"},
+        {"no slice", "0::/system.slice/docker-c1.scope\n", ":docker:c1",
+         "/system.slice/docker-c1.scope"},
+        {"the lowest of that name", "0::/oci-c1.scope/a/oci-c1.scope\n", ":oci:c1",
+         "/oci-c1.scope/a/oci-c1.scope"},
+        {"below another unit, by cgroupfs", "0::/system.slice/docker.service/c1\n",
+         "/system.slice/docker.service/c1", "none"},
+        {"a scope of somebody else", "0::/user.slice/session-c1.scope\n", "", "none"},
+        {"a scope that a path names", "0::/user.slice/session-3.scope\n",
+         "/user.slice/session-3.scope", "none"},
+        {"below a scope that is not its own", "0::/session-3.scope/c1\n", "/c1", "none"},
+        {"another container's", "0::/system.slice/docker-c2.scope\n", "system.slice:docker:c1",
+         "none"},
+        {"a longer name", "0::/system.slice/x-docker-c1.scope\n", "system.slice:docker:c1", "none"},
+        {"a slice, which others can be put into", "0::/a.slice/b.slice\n", "a.slice:p:b.slice",
+         "none"},
+        {"colons without systemd", "0::/a:b:c1\n", "a:b:c1", "none"},
+        {"no name", "0::/a.slice/oci-.scope\n", "a.slice:oci:", "none"},
+        {"only in a hierarchy that systemd does not go by", "5:devices:/oci-c1.scope\n0::/\n",
+         ":oci:c1", "none"},
+        {"not a member", "", ":oci:c1", "none"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const Spec spec{.root_path = "r", .cgroups_path = row.cgroups_path};
+        const auto found = own_scope(row.membership, spec, "c1");
+        CHECK((found ? found->cgroup : "none") == row.scope);
+        if (found)
+            CHECK(found->cgroup.ends_with("/" + found->unit));
+    }
+}
 
 TEST_CASE("a record of what was made is read back as it was written") {
     using File = sys::FileFacts::Type;

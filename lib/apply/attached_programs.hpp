@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device programs of a container's cgroups of version 2, replaced in the kernel.
+#pragma once
+
+#include "apply/cgroup_path.hpp"
+#include "base/device_number.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "oci/spec.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace grapnel::apply {
+
+/// Replaces programs that deny one of the rules by programs that allow them all.
+class AttachedPrograms {
+  public:
+    AttachedPrograms(const Spec& spec, const std::vector<DeviceRule>& rules)
+        : spec_(spec), rules_(rules) {}
+
+    /// What is pinned at the path, for whom attaches it later.
+    [[nodiscard]] Status open_pinned(const HostPath& path);
+
+    /// Every program of the level. One that was pinned as well is replaced by what is pinned now:
+    /// the kernel keeps who attaches it again from attaching a second one.
+    [[nodiscard]] Status open_level(const CgroupLevel& level);
+
+  private:
+    [[nodiscard]] Status try_level(const CgroupLevel& level);
+    [[nodiscard]] Status open_attached(const CgroupLevel& level, sys::FdRef cgroup,
+                                       std::uint32_t id, std::uint32_t flags);
+
+    const Spec& spec_;
+    const std::vector<DeviceRule>& rules_;
+    std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of what they replace
+};
+
+/// The IDs of the programs of the own levels, in the order of `levels`; empty for the others.
+[[nodiscard]] Result<std::vector<std::vector<std::uint32_t>>>
+own_programs(const std::vector<CgroupLevel>& levels);
+
+/// Detaches what systemd has attached since then beside programs that are all still there: a
+/// runtime had replaced systemd's program by its own, which knows devices that systemd does not
+/// know.
+[[nodiscard]] Status
+detach_what_systemd_added(const std::vector<CgroupLevel>& levels,
+                          const std::vector<std::vector<std::uint32_t>>& before);
+
+} // namespace grapnel::apply

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells systemd of the devices that a container is given: it puts its own list into force anew at
+// each daemon-reload, and what is not on it is lost then.
+#pragma once
+
+#include "apply/cgroup_path.hpp"
+#include "base/device_number.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <vector>
+
+namespace grapnel::apply {
+
+struct Told {
+    bool anew = false; ///< systemd has put its rules into force just now
+    /// Device programs that it attaches by their path, each time anew.
+    std::vector<HostPath> pinned = {};
+};
+
+/// Adds the devices of the rules to the scope's DeviceAllow, as far as they are missing there.
+/// Nothing is added where the scope has no list, so that everything is allowed, where systemd
+/// does not know the scope, and where its cgroup is not the container's, which is an error.
+[[nodiscard]] Result<Told> tell_systemd(const OwnScope& scope,
+                                        const std::vector<DeviceRule>& rules);
+
+} // namespace grapnel::apply
