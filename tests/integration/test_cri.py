@@ -205,11 +205,6 @@ def test_a_handler_that_the_node_does_not_have_is_refused_by_containerd(pod):
         pod(handler="nvidia-2")
 
 
-def test_an_annotation_of_cdi_names_a_gpu(pod):
-    seen = look(pod(), annotations={"cdi.k8s.io/plugin": "nvidia.com/gpu=1"})
-    check_gpus(seen, False, True)
-
-
 def test_cdi_devices_of_kubelet_are_for_the_engine(pod, log):
     """The strategy cdi-cri: containerd reads these, or nobody."""
     check_nothing(look(pod(), CDI_devices=[{"name": "nvidia.com/gpu=0"}]))
