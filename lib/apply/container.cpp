@@ -84,11 +84,12 @@ bool is_apart(sys::RootDir& root, const char* path, const char* other) {
 Status get_rights(const State& state) {
     if (!state.pid || sys::may_mount())
         return {};
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
     const auto process = GRAPNEL_TRY(sys::Process::open(*state.pid));
     const auto theirs = process.user_namespace();
     const auto ours = GRAPNEL_TRY(sys::own_user_namespace());
-    if (theirs && *theirs == ours)
-        return {}; // whatever needs a right says so
+    if (theirs && *theirs == ours) // whatever needs a right says so
+        return sys::enter_phase(sys::Phase::read_host);
     GRAPNEL_TRY(process.enter_user_namespace()
                     .note("the hook has no right to mount, and " + process_is_closed)
                     .cure(use_another_runtime));

@@ -34,7 +34,7 @@ class Podman:
         (directory / "containers.conf").write_text(CONTAINERS_CONF)
         (directory / "storage.conf").write_text(
             f'[storage]\ndriver = "vfs"\ngraphroot = "{directory}/home/storage"\n'
-            f'rootless_storage_path = "{directory}/home/storage"\nrunroot = "{directory}/run"\n')
+            f'runroot = "{directory}/run"\n')
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": f"{directory}/home", "TMPDIR": f"{directory}/tmp",
             "XDG_RUNTIME_DIR": f"{directory}/run",
