@@ -26,6 +26,10 @@ enum class Phase {
 /// umask 022; no core dumps; no new privileges; the permitted set cut to the union of all phases.
 [[nodiscard]] Status confine_process();
 
+/// In its place, for a program that people start: the standard descriptors are open, the umask is
+/// 022. Refused if it was started with more rights than its caller has (setuid, file capabilities).
+[[nodiscard]] Status begin_program();
+
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);
