@@ -191,6 +191,19 @@ def test_a_dry_run_prints_a_diff_that_patch_would_take(grapnel, runtime, tmp_pat
     assert file.read_text() == text
 
 
+def test_what_was_secret_stays_secret(grapnel, runtime, tmp_path):
+    """The drop-in repeats what can be a password of a registry."""
+    file = tmp_path / "config.toml"
+    file.write_text('version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs.a.auth]\n'
+                    'password = "secret"\n')
+    file.chmod(0o600)
+    drop_in = tmp_path / "conf.d" / "99-grapnel.toml"
+    grapnel("configure", "containerd", "--config", file, "--drop-in", drop_in,
+            "--runtime-path", runtime)
+    for path in (file, drop_in, tmp_path / "config.toml.grapnel-backup"):
+        assert "secret" in path.read_text() and stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("engine, text, line", [
     ("docker", '{\n  "debug": true,\n}\n', 3),
     ("containerd", "version = 2\n\n[plugins\n", 3),
@@ -368,23 +381,22 @@ def test_containerd_reads_the_runtime_and_the_users_settings(grapnel, runtime, t
     need("containerd")
     file = containerd_config(tmp_path, version)
     text = file.read_text()
-    # containerd shows what version 1 says in the form of version 2 and without its plugins
+    # what version 1 says is shown in the form of version 2
     before = plugin_of_dump(file)
     run = ["configure", "containerd", "--config", file, "--runtime-path", runtime,
            "--drop-in", tmp_path / "conf.d" / "99-grapnel.toml"]
     grapnel(*run, "--set-as-default")
     after = plugin_of_dump(file)
     new = "cri.containerd.runtimes.nvidia"
-    if version == 2:
-        assert after[f"{new}.options.BinaryName"] == str(runtime)
-        assert after[f"{new}.options.SystemdCgroup"] == "true"
-        assert after["cri.containerd.default_runtime_name"] == "nvidia"
-        for key in ("cri.stream_server_address", "cri.containerd.snapshotter",
-                    "cri.containerd.runtimes.runc.options.SystemdCgroup"):
-            assert after[key] == before[key]
-        assert after["cri.stream_server_address"] == "127.0.0.9"
-        others = {key: value for key, value in after.items() if not key.startswith(new)}
-        assert {**before, "cri.containerd.default_runtime_name": "nvidia"} == others
+    assert after[f"{new}.options.BinaryName"] == str(runtime)
+    assert after[f"{new}.options.SystemdCgroup"] == "true"
+    assert after["cri.containerd.default_runtime_name"] == "nvidia"
+    for key in ("cri.stream_server_address", "cri.containerd.snapshotter",
+                "cri.containerd.runtimes.runc.options.SystemdCgroup"):
+        assert after[key] == before[key]
+    assert after["cri.stream_server_address"] == "127.0.0.9"
+    others = {key: value for key, value in after.items() if not key.startswith(new)}
+    assert {**before, "cri.containerd.default_runtime_name": "nvidia"} == others
     grapnel(*run, "--unset")
     assert file.read_text() == text and plugin_of_dump(file) == before
 
