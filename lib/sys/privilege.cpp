@@ -13,6 +13,7 @@
 #include <linux/securebits.h>
 #include <memory>
 #include <span>
+#include <sys/auxv.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -128,6 +129,17 @@ Status confine_capabilities() {
     // a change of the fsuid leaves the capabilities alone; without CAP_SETPCAP it takes them
     prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
     return cut_capabilities(0);
+}
+
+Status begin_program() {
+    if (getauxval(AT_SECURE) != 0)
+        return refused("this program is not to be installed setuid or with file capabilities",
+                       "use sudo");
+    GRAPNEL_TRY(open_standard_descriptors());
+    umask(022);
+    // a reader that goes away must not end the program between two files
+    (void)std::signal(SIGPIPE, SIG_IGN);
+    return {};
 }
 
 Status enter_phase(Phase phase) {

@@ -29,6 +29,10 @@ enum class Phase {
 /// The last of these again, in another user namespace: there this process has every capability.
 [[nodiscard]] Status confine_capabilities();
 
+/// In its place, for a program that people start: the standard descriptors are open, the umask is
+/// 022. Refused if it was started with more rights than its caller has (setuid, file capabilities).
+[[nodiscard]] Status begin_program();
+
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);

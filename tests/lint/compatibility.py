@@ -15,6 +15,7 @@ PAGE = "doc/compatibility.md"
 def known_tests(root):
     tests = pathlib.Path(root) / "tests"
     names = {path.name for path in (tests / "scenario" / "cases").iterdir()}
+    names |= {path.name for path in (tests / "configure" / "cases").iterdir()}
     for folder in ("integration", "hostile", "unit", "gpu"):
         for path in (tests / folder).iterdir():
             names.add(path.stem)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a user can write is described where a user looks: each option and stage of the program in
-its manual page, each key of the settings in theirs and in config/README.md; and nothing is
-described that does not exist."""
+"""What a user can write is described where a user looks: each option, stage and command of the
+programs in their manual pages, each key of the settings in theirs and in config/README.md; and
+nothing is described that does not exist."""
 
 import re
 import subprocess
@@ -11,11 +11,19 @@ import sys
 import tree
 
 
+def help_of(*command):
+    return subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def long_options(text):
+    return set(re.findall(r"^  (--[\w-]+)", text, re.M))
+
+
 def options(program):
-    text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    text = help_of(program)
     stages = re.search(r"^stages:\n(.*?)\n\n", text, re.M | re.DOTALL)[1]
     named = re.findall(r"^  ((?:\w+, )*\w+)  ", stages, re.M)
-    return set(re.findall(r"^  (--[\w-]+)", text, re.M)), {
+    return long_options(text), {
         stage for line in named for stage in line.split(", ")
     }
 
@@ -33,7 +41,22 @@ def check(wanted, found, where):
         yield f"{where}: {name} is described but does not exist"
 
 
-def main(root, program):
+def tool_complaints(root, tool):
+    """Of grapnel: each command, and its options, in the manual page."""
+    page = tree.text(root, "doc/grapnel.8.scd")
+    text = help_of(tool)
+    commands = re.findall(r"^  (\w+)  ", re.search(r"^commands:\n(.*?)\n\n", text, re.M | re.DOTALL)[1], re.M)
+    assert commands
+    known = long_options(text)
+    for command in commands:
+        known |= long_options(help_of(tool, command))
+        if f"*grapnel {command}*" not in page:
+            yield f"doc/grapnel.8.scd: command {command} is not described"
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*--"))
+    yield from check(known, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel.8.scd")
+
+
+def main(root, program, tool):
     known_options, known_stages = options(program)
     known_keys = keys(root)
     assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
@@ -47,6 +70,8 @@ def main(root, program):
     for stage in sorted(known_stages):
         if not re.search(rf"\*{stage}\*", page):
             complaints.append(f"doc/grapnel-hook.8.scd: stage {stage} is not described")
+
+    complaints += tool_complaints(root, tool)
 
     page = tree.text(root, "doc/grapnel.toml.5.scd")
     described = set(re.findall(r"^(?:- )?\*([a-z][a-z0-9.-]+)\*(?!\()", page, re.M))

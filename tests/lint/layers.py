@@ -14,6 +14,7 @@ MODULES = {
     "sys": ["base"],
     "oci": ["base"],
     "settings": ["base"],
+    "engines": ["base"],
     "request": ["base", "oci", "settings"],
     "inventory": ["base", "sys"],
     "plan": ["base", "request", "inventory"],
@@ -25,8 +26,8 @@ NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
           ("apply", "inventory"): {"inventory/elf.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "plan", "apply", "runtime"},
-    "toml++/": {"settings"},
+    "nlohmann/": {"oci", "engines", "plan", "apply", "runtime"},
+    "toml++/": {"settings", "engines"},
     "tl/": {"base"},
     "seccomp.h": {"sys"},
     "sys/capability.h": {"sys"},
@@ -37,8 +38,8 @@ LIBRARIES = {
 # made by the build, and for this module alone
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "oci", "settings", "request", "inventory", "plan"}
-C_HEADERS = {("oci", "sys/types.h"), ("inventory", "elf.h")}
+PURE = {"base", "oci", "settings", "engines", "request", "inventory", "plan"}
+C_HEADERS = {("engines", "fnmatch.h"), ("oci", "sys/types.h"), ("inventory", "elf.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// For each engine: the files that change, and what to do afterwards.
+#pragma once
+
+#include "configure/changes.hpp"
+#include "configure/options.hpp"
+
+namespace grapnel::configure_command {
+
+struct Work {
+    std::vector<Change> changes = {}; ///< in the order in which they are safe
+    std::vector<std::string> remarks = {};
+    std::string afterwards = {}; ///< a sentence, for when something was changed
+};
+
+/// Reads files and changes none.
+[[nodiscard]] Result<Work> work_for(const Options& options);
+
+} // namespace grapnel::configure_command

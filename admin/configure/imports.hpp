@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files that containerd reads beside config.toml, in its order.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "engines/engine.hpp"
+
+#include <vector>
+
+namespace grapnel::configure_command {
+
+/// All that `config` imports and what those import, each once, breadth first, patterns in
+/// alphabetical order, as containerd does. `drop_in` has its place among them whether it is there
+/// or not; its text is not read.
+[[nodiscard]] Result<std::vector<engines::OtherFile>>
+imported_files(const engines::OtherFile& config, const HostPath& drop_in);
+
+/// The regular files of a directory, sorted by name; none where there is no such directory.
+/// `except` is left out.
+[[nodiscard]] Result<std::vector<engines::OtherFile>> files_in(const HostPath& directory,
+                                                               const HostPath& except);
+
+} // namespace grapnel::configure_command

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "configure/options.hpp"
+
+#include "base/text.hpp"
+#include "sys/config_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <getopt.h>
+#include <set>
+
+namespace grapnel::configure_command {
+
+namespace {
+
+struct Known {
+    std::string_view name;
+    Engine engine;
+    std::string_view config;
+    std::string_view drop_in;
+    std::string_view options; ///< that belong to some engines alone
+};
+
+constexpr std::array<Known, 4> engines{{
+    {"docker", Engine::docker, "/etc/docker/daemon.json", "", "crds"},
+    {"containerd", Engine::containerd, "/etc/containerd/config.toml",
+     "/etc/containerd/conf.d/99-grapnel.toml", "crdsi"},
+    {"crio", Engine::crio, "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/99-grapnel.toml", "crdsi"},
+    {"podman", Engine::podman, "", "", "hk"},
+}};
+constexpr std::string_view hook_dir = "/etc/containers/oci/hooks.d";
+
+constexpr std::array<option, 13> long_options{{
+    {"config", required_argument, nullptr, 'c'},
+    {"drop-in", required_argument, nullptr, 'i'},
+    {"hook-dir", required_argument, nullptr, 'h'},
+    {"hook-path", required_argument, nullptr, 'k'},
+    {"runtime-name", required_argument, nullptr, 'r'},
+    {"runtime-path", required_argument, nullptr, 'd'},
+    {"set-as-default", no_argument, nullptr, 's'},
+    {"cdi", no_argument, nullptr, 'x'},
+    {"unset", no_argument, nullptr, 'u'},
+    {"dry-run", no_argument, nullptr, 'n'},
+    {"help", no_argument, nullptr, '?' + 128},
+    {nullptr, 0, nullptr, 0},
+}};
+
+Error usage_error(std::string what) {
+    return {.kind = Error::Kind::usage, .what = std::move(what)};
+}
+
+std::string name_of(int letter) {
+    const auto* const found = std::ranges::find(long_options, letter, &option::val);
+    return std::string("--") + found->name;
+}
+
+/// A relative one is relative to the directory that the program was started in.
+Result<HostPath> path_argument(std::string_view text) {
+    auto whole = std::string(text);
+    if (!text.empty() && text.front() != '/')
+        whole = GRAPNEL_TRY(sys::working_directory()).text() + "/" + whole;
+    auto path = HostPath::make(whole);
+    if (path)
+        if (const auto checked = engines::check_path(path->text()); !checked)
+            return checked.error();
+    return path;
+}
+
+/// An error of an argument is one of the command line.
+template <typename T>
+Result<T> as_usage(Result<T> result, int letter) {
+    if (!result)
+        result.error().kind = Error::Kind::usage;
+    return std::move(result).note(name_of(letter));
+}
+
+Status store_name(Options& options, const char* name) {
+    GRAPNEL_TRY(engines::check_runtime_name(name));
+    options.entry.name = name;
+    return {};
+}
+
+Status store(Options& options, int letter, const char* argument) {
+    const auto path = [&](HostPath& target) -> Status {
+        target = GRAPNEL_TRY(as_usage(path_argument(argument), letter));
+        return {};
+    };
+    switch (letter) {
+    case 'c':
+        return path(options.config);
+    case 'i':
+        return path(options.drop_in);
+    case 'h':
+        return path(options.hook_dir);
+    case 'k':
+        return path(options.hook);
+    case 'r':
+        return as_usage(store_name(options, argument), letter);
+    case 'd': {
+        HostPath program;
+        GRAPNEL_TRY(path(program));
+        options.entry.path = program.text();
+        return {};
+    }
+    case 's':
+        options.entry.set_as_default = true;
+        return {};
+    case 'x':
+        options.entry.cdi = true;
+        return {};
+    case 'u':
+        options.unset = true;
+        return {};
+    default:
+        options.dry_run = true;
+        return {};
+    }
+}
+
+Status check_engine(const Known& known, const std::set<int>& given) {
+    if (known.engine == Engine::podman && given.contains('s'))
+        return usage_error("--set-as-default is not for podman, which is given a hook and no "
+                           "runtime: the hook runs for every container anyway");
+    for (const int letter : given)
+        if (letter != 'u' && letter != 'n' && letter != 'x'
+            && known.options.find(static_cast<char>(letter)) == known.options.npos)
+            return usage_error(name_of(letter) + " is not for " + std::string(known.name));
+    return {};
+}
+
+void add_defaults(Options& options, const Known& known) {
+    options.engine = known.engine;
+    if (options.config.empty() && !known.config.empty())
+        options.config = host_path(known.config);
+    if (options.drop_in.empty() && !known.drop_in.empty())
+        options.drop_in = host_path(known.drop_in);
+    if (options.hook_dir.empty())
+        options.hook_dir = host_path(hook_dir);
+    if (options.hook.empty())
+        options.hook = host_path(GRAPNEL_BINDIR "/grapnel-hook");
+    if (options.entry.path.empty())
+        options.entry.path = GRAPNEL_BINDIR "/nvidia-container-runtime";
+}
+
+} // namespace
+
+Result<Options> parse_options(int argc, char** argv) {
+    Options options;
+    std::set<int> given;
+    opterr = 0;
+    for (int found = 0;
+         (found = getopt_long(argc, argv, "", long_options.data(), nullptr)) != -1;) {
+        if (found == '?')
+            return usage_error("unknown option, or an option without its value: "
+                               + quote(argv[std::min(optind, argc) - 1]));
+        if (found == '?' + 128) {
+            options.help = true;
+            return options;
+        }
+        GRAPNEL_TRY(store(options, found, optarg));
+        given.insert(found);
+    }
+    if (optind >= argc)
+        return usage_error("the engine is missing");
+    if (optind + 1 < argc)
+        return usage_error("one engine at a time: " + quote(argv[optind + 1]));
+    const std::string_view name = argv[optind];
+    const auto* const known = std::ranges::find(engines, name, &Known::name);
+    if (known == engines.end())
+        return usage_error("unknown engine " + quote(name));
+    GRAPNEL_TRY(check_engine(*known, given));
+    add_defaults(options, *known);
+    return options;
+}
+
+std::string usage() {
+    return "usage: grapnel configure docker|containerd|crio|podman [OPTION]...\n"
+           "\n"
+           "Enters Grapnel's runtime in the configuration of a container engine, for podman its\n"
+           "hook. What the files hold beside it stays as it is.\n"
+           "\n"
+           "options:\n"
+           "  --config FILE        the engine's configuration, instead of the one below /etc\n"
+           "  --drop-in FILE       containerd, crio: where the runtime is entered\n"
+           "  --hook-dir DIR       podman: where the hook is entered ("
+           + std::string(hook_dir)
+           + ")\n"
+             "  --hook-path PATH     podman: the hook (" GRAPNEL_BINDIR "/grapnel-hook)\n"
+             "  --runtime-name NAME  the runtime's name (nvidia)\n"
+             "  --runtime-path PATH  the runtime (" GRAPNEL_BINDIR "/nvidia-container-runtime)\n"
+             "  --set-as-default     for all containers that name no runtime\n"
+             "  --cdi                have the engine read CDI specifications\n"
+             "  --unset              take out what was entered\n"
+             "  --dry-run            print the change as a diff, and change nothing\n"
+             "  --help               print this\n";
+}
+
+} // namespace grapnel::configure_command

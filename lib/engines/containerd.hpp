@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// containerd's configuration, versions 1 to 3. The runtime goes into a file of its own, the
+// drop-in, which config.toml imports.
+//
+// Before containerd 2.1 the last file that sets a plugin is all that counts for it, from 2.1 on
+// files are merged key by key. So the drop-in repeats what the last of the others says about the
+// plugin: right for both.
+#pragma once
+
+#include "engines/engine.hpp"
+
+namespace grapnel::engines {
+
+struct ContainerdFiles {
+    OtherFile config = {};               ///< its text may be empty
+    std::string drop_in = {};            ///< the path
+    std::vector<OtherFile> earlier = {}; ///< imported before the drop-in, in containerd's order
+    std::vector<OtherFile> later = {};   ///< imported behind it
+};
+
+/// The file names and patterns that the file imports, absolute: a relative one is relative to the
+/// file's directory.
+[[nodiscard]] Result<std::vector<std::string>> containerd_imports(const OtherFile& file);
+
+/// Whether such a name or pattern stands for `path`.
+[[nodiscard]] bool import_matches(const std::string& pattern, const std::string& path);
+
+/// config.toml with the drop-in imported, unless it is already.
+[[nodiscard]] Result<std::string> import_drop_in(const OtherFile& config,
+                                                 const std::string& drop_in);
+
+/// The drop-in. Refused where a file that is imported later would undo it.
+[[nodiscard]] Result<Edit> containerd_drop_in(const ContainerdFiles& files,
+                                              const RuntimeEntry& entry);
+
+} // namespace grapnel::engines

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engines/docker.hpp"
+
+#include "base/text.hpp"
+#include "engines/json_text.hpp"
+
+namespace grapnel::engines {
+
+namespace {
+
+using Place = JsonText::Place;
+
+bool is_blank(const Text& text) {
+    return !text || trim(*text).empty();
+}
+
+Result<JsonText> parse(const Text& text, std::string_view name) {
+    return JsonText::parse(is_blank(text) ? "{}\n" : std::string_view(*text), name);
+}
+
+/// An entry that is there keeps what else it says, unless it is one of a shim, which has no path.
+Status enter_runtime(JsonText& json, const RuntimeEntry& entry) {
+    const Place place{"runtimes", entry.name};
+    const auto present = GRAPNEL_TRY(json.value(place));
+    const bool object = present && present->starts_with('{');
+    if (object && !GRAPNEL_TRY(json.value({"runtimes", entry.name, "runtimeType"})))
+        return json.set({"runtimes", entry.name, "path"}, entry.path);
+    return json.set(place, {{"path", entry.path}});
+}
+
+/// At `place` comes back what was there, or nothing; and nothing stays of an object that was made
+/// for it.
+Status put_back(JsonText& json, const JsonText& original, const Place& place) {
+    if (const auto former = GRAPNEL_TRY(original.value(place)))
+        return json.set_text(place, *former);
+    GRAPNEL_TRY(json.remove(place));
+    const Place holder(place.begin(), place.end() - 1);
+    if (holder.empty() || !GRAPNEL_TRY(json.is_empty_object(holder)))
+        return {};
+    return put_back(json, original, holder);
+}
+
+Status take_out_runtime(JsonText& json, const JsonText& original, const RuntimeEntry& entry) {
+    Place place{"runtimes", entry.name};
+    const auto path = GRAPNEL_TRY(original.string({"runtimes", entry.name, "path"}));
+    const auto shim = GRAPNEL_TRY(original.value({"runtimes", entry.name, "runtimeType"}));
+    if (path && !shim)
+        place.emplace_back("path");
+    GRAPNEL_TRY(put_back(json, original, place));
+    // a default that is not there would keep the daemon from starting
+    if (GRAPNEL_TRY(json.string({"default-runtime"})) == entry.name)
+        GRAPNEL_TRY(put_back(json, original, {"default-runtime"}));
+    return {};
+}
+
+} // namespace
+
+Result<Edit> add_to_docker(const Text& text, const RuntimeEntry& entry, std::string_view name) {
+    auto json = GRAPNEL_TRY(parse(text, name));
+    const auto path = GRAPNEL_TRY(json.string({"runtimes", entry.name, "path"}));
+    const auto shim = GRAPNEL_TRY(json.value({"runtimes", entry.name, "runtimeType"}));
+    if (path != entry.path || shim)
+        GRAPNEL_TRY(enter_runtime(json, entry));
+    if (entry.set_as_default && GRAPNEL_TRY(json.string({"default-runtime"})) != entry.name)
+        GRAPNEL_TRY(json.set({"default-runtime"}, entry.name));
+    if (entry.cdi && GRAPNEL_TRY(json.value({"features", "cdi"})) != "true")
+        GRAPNEL_TRY(json.set({"features", "cdi"}, true));
+    GRAPNEL_TRY(JsonText::parse(json.text(), name));
+    return Edit{.text = json.text()};
+}
+
+Result<Edit> remove_from_docker(const Text& text, const Text& original, const RuntimeEntry& entry,
+                                std::string_view name) {
+    if (!text)
+        return Edit{};
+    if (is_blank(text))
+        return Edit{.text = text};
+    auto json = GRAPNEL_TRY(parse(text, name));
+    const auto before = GRAPNEL_TRY(parse(original, std::string(name) + " before the change"));
+    // an original that has the runtime already is none
+    if (GRAPNEL_TRY(before.string({"runtimes", entry.name, "path"})) == entry.path)
+        return remove_from_docker(
+            text, GRAPNEL_TRY(remove_from_docker(original, std::nullopt, entry, name)).text, entry,
+            name);
+    Edit edit;
+    const auto path = GRAPNEL_TRY(json.string({"runtimes", entry.name, "path"}));
+    if (path == entry.path)
+        GRAPNEL_TRY(take_out_runtime(json, before, entry));
+    else if (path)
+        edit.remarks.push_back("the runtime " + quote(entry.name) + " is " + quote(*path)
+                               + ", and stays: --runtime-path names the one to take out");
+    const bool cdi = GRAPNEL_TRY(json.value({"features", "cdi"})) == "true";
+    if (cdi && entry.cdi)
+        GRAPNEL_TRY(put_back(json, before, {"features", "cdi"}));
+    else if (cdi && path == entry.path)
+        edit.remarks.emplace_back("the feature cdi stays: --unset --cdi takes it out as well");
+    edit.text = json.text();
+    if (json.text() != *text && GRAPNEL_TRY(json.is_empty_object({}))
+        && GRAPNEL_TRY(before.is_empty_object({})))
+        edit.text = original;
+    GRAPNEL_TRY(parse(edit.text, name));
+    return edit;
+}
+
+} // namespace grapnel::engines

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engines/podman.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace grapnel::engines {
+
+using Json = nlohmann::ordered_json;
+
+std::string hook_file(const HookFile& file, std::string_view hook_path) {
+    Json hook;
+    hook["path"] = hook_path;
+    hook["args"] = Json::array({"grapnel-hook", file.stage});
+    hook["env"] = Json::array();
+    Json json;
+    json["version"] = "1.0.0";
+    json["hook"] = std::move(hook);
+    json["when"] = Json::object({{"always", true}});
+    json["stages"] = Json::array({file.stage});
+    return json.dump(2) + "\n";
+}
+
+bool is_hook_file(const HookFile& file, std::string_view text) {
+    const auto json = Json::parse(text, nullptr, false);
+    if (!json.is_object() || !json.contains("hook") || !json["hook"].is_object())
+        return false;
+    const auto& hook = json["hook"];
+    if (!hook.contains("path") || !hook["path"].is_string())
+        return false;
+    const auto* const path = hook["path"].get_ptr<const std::string*>();
+    return json == Json::parse(hook_file(file, *path), nullptr, false);
+}
+
+} // namespace grapnel::engines

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The key "imports" of containerd's configuration, edited as text: every other byte stays.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel::engines {
+
+/// `text` with `path` as the last of its imports. A text without a setting gets a version too.
+/// Refuses what is no TOML, and imports that are no array, with `name` of the file.
+[[nodiscard]] Result<std::string> add_import(std::string_view text, std::string_view path,
+                                             std::string_view name);
+
+/// The opposite of add_import.
+[[nodiscard]] Result<std::string> remove_import(std::string_view text, std::string_view path,
+                                                std::string_view name);
+
+} // namespace grapnel::engines

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/config_file.hpp"
+
+#include "base/text.hpp"
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr std::size_t attribute_limit = 65536;
+
+/// Where the descriptor's file lies, behind all links.
+Result<HostPath> path_of(FdRef fd) {
+    std::array<char, PATH_MAX> target{};
+    const auto name = "/proc/self/fd/" + std::to_string(fd.value);
+    const auto length = readlink(name.c_str(), target.data(), target.size());
+    if (length < 0)
+        return system_error("readlink " + name);
+    return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
+}
+
+/// With mode 0755 where they are missing.
+Result<Fd> make_directories(const HostPath& path) {
+    auto fd = open_host_directory(path);
+    if (fd || fd.error().sys != ENOENT || path.text() == "/")
+        return fd;
+    GRAPNEL_TRY(make_directories(path.parent()));
+    if (mkdir(path.text().c_str(), 0755) != 0 && errno != EEXIST)
+        return system_error("mkdir " + path.text());
+    return open_host_directory(path);
+}
+
+bool same_file(const FileFacts& a, const FileFacts& b) {
+    return a.device == b.device && a.inode == b.inode;
+}
+
+/// Who may do what beyond mode and owner. A file system that has no such attribute, or a user who
+/// may not set it, leaves the directory's default.
+void copy_attribute(FdRef from, FdRef to, const char* name) {
+    std::string value(attribute_limit, '\0');
+    const auto size = fgetxattr(from.value, name, value.data(), value.size());
+    if (size > 0)
+        (void)fsetxattr(to.value, name, value.data(), static_cast<std::size_t>(size), 0);
+}
+
+Status write_new(FdRef fd, std::string_view text, const FileFacts& like, const std::string& path) {
+    GRAPNEL_TRY(write_all(fd, text, path));
+    // the owner first: a change of it takes setuid bits away
+    const auto own = GRAPNEL_TRY(facts(fd, ""));
+    if (own.owner != like.owner && fchown(fd.value, like.owner.user, like.owner.group) != 0)
+        return system_error("chown " + path, "run this as the file's owner or as root");
+    if (fchmod(fd.value, like.mode) != 0)
+        return system_error("chmod " + path);
+    return {};
+}
+
+/// A new file in the directory, whole and on the disk.
+Status make_whole(FdRef directory, const std::string& name, std::string_view text,
+                  const FileFacts& like, const std::optional<std::string>& labelled_as,
+                  const std::string& path) {
+    const Fd fd(openat(directory.value, name.c_str(),
+                       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd.valid())
+        return system_error("create " + path);
+    auto written = write_new(fd.ref(), text, like, path);
+    if (written && labelled_as) {
+        const Fd old(openat(directory.value, labelled_as->c_str(),
+                            O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+        for (const auto* const attribute : {"security.selinux", "system.posix_acl_access"})
+            copy_attribute(old.ref(), fd.ref(), attribute);
+    }
+    if (written && fsync(fd.ref().value) != 0)
+        written = system_error("fsync " + path);
+    if (!written)
+        unlinkat(directory.value, name.c_str(), 0);
+    return written;
+}
+
+Status flush(FdRef directory, const HostPath& path) {
+    if (fsync(directory.value) != 0)
+        return system_error("fsync " + path.parent().text());
+    return {};
+}
+
+} // namespace
+
+Result<ConfigFile> ConfigFile::open(const HostPath& path, std::size_t limit) {
+    ConfigFile file;
+    file.path_ = path;
+    const auto found = sys::facts({AT_FDCWD}, path.text().c_str());
+    if (!found && found.error().sys == ENOENT)
+        return file;
+    if (!found)
+        return found.error();
+    auto fd = open_host_file(path);
+    if (!fd && fd.error().sys == ENOENT)
+        return refused(path.text() + " is a link that leads to nothing",
+                       "make the file that it names, or remove it");
+    if (!fd)
+        return fd.error();
+    if (found->type == FileFacts::Type::link)
+        file.path_ = GRAPNEL_TRY(path_of(fd->ref()));
+    file.facts_ = GRAPNEL_TRY(sys::facts(fd->ref(), ""));
+    file.text_ = GRAPNEL_TRY(read_all(fd->ref(), limit, path.text()));
+    return file;
+}
+
+Status ConfigFile::check_unchanged(FdRef directory) const {
+    const auto now = sys::facts(directory, std::string(path_.name()).c_str());
+    const bool same = facts_ ? now && same_file(*now, *facts_) && now->size == facts_->size
+                                   && now->modified_ns == facts_->modified_ns
+                             : !now && now.error().sys == ENOENT;
+    if (!same)
+        return refused(path_.text() + " was changed by somebody else just now", "try again");
+    return {};
+}
+
+Status ConfigFile::replace(std::string_view text, const std::optional<FileFacts>& like) const {
+    const auto directory = GRAPNEL_TRY(make_directories(path_.parent()));
+    const std::string name(path_.name());
+    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
+    const FileFacts new_file{.mode = 0644, .owner = {.user = geteuid(), .group = getegid()}};
+    unlinkat(directory.ref().value, temporary.c_str(), 0); // left by a program that was killed
+    GRAPNEL_TRY(make_whole(directory.ref(), temporary, text,
+                           facts_ ? *facts_ : like.value_or(new_file),
+                           facts_ ? std::optional(name) : std::nullopt, path_.text()));
+    auto done = check_unchanged(directory.ref());
+    if (done
+        && renameat(directory.ref().value, temporary.c_str(), directory.ref().value, name.c_str())
+               != 0)
+        done = system_error("rename onto " + path_.text());
+    if (!done)
+        unlinkat(directory.ref().value, temporary.c_str(), 0);
+    return done ? flush(directory.ref(), path_) : done;
+}
+
+Status ConfigFile::remove() const {
+    const auto directory = GRAPNEL_TRY(open_host_directory(path_.parent()));
+    GRAPNEL_TRY(check_unchanged(directory.ref()));
+    if (unlinkat(directory.ref().value, std::string(path_.name()).c_str(), 0) != 0)
+        return system_error("remove " + path_.text());
+    return flush(directory.ref(), path_);
+}
+
+Status ConfigFile::copy_to(const std::string& name) const {
+    const auto directory = GRAPNEL_TRY(open_host_directory(path_.parent()));
+    GRAPNEL_TRY(make_whole(directory.ref(), name, text_.value_or(""),
+                           facts_.value_or(FileFacts{.mode = 0600}), std::string(path_.name()),
+                           (path_.parent() / name).text()));
+    return flush(directory.ref(), path_);
+}
+
+Result<HostPath> working_directory() {
+    std::array<char, PATH_MAX> here{};
+    if (getcwd(here.data(), here.size()) == nullptr)
+        return system_error("getcwd");
+    return HostPath::make(here.data());
+}
+
+} // namespace grapnel::sys

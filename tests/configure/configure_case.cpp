@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one case: an engine's files in, the changed ones or the refusal out, which must be those of
+// the golden files. What holds for every case is checked too: a second run changes nothing, and
+// --unset gives back what was there, byte by byte. README.md describes the files.
+//
+//   configure_case CASE-DIRECTORY
+#include "base/text.hpp"
+#include "engines/containerd.hpp"
+#include "engines/crio.hpp"
+#include "engines/docker.hpp"
+#include "engines/toml_imports.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+namespace {
+
+using namespace grapnel;
+using namespace grapnel::engines;
+namespace fs = std::filesystem;
+
+Text content(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        return std::nullopt;
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// Golden files by name; those that are not in it are not to be there.
+using Outcome = std::map<std::string, std::string>;
+
+const std::set<std::string>& golden_names() {
+    static const std::set<std::string> names{"after.json", "config.after.toml", "drop-in.toml",
+                                             "error.txt", "remarks.txt"};
+    return names;
+}
+
+Result<RuntimeEntry> read_options(const fs::path& directory) {
+    RuntimeEntry entry{.path = "/usr/bin/nvidia-container-runtime"};
+    const auto text = content(directory / "options").value_or("");
+    for (const auto word : split(trim(text), ' ')) {
+        if (word == "--set-as-default")
+            entry.set_as_default = true;
+        else if (word == "--cdi")
+            entry.cdi = true;
+        else if (!word.empty())
+            return refused("unknown option " + quote(word));
+    }
+    return entry;
+}
+
+void keep(Outcome& outcome, const std::string& name, const Text& text) {
+    if (text)
+        outcome[name] = *text;
+}
+
+void keep_remarks(Outcome& outcome, const std::vector<std::string>& remarks) {
+    for (const auto& remark : remarks)
+        outcome["remarks.txt"] += remark + "\n";
+}
+
+Status hold(bool holds, const std::string& what, const Text& found) {
+    if (holds)
+        return {};
+    return refused(what + ":\n" + found.value_or("(no file)"));
+}
+
+/// Nothing of the runtime, and no object that comes out of it empty.
+bool is_restored_without_original(const Text& before) {
+    return before && before->find("runtime") == std::string::npos
+           && before->find_first_not_of("{} \t\r\n") != std::string::npos
+           && before->find("\"cdi\"") == std::string::npos
+           && before->find("\"features\": {}") == std::string::npos;
+}
+
+Status docker(const fs::path& directory, const RuntimeEntry& entry, Outcome& outcome) {
+    const auto before = content(directory / "before.json");
+    const auto edit = add_to_docker(before, entry, "daemon.json");
+    if (!edit) {
+        outcome["error.txt"] = edit.error().text() + "\n";
+        return {};
+    }
+    keep(outcome, "after.json", edit->text);
+    keep_remarks(outcome, edit->remarks);
+    const auto again = GRAPNEL_TRY(add_to_docker(edit->text, entry, "daemon.json"));
+    GRAPNEL_TRY(hold(again.text == edit->text, "a second run changes it to", again.text));
+    if (edit->text == before)
+        return {}; // there is no backup then: it is taken for ours
+    const auto unset = GRAPNEL_TRY(remove_from_docker(edit->text, before, entry, "daemon.json"));
+    GRAPNEL_TRY(hold(unset.text == before, "--unset makes of it", unset.text));
+    const auto twice = GRAPNEL_TRY(remove_from_docker(unset.text, before, entry, "daemon.json"));
+    GRAPNEL_TRY(hold(twice.text == before, "a second --unset makes of it", twice.text));
+    if (!is_restored_without_original(before))
+        return {};
+    const auto alone =
+        GRAPNEL_TRY(remove_from_docker(edit->text, std::nullopt, entry, "daemon.json"));
+    return hold(alone.text == before, "--unset without a backup makes of it", alone.text);
+}
+
+std::vector<OtherFile> files(const fs::path& directory, const std::string& begin,
+                             const std::string& place) {
+    std::vector<OtherFile> found;
+    std::set<fs::path> paths;
+    for (const auto& file : fs::directory_iterator(directory))
+        if (file.path().filename().string().starts_with(begin))
+            paths.insert(file.path());
+    for (const auto& path : paths)
+        found.push_back(
+            {.path = place + path.filename().string(), .text = content(path).value_or("")});
+    return found;
+}
+
+Status containerd(const fs::path& directory, const RuntimeEntry& entry, Outcome& outcome) {
+    const auto before = content(directory / "config.toml");
+    ContainerdFiles input{
+        .config = {.path = "/etc/containerd/config.toml", .text = before.value_or("")},
+        .drop_in = "/etc/containerd/conf.d/99-grapnel.toml",
+        .earlier = files(directory, "earlier", "/etc/containerd/conf.d/"),
+        .later = files(directory, "later", "/etc/containerd/conf.d/")};
+    const auto after = import_drop_in(input.config, input.drop_in);
+    if (after)
+        input.config.text = *after;
+    const auto edit = after ? containerd_drop_in(input, entry) : Result<Edit>(Error(after.error()));
+    if (!edit) {
+        outcome["error.txt"] = edit.error().text() + "\n";
+        return {};
+    }
+    keep(outcome, "config.after.toml", *after);
+    keep(outcome, "drop-in.toml", edit->text);
+    keep_remarks(outcome, edit->remarks);
+    const auto again = GRAPNEL_TRY(import_drop_in(input.config, input.drop_in));
+    GRAPNEL_TRY(hold(again == *after, "a second run changes it to", again));
+    const auto unset = GRAPNEL_TRY(remove_import(*after, input.drop_in, "config.toml"));
+    return hold(unset == before.value_or(""), "--unset makes of it", unset);
+}
+
+Status crio(const fs::path& directory, const RuntimeEntry& entry, Outcome& outcome) {
+    const CrioFiles input{.earlier = files(directory, "earlier", "/etc/crio/crio.conf.d/"),
+                          .drop_in = "/etc/crio/crio.conf.d/99-grapnel.toml",
+                          .later = files(directory, "later", "/etc/crio/crio.conf.d/")};
+    const auto edit = crio_drop_in(input, entry);
+    if (!edit) {
+        outcome["error.txt"] = edit.error().text() + "\n";
+        return {};
+    }
+    keep(outcome, "drop-in.toml", edit->text);
+    keep_remarks(outcome, edit->remarks);
+    return {};
+}
+
+Result<Outcome> run(const fs::path& directory) {
+    const auto entry = GRAPNEL_TRY(read_options(directory));
+    const auto name = directory.filename().string();
+    Outcome outcome;
+    if (name.starts_with("docker-"))
+        GRAPNEL_TRY(docker(directory, entry, outcome));
+    else if (name.starts_with("containerd-"))
+        GRAPNEL_TRY(containerd(directory, entry, outcome));
+    else if (name.starts_with("crio-"))
+        GRAPNEL_TRY(crio(directory, entry, outcome));
+    else
+        return refused(name + " begins with no engine's name");
+    return outcome;
+}
+
+bool same(const fs::path& golden, const Text& now) {
+    const auto then = content(golden);
+    if (then == now)
+        return true;
+    fmt::print(stderr, "{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
+               then.value_or("(no such file)"), now.value_or("(nothing)"));
+    return false;
+}
+
+int judge(const fs::path& directory, const Outcome& outcome) {
+    const char* update = std::getenv("GRAPNEL_UPDATE_GOLDEN");
+    bool good = true;
+    for (const auto& name : golden_names()) {
+        const auto found = outcome.find(name);
+        const auto now = found == outcome.end() ? Text() : Text(found->second);
+        if (update == nullptr || std::string_view(update) != "1") {
+            good = same(directory / name, now) && good;
+            continue;
+        }
+        fs::remove(directory / name);
+        if (now)
+            std::ofstream(directory / name, std::ios::binary) << *now;
+    }
+    if (!good)
+        fmt::print(stderr, "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n");
+    return good ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        if (argc != 2 || !fs::is_directory(argv[1])) {
+            fmt::print(stderr, "usage: configure_case CASE-DIRECTORY\n");
+            return 2;
+        }
+        const auto outcome = run(argv[1]);
+        if (!outcome) {
+            fmt::print(stderr, "{}\n", outcome.error().what);
+            return 1;
+        }
+        return judge(argv[1], *outcome);
+    } catch (const std::exception& thrown) {
+        (void)std::fprintf(stderr, "thrown: %s\n", thrown.what());
+        return 1;
+    }
+}

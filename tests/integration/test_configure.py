@@ -1,0 +1,463 @@
+# SPDX-License-Identifier: Apache-2.0
+"""grapnel configure: files as administrators keep them, and what the engines make of the result."""
+
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import tarfile
+import time
+
+import pytest
+
+from conftest import skip_or_fail
+
+
+@pytest.fixture(scope="session")
+def grapnel(hook):
+    program = pathlib.Path(os.environ.get("GRAPNEL_TOOL", hook.parents[1] / "admin" / "grapnel"))
+
+    def run(*words, code=0, **options):
+        result = subprocess.run([program, *map(str, words)], capture_output=True, text=True,
+                                timeout=20, **options)
+        assert result.returncode == code, result.stderr
+        return result
+    return run
+
+
+def program_in(directory, name, text):
+    path = directory / name
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    """An OCI runtime that leaves a mark and has runc do the work."""
+    return program_in(tmp_path, "marking-runtime",
+                      f'echo "$@" >> {tmp_path}/mark\nexec runc "$@"\n')
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A tar file of a root file system with a shell."""
+    path = tmp_path / "image.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add("/bin/busybox", "bin/busybox")
+        for name in ("sh", "true"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    return path
+
+
+def need(*programs):
+    for program in programs:
+        if shutil.which(program) is None:
+            skip_or_fail(f"{program} is not installed")
+
+
+def wait_for(what, true, daemon, seconds=60):
+    end = time.monotonic() + seconds
+    while not true():
+        assert daemon.poll() is None, f"{what}: the daemon ended:\n{daemon.log.read_text()[-3000:]}"
+        assert time.monotonic() < end, f"{what}:\n{daemon.log.read_text()[-3000:]}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """Starts a program that stays, and ends it with the test."""
+    started = []
+
+    def start(*words):
+        log = tmp_path / "daemon.log"
+        with open(log, "wb") as output:
+            process = subprocess.Popen([str(word) for word in words], stdout=output,
+                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process.log = log
+        started.append(process)
+        return process
+    yield start
+    for process in started:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+# The files.
+
+
+def test_a_run_keeps_mode_owner_and_link_and_makes_a_copy(grapnel, runtime, tmp_path):
+    real = tmp_path / "real" / "docker.json"
+    real.parent.mkdir()
+    before = '{\n  "debug": true\n}\n'
+    real.write_text(before)
+    real.chmod(0o640)
+    os.chown(real, 1234, 2345)
+    link = tmp_path / "daemon.json"
+    link.symlink_to("real/docker.json")
+    said = grapnel("configure", "docker", "--config", link, "--runtime-path", runtime).stdout
+    assert link.is_symlink()
+    status = real.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 2345, 0o640)
+    assert json.loads(real.read_text()) == {
+        "debug": True, "runtimes": {"nvidia": {"path": str(runtime)}}}
+    copy = real.with_name("docker.json.grapnel-backup")
+    assert copy.read_text() == before
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o640 and copy.stat().st_uid == 1234
+    assert str(copy) in said and "systemctl restart docker" in said
+    assert sorted(os.listdir(real.parent)) == ["docker.json", "docker.json.grapnel-backup"]
+
+    said = grapnel("configure", "docker", "--config", link, "--runtime-path", runtime).stdout
+    assert said == "nothing to change\n" and real.stat().st_ino == status.st_ino
+
+    grapnel("configure", "docker", "--config", link, "--runtime-path", runtime, "--unset")
+    assert real.read_text() == before
+    assert os.listdir(real.parent) == ["docker.json"]
+
+
+def test_a_copy_is_never_written_over(grapnel, runtime, tmp_path):
+    file = tmp_path / "daemon.json"
+    run = ["configure", "docker", "--config", file, "--runtime-path", runtime]
+    file.write_text('{"debug": true}')
+    grapnel(*run)
+    grapnel(*run, "--set-as-default")
+    assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["daemon.json.grapnel-backup"]
+    file.write_text('{"debug": false}')
+    grapnel(*run)
+    assert (tmp_path / "daemon.json.grapnel-backup").read_text() == '{"debug": true}'
+    assert (tmp_path / "daemon.json.grapnel-backup.2").read_text() == '{"debug": false}'
+    grapnel(*run, "--unset")
+    assert file.read_text() == '{"debug": false}'
+
+
+def test_what_was_added_since_stays_when_the_runtime_is_taken_out(grapnel, runtime, tmp_path):
+    file = tmp_path / "daemon.json"
+    run = ["configure", "docker", "--config", file, "--runtime-path", runtime]
+    file.write_text(json.dumps({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}))
+    grapnel(*run, "--set-as-default")
+    later = json.loads(file.read_text())
+    later["features"] = {"cdi": True}
+    later["runtimes"]["kata"] = {"path": "/usr/bin/kata"}
+    file.write_text(json.dumps(later))
+    said = grapnel(*run, "--unset").stderr
+    assert json.loads(file.read_text()) == {
+        "runtimes": {"nvidia": {"path": "nvidia-container-runtime"},
+                     "kata": {"path": "/usr/bin/kata"}},
+        "features": {"cdi": True}}
+    assert "--unset --cdi" in said
+
+
+def test_a_file_that_was_not_there_is_made_and_goes(grapnel, runtime, tmp_path):
+    for engine, main, made in (("docker", "docker/daemon.json", []),
+                               ("containerd", "containerd/config.toml", ["drop-in"]),
+                               ("crio", "crio/crio.conf", ["drop-in"])):
+        drop_in = tmp_path / engine / "conf.d" / "99-grapnel.toml"
+        run = ["configure", engine, "--config", tmp_path / main, "--runtime-path", runtime]
+        run += ["--drop-in", drop_in] if made else []
+        grapnel(*run)
+        assert stat.S_IMODE((tmp_path / engine).stat().st_mode) == 0o755
+        files = [path for path in (tmp_path / engine).rglob("*") if path.is_file()]
+        assert len(files) == (2 if engine == "containerd" else 1)
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o644 for path in files)
+        grapnel(*run, "--unset")
+        assert not [path for path in (tmp_path / engine).rglob("*") if path.is_file()]
+
+
+def test_a_dry_run_prints_a_diff_that_patch_would_take(grapnel, runtime, tmp_path):
+    file = tmp_path / "config.toml"
+    text = "version = 2\n# mine\n[debug]\n  level = \"info\"\n"
+    file.write_text(text)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.iterdir())
+    run = ["configure", "containerd", "--config", file, "--runtime-path", runtime,
+           "--drop-in", tmp_path / "conf.d" / "99-grapnel.toml"]
+    diff = grapnel(*run, "--dry-run").stdout
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.iterdir()) == before
+    assert f"--- /dev/null\n+++ {tmp_path}/conf.d/99-grapnel.toml\n" in diff
+    assert f"--- {file}\n+++ {file}\n@@ -1,4 +1,5 @@\n version = 2\n+imports" in diff
+    grapnel(*run)
+    assert grapnel(*run, "--dry-run").stdout == "nothing to change\n"
+    after = file.read_text()
+    undone = grapnel(*run, "--unset", "--dry-run").stdout
+    assert file.read_text() == after and "-imports" in undone
+    grapnel(*run, "--unset")
+    assert file.read_text() == text
+
+
+def test_what_was_secret_stays_secret(grapnel, runtime, tmp_path):
+    """The drop-in repeats what can be a password of a registry."""
+    file = tmp_path / "config.toml"
+    file.write_text('version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.configs.a.auth]\n'
+                    'password = "secret"\n')
+    file.chmod(0o600)
+    drop_in = tmp_path / "conf.d" / "99-grapnel.toml"
+    grapnel("configure", "containerd", "--config", file, "--drop-in", drop_in,
+            "--runtime-path", runtime)
+    for path in (file, drop_in, tmp_path / "config.toml.grapnel-backup"):
+        assert "secret" in path.read_text() and stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("engine, text, line", [
+    ("docker", '{\n  "debug": true,\n}\n', 3),
+    ("containerd", "version = 2\n\n[plugins\n", 3),
+    ("crio", "[crio.runtime]\nlog_level =\n", 2),
+])
+def test_a_file_that_cannot_be_parsed_is_refused_with_its_line(grapnel, runtime, tmp_path, engine,
+                                                               text, line):
+    file = tmp_path / "configuration"
+    file.write_text(text)
+    run = ["configure", engine, "--config", file, "--runtime-path", runtime]
+    run += ["--drop-in", tmp_path / "conf.d" / "99.toml"] if engine != "docker" else []
+    error = grapnel(*run, code=1).stderr
+    assert f"{file}:{line}: " in error and "nothing was changed" in error
+    assert error.count("\n") == 1
+    assert file.read_text() == text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["configuration", runtime.name]
+
+
+def test_what_is_not_ours_or_not_there_is_refused(grapnel, runtime, tmp_path):
+    drop_in = tmp_path / "99-mine.toml"
+    drop_in.write_text("version = 2\n")
+    run = ["configure", "containerd", "--config", tmp_path / "config.toml", "--drop-in", drop_in]
+    for more in ([], ["--unset"]):
+        error = grapnel(*run, "--runtime-path", runtime, *more, code=1).stderr
+        assert "not made by grapnel configure" in error
+    assert drop_in.read_text() == "version = 2\n"
+    error = grapnel("configure", "docker", "--config", tmp_path / "daemon.json",
+                    "--runtime-path", tmp_path / "nothing", code=1).stderr
+    assert "there is no program" in error and "--runtime-path" in error
+    dangling = tmp_path / "daemon.json"
+    dangling.symlink_to("nowhere")
+    error = grapnel("configure", "docker", "--config", dangling, "--runtime-path", runtime,
+                    code=1).stderr
+    assert "link that leads to nothing" in error
+    hook_file = tmp_path / "99-grapnel.json"
+    hook_file.write_text("{}")
+    error = grapnel("configure", "podman", "--hook-dir", tmp_path, "--hook-path", runtime,
+                    code=1).stderr
+    assert "not made by grapnel configure" in error and hook_file.read_text() == "{}"
+
+
+def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
+    for words, why in (
+            ([], "command is missing"),
+            (["konfigure"], "unknown command"),
+            (["configure"], "engine is missing"),
+            (["configure", "rkt"], "unknown engine 'rkt'"),
+            (["configure", "docker", "--frob"], "unknown option"),
+            (["configure", "docker", "crio"], "one engine at a time"),
+            (["configure", "docker", "--config"], "without its value"),
+            (["configure", "docker", "--drop-in", "/x"], "--drop-in is not for docker"),
+            (["configure", "podman", "--config", "/x"], "--config is not for podman"),
+            (["configure", "podman", "--set-as-default"], "runs for every container"),
+            (["configure", "docker", "--runtime-name", "runc"], "runtime beneath"),
+            (["configure", "docker", "--runtime-name", "a b"], "cannot be called"),
+            (["configure", "containerd", "--drop-in", "/a*.toml"], "cannot stand")):
+        error = grapnel(*words, code=2).stderr
+        assert why in error and "usage: grapnel" in error
+    assert "usage: grapnel configure" in grapnel("configure", "--help").stdout
+    assert "configure" in grapnel("--help").stdout
+
+
+def test_an_installation_with_borrowed_rights_refuses(grapnel, hook, tmp_path):
+    copy = tmp_path / "grapnel"
+    shutil.copy(pathlib.Path(os.environ.get("GRAPNEL_TOOL", hook.parents[1] / "admin/grapnel")),
+                copy)
+    os.chmod(tmp_path, 0o755)
+    for parent in tmp_path.parents:
+        if not parent.stat().st_mode & 0o001:
+            os.chmod(parent, parent.stat().st_mode | 0o001)
+    copy.chmod(0o4755)
+    run = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", copy, "--version"]
+    result = subprocess.run(run, capture_output=True, text=True)
+    assert result.returncode == 1 and "setuid" in result.stderr
+    copy.chmod(0o755)
+    assert subprocess.run(run, capture_output=True).returncode == 0
+
+
+# The engines.
+
+
+def test_docker_knows_the_runtime_and_uses_it(grapnel, runtime, image, daemon, tmp_path):
+    need("dockerd", "docker")
+    file = tmp_path / "daemon.json"
+    socket = f"unix://{tmp_path}/d.sock"
+    file.write_text(json.dumps({
+        "runtimes": {"crun": {"path": "/usr/bin/crun"}}, "features": {"buildkit": True},
+        "data-root": f"{tmp_path}/data", "exec-root": f"{tmp_path}/exec", "hosts": [socket],
+        "pidfile": f"{tmp_path}/pid", "storage-driver": "vfs", "iptables": False,
+        "ip6tables": False, "bridge": "none"}, indent=2))
+    grapnel("configure", "docker", "--config", file, "--runtime-path", runtime,
+            "--set-as-default", "--cdi")
+    assert json.loads(file.read_text())["features"] == {"buildkit": True, "cdi": True}
+    running = daemon("dockerd", "--config-file", file)
+
+    def docker(*words):
+        return subprocess.run(["docker", "-H", socket, *words], capture_output=True, text=True)
+    wait_for("docker info", lambda: docker("info").returncode == 0, running)
+    info = json.loads(docker("info", "--format", "{{json .}}").stdout)
+    assert info["DefaultRuntime"] == "nvidia"
+    assert info["Runtimes"]["nvidia"]["path"] == str(runtime)
+    assert {"crun", "runc"} < set(info["Runtimes"])
+    assert docker("import", str(image), "shell").returncode == 0
+    ran = docker("run", "--rm", "--net=none", "shell", "/bin/sh", "-c", "echo ran")
+    assert ran.stdout == "ran\n", ran.stderr
+    assert " create " in (tmp_path / "mark").read_text()
+
+
+def test_docker_starts_after_the_runtime_was_taken_out(grapnel, runtime, daemon, tmp_path):
+    need("dockerd", "docker")
+    file = tmp_path / "daemon.json"
+    socket = f"unix://{tmp_path}/d.sock"
+    run = ["configure", "docker", "--config", file, "--runtime-path", runtime]
+    grapnel(*run, "--set-as-default")
+    text = json.loads(file.read_text())
+    text["hosts"] = [socket]
+    file.write_text(json.dumps(text))
+    grapnel(*run, "--unset")
+    running = daemon("dockerd", "--config-file", file, "--data-root", tmp_path / "data",
+                     "--exec-root", tmp_path / "exec", "--pidfile", tmp_path / "pid",
+                     "--storage-driver=vfs", "--iptables=false", "--bridge=none")
+
+    def info():
+        return subprocess.run(["docker", "-H", socket, "info", "--format", "{{.DefaultRuntime}}"],
+                              capture_output=True, text=True)
+    wait_for("docker info", lambda: info().returncode == 0, running)
+    assert info().stdout == "runc\n"
+
+
+CONTAINERD = """version = {version}
+root = "{directory}/root"
+state = "{directory}/state"
+disabled_plugins = {disabled}
+[grpc]
+  address = "{directory}/c.sock"
+[plugins.{plugin}]
+  stream_server_address = "127.0.0.9"
+  disable_tcp_service = true
+  [plugins.{plugin}.containerd]
+    snapshotter = "native"
+    [plugins.{plugin}.containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins.{plugin}.containerd.runtimes.runc.options]
+        SystemdCgroup = true
+"""
+PLUGIN = "io.containerd.grpc.v1.cri"
+
+
+def containerd_config(tmp_path, version):
+    names = ["aufs", "btrfs", "devmapper", "zfs"]
+    disabled = names if version == 1 else [f"io.containerd.snapshotter.v1.{name}" for name in names]
+    file = tmp_path / "config.toml"
+    file.write_text(CONTAINERD.format(version=version, directory=tmp_path,
+                                      disabled=json.dumps(disabled),
+                                      plugin="cri" if version == 1 else f'"{PLUGIN}"'))
+    return file
+
+
+def plugin_of_dump(file):
+    """What containerd has read, about the plugin of Kubernetes: "table.key" to the text."""
+    dump = subprocess.run(["containerd", "--config", file, "config", "dump"], capture_output=True,
+                          text=True, check=True).stdout
+    found, table = {}, ""
+    for line in map(str.strip, dump.splitlines()):
+        if line.startswith("["):
+            table = line.strip("[]").replace(f'plugins."{PLUGIN}"', "cri")
+        elif "=" in line:
+            key, value = line.split(" = ", 1)
+            found[f"{table}.{key}"] = value.strip('"')
+    return {key: value for key, value in found.items() if key.startswith("cri.")}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_containerd_reads_the_runtime_and_the_users_settings(grapnel, runtime, tmp_path, version):
+    need("containerd")
+    file = containerd_config(tmp_path, version)
+    text = file.read_text()
+    # what version 1 says is shown in the form of version 2
+    before = plugin_of_dump(file)
+    run = ["configure", "containerd", "--config", file, "--runtime-path", runtime,
+           "--drop-in", tmp_path / "conf.d" / "99-grapnel.toml"]
+    grapnel(*run, "--set-as-default")
+    after = plugin_of_dump(file)
+    new = "cri.containerd.runtimes.nvidia"
+    assert after[f"{new}.options.BinaryName"] == str(runtime)
+    assert after[f"{new}.options.SystemdCgroup"] == "true"
+    assert after["cri.containerd.default_runtime_name"] == "nvidia"
+    for key in ("cri.stream_server_address", "cri.containerd.snapshotter",
+                "cri.containerd.runtimes.runc.options.SystemdCgroup"):
+        assert after[key] == before[key]
+    assert after["cri.stream_server_address"] == "127.0.0.9"
+    others = {key: value for key, value in after.items() if not key.startswith(new)}
+    assert {**before, "cri.containerd.default_runtime_name": "nvidia"} == others
+    grapnel(*run, "--unset")
+    assert file.read_text() == text and plugin_of_dump(file) == before
+
+
+@pytest.mark.parametrize("text", [None, 'version = 2\n', 1, 2])
+def test_containerd_starts_its_plugin_with_the_runtime(grapnel, runtime, daemon, tmp_path, text):
+    """Without its default runtime the plugin does not start: naming one takes runc away."""
+    need("containerd", "ctr")
+    file = containerd_config(tmp_path, text if isinstance(text, int) else 2)
+    if not isinstance(text, int):
+        file.write_text(f'{text or ""}' if text else "")
+    grapnel("configure", "containerd", "--config", file, "--runtime-path", runtime,
+            "--drop-in", tmp_path / "conf.d" / "99-grapnel.toml")
+    address = tmp_path / "c.sock"
+    running = daemon("containerd", "--config", file, "--root", tmp_path / "root", "--state",
+                     tmp_path / "state", "--address", address)
+
+    def plugins():
+        return subprocess.run(["ctr", "-a", address, "plugins", "ls"], capture_output=True,
+                              text=True)
+    wait_for("ctr plugins", lambda: plugins().returncode == 0, running)
+    line = next(line for line in plugins().stdout.splitlines() if " cri " in line)
+    assert line.split()[-1] == "ok", running.log.read_text()[-3000:]
+    assert str(runtime) in running.log.read_text()
+
+
+PODMAN = """[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "none"
+pids_limit = 0
+log_driver = "k8s-file"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+
+def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path):
+    need("podman", "runc")
+    hook = program_in(tmp_path, "marking-hook", f'echo "$@" >> {tmp_path}/mark\n')
+    hooks = tmp_path / "hooks.d"
+    run = ["configure", "podman", "--hook-dir", hooks, "--hook-path", hook]
+    said = grapnel(*run).stdout
+    assert f'hooks_dir = ["{hooks}"]' in said
+    assert grapnel(*run).stdout == "nothing to change\n"
+    (tmp_path / "containers.conf").write_text(PODMAN)
+    (tmp_path / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/root"\nrunroot = "{tmp_path}/run"\n')
+    environment = {**os.environ, "CONTAINERS_CONF": f"{tmp_path}/containers.conf",
+                   "CONTAINERS_STORAGE_CONF": f"{tmp_path}/storage.conf"}
+
+    def podman(*words):
+        return subprocess.run(
+            ["podman", "--runtime", "runc", "--hooks-dir", hooks, "--tmpdir", tmp_path / "tmp",
+             *map(str, words)], env=environment, capture_output=True, text=True)
+    imported = podman("import", "-q", image, "shell")
+    assert imported.returncode == 0, imported.stderr
+    ran = podman("run", "--rm", "shell", "/bin/sh", "-c", "echo ran")
+    assert ran.stdout == "ran\n", ran.stderr
+    assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"
+    grapnel(*run, "--unset")
+    assert os.listdir(hooks) == []
+    assert podman("run", "--rm", "shell", "/bin/sh", "-c", "echo ran").stdout == "ran\n"
+    assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"

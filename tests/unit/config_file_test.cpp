@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files of an administrator's that are replaced.
+#include "support/ground.hpp"
+#include "support/outcome.hpp"
+#include "sys/config_file.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+namespace {
+
+using namespace grapnel;
+using sys::ConfigFile;
+using test::contains;
+using test::error_of;
+using test::Ground;
+
+constexpr std::size_t limit = 4096;
+
+Result<ConfigFile> open(const Ground& ground, const std::string& name) {
+    return ConfigFile::open(host_path(ground.path(name)), limit);
+}
+
+std::string text_of(const Ground& ground, const std::string& name) {
+    return sys::read_host_file(host_path(ground.path(name)), limit).value_or("?");
+}
+
+std::uint32_t mode_of(const Ground& ground, const std::string& name) {
+    return sys::host_facts(host_path(ground.path(name)))->mode;
+}
+
+} // namespace
+
+TEST_CASE("a file is replaced with its mode, and nothing else is left behind") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    REQUIRE(::chmod(ground.path("r/f").c_str(), 0640) == 0);
+    const auto file = open(ground, "r/f");
+    REQUIRE(file);
+    CHECK(file->text() == "before");
+    REQUIRE(file->replace("after"));
+    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(mode_of(ground, "r/f") == 0640);
+    CHECK(ground.names("r") == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("a file that is missing is made, with its directories, like another") {
+    const Ground ground;
+    const auto file = open(ground, "r/a/b/f");
+    REQUIRE(file);
+    CHECK_FALSE(file->text());
+    REQUIRE(file->replace(
+        "text", sys::FileFacts{.mode = 0600, .owner = {.user = geteuid(), .group = getegid()}}));
+    CHECK(text_of(ground, "r/a/b/f") == "text");
+    CHECK(mode_of(ground, "r/a/b/f") == 0600);
+    CHECK(mode_of(ground, "r/a") == 0755);
+    const auto plain = open(ground, "r/g");
+    REQUIRE(plain->replace("text"));
+    CHECK(mode_of(ground, "r/g") == 0644);
+}
+
+TEST_CASE("behind a link the file that it leads to is replaced") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    ground.link("l", "r/f");
+    const auto file = open(ground, "l");
+    REQUIRE(file);
+    CHECK(file->path().text() == ground.path("r/f"));
+    REQUIRE(file->replace("after"));
+    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(ground.type("l") == test::Type::link);
+    ground.link("dangling", "nowhere");
+    CHECK(contains(error_of(open(ground, "dangling")), "leads to nothing"));
+}
+
+TEST_CASE("what somebody else changed meanwhile is left alone") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    const auto file = open(ground, "r/f");
+    const auto missing = open(ground, "r/g");
+    ground.write("r/f", "changed in between");
+    ground.write("r/g", "made in between");
+    CHECK(contains(error_of(file->replace("after")), "just now"));
+    CHECK(contains(error_of(file->remove()), "just now"));
+    CHECK(contains(error_of(missing->replace("after")), "just now"));
+    CHECK(text_of(ground, "r/f") == "changed in between");
+    CHECK(text_of(ground, "r/g") == "made in between");
+    CHECK(ground.names("r") == std::vector<std::string>{"f", "g"});
+}
+
+TEST_CASE("a copy has the file's mode and takes no name that is in use") {
+    const Ground ground;
+    ground.write("r/f", "text");
+    REQUIRE(::chmod(ground.path("r/f").c_str(), 0600) == 0);
+    const auto file = open(ground, "r/f");
+    REQUIRE(file->copy_to("copy"));
+    CHECK(text_of(ground, "r/copy") == "text");
+    CHECK(mode_of(ground, "r/copy") == 0600);
+    ground.write("r/other", "of somebody");
+    CHECK_FALSE(file->copy_to("other"));
+    CHECK(text_of(ground, "r/other") == "of somebody");
+}
+
+TEST_CASE("what is no regular file, or too long, is no configuration") {
+    const Ground ground;
+    ground.directory("r/d");
+    CHECK_FALSE(open(ground, "r/d"));
+    REQUIRE(::mkfifo(ground.path("r/fifo").c_str(), 0600) == 0);
+    CHECK_FALSE(open(ground, "r/fifo"));
+    ground.write("r/long", std::string(limit + 1, 'x'));
+    CHECK_FALSE(open(ground, "r/long"));
+}
