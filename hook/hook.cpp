@@ -97,7 +97,7 @@ class Hook {
         if (options_.dry_run)
             return print(plan);
         const auto remarks =
-            GRAPNEL_TRY(apply::carry_out(plan, std::move(container), spec, ldconfig));
+            GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig));
         for (const auto& remark : remarks)
             log_.remark(remark);
         return {};

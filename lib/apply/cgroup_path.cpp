@@ -28,17 +28,23 @@ std::optional<std::string_view> path_in(std::string_view membership, bool versio
     return std::nullopt;
 }
 
-std::string own_name(const Spec& spec, std::string_view container_id) {
-    const std::string_view path = spec.cgroups_path;
-    if (path.empty())
-        return std::string(container_id);
-    const auto parts = split(path, ':');
-    if (parts.size() == 3 && path.front() != '/') {
-        const auto prefix = parts[1].empty() ? "" : std::string(parts[1]) + "-";
-        return prefix + std::string(parts[2]) + (parts[2].ends_with(".slice") ? "" : ".scope");
-    }
-    const auto normal = path.substr(0, path.find_last_not_of('/') + 1);
-    return std::string(normal.substr(normal.rfind('/') + 1));
+std::pair<std::string_view, std::string_view> last_component(std::string_view path) {
+    const auto slash = std::min(path.rfind('/'), path.size());
+    return {path.substr(0, slash), path.substr(std::min(slash + 1, path.size()))};
+}
+
+bool is_in(std::string_view path, std::string_view above) {
+    return path == above || path.starts_with(std::string(above) + "/") || above == "/";
+}
+
+/// Of the lowest cgroup, or the scope around it, as far as the outsider is in none of them.
+std::string lowest_name(std::string_view path, std::optional<std::string_view> outsider) {
+    if (!outsider || is_in(*outsider, path))
+        return {};
+    const auto [above, name] = last_component(path);
+    if (name == "container" && above.ends_with(".scope") && !is_in(*outsider, above))
+        return std::string(last_component(above).second);
+    return std::string(name);
 }
 
 bool is_own(std::string_view component, const std::string& name) {
@@ -84,10 +90,23 @@ std::optional<std::vector<CgroupLevel>> levels(std::string_view path, const Moun
 
 } // namespace
 
+CgroupOwner cgroup_owner(const Spec& spec, std::string_view container_id) {
+    const std::string_view path = spec.cgroups_path;
+    if (path.empty())
+        return {.name = std::string(container_id)};
+    const auto parts = split(path, ':');
+    if (parts.size() == 3 && path.front() != '/') {
+        const auto prefix = parts[1].empty() ? "" : std::string(parts[1]) + "-";
+        return {.name = prefix + std::string(parts[2])
+                        + (parts[2].ends_with(".slice") ? "" : ".scope")};
+    }
+    const auto normal = path.substr(0, path.find_last_not_of('/') + 1);
+    return {.name = std::string(normal.substr(normal.rfind('/') + 1))};
+}
+
 std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                  const std::vector<MountInfo>& mounts,
-                                                 const Spec& spec, std::string_view container_id) {
-    const auto name = own_name(spec, container_id);
+                                                 const CgroupOwner& owner) {
     for (const int version : {1, 2})
         for (const auto& mount : mounts) {
             const bool fits = version == 1
@@ -96,6 +115,9 @@ std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
             const auto path = fits ? path_in(membership, version == 1) : std::nullopt;
             if (!path)
                 continue;
+            const auto name = owner.outsider
+                                  ? lowest_name(*path, path_in(*owner.outsider, version == 1))
+                                  : owner.name;
             if (auto found = levels(*path, mount, name))
                 return DeviceCgroup{.version = version, .levels = std::move(*found)};
         }

@@ -28,16 +28,26 @@ struct DeviceCgroup {
     bool operator==(const DeviceCgroup&) const = default;
 };
 
+/// What tells the container's own cgroup from those above it.
+struct CgroupOwner {
+    std::string name = {}; ///< of the container's own cgroup; empty: none is
+    /// Where the name is not known: /proc/PID/cgroup of a process that is not the container's,
+    /// which this program is. The lowest cgroup is the container's own then, and the scope of
+    /// systemd's around one called "container"; none is if that process is in it as well.
+    std::optional<std::string> outsider = {};
+};
+
+/// The name that linux.cgroupsPath gives it ("/docker/ID", or for systemd "slice:prefix:name",
+/// which makes the unit prefix-name.scope; the container's ID where it is not set).
+[[nodiscard]] CgroupOwner cgroup_owner(const Spec& spec, std::string_view container_id);
+
 /// `membership` is the text of /proc/PID/cgroup (cgroups(7)). Version 1 where a hierarchy with
 /// the devices controller is mounted, else version 2 where that is mounted, else nothing.
 ///
-/// The container's own cgroup has the name that linux.cgroupsPath gives it ("/docker/ID", or
-/// for systemd "slice:prefix:name", which makes the unit prefix-name.scope; the container's ID
-/// where it is not set; the lowest level of that name); what lies below it (crun's "container") is
-/// its own as well.
+/// The container's own cgroup is the lowest level of the owner's name; what lies below it (crun's
+/// "container") is its own as well.
 [[nodiscard]] std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                                const std::vector<MountInfo>& mounts,
-                                                               const Spec& spec,
-                                                               std::string_view container_id);
+                                                               const CgroupOwner& owner);
 
 } // namespace grapnel::apply

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/device_cgroup.hpp"
 
-#include "apply/cgroup_path.hpp"
 #include "apply/device_program.hpp"
 #include "base/text.hpp"
 #include "sys/bpf.hpp"
@@ -15,6 +14,9 @@ namespace grapnel::apply {
 
 namespace {
 
+constexpr std::string_view unreadable_cure =
+    "set the sysctl net.core.bpf_jit_harden to 0 or 1, or allow the devices in another way and "
+    "leave the cgroup alone (--no-cgroups)";
 constexpr std::string_view no_right =
     "give the hook CAP_SYS_ADMIN and CAP_NET_ADMIN, or set no-cgroups = true if the container's "
     "devices are allowed in another way";
@@ -69,18 +71,22 @@ bool denies(const std::optional<Code>& code, const DeviceRule& rule) {
 }
 
 /// The program with the rules added, ready to take the old one's place.
-Result<sys::Fd> extended(const std::optional<Code>& code, const Spec& spec,
+Result<sys::Fd> extended(const std::optional<Code>& code, const CgroupFacts& facts,
                          const std::vector<DeviceRule>& rules) {
     if (code && can_be_loaded_again(*code)) {
         auto loaded = sys::load_device_program(with_rules(rules, *code));
         if (loaded || (loaded.error().sys != EINVAL && loaded.error().sys != EACCES))
             return loaded;
     }
-    return sys::load_device_program(with_rules(rules, from_spec(spec.device_rules)));
+    if (!facts.rules)
+        return refused("the device program of the container's cgroup cannot be read back, and the "
+                       "rules that it was made from are not known",
+                       std::string(unreadable_cure));
+    return sys::load_device_program(with_rules(rules, from_spec(*facts.rules)));
 }
 
 Status allow_on_program(const CgroupLevel& level, sys::FdRef cgroup, std::uint32_t id,
-                        std::uint32_t flags, const Spec& spec,
+                        std::uint32_t flags, const CgroupFacts& facts,
                         const std::vector<DeviceRule>& rules) {
     const auto program = GRAPNEL_TRY(sys::program_by_id(id));
     const auto code = GRAPNEL_TRY(sys::program_code(program.ref()));
@@ -92,32 +98,33 @@ Status allow_on_program(const CgroupLevel& level, sys::FdRef cgroup, std::uint32
         const bool certain = code && permits(*code, *denied) == false;
         return certain ? Status(shared_level_denies(level, *denied)) : Status();
     }
-    const auto fresh = GRAPNEL_TRY(extended(code, spec, rules));
+    const auto fresh = GRAPNEL_TRY(extended(code, facts, rules));
     return sys::replace_device_program(cgroup, fresh.ref(), program.ref(), flags);
 }
 
-Status allow_v2(const CgroupLevel& level, const Spec& spec, const std::vector<DeviceRule>& rules) {
+Status allow_v2(const CgroupLevel& level, const CgroupFacts& facts,
+                const std::vector<DeviceRule>& rules) {
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
     const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
     for (const auto id : attached.ids)
-        GRAPNEL_TRY(allow_on_program(level, cgroup.ref(), id, attached.flags, spec, rules));
+        GRAPNEL_TRY(allow_on_program(level, cgroup.ref(), id, attached.flags, facts, rules));
     return {};
 }
 
 } // namespace
 
-Status allow_devices(const sys::Process& process, const Spec& spec, std::string_view container_id,
+Status allow_devices(const sys::Process& process, const CgroupFacts& facts,
                      const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& mounts) {
     if (rules.empty() || !sys::in_initial_user_namespace())
         return {};
     const auto membership = GRAPNEL_TRY(process.read("cgroup"));
-    const auto located = locate_device_cgroup(membership, mounts, spec, container_id);
+    const auto located = locate_device_cgroup(membership, mounts, facts.owner);
     if (!located || located->levels.empty())
         return {};
     if (located->version == 1)
         return allow_v1(located->levels.front(), rules);
     for (const auto& level : located->levels) {
-        auto allowed = allow_v2(level, spec, rules);
+        auto allowed = allow_v2(level, facts, rules);
         if (!allowed && (allowed.error().sys == EPERM || allowed.error().sys == EACCES))
             allowed = std::move(allowed).cure(no_right);
         GRAPNEL_TRY(

@@ -126,6 +126,7 @@ struct Plan {
     std::vector<Link> links = {};
     std::vector<DeviceRule> device_rules = {};
     bool change_cgroup = true;
+    bool bind_devices = true; ///< else the mounts of device nodes are left out
     LdCache ldcache = LdCache::automatic;
     std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache
     std::optional<PlannedCompat> compat = {};         ///< its directory comes before all of them

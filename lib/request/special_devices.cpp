@@ -40,7 +40,9 @@ std::optional<std::uint32_t> imex_channel(std::string_view name) {
     return number && *number < minor_limit ? number : std::nullopt;
 }
 
-Result<ImexChannels> channels(const std::vector<std::string>& names) {
+} // namespace
+
+Result<ImexChannels> imex_channels_of(const std::vector<std::string>& names) {
     ImexChannels out;
     for (const auto& name : names) {
         const auto channel = imex_channel(name);
@@ -54,8 +56,6 @@ Result<ImexChannels> channels(const std::vector<std::string>& names) {
     out.listed.erase(std::unique(out.listed.begin(), out.listed.end()), out.listed.end());
     return out;
 }
-
-} // namespace
 
 Status ask_for_mig_management(const Spec& spec, Request& request) {
     request.mig_config = GRAPNEL_TRY(is_managed(spec, "NVIDIA_MIG_CONFIG_DEVICES"));
@@ -71,7 +71,7 @@ Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request
     if (std::ranges::find(mounted, "all") != mounted.end())
         request.imex_channels.all = true;
     else if (!mounted.empty())
-        request.imex_channels = GRAPNEL_TRY(channels(mounted).note("volume mount imex"));
+        request.imex_channels = GRAPNEL_TRY(imex_channels_of(mounted).note("volume mount imex"));
     if (!mounted.empty())
         return {};
     const auto list = spec.variable(imex_variable);
@@ -85,7 +85,8 @@ Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request
     if (requested->devices == Request::Devices::all)
         request.imex_channels.all = true;
     else
-        request.imex_channels = GRAPNEL_TRY(channels(requested->listed).note(imex_variable));
+        request.imex_channels =
+            GRAPNEL_TRY(imex_channels_of(requested->listed).note(imex_variable));
     return {};
 }
 

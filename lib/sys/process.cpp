@@ -101,6 +101,14 @@ Result<std::uint64_t> own_user_namespace() {
     return inode_of({AT_FDCWD}, "/proc/self/ns/user");
 }
 
+bool is_initial_mount_namespace(std::uint64_t identity) {
+    // MNT_NS_INIT_INO of linux/nsfs.h, since Linux 6.18; before that one of the first numbers that
+    // the kernel gives, which are never free again
+    constexpr std::uint64_t fixed = 0xEFFFFFF8;
+    constexpr std::uint64_t first_given = 0xF0000000;
+    return identity == fixed || identity == first_given || identity == first_given + 1;
+}
+
 bool in_initial_user_namespace() {
     const auto map = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
     if (!map)
@@ -115,6 +123,10 @@ bool in_initial_user_namespace() {
 void create_files_as(const FileOwner& owner) {
     setfsgid(owner.group);
     setfsuid(owner.user);
+}
+
+FileOwner own_user() {
+    return {.user = geteuid(), .group = getegid()};
 }
 
 } // namespace grapnel::sys
