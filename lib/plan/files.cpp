@@ -68,7 +68,7 @@ Status require_library(const Inventory& inventory, DriverCapability capability,
 }
 
 bool is_wanted(const HostPath& socket, const Request& request) {
-    const auto daemon = socket.parent().name();
+    const std::string daemon(socket.parent().name());
     return (request.persistenced || daemon != "nvidia-persistenced")
            && (request.fabricmanager || daemon != "nvidia-fabricmanager");
 }

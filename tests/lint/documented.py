@@ -33,7 +33,18 @@ def check(wanted, found, where):
         yield f"{where}: {name} is described but does not exist"
 
 
-def main(root, program):
+def cli_options(program):
+    """Long options of the program and of each of its commands."""
+    out = set()
+    for command in ([], ["configure"], ["list"], ["info"]):
+        text = subprocess.run(
+            [program, *command, "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        out |= set(re.findall(r"^  (?:-.,|   ) (--[\w-]+)", text, re.M))
+    return out
+
+
+def main(root, program, cli):
     known_options, known_stages = options(program)
     known_keys = keys(root)
     assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
@@ -47,6 +58,11 @@ def main(root, program):
     for stage in sorted(known_stages):
         if not re.search(rf"\*{stage}\*", page):
             complaints.append(f"doc/grapnel-hook.8.scd: stage {stage} is not described")
+
+    page = tree.text(root, "doc/nvidia-container-cli.1.scd")
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
+    found = set(re.findall(r"\*(--[\w-]+)\*", heads))
+    complaints += check(cli_options(cli), found, "doc/nvidia-container-cli.1.scd")
 
     page = tree.text(root, "doc/grapnel.toml.5.scd")
     described = set(re.findall(r"^(?:- )?\*([a-z][a-z0-9.-]+)\*(?!\()", page, re.M))
