@@ -104,6 +104,11 @@ def lxc(bundle, tmp_path, programs):
         skip_or_fail(f"{LXC_HOOK} is not installed")
     first = 700000
     container_cli.give(bundle.root, first)
+    # at this level LXC's hook has the program write a log there; LXC's own log can lack the last
+    # words of a hook that failed
+    log = bundle.directory / "hook"
+    log.mkdir()
+    container_cli.give(log, first)
     for place in (bundle.root, programs, tmp_path):
         container_cli.make_reachable(place)
     (tmp_path / "whole").mkdir()
@@ -124,7 +129,8 @@ def lxc(bundle, tmp_path, programs):
         result = container.Result(subprocess.run(
             container.in_cgroup_view(version, command, setup), input="", capture_output=True,
             text=True, timeout=60, env=with_first_path(programs), check=False))
-        result.log = (tmp_path / "lxc.log").read_text()
+        result.log = ((log / "nvidia.log").read_text()
+                      if (log / "nvidia.log").exists() else "")
         return result
     yield run
     for left in pathlib.Path("/sys/fs/cgroup").glob("*/lxc.pivot"):  # LXC never removes it

@@ -13,6 +13,7 @@ from conftest import skip_or_fail
 
 VERSION = make_driver.VERSION
 INITIAL_MOUNT_NAMESPACES = (0xEFFFFFF8, 0xF0000000, 0xF0000001)
+HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
@@ -94,6 +95,41 @@ def test_a_cgroup_that_others_are_in_is_not_changed(made, cli, cgroups):
     assert (cgroup / "devices.list").read_text() == ""
     ended_well(cli.configure(made, "--device=0", "--utility"))
     assert "c 195:1 rw" in (cgroup / "devices.list").read_text()
+
+
+@pytest.fixture
+def hardened():
+    """Constants in programs are blinded, on the whole machine."""
+    former = HARDEN.read_text()
+    HARDEN.write_text("2")
+    yield
+    HARDEN.write_text(former)
+
+
+@pytest.fixture
+def denying_cgroup(cgroups, tools):
+    """Of version 2, with a program that denies NVIDIA's devices."""
+    if not container.cgroup_version_possible("v2"):
+        skip_or_fail("this kernel has no cgroup v2")
+    cgroup = cgroups.make("v2", "container-cli/lowest")
+    subprocess.run([tools.device_programs, "attach", cgroup, "deny-195"], check=True)
+    return cgroup
+
+
+def test_the_lowest_cgroup_of_version_2_is_the_containers(bundle, hand_made, cli, denying_cgroup):
+    made = hand_made(bundle, cgroup=denying_cgroup)
+    ended_well(cli.configure(made, "--device=0", "--utility",
+                             prefix=container.in_cgroup_view("v2", [])))
+    look = made.look("make:c:195:1", "make:c:195:0", cgroup=denying_cgroup)
+    assert (look["make:c:195:1"], look["make:c:195:0"]) == ("ENXIO", "EPERM")
+
+
+def test_a_device_program_that_cannot_be_read_back_is_an_error(bundle, hand_made, cli, hardened,
+                                                                denying_cgroup):
+    made = hand_made(bundle, cgroup=denying_cgroup)
+    line = refusal(cli.configure(made, "--device=0", "--utility",
+                                 prefix=container.in_cgroup_view("v2", [])))
+    assert "mount error: " in line and "bpf_jit_harden" in line and "--no-cgroups" in line
 
 
 @pytest.mark.parametrize("less, opened", [((), "ENXIO"), (("--no-cgroups",), "EPERM"),
