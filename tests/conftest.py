@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 import container  # noqa: E402
+import container_cli  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
 import make_driver  # noqa: E402
 from engines import process  # noqa: E402
@@ -50,11 +51,13 @@ def hook():
 def programs(hook, tmp_path_factory):
     """A directory with Grapnel's programs side by side, as they are installed."""
     directory = tmp_path_factory.mktemp("bin")
-    for path in (hook, hook.parent.parent / "runtime" / "grapnel-runtime"):
+    for path in (hook, hook.parent.parent / "runtime" / "grapnel-runtime",
+                 hook.parent.parent / "cli" / "grapnel-cli"):
         subprocess.run(["strip", "-o", directory / path.name, path], check=True)
     for name, program in {"nvidia-container-runtime-hook": "grapnel-hook",
                           "nvidia-container-toolkit": "grapnel-hook",
-                          "nvidia-container-runtime": "grapnel-runtime"}.items():
+                          "nvidia-container-runtime": "grapnel-runtime",
+                          "nvidia-container-cli": "grapnel-cli"}.items():
         (directory / name).symlink_to(program)
     return directory
 
@@ -62,6 +65,11 @@ def programs(hook, tmp_path_factory):
 @pytest.fixture(scope="session")
 def runtime(programs):
     return programs / "grapnel-runtime"
+
+
+@pytest.fixture
+def cli(programs, tmp_path):
+    return container_cli.ContainerCli(programs / "nvidia-container-cli", tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -28,16 +28,30 @@ struct HostSide {
     std::vector<std::string> remarks = {};
 };
 
-Result<HostSide> open_host_side(const Plan& plan, const HostPath& ldconfig) {
+Result<HostSide> open_host_side(const Plan& plan, const Container& container,
+                                const HostPath& ldconfig) {
     HostSide host;
     host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
     GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
     host.sources = GRAPNEL_TRY(open_sources(plan));
     host.ldconfig = GRAPNEL_TRY(open_ldconfig(plan, ldconfig));
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
+    if (!container.state)
+        return host;
     if (auto records = make_residue_directory())
         host.records = std::move(*records);
+    else
+        host.remarks.push_back("there is no place for a record of what is created: it stays in the "
+                               "root file system");
     return host;
+}
+
+Status enter(const Container& container) {
+    GRAPNEL_TRY(sys::enter_phase(Phase::attach));
+    if (!container.process)
+        return {};
+    GRAPNEL_TRY(container.process->alive());
+    return container.process->enter_mount_namespace();
 }
 
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
@@ -51,8 +65,9 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     const auto not_written = write_loader_files(plan, container.root);
     remarks.insert(remarks.end(), not_written.begin(), not_written.end());
     GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));
-    auto remark = GRAPNEL_TRY(
-        update_ldcache(plan, *host.ldconfig, container.root).note("update ld.so.cache"));
+    auto remark = GRAPNEL_TRY(update_ldcache(plan, *host.ldconfig, container.root)
+                                  .note("update ld.so.cache")
+                                  .about(Error::Subject::ldcache));
     if (remark)
         remarks.push_back(std::move(*remark));
     return remarks;
@@ -60,31 +75,26 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
 
 } // namespace
 
-Result<std::vector<std::string>> carry_out(const Plan& plan, Container container, const Spec& spec,
+Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
                                            const HostPath& ldconfig) {
-    auto host = GRAPNEL_TRY(open_host_side(plan, ldconfig));
-    if (plan.change_cgroup) {
+    auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
+    if (plan.change_cgroup && container.process) {
         GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
-        const auto not_kept = GRAPNEL_TRY(allow_devices(container.process, spec, container.state.id,
-                                                        plan.device_rules, host.mounts));
+        const auto not_kept = GRAPNEL_TRY(
+            allow_devices(*container.process, container.cgroup, plan.device_rules, host.mounts));
         host.remarks.insert(host.remarks.end(), not_kept.begin(), not_kept.end());
     }
-    GRAPNEL_TRY(sys::enter_phase(Phase::attach));
-    GRAPNEL_TRY(container.process.alive());
-    GRAPNEL_TRY(container.process.enter_mount_namespace());
+    GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
     auto remarks = inside_work(plan, host, container);
-    sys::create_files_as({});
+    sys::create_files_as(sys::own_user());
     GRAPNEL_TRY(sys::enter_phase(Phase::done));
     const Residue made{container.rootfs, container.root.creations()};
     const auto saved =
-        host.records ? save_residue(host.records->ref(), container.state, made) : Status();
+        host.records ? save_residue(host.records->ref(), *container.state, made) : Status();
     if (!remarks)
         return remarks; // the first failure is the one to tell
     GRAPNEL_TRY(Status(saved));
-    if (!host.records)
-        remarks->push_back("there is no place for a record of what is created: "
-                           "it stays in the root file system");
     return remarks;
 }
 

@@ -14,6 +14,9 @@ namespace grapnel::apply {
 
 namespace {
 
+constexpr std::string_view unreadable_cure =
+    "set the sysctl net.core.bpf_jit_harden to 0 or 1, or allow the devices in another way and "
+    "leave the cgroup alone (--no-cgroups)";
 constexpr std::string_view name_of_systemds = "sd_devices";
 
 bool denies(const std::optional<Code>& code, const DeviceRule& rule) {
@@ -29,14 +32,19 @@ const DeviceRule* denied_rule(const std::optional<Code>& code,
 }
 
 /// The program with the rules added, ready to take the old one's place.
-Result<sys::Fd> extended(const std::optional<Code>& code, const Spec& spec,
+Result<sys::Fd> extended(const std::optional<Code>& code,
+                         const std::optional<std::vector<DeviceRule>>& configured,
                          const std::vector<DeviceRule>& rules) {
     if (code && can_be_loaded_again(*code)) {
         auto loaded = sys::load_device_program(with_rules(rules, *code));
         if (loaded || (loaded.error().sys != EINVAL && loaded.error().sys != EACCES))
             return loaded;
     }
-    return sys::load_device_program(with_rules(rules, from_spec(spec.device_rules)));
+    if (!configured)
+        return refused("the device program of the container's cgroup cannot be read back, and the "
+                       "rules that it was made from are not known",
+                       std::string(unreadable_cure));
+    return sys::load_device_program(with_rules(rules, from_spec(*configured)));
 }
 
 bool contains(const std::vector<std::uint32_t>& ids, std::uint32_t id) {
@@ -59,7 +67,7 @@ Status AttachedPrograms::open_pinned(const HostPath& path) {
     const auto code = GRAPNEL_TRY(sys::program_code(program.ref()));
     if (denied_rule(code, rules_) == nullptr)
         return {};
-    auto fresh = GRAPNEL_TRY(extended(code, spec_, rules_));
+    auto fresh = GRAPNEL_TRY(extended(code, configured_, rules_));
     GRAPNEL_TRY(sys::replace_pinned_program(path, fresh.ref()));
     successors_.insert_or_assign(id, std::move(fresh));
     return {};
@@ -95,7 +103,7 @@ Status AttachedPrograms::open_attached(const CgroupLevel& level, sys::FdRef cgro
     }
     if (const auto pinned = successors_.find(id); pinned != successors_.end())
         return sys::replace_device_program(cgroup, pinned->second.ref(), program.ref(), flags);
-    const auto fresh = GRAPNEL_TRY(extended(code, spec_, rules_));
+    const auto fresh = GRAPNEL_TRY(extended(code, configured_, rules_));
     return sys::replace_device_program(cgroup, fresh.ref(), program.ref(), flags);
 }
 

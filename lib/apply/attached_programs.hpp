@@ -6,11 +6,11 @@
 #include "base/device_number.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "oci/spec.hpp"
 #include "sys/fd.hpp"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace grapnel::apply {
@@ -18,8 +18,10 @@ namespace grapnel::apply {
 /// Replaces programs that deny one of the rules by programs that allow them all.
 class AttachedPrograms {
   public:
-    AttachedPrograms(const Spec& spec, const std::vector<DeviceRule>& rules)
-        : spec_(spec), rules_(rules) {}
+    /// `configured` are those of config.json, of which a program that cannot be read is made anew.
+    AttachedPrograms(const std::optional<std::vector<DeviceRule>>& configured,
+                     const std::vector<DeviceRule>& rules)
+        : configured_(configured), rules_(rules) {}
 
     /// What is pinned at the path, for whom attaches it later.
     [[nodiscard]] Status open_pinned(const HostPath& path);
@@ -33,7 +35,7 @@ class AttachedPrograms {
     [[nodiscard]] Status open_attached(const CgroupLevel& level, sys::FdRef cgroup,
                                        std::uint32_t id, std::uint32_t flags);
 
-    const Spec& spec_;
+    const std::optional<std::vector<DeviceRule>>& configured_;
     const std::vector<DeviceRule>& rules_;
     std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of what they replace
 };

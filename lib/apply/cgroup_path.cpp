@@ -29,17 +29,23 @@ std::optional<std::string_view> path_in(std::string_view membership, std::string
     return std::nullopt;
 }
 
-std::string own_name(const Spec& spec, std::string_view container_id) {
-    const std::string_view path = spec.cgroups_path;
-    if (path.empty())
-        return std::string(container_id);
-    const auto parts = split(path, ':');
-    if (parts.size() == 3 && path.front() != '/') {
-        const auto prefix = parts[1].empty() ? "" : std::string(parts[1]) + "-";
-        return prefix + std::string(parts[2]) + (parts[2].ends_with(".slice") ? "" : ".scope");
-    }
-    const auto normal = path.substr(0, path.find_last_not_of('/') + 1);
-    return std::string(normal.substr(normal.rfind('/') + 1));
+std::pair<std::string_view, std::string_view> last_component(std::string_view path) {
+    const auto slash = std::min(path.rfind('/'), path.size());
+    return {path.substr(0, slash), path.substr(std::min(slash + 1, path.size()))};
+}
+
+bool is_in(std::string_view path, std::string_view above) {
+    return path == above || path.starts_with(std::string(above) + "/") || above == "/";
+}
+
+/// Of the lowest cgroup, or the scope around it, as far as the outsider is in none of them.
+std::string lowest_name(std::string_view path, std::optional<std::string_view> outsider) {
+    if (!outsider || is_in(*outsider, path))
+        return {};
+    const auto [above, name] = last_component(path);
+    if (name == "container" && above.ends_with(".scope") && !is_in(*outsider, above))
+        return std::string(last_component(above).second);
+    return std::string(name);
 }
 
 bool is_own(std::string_view component, const std::string& name) {
@@ -84,6 +90,20 @@ std::optional<std::vector<CgroupLevel>> levels(std::string_view path, const Moun
     return out;
 }
 
+/// See cgroup_owner().
+std::string own_name(const Spec& spec, std::string_view container_id) {
+    const std::string_view path = spec.cgroups_path;
+    if (path.empty())
+        return std::string(container_id);
+    const auto parts = split(path, ':');
+    if (parts.size() == 3 && path.front() != '/') {
+        const auto prefix = parts[1].empty() ? "" : std::string(parts[1]) + "-";
+        return prefix + std::string(parts[2]) + (parts[2].ends_with(".slice") ? "" : ".scope");
+    }
+    const auto normal = path.substr(0, path.find_last_not_of('/') + 1);
+    return std::string(normal.substr(normal.rfind('/') + 1));
+}
+
 /// As runc and crun name it; others leave out an empty prefix together with its dash.
 std::vector<std::string> scope_names(const Spec& spec, std::string_view container_id) {
     if (spec.cgroups_path.empty())
@@ -100,6 +120,12 @@ std::vector<std::string> scope_names(const Spec& spec, std::string_view containe
     return {std::string(parts[1]) + "-" + name};
 }
 
+std::vector<std::string> scope_without_name(std::string_view path,
+                                            std::optional<std::string_view> outsider) {
+    auto name = lowest_name(path, outsider);
+    return name.ends_with(".scope") ? std::vector{std::move(name)} : std::vector<std::string>();
+}
+
 /// The part of the path down to the lowest component that is one of `names`.
 std::string_view down_to(std::string_view path, const std::vector<std::string>& names) {
     for (; !path.empty(); path = path.substr(0, path.rfind('/')))
@@ -110,13 +136,18 @@ std::string_view down_to(std::string_view path, const std::vector<std::string>& 
 
 } // namespace
 
-std::optional<OwnScope> own_scope(std::string_view membership, const Spec& spec,
-                                  std::string_view container_id) {
-    const auto names = scope_names(spec, container_id);
+CgroupOwner cgroup_owner(const Spec& spec, std::string_view container_id) {
+    return {.name = own_name(spec, container_id), .scopes = scope_names(spec, container_id)};
+}
+
+std::optional<OwnScope> own_scope(std::string_view membership, const CgroupOwner& owner) {
     for (const auto hierarchy : {std::string_view("name=systemd"), version2}) {
         const auto whole = path_in(membership, hierarchy);
         if (!whole || !whole->starts_with('/'))
             continue;
+        const auto names = owner.outsider
+                               ? scope_without_name(*whole, path_in(*owner.outsider, hierarchy))
+                               : owner.scopes;
         if (const auto path = down_to(*whole, names); !path.empty())
             return OwnScope{.unit = std::string(path.substr(path.rfind('/') + 1)),
                             .cgroup = std::string(path)};
@@ -126,8 +157,7 @@ std::optional<OwnScope> own_scope(std::string_view membership, const Spec& spec,
 
 std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                  const std::vector<MountInfo>& mounts,
-                                                 const Spec& spec, std::string_view container_id) {
-    const auto name = own_name(spec, container_id);
+                                                 const CgroupOwner& owner) {
     for (const int version : {1, 2})
         for (const auto& mount : mounts) {
             const bool fits = version == 1
@@ -137,6 +167,10 @@ std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                 fits ? path_in(membership, version == 1 ? "devices" : version2) : std::nullopt;
             if (!path)
                 continue;
+            const auto name = owner.outsider
+                                  ? lowest_name(*path, path_in(*owner.outsider,
+                                                               version == 1 ? "devices" : version2))
+                                  : owner.name;
             if (auto found = levels(*path, mount, name))
                 return DeviceCgroup{.version = version, .levels = std::move(*found)};
         }

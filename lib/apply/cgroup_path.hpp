@@ -28,17 +28,30 @@ struct DeviceCgroup {
     bool operator==(const DeviceCgroup&) const = default;
 };
 
+/// What tells the container's own cgroup from those above it.
+struct CgroupOwner {
+    std::string name = {}; ///< of the container's own cgroup; empty: none is
+    /// Where the name is not known: /proc/PID/cgroup of a process that is not the container's,
+    /// which this program is. The lowest cgroup is the container's own then, and the scope of
+    /// systemd's around one called "container"; none is if that process is in it as well.
+    std::optional<std::string> outsider = {};
+    /// What runtimes call a scope of systemd's made for it, where they do; unknown as the name is.
+    std::vector<std::string> scopes = {};
+};
+
+/// The name that linux.cgroupsPath gives it ("/docker/ID", or for systemd "slice:prefix:name",
+/// which makes the unit prefix-name.scope; the container's ID where it is not set), and the scopes
+/// that the latter form and the ID can make.
+[[nodiscard]] CgroupOwner cgroup_owner(const Spec& spec, std::string_view container_id);
+
 /// `membership` is the text of /proc/PID/cgroup (cgroups(7)). Version 1 where a hierarchy with
 /// the devices controller is mounted, else version 2 where that is mounted, else nothing.
 ///
-/// The container's own cgroup has the name that linux.cgroupsPath gives it ("/docker/ID", or
-/// for systemd "slice:prefix:name", which makes the unit prefix-name.scope; the container's ID
-/// where it is not set; the lowest level of that name); what lies below it (crun's "container") is
-/// its own as well.
+/// The container's own cgroup is the lowest level of the owner's name; what lies below it (crun's
+/// "container") is its own as well.
 [[nodiscard]] std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                                const std::vector<MountInfo>& mounts,
-                                                               const Spec& spec,
-                                                               std::string_view container_id);
+                                                               const CgroupOwner& owner);
 
 /// A scope of systemd's.
 struct OwnScope {
@@ -50,9 +63,9 @@ struct OwnScope {
 
 /// The scope that systemd made for this container alone; nothing where the runtime makes cgroups
 /// itself, be it below another unit's. The process is in it, in the hierarchy that systemd goes by
-/// (name=systemd, or version 2's), and it has the name that runtimes make of linux.cgroupsPath in
-/// the form "slice:prefix:name", or of the container's ID where that is not set.
-[[nodiscard]] std::optional<OwnScope> own_scope(std::string_view membership, const Spec& spec,
-                                                std::string_view container_id);
+/// (name=systemd, or version 2's), and it is one of the owner's scopes, or without a name the
+/// container's own cgroup.
+[[nodiscard]] std::optional<OwnScope> own_scope(std::string_view membership,
+                                                const CgroupOwner& owner);
 
 } // namespace grapnel::apply

@@ -24,9 +24,12 @@ const std::string process_is_closed =
 constexpr std::string_view use_another_runtime =
     "crun without root has no way for hooks: use runc, or podman with either of them, or CDI";
 
-Error no_rootfs(const HostPath& rootfs, const std::string& where) {
-    return refused("the root file system " + rootfs.text() + " was not found " + where,
-                   "root.path in config.json must name it");
+constexpr std::size_t cgroup_limit = std::size_t{64} << 10;
+constexpr auto bundle_cure = "root.path in config.json must name it";
+constexpr auto named_cure = "name the root file system's directory by its absolute path";
+
+Error no_rootfs(const HostPath& rootfs, const std::string& where, const char* cure = bundle_cure) {
+    return refused("the root file system " + rootfs.text() + " was not found " + where, cure);
 }
 
 /// The host's ID of the container's ID 0 (user_namespaces(7): lines of inside, outside, count).
@@ -61,6 +64,24 @@ Status check_mount_namespace(const sys::Process& process) {
         return refused("the container has no mount namespace of its own",
                        "add {\"type\": \"mount\"} to linux.namespaces in config.json");
     return {};
+}
+
+/// Of a process that a command line names: it can be any.
+Status check_not_the_hosts(std::uint64_t mount_namespace, const std::string& whose) {
+    if (!sys::is_initial_mount_namespace(mount_namespace))
+        return {};
+    return refused(whose + " mount namespace is the host's, where everything would stay mounted",
+                   "give it one of its own, as 'unshare --mount --propagation slave' does");
+}
+
+Result<sys::RootDir> open_named_rootfs(sys::FdRef base, const HostPath& rootfs,
+                                       const std::string& where) {
+    if (rootfs == host_path("/"))
+        return refused("/ is no container's root file system", named_cure);
+    auto root = sys::RootDir::open(base, rootfs);
+    if (!root && (root.error().sys == ENOENT || root.error().sys == ENOTDIR))
+        return no_rootfs(rootfs, where, named_cure);
+    return root;
 }
 
 bool is_directory(sys::RootDir& root, const char* path) {
@@ -119,7 +140,37 @@ Result<Container> open_container(const State& state, const Spec& spec) {
                      .rootfs = rootfs,
                      .process = std::move(process),
                      .root = std::move(*root),
-                     .owner = owner};
+                     .owner = owner,
+                     .cgroup = {.owner = cgroup_owner(spec, state.id), .rules = spec.device_rules}};
+}
+
+Result<Container> open_container(pid_t pid, const HostPath& rootfs) {
+    auto process = GRAPNEL_TRY(sys::Process::open(pid));
+    const auto whose = "process " + std::to_string(pid);
+    const auto theirs = GRAPNEL_TRY(process.mount_namespace());
+    if (theirs == GRAPNEL_TRY(sys::own_mount_namespace()))
+        return refused(whose + " has no mount namespace of its own",
+                       "name the container's process, or leave its ID out in a namespace that is "
+                       "the container's");
+    GRAPNEL_TRY(check_not_the_hosts(theirs, whose + "'s"));
+    const auto base = GRAPNEL_TRY(process.root());
+    auto root =
+        GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "in the mount namespace of " + whose));
+    const auto owner = GRAPNEL_TRY(root_user(process));
+    auto outsider = GRAPNEL_TRY(sys::read_host_file(host_path("/proc/self/cgroup"), cgroup_limit));
+    return Container{.rootfs = rootfs,
+                     .process = std::move(process),
+                     .root = std::move(root),
+                     .owner = owner,
+                     .cgroup = {.owner = {.outsider = std::move(outsider)}}};
+}
+
+Result<Container> open_own_container(const HostPath& rootfs) {
+    const auto ours = GRAPNEL_TRY(sys::own_mount_namespace());
+    GRAPNEL_TRY(check_not_the_hosts(ours, "this program's"));
+    const auto base = GRAPNEL_TRY(sys::open_host_path(host_path("/")));
+    auto root = GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "here"));
+    return Container{.rootfs = rootfs, .root = std::move(root), .owner = sys::own_user()};
 }
 
 Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {

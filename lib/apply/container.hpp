@@ -2,6 +2,7 @@
 // The container that is being made, held by descriptors.
 #pragma once
 
+#include "apply/device_cgroup.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "oci/spec.hpp"
@@ -10,14 +11,20 @@
 #include "sys/process.hpp"
 #include "sys/root_dir.hpp"
 
+#include <optional>
+#include <sys/types.h>
+
 namespace grapnel::apply {
 
 struct Container {
-    State state = {};
+    /// Under which what is made is recorded. Nothing: nobody will tell when the container ends,
+    /// and what is made stays.
+    std::optional<State> state = {};
     HostPath rootfs = {};
-    sys::Process process;
+    std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's
     sys::RootDir root;
     sys::FileOwner owner = {}; ///< the container's root user, as the host sees it
+    CgroupFacts cgroup = {};
 };
 
 /// Where a runtime is run by a user without rights, so are its hooks: a hook has the right to
@@ -29,6 +36,14 @@ struct Container {
 /// process that has no mount namespace of its own: what is mounted there would be mounted on
 /// the host. Refuses a rootfs that is not mounted there.
 [[nodiscard]] Result<Container> open_container(const State& state, const Spec& spec);
+
+/// The same without a state and a config.json: by the process's ID and the rootfs as that process
+/// sees it, which need not be mounted.
+[[nodiscard]] Result<Container> open_container(pid_t pid, const HostPath& rootfs);
+
+/// In the mount namespace that this program was started in, which must be the container's and not
+/// the host's: what is mounted there would stay. Nothing is known of a cgroup.
+[[nodiscard]] Result<Container> open_own_container(const HostPath& rootfs);
 
 /// The rootfs as the host sees it, for a look without a container.
 [[nodiscard]] Result<sys::RootDir> open_rootfs(const HostPath& rootfs);

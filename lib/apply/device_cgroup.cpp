@@ -68,19 +68,19 @@ Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
 
 } // namespace
 
-Result<Remarks> allow_devices(const sys::Process& process, const Spec& spec,
-                              std::string_view container_id, const std::vector<DeviceRule>& rules,
+Result<Remarks> allow_devices(const sys::Process& process, const CgroupFacts& facts,
+                              const std::vector<DeviceRule>& rules,
                               const std::vector<MountInfo>& mounts) {
     if (rules.empty() || !sys::in_initial_user_namespace())
         return Remarks{};
     const auto membership = GRAPNEL_TRY(process.read("cgroup"));
-    const auto located = locate_device_cgroup(membership, mounts, spec, container_id);
+    const auto located = locate_device_cgroup(membership, mounts, facts.owner);
     if (!located || located->levels.empty())
         return Remarks{};
-    const auto scope = own_scope(membership, spec, container_id);
+    const auto scope = own_scope(membership, facts.owner);
     if (located->version == 1)
         return allow_v1(located->levels, scope, rules);
-    AttachedPrograms programs(spec, rules);
+    AttachedPrograms programs(facts.rules, rules);
     auto done = allow_v2(programs, located->levels, scope, rules);
     if (!done && (done.error().sys == EPERM || done.error().sys == EACCES))
         return std::move(done).cure(no_right);

@@ -2,23 +2,29 @@
 // Opens the container's device cgroup for the planned devices.
 #pragma once
 
+#include "apply/cgroup_path.hpp"
 #include "apply/mountinfo.hpp"
 #include "base/device_number.hpp"
 #include "base/result.hpp"
-#include "oci/spec.hpp"
 #include "sys/process.hpp"
 
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace grapnel::apply {
 
+/// What config.json says of the container's cgroup, as far as it is at hand.
+struct CgroupFacts {
+    CgroupOwner owner = {};
+    std::optional<std::vector<DeviceRule>> rules = {}; ///< linux.resources.devices, in order
+};
+
 /// Version 1: each rule is written to devices.allow. Version 2: on each of the container's own
 /// levels every program that denies a rule is replaced, once, by one that allows them all. A
 /// program that the kernel does not show, or would not take again, is made anew from the rules
-/// of config.json. Levels that the container shares are never changed: one that denies is an
-/// error that names it. Where nothing denies, nothing is done.
+/// of config.json, and an error where these are not known. Levels that the container shares are
+/// never changed: one that denies is an error that names it. Where nothing denies, nothing is done.
 ///
 /// Where systemd made a scope for this container alone it is told of the devices first, because it
 /// puts its own rules into force anew from time to time; what the runtime allowed beside systemd's
@@ -28,8 +34,9 @@ namespace grapnel::apply {
 /// permissions of the nodes are all there is: nothing is done.
 ///
 /// `mounts` is the host's mountinfo; must run in the host's mount namespace.
-[[nodiscard]] Result<std::vector<std::string>>
-allow_devices(const sys::Process& process, const Spec& spec, std::string_view container_id,
-              const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& mounts);
+[[nodiscard]] Result<std::vector<std::string>> allow_devices(const sys::Process& process,
+                                                             const CgroupFacts& facts,
+                                                             const std::vector<DeviceRule>& rules,
+                                                             const std::vector<MountInfo>& mounts);
 
 } // namespace grapnel::apply

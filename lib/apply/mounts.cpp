@@ -236,8 +236,8 @@ Result<Sources> open_sources(const Plan& plan) {
     Sources sources;
     sources.mounts.reserve(plan.mounts.size());
     for (const auto& mount : plan.mounts) {
-        if (mount.host.empty())
-            continue; // a file of a view
+        if (mount.host.empty() || (mount.device && !plan.bind_devices))
+            continue; // a file of a view, or nothing that is shown
         auto source = open_source(mount);
         if (!source && may_be_missing(plan, mount))
             sources.remarks.push_back(source.error().text());

@@ -18,11 +18,15 @@ struct Error {
         usage,   ///< the command line is wrong: exit code 2
     };
 
+    /// What it is about, for a program whose callers tell errors apart by a word.
+    enum class Subject { other, driver, devices, mig_config, mig_monitor, requirement, ldcache };
+
     Kind kind = Kind::refused;
     std::string what = {};               ///< what failed, with the object it failed on
     int sys = 0;                         ///< errno, 0 if no system call failed
     std::string cure = {};               ///< what the reader can do about it
     std::vector<std::string> notes = {}; ///< what the callers were trying to do, innermost first
+    Subject subject = Subject::other;
 
     /// One printable line: notes from the outermost in, what, the errno's text, the cure.
     [[nodiscard]] std::string text() const;
@@ -47,6 +51,13 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
     Result note(std::string_view doing) && {
         if (!this->has_value())
             this->error().notes.emplace_back(doing);
+        return std::move(*this);
+    }
+
+    /// Says what the error is about, if there is one and nobody said it before.
+    Result about(Error::Subject subject) && {
+        if (!this->has_value() && this->error().subject == Error::Subject::other)
+            this->error().subject = subject;
         return std::move(*this);
     }
 

@@ -76,7 +76,7 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
         return with_special_devices(host, scope, inventory::of_wsl(host, scope));
     if (!version && has_csv_lists(host, scope))
         return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
-    out.driver_version = GRAPNEL_TRY(std::move(version));
+    out.driver_version = GRAPNEL_TRY(std::move(version).about(Error::Subject::driver));
     const auto majors = inventory::character_majors(host);
     auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
@@ -98,7 +98,8 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
         out.other_nodes = inventory::other_nodes(host, majors, out, out.remarks);
     inventory::mark_missing_nodes(host, majors, scope, out);
     const auto directories =
-        GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks));
+        GRAPNEL_TRY(inventory::library_directories(host, scope, out.driver_version, out.remarks)
+                        .about(Error::Subject::driver));
     out.libraries = GRAPNEL_TRY(
         inventory::libraries(host, directories, out.driver_version, wanted, out.remarks));
     if (scope.cuda_version)

@@ -67,6 +67,12 @@ Status require_library(const Inventory& inventory, DriverCapability capability,
                    "install it, or leave the capability out of NVIDIA_DRIVER_CAPABILITIES");
 }
 
+bool is_wanted(const HostPath& socket, const Request& request) {
+    const std::string daemon(socket.parent().name());
+    return (request.persistenced || daemon != "nvidia-persistenced")
+           && (request.fabricmanager || daemon != "nvidia-fabricmanager");
+}
+
 } // namespace
 
 Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
@@ -81,11 +87,14 @@ Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
         plan.mounts.push_back({.kind = Kind::binary,
                                .host = binary.path,
                                .inside = inside_path("/usr/bin") / binary.name});
-    for (const auto& file : inventory.firmware)
+    for (const auto& file : inventory.firmware) {
+        if (!request.gsp_firmware)
+            break;
         plan.mounts.push_back({.kind = Kind::firmware,
                                .host = file,
                                .inside = inside_path("/lib/firmware/nvidia")
                                          / inventory.driver_version / file.name()});
+    }
     const auto add_socket = [&](const HostPath& path, bool directory) -> Status {
         auto inside = GRAPNEL_TRY(InsidePath::make(path.text()));
         plan.mounts.push_back(
@@ -93,7 +102,8 @@ Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
         return {};
     };
     for (const auto& path : inventory.sockets)
-        GRAPNEL_TRY(add_socket(path, false));
+        if (is_wanted(path, request))
+            GRAPNEL_TRY(add_socket(path, false));
     for (const auto& path : inventory.socket_directories)
         GRAPNEL_TRY(add_socket(path, true));
     return {};

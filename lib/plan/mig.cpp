@@ -114,11 +114,15 @@ Status add_mig(Plan& plan, const Request& request, const Inventory& inventory,
     const bool named =
         request.devices == Request::Devices::listed
         && std::ranges::any_of(plan.gpus, [](const auto& gpu) { return !gpu.mig_devices.empty(); });
+    const auto subject =
+        request.mig_config ? Error::Subject::mig_config : Error::Subject::mig_monitor;
     if (named)
-        return refused("MIG devices are asked for by name, and the right to manage MIG devices too",
-                       "ask for GPUs, or for all, with NVIDIA_MIG_CONFIG_DEVICES and "
-                       "NVIDIA_MIG_MONITOR_DEVICES");
-    return add_management(plan, request, inventory.mig_management);
+        return Status(refused("MIG devices are asked for by name, and the right to manage MIG "
+                              "devices too",
+                              "ask for GPUs, or for all, with NVIDIA_MIG_CONFIG_DEVICES and "
+                              "NVIDIA_MIG_MONITOR_DEVICES"))
+            .about(subject);
+    return add_management(plan, request, inventory.mig_management).about(subject);
 }
 
 void add_mig_to_view(Plan& plan, View& view, const Request& request) {

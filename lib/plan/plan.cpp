@@ -14,9 +14,11 @@ namespace {
 using Kind = Mount::Kind;
 
 Status add_gpus(Plan& plan, const Request& request, const Inventory& inventory) {
-    GRAPNEL_TRY(plan::refuse_gpus_of_others(request, inventory));
-    const auto selected = GRAPNEL_TRY(select_gpus(request, inventory.gpus, inventory.probe_fault));
-    GRAPNEL_TRY(check_requirements(request, inventory, selected));
+    using enum Error::Subject;
+    GRAPNEL_TRY(plan::refuse_gpus_of_others(request, inventory).about(devices));
+    const auto selected =
+        GRAPNEL_TRY(select_gpus(request, inventory.gpus, inventory.probe_fault).about(devices));
+    GRAPNEL_TRY(check_requirements(request, inventory, selected).about(requirement));
     for (const auto& gpu : selected) {
         plan.gpus.push_back(
             {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
@@ -95,6 +97,7 @@ Result<Plan> make_plan(const Request& request, const Inventory& inventory,
               .cuda_version = inventory.cuda_version,
               .driver_capabilities = request.driver_capabilities,
               .change_cgroup = request.change_cgroup,
+              .bind_devices = request.bind_devices,
               .ldcache = request.ldcache};
     if (request.driver)
         GRAPNEL_TRY(add_all_of_driver(plan, request, inventory, image));

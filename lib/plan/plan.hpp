@@ -129,6 +129,7 @@ struct Plan {
     /// process; whoever writes config.json can (process.user.additionalGids).
     std::vector<std::uint32_t> additional_gids = {};
     bool change_cgroup = true;
+    bool bind_devices = true; ///< else the mounts of device nodes are left out
     LdCache ldcache = LdCache::automatic;
     std::vector<InsidePath> library_directories = {}; ///< for the ld.so.cache
     std::optional<PlannedCompat> compat = {};         ///< its directory comes before all of them

@@ -63,16 +63,18 @@ Kind kind_of(Place place) {
 } // namespace
 
 Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory) {
-    GRAPNEL_TRY(check_names(request, inventory.platform));
+    GRAPNEL_TRY(check_names(request, inventory.platform).about(Error::Subject::devices));
     if (request.management)
         return refused("this host's driver has no device nodes of its own to manage",
                        "ask for nvidia.com/gpu instead of management.nvidia.com/gpu");
     if (request.mig_config || request.mig_monitor)
-        return refused("this host has no MIG devices to make or to watch",
-                       "leave NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES out");
+        return Status(refused("this host has no MIG devices to make or to watch",
+                              "leave NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES out"))
+            .about(request.mig_config ? Error::Subject::mig_config : Error::Subject::mig_monitor);
     const bool with_gpu = request.devices != Request::Devices::none;
     GRAPNEL_TRY(
-        check_requirements(request, inventory, with_gpu ? inventory.gpus : std::vector<Gpu>()));
+        check_requirements(request, inventory, with_gpu ? inventory.gpus : std::vector<Gpu>())
+            .about(Error::Subject::requirement));
     if (with_gpu) {
         plan.gpus.push_back({});
         for (const auto& node : inventory.control_nodes)

@@ -36,12 +36,24 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
 } // namespace
 
 Status Planner::prepare(Request request) {
+    GRAPNEL_TRY(start(std::move(request)));
+    inventory_ = GRAPNEL_TRY(early_inventory());
+    return {};
+}
+
+Status Planner::prepare_description(Request request) {
+    describes_ = true;
+    GRAPNEL_TRY(start(std::move(request)));
+    inventory_ = GRAPNEL_TRY(described_inventory());
+    return {};
+}
+
+Status Planner::start(Request request) {
     request_ = std::move(request);
     rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
     module_trouble_ = GRAPNEL_TRY(load_modules(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
         log_.remark(module_trouble_);
-    inventory_ = GRAPNEL_TRY(early_inventory());
     return {};
 }
 
@@ -58,18 +70,39 @@ Result<std::optional<Inventory>> Planner::early_inventory() const {
     if (!branch || !(names_mig_uuid(request_) || may_need_probe(request_, *branch)))
         return std::optional<Inventory>();
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
-    if (rooted_ && !inventory.management_library.empty())
-        inventory.management_library =
-            GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
+    GRAPNEL_TRY(place_management_library(inventory));
     if (needs_mig_uuids(request_, inventory) || needs_probe(request_, inventory))
         ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
     return std::optional(std::move(inventory));
 }
 
+/// A host without a GPU has nothing to ask the library for.
+Result<Inventory> Planner::described_inventory() const {
+    auto inventory = GRAPNEL_TRY(take_inventory_with(true));
+    GRAPNEL_TRY(place_management_library(inventory));
+    if (!inventory.gpus.empty() && inventory.platform == Platform::nvidia)
+        ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
+    return inventory;
+}
+
+Status Planner::place_management_library(Inventory& inventory) const {
+    if (rooted_ && !inventory.management_library.empty())
+        inventory.management_library =
+            GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
+    return {};
+}
+
+Result<Inventory> Planner::inventory() {
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
+    say(inventory.remarks);
+    return inventory;
+}
+
 Result<Inventory> Planner::take_inventory_with(bool arch) const {
     const auto known = known_gpus_of_this_boot();
     auto scope = inventory_scope(request_, settings_);
-    scope.cuda_version = dry_run_ || !request_.requirements.empty();
+    scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
     scope.arch = arch;
     scope.known_gpus = known;
     scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };

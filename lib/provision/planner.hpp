@@ -31,6 +31,15 @@ class Planner {
     /// where the plan can depend on it grapnel-probe is asked. To be called before the filter.
     [[nodiscard]] Status prepare(Request request);
 
+    /// The same for a program that prints what the host offers, and never makes a plan:
+    /// grapnel-probe is asked for the brand of each GPU, and all that the kernel tells is looked
+    /// at.
+    [[nodiscard]] Status prepare_description(Request request);
+
+    /// What this host's driver offers to that request. With a driver root of its own the driver's
+    /// files have the paths that they have in it.
+    [[nodiscard]] Result<Inventory> inventory();
+
     /// The plan of the request that it was prepared for, in an image with that root.
     [[nodiscard]] Result<Plan> plan_for(sys::RootDir& root);
 
@@ -39,7 +48,10 @@ class Planner {
     [[nodiscard]] Result<Plan> plan_without_image();
 
   private:
+    Status start(Request request);
     Result<std::optional<Inventory>> early_inventory() const;
+    Result<Inventory> described_inventory() const;
+    Status place_management_library(Inventory& inventory) const;
     Result<Inventory> take_inventory_with(bool arch) const;
     template <typename Look>
     Result<Plan> plan_with(const Look& look) const;
@@ -50,6 +62,7 @@ class Planner {
     const Settings& settings_;
     const Log& log_;
     bool dry_run_;
+    bool describes_ = false; ///< prepare_description()
     Request request_ = {};
     std::string module_trouble_ = {};
     sys::LinuxHostFs plain_ = {};

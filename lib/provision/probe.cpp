@@ -6,6 +6,7 @@
 #include "provision/state_file.hpp"
 #include "sys/host_program.hpp"
 #include "sys/privilege.hpp"
+#include "sys/process.hpp"
 
 namespace grapnel {
 
@@ -13,12 +14,21 @@ namespace {
 
 constexpr auto state_name = "probe";
 
+/// A user namespace can have one user alone. Root there is that user for the host.
+Result<Account> account_of(const Settings& settings) {
+    const auto self = sys::own_user();
+    const auto named = std::to_string(self.user) + ":" + std::to_string(self.group);
+    if (settings.probe_user == named && !sys::in_initial_user_namespace())
+        return Account{.user = self.user, .group = self.group};
+    return find_account(sys::LinuxHostFs(), settings.probe_user);
+}
+
 Result<ProbeAnswer> run_probe(const Inventory& inventory, const Settings& settings) {
     if (settings.probe.empty())
         return refused("grapnel-probe is turned off in the settings (probe = \"\")");
     if (inventory.management_library.empty())
         return refused("this host has no libnvidia-ml.so." + inventory.driver_version);
-    const auto account = GRAPNEL_TRY(find_account(sys::LinuxHostFs(), settings.probe_user));
+    const auto account = GRAPNEL_TRY(account_of(settings));
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::probe));
     const auto text = sys::run_without_rights({.program = settings.probe,
                                                .arguments = {inventory.management_library.text()},

@@ -62,6 +62,10 @@ struct Request {
     LdCache ldcache = LdCache::automatic;
     bool forward_compat = true; ///< a newer libcuda of the image may be preferred
     bool change_cgroup = true;
+    bool bind_devices = true;   ///< else device nodes get their rules alone
+    bool gsp_firmware = true;   ///< files that the GPU's own processor loads
+    bool persistenced = true;   ///< the socket of that daemon
+    bool fabricmanager = true;  ///< the socket of that daemon
     bool all_csv_lists = false; ///< NVIDIA_REQUIRE_JETPACK=csv-mounts=all, for a Jetson
 
     bool operator==(const Request&) const = default;

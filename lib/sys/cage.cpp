@@ -66,7 +66,7 @@ void set_limits() {
 }
 
 Status become(const Caged& caged, FdRef messages, FdRef parent) {
-    create_files_as({}); // exec would clear the next line for a foreign fsuid
+    create_files_as(own_user()); // exec would clear the next line for a foreign fsuid
     GRAPNEL_TRY(end_with(parent));
     GRAPNEL_TRY(enter_root(caged));
     GRAPNEL_TRY(attach_scratch(caged));

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
+#include <string>
 #include <sys/mount.h>
+#include <unistd.h>
 
 namespace grapnel::sys {
 
@@ -80,10 +82,13 @@ Result<Fd> new_tmpfs(const char* size) {
     if (!context.valid())
         return mount_error("fsopen", "tmpfs");
     const int fd = context.ref().value;
+    // a user namespace need not have a root
+    const auto user = std::to_string(geteuid());
+    const auto group = std::to_string(getegid());
     if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
         || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
-        || fsconfig(fd, FSCONFIG_SET_STRING, "uid", "0", 0) != 0
-        || fsconfig(fd, FSCONFIG_SET_STRING, "gid", "0", 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "uid", user.c_str(), 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "gid", group.c_str(), 0) != 0
         || fsconfig(fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
         return mount_error("fsconfig", "tmpfs");
     Fd tree(fsmount(fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));

@@ -29,8 +29,8 @@ enum class LastLink { follow, keep };
 /// A detached, recursive copy of what `directory` shows, with those options on all of it.
 [[nodiscard]] Result<Fd> clone_recursively(FdRef directory, const MountOptions& options);
 
-/// A detached, empty tmpfs that root can write to, also while files are created as another user;
-/// `size` as tmpfs(5) has it.
+/// A detached, empty tmpfs that this user can write to, also while files are created as another
+/// user; `size` as tmpfs(5) has it.
 [[nodiscard]] Result<Fd> new_tmpfs(const char* size);
 
 /// Every mount of this process's mount namespace made read-only, nosuid and private. Device nodes,

@@ -134,6 +134,14 @@ Result<std::uint64_t> own_user_namespace() {
     return inode_of({AT_FDCWD}, "/proc/self/ns/user");
 }
 
+bool is_initial_mount_namespace(std::uint64_t identity) {
+    // MNT_NS_INIT_INO of linux/nsfs.h, since Linux 6.18; before that one of the first numbers that
+    // the kernel gives, which are never free again
+    constexpr std::uint64_t fixed = 0xEFFFFFF8;
+    constexpr std::uint64_t first_given = 0xF0000000;
+    return identity == fixed || identity == first_given || identity == first_given + 1;
+}
+
 bool in_initial_user_namespace() {
     const auto map = own_user_map();
     return map.size() == 1 && map.front().inside == 0 && map.front().outside == 0
@@ -153,6 +161,10 @@ std::optional<std::uint32_t> unprivileged_user() {
 void create_files_as(const FileOwner& owner) {
     setfsgid(owner.group);
     setfsuid(owner.user);
+}
+
+FileOwner own_user() {
+    return {.user = geteuid(), .group = getegid()};
 }
 
 } // namespace grapnel::sys

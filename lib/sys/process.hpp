@@ -56,6 +56,9 @@ class Process {
 [[nodiscard]] Result<std::uint64_t> own_mount_namespace();
 [[nodiscard]] Result<std::uint64_t> own_user_namespace();
 
+/// Whether that is the mount namespace that the kernel started in: the host's.
+[[nodiscard]] bool is_initial_mount_namespace(std::uint64_t identity);
+
 /// Whether this process is root of the initial user namespace (user_namespaces(7): its map is
 /// the identity on all IDs).
 [[nodiscard]] bool in_initial_user_namespace();
@@ -67,5 +70,8 @@ class Process {
 /// The user and group that files are created as in file systems: the container's root as the
 /// host sees it. Linux capabilities stay as they are.
 void create_files_as(const FileOwner& owner);
+
+/// Whom this process is.
+[[nodiscard]] FileOwner own_user();
 
 } // namespace grapnel::sys

@@ -84,19 +84,22 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (const auto& mount : mounts)
         expect(!mount.super_options.empty(), "a mount has options");
     expect(parse_mountinfo(rendered(mounts)) == mounts, "mounts survive being written");
-    if (const auto scope = own_scope(membership, spec, id)) {
+    if (const auto scope = own_scope(membership, cgroup_owner(spec, id))) {
         expect(scope->unit.ends_with(".scope"), "only a scope is the container's own");
         expect(scope->unit.find('/') == std::string::npos, "a unit's name has no slash");
         expect(scope->cgroup.ends_with("/" + scope->unit), "a scope's cgroup has its name");
         expect(!spec.cgroups_path.starts_with('/'), "a path names no unit");
     }
-    if (const auto found = locate_device_cgroup(membership, mounts, spec, id)) {
+    if (const auto found = locate_device_cgroup(membership, mounts, cgroup_owner(spec, id))) {
         expect_sound(*found, mounts);
-        const auto nameless = locate_device_cgroup(membership, mounts, Spec{}, "");
+        const auto nameless = locate_device_cgroup(membership, mounts, CgroupOwner{});
         expect(nameless && nameless->version == found->version,
                "the name decides what is own alone");
         for (const auto& level : nameless->levels)
             expect(!level.own, "without a name nothing is the container's own");
+        const auto shared = locate_device_cgroup(membership, mounts, {.outsider = membership});
+        for (const auto& level : shared->levels)
+            expect(!level.own, "a cgroup that others are in is not the container's own");
     }
     return 0;
 }

@@ -45,10 +45,10 @@ FULL = BARE + """
 """
 
 
-def assault(made, canary, timeout=20):
-    """Runs the hook and checks everything that must hold however it ends."""
+def assault(made, canary, timeout=20, call=None):
+    """Runs the hook, or `call`, and checks everything that must hold however it ends."""
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
-    done = made.hook(timeout=timeout)
+    done = call(made) if call is not None else made.hook(timeout=timeout)
     assert done.returncode in (0, 1), done
     assert done.stderr.count("\n") == done.returncode
     canary.check()
@@ -98,6 +98,16 @@ def test_a_directory_that_is_a_link_leads_nowhere_else(make_attacked, attacked, 
     optional = place.startswith("usr/share") or place.endswith("/gbm")
     if kind == "itself" and place.startswith("usr") and not optional:
         assert done.returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["absolute", "dots", "the host's root by a magic link"])
+@pytest.mark.parametrize("place", ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "etc",
+                                   "dev", "usr/lib/firmware"])
+def test_a_directory_that_is_a_link_leads_nvidia_container_cli_nowhere_else(
+        make_attacked, attacked, canary, cli, place, kind):
+    lead_away(attacked.root, place, targets(canary, place)[kind])
+    assault(make_attacked(), canary, call=lambda made: cli.configure(
+        made, "--device=all", "--compute", "--utility", "--graphics", "--no-cgroups"))
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -24,8 +24,8 @@ PLACES = {
 }
 
 
-def race(bundle, hand_made, canary, tools, place, link):
-    """Hooks in a loop beside a racer; how often the hook ran and how it ended."""
+def race(bundle, hand_made, canary, tools, place, link, call=lambda made: made.hook(timeout=40)):
+    """Hooks, or what `call` runs, in a loop beside a racer; how often and how it ended."""
     path = bundle.root / place
     path.mkdir(parents=True, exist_ok=True)
     other = bundle.root / "tmp" / "other"
@@ -39,7 +39,7 @@ def race(bundle, hand_made, canary, tools, place, link):
     try:
         while time.monotonic() < deadline:
             made = hand_made(bundle)
-            done = made.hook(timeout=40)
+            done = call(made)
             assert done.returncode in (0, 1), done
             assert done.stderr.count("\n") == done.returncode, done
             outcomes[done.returncode] += 1
@@ -67,6 +67,16 @@ def test_an_exchanged_directory_never_leads_to_the_host(bundle, hand_made, canar
         (canary.directory / directory).mkdir(parents=True, exist_ok=True)
     canary.at_start = canary.state()
     race(bundle, hand_made, canary, tools, place, canary.directory)
+
+
+@pytest.mark.parametrize("place", ["usr/lib/x86_64-linux-gnu", "usr/lib", "etc"])
+def test_an_exchanged_directory_never_leads_nvidia_container_cli_to_the_host(
+        bundle, hand_made, canary, tools, cli, place):
+    for directory in ("usr/lib/x86_64-linux-gnu", "x86_64-linux-gnu"):
+        (canary.directory / directory).mkdir(parents=True, exist_ok=True)
+    canary.at_start = canary.state()
+    race(bundle, hand_made, canary, tools, place, canary.directory, call=lambda made: cli.configure(
+        made, "--device=all", "--compute", "--utility", "--no-cgroups", timeout=40))
 
 
 def test_an_exchanged_parent_that_leads_out_by_dots_never_leaves(bundle, hand_made, canary, tools):

@@ -489,3 +489,16 @@ def test_the_hook_has_no_ioctl_behind_its_filter(made, asking):
         body = re.search(rf"constexpr std::array {name}\{{(.*?)\}};", source.read_text(), re.S)[1]
         for call in ("ioctl", "setresuid", "setresgid", "setgroups", "socket"):
             assert f'"{call}"' not in body
+
+
+# --- nvidia-container-cli info ---
+
+
+def test_info_prints_what_the_library_says(cli, probe):
+    facts(brands=(TESLA, GEFORCE), archs=((9, 0), (8, 9)))
+    cli.set_settings(f'probe = "{probe}"\n')
+    done = cli("info")
+    assert (done.returncode, done.stderr) == (0, "")
+    golden = pathlib.Path(__file__).parent / "golden"
+    assert done.stdout == (golden / "info.txt").read_text()
+    assert cli("info", "--csv").stdout == (golden / "info-csv.txt").read_text()

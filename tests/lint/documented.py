@@ -56,7 +56,18 @@ def tool_complaints(root, tool):
     yield from check(known, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel.8.scd")
 
 
-def main(root, program, tool):
+def cli_options(program):
+    """Long options of the program and of each of its commands."""
+    out = set()
+    for command in ([], ["configure"], ["list"], ["info"]):
+        text = subprocess.run(
+            [program, *command, "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        out |= set(re.findall(r"^  (?:-.,|   ) (--[\w-]+)", text, re.M))
+    return out
+
+
+def main(root, program, tool, cli):
     known_options, known_stages = options(program)
     known_keys = keys(root)
     assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
@@ -72,6 +83,10 @@ def main(root, program, tool):
             complaints.append(f"doc/grapnel-hook.8.scd: stage {stage} is not described")
 
     complaints += tool_complaints(root, tool)
+    page = tree.text(root, "doc/nvidia-container-cli.1.scd")
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
+    found = set(re.findall(r"\*(--[\w-]+)\*", heads))
+    complaints += check(cli_options(cli), found, "doc/nvidia-container-cli.1.scd")
 
     page = tree.text(root, "doc/grapnel.toml.5.scd")
     described = set(re.findall(r"^(?:- )?\*([a-z][a-z0-9.-]+)\*(?!\()", page, re.M))

@@ -41,10 +41,16 @@ def complaints_about(program):
         yield "has a segment that can be written and executed"
 
 
-def main(program):
+def main(*programs):
     if shutil.which("readelf") is None:
         tree.skip("readelf is not installed")
-    tree.finish([f"{program} {complaint}" for complaint in complaints_about(program)])
+    tree.finish(
+        [
+            f"{program} {complaint}"
+            for program in programs
+            for complaint in complaints_about(program)
+        ]
+    )
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

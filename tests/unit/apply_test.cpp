@@ -230,7 +230,72 @@ TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") 
     for (const auto& row : rows) {
         CAPTURE(row.what);
         const Spec spec{.root_path = "r", .cgroups_path = row.cgroups_path};
-        CHECK(levels_text(locate_device_cgroup(row.membership, row.mounts, spec, "c1"))
+        CHECK(
+            levels_text(locate_device_cgroup(row.membership, row.mounts, cgroup_owner(spec, "c1")))
+            == row.levels);
+    }
+}
+
+TEST_CASE("without a name the lowest cgroup is the container's, unless this program is in it") {
+    const struct {
+        const char* what;
+        std::string membership;
+        std::string outsider;
+        std::vector<MountInfo> mounts;
+        std::string levels;
+    } rows[] = {
+        {"beside it",
+         "0::/default/c1\n",
+         "0::/system.slice/containerd.service\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/default/c1* /sys/fs/cgroup/default"},
+        {"above it",
+         "0::/default/c1\n",
+         "0::/default\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/default/c1* /sys/fs/cgroup/default"},
+        {"in it",
+         "0::/a/c1\n",
+         "0::/a/c1\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/a/c1 /sys/fs/cgroup/a"},
+        {"below it", "0::/a\n", "0::/a/b\n", {v2_mount()}, "2: /sys/fs/cgroup/a"},
+        {"a name that begins alike",
+         "0::/a/c1\n",
+         "0::/a/c12\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/a/c1* /sys/fs/cgroup/a"},
+        {"the scope around what crun makes",
+         "0::/s.slice/c-1.scope/container\n",
+         "0::/x\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/s.slice/c-1.scope/container* /sys/fs/cgroup/s.slice/c-1.scope* "
+         "/sys/fs/cgroup/s.slice"},
+        {"a scope that this program is in",
+         "0::/c-1.scope/container\n",
+         "0::/c-1.scope/engine\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/c-1.scope/container* /sys/fs/cgroup/c-1.scope"},
+        {"no scope",
+         "0::/shared/container\n",
+         "0::/x\n",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/shared/container* /sys/fs/cgroup/shared"},
+        {"version 1",
+         "5:cpu,devices:/k/c1\n0::/k/c1\n",
+         "5:cpu,devices:/\n0::/k/c1\n",
+         {v1_mount()},
+         "1: /sys/fs/cgroup/devices/k/c1* /sys/fs/cgroup/devices/k"},
+        {"nothing is known of this program",
+         "0::/a/c1\n",
+         "",
+         {v2_mount()},
+         "2: /sys/fs/cgroup/a/c1 /sys/fs/cgroup/a"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        CHECK(levels_text(
+                  locate_device_cgroup(row.membership, row.mounts, {.outsider = row.outsider}))
               == row.levels);
     }
 }
@@ -284,7 +349,7 @@ TEST_CASE("a scope is the container's own if it has its name and systemd made it
     for (const auto& row : rows) {
         CAPTURE(row.what);
         const Spec spec{.root_path = "r", .cgroups_path = row.cgroups_path};
-        const auto found = own_scope(row.membership, spec, "c1");
+        const auto found = own_scope(row.membership, cgroup_owner(spec, "c1"));
         CHECK((found ? found->cgroup : "none") == row.scope);
         if (found)
             CHECK(found->cgroup.ends_with("/" + found->unit));

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli.hpp"
+
+#include "apply/apply.hpp"
+#include "list.hpp"
+#include "options.hpp"
+#include "provision/log.hpp"
+#include "provision/planner.hpp"
+#include "provision/settings_file.hpp"
+#include "request.hpp"
+#include "sys/privilege.hpp"
+#include "sys/seccomp.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace grapnel::cli {
+
+namespace {
+
+using Command = Options::Command;
+
+/// Callers look for these words, and for the version: of the program whose grammar this is.
+constexpr auto compatible_version = "1.20.0";
+
+std::string class_of(const Error& error, std::string_view otherwise) {
+    switch (error.subject) {
+    case Error::Subject::driver:
+        return "initialization error";
+    case Error::Subject::devices:
+        return "device error";
+    case Error::Subject::mig_config:
+        return "mig-config error";
+    case Error::Subject::mig_monitor:
+        return "mig-monitor error";
+    case Error::Subject::requirement:
+        return "requirement error: unsatisfied condition";
+    case Error::Subject::ldcache:
+        return "ldcache error";
+    case Error::Subject::other:
+        break;
+    }
+    return std::string(otherwise);
+}
+
+template <typename T>
+Result<T> classed(Result<T> result, std::string_view otherwise) {
+    if (result)
+        return result;
+    const auto word = class_of(result.error(), otherwise);
+    return std::move(result).note(word);
+}
+
+constexpr auto detection = "detection error";
+
+class Cli {
+  public:
+    Cli(const Options& options, Log& log) : options_(options), log_(log) {}
+
+    Status run() {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        const auto file = GRAPNEL_TRY(load_settings(std::nullopt, Variables::count));
+        settings_ = GRAPNEL_TRY(settings_of(options_, file, sys::own_user()));
+        if (options_.debug.empty())
+            log_.to_file(settings_.log);
+        switch (options_.command) {
+        case Command::configure:
+            return configure();
+        case Command::list:
+            return list();
+        case Command::info:
+            return info();
+        case Command::help:
+        case Command::usage:
+        case Command::version:
+            break;
+        }
+        return {};
+    }
+
+  private:
+    [[nodiscard]] Result<apply::Container> open(const HostPath& rootfs) const {
+        if (!options_.pid)
+            return apply::open_own_container(rootfs);
+        return apply::open_container(GRAPNEL_TRY(pid_of(options_)), rootfs);
+    }
+
+    Status configure() {
+        const auto rootfs = GRAPNEL_TRY(rootfs_of(options_));
+        const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
+        Planner planner(settings_, log_, Planner::DryRun::no);
+        GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        GRAPNEL_TRY(sys::filter_hook());
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
+        const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
+        const auto remarks = GRAPNEL_TRY(classed(
+            apply::carry_out(plan, std::move(container), settings_.ldconfig), "mount error"));
+        for (const auto& remark : remarks)
+            log_.remark(remark);
+        return {};
+    }
+
+    Status list() {
+        const auto request = GRAPNEL_TRY(list_request(options_));
+        Planner planner(settings_, log_, Planner::DryRun::no);
+        GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        GRAPNEL_TRY(sys::filter_hook());
+        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
+    }
+
+    Status info() {
+        Planner planner(settings_, log_, Planner::DryRun::no);
+        GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
+        GRAPNEL_TRY(sys::filter_hook());
+        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        return print(options_.csv ? info_csv(inventory) : info_text(inventory));
+    }
+
+    static Status print(const std::string& text) {
+        return sys::write_all({STDOUT_FILENO}, text, "stdout");
+    }
+
+    const Options& options_;
+    Log& log_;
+    Settings settings_ = {};
+};
+
+std::string version() {
+    return fmt::format("cli-version: {0}\nlib-version: {0}\n"
+                       "build: grapnel-cli " GRAPNEL_VERSION ", with the grammar of that version\n",
+                       compatible_version);
+}
+
+/// What is asked of the program itself; nothing: work.
+std::optional<std::string> answer(const Options& options) {
+    switch (options.command) {
+    case Command::help:
+        return help(options.help_of);
+    case Command::usage:
+        return usage(options.help_of);
+    case Command::version:
+        return version();
+    default:
+        return std::nullopt;
+    }
+}
+
+Status use_debug_file(const std::string& name, Log& log) {
+    if (name.empty())
+        return {};
+    if (name == "/dev/stderr" || name == "/dev/stdout")
+        log.remarks_to_stderr(true);
+    else
+        log.to_file(GRAPNEL_TRY(HostPath::make(name).note("--debug").note("input error")));
+    return {};
+}
+
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return 1;
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+    Log log(program_name);
+    if (const auto confined = sys::confine_process(); !confined)
+        return fail(confined.error(), log);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const auto options = parse_options(words);
+    if (!options) {
+        (void)fail(options.error(), log);
+        (void)sys::write_all({STDERR_FILENO}, usage(""), "stderr"); // nobody is left to tell
+        return 1;
+    }
+    if (const auto text = answer(*options))
+        return sys::write_all({STDOUT_FILENO}, *text, "stdout") ? 0 : 1;
+    log.to_file(Settings{}.log);
+    auto done = use_debug_file(options->debug, log);
+    if (done)
+        done = Cli(*options, log).run();
+    return done ? 0 : fail(done.error(), log);
+}
+
+} // namespace grapnel::cli

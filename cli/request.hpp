@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line asks for, in the words of the modules. Pure.
+#pragma once
+
+#include "options.hpp"
+#include "request/request.hpp"
+#include "settings/settings.hpp"
+#include "sys/file.hpp"
+
+namespace grapnel::cli {
+
+/// What a container is to be given. Without a driver capability it gets the nodes, the firmware
+/// and its view of /proc/driver/nvidia. Whether it may is its caller's business.
+///
+/// An error begins with the word by which callers know it.
+[[nodiscard]] Result<Request> configure_request(const Options& options, const Settings& settings);
+
+/// What `list` is to look at: of every driver capability, and every GPU if none of its options
+/// says what to print.
+[[nodiscard]] Result<Request> list_request(const Options& options);
+
+/// Whether `list` prints everything: no option says what, beside those that name IMEX channels.
+[[nodiscard]] bool lists_everything(const Options& options);
+
+/// `settings` as the file has them, with what the command line says instead. Modules are loaded
+/// and nodes made only where it says so. `self` is who runs the program.
+[[nodiscard]] Result<Settings> settings_of(const Options& options, Settings settings,
+                                           const sys::FileOwner& self);
+
+[[nodiscard]] Result<int> pid_of(const Options& options);
+
+/// An absolute path that is not "/".
+[[nodiscard]] Result<HostPath> rootfs_of(const Options& options);
+
+} // namespace grapnel::cli

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nvidia-container-cli as other programs call it: ctr, LXC's own hook, enroot, apptainer."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+import container
+import container_cli
+import make_driver
+import pytest
+from conftest import skip_or_fail
+
+VERSION = make_driver.VERSION
+LXC_HOOK = pathlib.Path("/usr/share/lxc/hooks/nvidia")
+USER = 61318
+DRIVER = ("load:libcuda.so.1", "stat:/dev/nvidia0", "stat:/dev/nvidia1", "open:/dev/nvidiactl",
+          "open:/dev/nvidia1")
+
+
+def needs(*programs):
+    for program in programs:
+        if shutil.which(program) is None:
+            skip_or_fail(f"{program} is not installed")
+
+
+def has_first_gpu_alone(result):
+    """GPU 0 is the one with the minor 1: nothing answers behind a node that may be opened."""
+    assert result.code == 0, result.err
+    assert result["load:libcuda.so.1"].endswith(f"libcuda.so.{VERSION} libcuda")
+    assert result["stat:/dev/nvidia0"] == "ENOENT"
+    assert result["open:/dev/nvidia1"] == result["open:/dev/nvidiactl"] == "ENXIO"
+    return True
+
+
+def with_first_path(directory):
+    return {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+
+
+# --- containerd's ctr ---
+
+
+@pytest.fixture(params=["v1", "v2"])
+def containerd(request, tmp_path, programs):
+    needs("containerd", "ctr")
+    if not container.cgroup_version_possible(request.param):
+        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    daemon = container_cli.Containerd(tmp_path / "containerd", request.param,
+                                      with_first_path(programs))
+    yield daemon
+    daemon.end()
+
+
+def test_ctr_gpus(containerd, bundle):
+    # without shares of the CPU: their controller can be one of version 1
+    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--gpus", "0", "--rootfs",
+                            bundle.root, bundle.name, "/bin/look", *DRIVER, "make:c:195:0")
+    assert has_first_gpu_alone(result)
+    assert result["make:c:195:0"] != "ENXIO"
+
+
+def test_ctr_without_gpus_has_none(containerd, bundle):
+    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--rootfs", bundle.root,
+                            bundle.name, "/bin/look", "make:c:195:1", "stat:/dev/nvidiactl")
+    assert result.code == 0, result.err
+    assert result["make:c:195:1"] != "ENXIO" and result["stat:/dev/nvidiactl"] == "ENOENT"
+
+
+def test_ctr_gpus_of_an_unknown_gpu(containerd, bundle):
+    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--gpus", "7", "--rootfs",
+                            bundle.root, bundle.name, "/bin/look")
+    assert result.code != 0 and "device error: unknown device '7'" in result.err
+
+
+# --- LXC ---
+
+
+LXC_CONFIG = """
+lxc.uts.name = {name}
+lxc.rootfs.path = dir:{root}
+lxc.mount.auto = proc:mixed sys:ro
+lxc.mount.entry = /proc/driver proc/driver none rbind 0 0
+lxc.environment = NVIDIA_VISIBLE_DEVICES={devices}
+lxc.environment = NVIDIA_DRIVER_CAPABILITIES={capabilities}
+lxc.hook.mount = {hook}
+lxc.net.0.type = empty
+lxc.idmap = u 0 {user} 65536
+lxc.idmap = g 0 {user} 65536
+lxc.tty.max = 0
+lxc.pty.max = 1
+lxc.console.path = none
+lxc.apparmor.profile = unconfined
+lxc.cgroup.relative = 1
+"""
+
+
+@pytest.fixture
+def lxc(bundle, tmp_path, programs):
+    """A function that runs an unprivileged container with LXC's own hook."""
+    needs("lxc-start")
+    if not LXC_HOOK.exists():
+        skip_or_fail(f"{LXC_HOOK} is not installed")
+    first = 700000
+    container_cli.give(bundle.root, first)
+    # at this level LXC's hook has the program write a log there; LXC's own log can lack the last
+    # words of a hook that failed
+    log = bundle.directory / "hook"
+    log.mkdir()
+    container_cli.give(log, first)
+    for place in (bundle.root, programs, tmp_path):
+        container_cli.make_reachable(place)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole-sys").mkdir()
+    (tmp_path / "ids").write_text(f"root:{first}:65536\n")
+    # where parts of every procfs are covered, as on a simulated host, a user namespace gets none
+    setup = (f"mount -t proc proc {tmp_path}/whole; mount -t sysfs sysfs {tmp_path}/whole-sys; "
+             f"mount --bind {tmp_path}/ids /etc/subuid; mount --bind {tmp_path}/ids /etc/subgid")
+
+    def run(*queries, devices="0", capabilities="utility,compute", version="v1"):
+        directory = tmp_path / "lxc" / bundle.name
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "config").write_text(LXC_CONFIG.format(
+            name=bundle.name, root=bundle.root, devices=devices, capabilities=capabilities,
+            hook=LXC_HOOK, user=first))
+        command = ["lxc-start", "-P", directory.parent, "-n", bundle.name, "-F",
+                   "-o", tmp_path / "lxc.log", "-l", "DEBUG", "--", "/bin/look", *queries]
+        result = container.Result(subprocess.run(
+            container.in_cgroup_view(version, command, setup), input="", capture_output=True,
+            text=True, timeout=60, env=with_first_path(programs), check=False))
+        result.log = ((log / "nvidia.log").read_text()
+                      if (log / "nvidia.log").exists() else "")
+        return result
+    yield run
+    for left in pathlib.Path("/sys/fs/cgroup").glob("*/lxc.pivot"):  # LXC never removes it
+        with contextlib.suppress(OSError):
+            left.rmdir()
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_lxcs_own_hook(lxc, version):
+    result = lxc(*DRIVER, "stat:/usr/bin/nvidia-smi", "list:/proc/driver/nvidia/gpus",
+                 version=version)
+    assert has_first_gpu_alone(result)
+    assert result["stat:/usr/bin/nvidia-smi"] != "ENOENT"
+    assert "0000:00:06.0" in result["list:/proc/driver/nvidia/gpus"]
+
+
+def test_lxcs_own_hook_with_a_gpu_that_is_not_there(lxc):
+    result = lxc("stat:/", devices="5")
+    assert result.code != 0 and "device error: unknown device '5'" in result.log
+
+
+# --- enroot and apptainer: unprivileged, in a user and a mount namespace of their own ---
+
+# what enroot does before its hooks: the root file system on itself, with /proc, /sys and /dev
+START = """
+set -e
+mount --bind "$ROOTFS" "$ROOTFS"
+mount --rbind /proc "$ROOTFS/proc"
+mount -t tmpfs -o mode=0755 tmpfs "$ROOTFS/dev"
+"""
+# its hook for NVIDIA, from the container's environment to the command line
+ENROOT = START + """
+arguments=(--no-cgroups --ldconfig=@"$(command -v ldconfig.real || command -v ldconfig)")
+[ "$NVIDIA_VISIBLE_DEVICES" = none ] || arguments+=(--device="$NVIDIA_VISIBLE_DEVICES")
+IFS=, read -ra capabilities <<< "${NVIDIA_DRIVER_CAPABILITIES:-utility}"
+for capability in "${capabilities[@]}"; do arguments+=("--$capability"); done
+for name in $(compgen -e NVIDIA_REQUIRE_ || true); do arguments+=(--require="${!name}"); done
+nvidia-container-cli --user configure "${arguments[@]}" "$ROOTFS"
+"""
+APPTAINER = START + """
+mount --make-private "$ROOTFS"
+nvidia-container-cli --user configure --no-cgroups --device="$NVIDIA_VISIBLE_DEVICES" --compute \\
+    --utility --ldconfig=@/sbin/ldconfig "$ROOTFS"
+"""
+
+
+@pytest.fixture(params=["--map-root-user", "--map-current-user"])
+def unprivileged(request, bundle, programs, tmp_path):
+    """A function that runs a script as a user who is root of nothing but a user namespace, or not
+    even there, and then a program in the root file system."""
+    container_cli.give(bundle.root, USER)
+    container_cli.make_reachable(bundle.root)
+    container_cli.make_reachable(programs)
+
+    def run(script, *queries, **variables):
+        script += f'\nexec chroot "$ROOTFS" /bin/look {" ".join(queries)}'
+        command = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+                   "unshare", "--user", request.param, "--keep-caps", "--mount",
+                   "bash", "-c", script]
+        return container.Result(subprocess.run(
+            command, input="", capture_output=True, text=True, timeout=60, check=False,
+            env={"PATH": f"{programs}:/usr/sbin:/usr/bin:/sbin:/bin", "ROOTFS": str(bundle.root),
+                 **variables}))
+    return run
+
+
+@pytest.mark.parametrize("script", [ENROOT, APPTAINER], ids=["enroot", "apptainer"])
+def test_an_unprivileged_user_in_namespaces_of_an_own(unprivileged, script, bundle):
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+    result = unprivileged(script, *DRIVER, "mounts", "list:/proc/driver/nvidia/gpus",
+                          NVIDIA_VISIBLE_DEVICES="0",
+                          NVIDIA_DRIVER_CAPABILITIES="utility,compute")
+    assert has_first_gpu_alone(result)
+    for place, (options, _, _) in container.parse_mountinfo(result["mounts"]).items():
+        if "libcuda" in place:
+            assert {"ro", "nosuid", "nodev"} <= options, place
+    assert "0000:01:06.0" not in result["list:/proc/driver/nvidia/gpus"]
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == mounts
+    # a user's records would be nobody's to remove
+    assert list(pathlib.Path("/run/grapnel/containers").glob("*")) == []
+
+
+def test_enroots_requirements_and_devices(unprivileged):
+    refused = unprivileged(ENROOT, NVIDIA_VISIBLE_DEVICES="all", NVIDIA_REQUIRE_CUDA="cuda>=99")
+    assert refused.code == 1 and "requirement error: unsatisfied condition" in refused.err
+    without = unprivileged(ENROOT, "stat:/dev/nvidia1", "stat:/dev/nvidiactl",
+                           NVIDIA_VISIBLE_DEVICES="none")
+    assert without.code == 0, without.err
+    assert without["stat:/dev/nvidia1"] == "ENOENT" and without["stat:/dev/nvidiactl"] != "ENOENT"
+
+
+def test_a_user_without_a_namespace_gets_an_error(bundle, programs):
+    container_cli.give(bundle.root, USER)
+    container_cli.make_reachable(bundle.root)
+    container_cli.make_reachable(programs)
+    done = subprocess.run(
+        ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+         programs / "nvidia-container-cli", "configure", "--no-cgroups", "--utility",
+         "--device=0", bundle.root], input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("nvidia-container-cli: mount error: ")
+    assert not [place for place in container.listing(bundle.root) if "nvidia" in place]
