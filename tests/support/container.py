@@ -296,8 +296,9 @@ class Bundle:
 
 
 def remove_test_cgroups():
-    """Runtimes remove a container's cgroup; its parent is ours."""
+    """Runtimes remove a container's cgroup; its parent is ours, and what podman adds to that."""
     for directory in (*pathlib.Path("/sys/fs/cgroup").glob("*/grapnel-test"),
                       pathlib.Path("/sys/fs/cgroup/grapnel-test")):
-        with contextlib.suppress(OSError):
-            directory.rmdir()
+        for made in (directory / "conmon", directory):
+            with contextlib.suppress(OSError):
+                made.rmdir()

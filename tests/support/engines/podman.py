@@ -66,6 +66,8 @@ class Podman:
         command = ["podman", *map(str, self.options), *map(str, words)]
         if self.rootless:
             command = process.as_user(command)
+        elif words[0] in ("run", "create"):
+            command.insert(command.index(words[0]) + 1, "--cgroup-parent=/grapnel-test")
         return process.answer(container.in_cgroup_view(self.cgroup, command, self.setup),
                               env=self.environment, cwd=self.directory / "home")
 
