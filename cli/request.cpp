@@ -2,7 +2,7 @@
 #include "request.hpp"
 
 #include "base/text.hpp"
-#include "request/special_devices.hpp"
+#include "request/device_names.hpp"
 
 #include <algorithm>
 
