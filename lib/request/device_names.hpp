@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names by which a container asks for devices, each understood. Private to this module, but for imex_channels_of().
+// The names by which a container asks for devices, each understood. Private to this module, but for
+// imex_channels_of().
 #pragma once
 
 #include "request/request.hpp"
