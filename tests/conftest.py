@@ -47,12 +47,18 @@ def hook():
     return pathlib.Path(os.environ["GRAPNEL_HOOK"]).resolve()
 
 
+def built(hook, folder, name):
+    """Another program: beside the hook, or in its own folder of the build directory."""
+    beside = hook.parent / name
+    return beside if beside.exists() else hook.parent.parent / folder / name
+
+
 @pytest.fixture(scope="session")
 def programs(hook, tmp_path_factory):
     """A directory with Grapnel's programs side by side, as they are installed."""
     directory = tmp_path_factory.mktemp("bin")
-    for path in (hook, hook.parent.parent / "runtime" / "grapnel-runtime",
-                 hook.parent.parent / "cli" / "grapnel-cli"):
+    process.make_reachable(directory)
+    for path in (hook, built(hook, "runtime", "grapnel-runtime"), built(hook, "cli", "grapnel-cli")):
         subprocess.run(["strip", "-o", directory / path.name, path], check=True)
     for name, program in {"nvidia-container-runtime-hook": "grapnel-hook",
                           "nvidia-container-toolkit": "grapnel-hook",
@@ -104,15 +110,6 @@ def users_run_directory():
     directory.chmod(0o700)
     yield directory
     shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="session")
-def compatible_names(tmp_path_factory, hook):
-    """A directory with the names by which engines look the hook up, as they are installed."""
-    directory = tmp_path_factory.mktemp("programs")
-    for name in ("nvidia-container-runtime-hook", "nvidia-container-toolkit"):
-        (directory / name).symlink_to(hook)
-    return directory
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ REACHED, DENIED, MISSING = "ENXIO", "EPERM", "ENOENT"
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
-def docker(request, tmp_path_factory, compatible_names, image_archive):
+def docker(request, tmp_path_factory, programs, image_archive):
     if shutil.which("dockerd") is None:
         skip_or_fail("dockerd is not installed")
     if not container.cgroup_version_possible(request.param):
         skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
     directory = tmp_path_factory.mktemp("docker") / request.param
-    made = engine.Docker(directory, request.param, compatible_names, image_archive)
+    made = engine.Docker(directory, request.param, programs, image_archive)
     yield made
     made.end()
 
@@ -216,8 +216,8 @@ def test_a_daemon_that_does_not_find_the_hook(tmp_path_factory, image_archive, t
 
 
 @pytest.mark.parametrize("cgroup", ["v1", "v2"])
-def test_containers_whose_root_is_another_user(tmp_path, compatible_names, image_archive, cgroup):
-    made = engine.Docker(tmp_path / "docker", cgroup, compatible_names, image_archive, remap=True)
+def test_containers_whose_root_is_another_user(tmp_path, programs, image_archive, cgroup):
+    made = engine.Docker(tmp_path / "docker", cgroup, programs, image_archive, remap=True)
     try:
         result = made.run("--gpus", "device=0", ask=[
             *NODES, CUDA, "stat:/etc/ld.so.cache", f"stat:{LIBRARIES}/libcuda.so.1",

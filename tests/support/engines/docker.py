@@ -11,7 +11,7 @@ IMAGE = "look:1"
 
 class Docker:
     def __init__(self, directory, cgroup, programs, archive, remap=False):
-        """`programs` is the directory with the compatible names of the hook; None: there is none.
+        """`programs` is the directory with Grapnel's programs; None: there is none.
         `remap`: the containers' root is another user of the host."""
         directory.mkdir(parents=True)
         process.make_reachable(directory)
@@ -26,6 +26,8 @@ class Docker:
             "hosts": [self.socket], "pidfile": str(directory / "pid"),
             "storage-driver": "overlay2", "iptables": False, "ip6tables": False,
             "bridge": "none", "cgroup-parent": "/grapnel-test", "shutdown-timeout": 1}
+        if programs:
+            options["runtimes"] = {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}
         if remap:
             options["userns-remap"] = process.USER
         (directory / "daemon.json").write_text(json.dumps(options))
