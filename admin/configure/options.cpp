@@ -28,7 +28,7 @@ constexpr std::array<Known, 4> engines{{
     {"crio", Engine::crio, "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/99-grapnel.toml", "crdsi"},
     {"podman", Engine::podman, "", "", "hk"},
 }};
-constexpr std::string_view hook_dir = "/etc/containers/oci/hooks.d";
+constexpr std::string_view hook_dir = "/usr/share/containers/oci/hooks.d";
 
 constexpr std::array<option, 13> long_options{{
     {"config", required_argument, nullptr, 'c'},

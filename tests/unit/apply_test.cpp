@@ -356,6 +356,33 @@ TEST_CASE("a scope is the container's own if it has its name and systemd made it
     }
 }
 
+TEST_CASE("without a name the scope is the lowest cgroup that the outsider is not in") {
+    struct Row {
+        const char* membership;
+        const char* outsider;
+        const char* unit; ///< nothing: none is the container's own
+    };
+    const Row rows[] = {
+        {"0::/system.slice/x.scope\n", "0::/system.slice/containerd.service\n", "x.scope"},
+        {"0::/system.slice/x.scope/container\n", "0::/system.slice/containerd.service\n",
+         "x.scope"},
+        {"4:devices:/default/c1\n1:name=systemd:/system.slice/x.scope\n",
+         "4:devices:/user.slice\n1:name=systemd:/user.slice\n", "x.scope"},
+        {"0::/system.slice/x.scope\n", "0::/system.slice/x.scope\n", nullptr},
+        {"0::/system.slice/x.scope/container\n", "0::/system.slice/x.scope/other\n", nullptr},
+        {"0::/default/c1\n", "0::/system.slice/containerd.service\n", nullptr},
+        {"0::/system.slice/a.service\n", "0::/user.slice\n", nullptr},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.membership);
+        CAPTURE(row.outsider);
+        const auto found = own_scope(row.membership, {.outsider = row.outsider});
+        CHECK(found.has_value() == (row.unit != nullptr));
+        if (found && row.unit != nullptr)
+            CHECK(found->unit == row.unit);
+    }
+}
+
 TEST_CASE("a record of what was made is read back as it was written") {
     using File = sys::FileFacts::Type;
     Residue residue{.rootfs = host_path("/var/lib/c/rootfs"),
