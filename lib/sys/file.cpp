@@ -56,16 +56,25 @@ std::string temporary_name(const std::string& name) {
     return "." + name + ".grapnel-" + std::to_string(getpid());
 }
 
-Status own_as(FdRef directory, const std::string& name, const FileFacts& model) {
-    const Fd file(openat(directory.value, name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!file.valid())
-        return system_error("open " + quote(name));
+Status own_as(FdRef file, const FileFacts& model) {
     if ((model.owner.user != geteuid() || model.owner.group != getegid())
-        && fchown(file.ref().value, model.owner.user, model.owner.group) != 0)
-        return system_error("chown " + quote(name));
-    if (fchmod(file.ref().value, model.mode) != 0)
-        return system_error("chmod " + quote(name));
+        && fchown(file.value, model.owner.user, model.owner.group) != 0)
+        return system_error("chown");
+    if (fchmod(file.value, model.mode) != 0)
+        return system_error("chmod");
     return {};
+}
+
+/// A new file that nobody else can open until it is whole. By descriptor alone: in a directory of
+/// another user the name can mean another file a moment later.
+Status make_alike(FdRef directory, const std::string& name, std::string_view data,
+                  const FileFacts& model) {
+    const Fd file(openat(directory.value, name.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.valid())
+        return system_error("create " + quote(name));
+    GRAPNEL_TRY(write_all(file.ref(), data, quote(name)));
+    return own_as(file.ref(), model).note(quote(name));
 }
 
 Result<Fd> open_file_in(FdRef directory, const std::string& name) {
@@ -295,12 +304,11 @@ Status rewrite_file(const HostPath& path, std::string_view data) {
     const auto directory = GRAPNEL_TRY(open_host_directory(path.parent()));
     const auto at = directory.ref().value;
     const std::string name(path.name());
-    const auto old = GRAPNEL_TRY(facts(directory.ref(), name.c_str()));
+    // of the file that a link leads to: a link's own mode lets everybody write
+    const auto old = GRAPNEL_TRY(stat_file(at, name.c_str(), 0));
     const auto fresh = temporary_name(name);
     unlinkat(at, fresh.c_str(), 0); // left by a process that was killed
-    auto written = make_file(directory.ref(), fresh, data, 0600);
-    if (written)
-        written = own_as(directory.ref(), fresh, old);
+    auto written = make_alike(directory.ref(), fresh, data, old);
     if (written && renameat(at, fresh.c_str(), at, name.c_str()) != 0)
         written = system_error("rename onto " + path.text());
     if (!written)

@@ -120,7 +120,8 @@ struct OpenFile {
 /// The directory that such a path leads to, links followed, as chdir(2) would.
 [[nodiscard]] Result<HostPath> real_directory(const std::string& text);
 
-/// A host file replaced in one step by one with that content and the same mode and owner.
+/// A host file replaced in one step by one with that content and the same mode and owner. A
+/// link gives way to a file that is like the one it leads to, which stays as it is.
 [[nodiscard]] Status rewrite_file(const HostPath& path, std::string_view data);
 
 /// Appends a line to the host's log file, made with mode 0640 where it is missing.

@@ -169,6 +169,18 @@ TEST_CASE("a file is replaced in one step and leaves nothing beside it") {
     CHECK(ground.names("r") == std::vector<std::string>{"d", "f"});
 }
 
+TEST_CASE("a link that is rewritten becomes a file like the one it led to") {
+    const Ground ground;
+    REQUIRE(::chmod(ground.path("secret").c_str(), 0600) == 0);
+    ground.link("r/f", "../secret");
+    REQUIRE(rewrite_file(host_path(ground.path("r/f")), "new"));
+    CHECK(ground.type("r/f") == Type::regular);
+    CHECK(host_facts(host_path(ground.path("r/f")))->mode == 0600);
+    CHECK(read_host_file(host_path(ground.path("r/f")), 10) == std::string("new"));
+    CHECK(read_host_file(host_path(ground.path("secret")), 100) == std::string("of the host"));
+    CHECK(ground.names("r") == std::vector<std::string>{"f"});
+}
+
 TEST_CASE("a file in a directory is not read through a link, and must be a file") {
     const Ground ground;
     const auto top = open_host_path(host_path(ground.path("r")));
