@@ -233,11 +233,11 @@ std::vector<sys::Creation> joined(std::vector<sys::Creation> earlier,
     return earlier;
 }
 
-/// For root, its own alone: nobody else may decide what root removes.
+/// This user's own alone: nobody else may decide what is removed.
 std::vector<HostPath> residue_directories() {
     std::vector<HostPath> places{host_path("/run/grapnel/containers")};
-    if (const auto user = sys::unprivileged_user())
-        places.push_back(host_path("/run/user") / std::to_string(*user) / "grapnel" / "containers");
+    if (const auto own = sys::own_run_directory())
+        places.push_back(*own / "grapnel" / "containers");
     return places;
 }
 
@@ -314,7 +314,7 @@ Status remove_residue(const State& state) {
             GRAPNEL_TRY(remove_recorded(directory->ref(), place, state));
             continue;
         }
-        const bool roots = directory.error().sys == EACCES && places.size() > 1;
+        const bool roots = directory.error().sys == EACCES && sys::unprivileged_user();
         if (directory.error().sys != ENOENT && !roots)
             return directory.error();
     }

@@ -35,10 +35,10 @@ void Log::write(std::string_view level, std::string_view text) const {
     // a log that cannot be written does not keep a container from its GPU
     if (sys::append_line(file_, line))
         return;
-    const auto user = sys::unprivileged_user();
-    if (!user)
+    const auto run = sys::own_run_directory();
+    if (!run)
         return;
-    const auto own = host_path("/run/user") / std::to_string(*user) / "grapnel";
+    const auto own = *run / "grapnel";
     if (sys::make_host_directory(own))
         (void)sys::append_line(own / "grapnel.log", line);
 }

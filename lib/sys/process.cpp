@@ -158,6 +158,19 @@ std::optional<std::uint32_t> unprivileged_user() {
     return std::nullopt;
 }
 
+std::optional<HostPath> own_run_directory() {
+    const auto user = unprivileged_user();
+    if (!user)
+        return std::nullopt;
+    constexpr std::uint32_t writable_to_others = 0022;
+    auto path = host_path("/run/user") / std::to_string(*user);
+    const auto found = facts({AT_FDCWD}, path.text().c_str());
+    if (!found || found->type != FileFacts::Type::directory || found->owner.user != geteuid()
+        || (found->mode & writable_to_others) != 0)
+        return std::nullopt;
+    return path;
+}
+
 void create_files_as(const FileOwner& owner) {
     setfsgid(owner.group);
     setfsuid(owner.user);

@@ -67,6 +67,10 @@ class Process {
 /// user namespace.
 [[nodiscard]] std::optional<std::uint32_t> unprivileged_user();
 
+/// Such a user's /run/user/ID, if it belongs to this process and nobody else may write there: in a
+/// user namespace the number can be that of another user inside.
+[[nodiscard]] std::optional<HostPath> own_run_directory();
+
 /// The user and group that files are created as in file systems: the container's root as the
 /// host sees it. Linux capabilities stay as they are.
 void create_files_as(const FileOwner& owner);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """runc and crun that a user without rights calls: so the hook has no rights either."""
 
+import json
+import os
 import pathlib
+import subprocess
 
 import container
 import make_driver
@@ -12,6 +15,7 @@ from engines import process
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
 CUDA = "load:libcuda.so.1"
+OTHER_USER = 61318
 REACHED, MISSING = "ENXIO", "ENOENT"
 
 
@@ -45,6 +49,26 @@ class Rootless:
             + process.whole_proc_setup(bundle.directory)
         return process.answer(container.in_cgroup_view(self.cgroup, command, setup),
                               cwd=bundle.directory)
+
+    @staticmethod
+    def give(*paths):
+        for path in paths:
+            os.chown(path, process.USER_ID, process.USER_ID)
+
+    def record_name(self, name):
+        """As the hook names the record of a container of this bundle: FNV-1a of its path."""
+        value = 14695981039346656037
+        for byte in str(self.bundle.directory).encode():
+            value = (value ^ byte) * 1099511628211 % 2**64
+        return f"{name}-{value:016x}.json"
+
+    def poststop_in_a_user_namespace(self, name):
+        state = {"ociVersion": "1.0.2", "id": name, "status": "stopped",
+                 "bundle": str(self.bundle.directory)}
+        command = process.as_user(["unshare", "--user", "--map-root-user",
+                                   str(self.bundle.hook), "poststop"])
+        return subprocess.run(command, input=json.dumps(state), text=True, capture_output=True,
+                              check=False, timeout=60)
 
 
 @pytest.fixture(params=["v1", "v2"])
@@ -112,3 +136,26 @@ def test_the_log_of_a_user_who_may_not_write_to_the_machines(rootless):
     own = rootless.run_directory / "grapnel/grapnel.log"
     assert "unknown device '7'" in own.read_text()
     assert own.stat().st_uid == process.USER_ID
+
+
+def test_root_of_a_user_namespace_believes_no_record_of_another_user(rootless):
+    # the number that root has outside can be that of somebody else's inside
+    state = rootless.bundle.directory / "of-another-user"
+    state.mkdir()
+    victim = state / "victim"
+    victim.write_text("kept")
+    rootless.give(state, victim)
+    status = victim.stat()
+    made = {"path": "/victim", "type": "file", "device": status.st_dev, "inode": status.st_ino,
+            "size": status.st_size, "modified": status.st_mtime_ns}
+    others = rootless.run_directory / "grapnel/containers"
+    others.mkdir(parents=True)
+    record = others / rootless.record_name("it")
+    record.write_text(json.dumps({"rootfs": str(state), "created": [made]}))
+    for place in (rootless.run_directory, *others.parents[:1], others):
+        os.chown(place, OTHER_USER, OTHER_USER)
+        place.chmod(0o755)
+    result = rootless.poststop_in_a_user_namespace("it")
+    assert victim.exists(), result
+    assert result.returncode == 0, result
+    assert record.exists()
