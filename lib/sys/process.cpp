@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -113,6 +114,9 @@ Result<Fd> Process::root() const {
 }
 
 Status Process::enter_user_namespace() const {
+    // whoever has rights in that namespace could otherwise look into this process and change it
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_DUMPABLE");
     if (setns(pidfd_.ref().value, CLONE_NEWUSER) != 0)
         return call_error("setns", "to the user namespace of process " + std::to_string(pid_));
     if (unshare(CLONE_NEWNS) != 0)
