@@ -95,6 +95,7 @@ class Cli {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
+        log_.hold();
         const auto remarks = GRAPNEL_TRY(classed(
             apply::carry_out(plan, std::move(container), settings_.ldconfig), "mount error"));
         for (const auto& remark : remarks)

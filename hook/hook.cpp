@@ -99,6 +99,7 @@ class Hook {
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
         if (options_.dry_run)
             return print(plan);
+        log_.hold();
         const auto remarks = GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig));
         for (const auto& remark : remarks)
             log_.remark(remark);

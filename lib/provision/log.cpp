@@ -4,11 +4,28 @@
 #include "sys/file.hpp"
 #include "sys/process.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <optional>
 #include <unistd.h>
 
 namespace grapnel {
+
+namespace {
+
+const std::string users_file = "grapnel.log";
+
+/// Of a user who may not write to the machine's log.
+std::optional<sys::Fd> users_directory() {
+    const auto run = sys::own_run_directory();
+    if (!run)
+        return std::nullopt;
+    auto directory = sys::make_host_directory(*run / "grapnel");
+    return directory ? std::optional(std::move(*directory)) : std::nullopt;
+}
+
+} // namespace
 
 /// Without the C library's time zones: they are files that the environment names.
 std::string timestamp() {
@@ -32,15 +49,31 @@ void Log::write(std::string_view level, std::string_view text) const {
         return;
     const auto line = fmt::format("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
                                   container_, level, text);
-    // a log that cannot be written does not keep a container from its GPU
+    append(line);
+}
+
+/// A log that cannot be written does not keep a container from its GPU.
+void Log::append(std::string_view line) const {
+    if (held_) {
+        (void)std::ranges::any_of(*held_, [&](const auto& place) {
+            return sys::append_line_in(place.directory.ref(), place.name, line).has_value();
+        });
+        return;
+    }
     if (sys::append_line(file_, line))
         return;
-    const auto run = sys::own_run_directory();
-    if (!run)
+    if (const auto own = users_directory())
+        (void)sys::append_line_in(own->ref(), users_file, line);
+}
+
+void Log::hold() {
+    held_.emplace();
+    if (file_.empty())
         return;
-    const auto own = *run / "grapnel";
-    if (sys::make_host_directory(own))
-        (void)sys::append_line(own / "grapnel.log", line);
+    if (auto directory = sys::open_host_directory(file_.parent()))
+        held_->push_back({std::move(*directory), std::string(file_.name())});
+    if (auto own = users_directory())
+        held_->push_back({std::move(*own), users_file});
 }
 
 void Log::error(std::string_view text) const {

@@ -4,9 +4,12 @@
 #pragma once
 
 #include "base/path.hpp"
+#include "sys/fd.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace grapnel {
 
@@ -20,20 +23,31 @@ class Log {
     void of_container(std::string id) { container_ = std::move(id); }
     void remarks_to_stderr(bool yes) { remarks_to_stderr_ = yes; }
 
+    /// Before another mount namespace is entered, where the file's path can lead elsewhere: from
+    /// now on its directory is what it is here.
+    void hold();
+
     /// One line on standard error and in the file.
     void error(std::string_view text) const;
     /// A line in the file, and on standard error where that was asked for.
     void remark(std::string_view text) const;
 
   private:
-    void write(std::string_view level, std::string_view text) const;
+    struct Place {
+        sys::Fd directory;
+        std::string name;
+    };
 
+    void write(std::string_view level, std::string_view text) const;
+    void append(std::string_view line) const;
     void to_stderr(std::string_view text) const;
 
     std::string program_;
     HostPath file_ = {};
     std::string container_ = "-";
     bool remarks_to_stderr_ = false;
+    /// In the order in which they are tried; nothing: the paths are as they were.
+    std::optional<std::vector<Place>> held_ = {};
 };
 
 /// Now, in UTC: 2026-01-31T23:59:59Z.

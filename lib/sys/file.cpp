@@ -323,11 +323,15 @@ Status remove_file_in(FdRef directory, const std::string& name) {
 }
 
 Status append_line(const HostPath& path, std::string_view line) {
-    const Fd log(::open(path.text().c_str(),
-                        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    return append_line_in({AT_FDCWD}, path.text(), line);
+}
+
+Status append_line_in(FdRef directory, const std::string& name, std::string_view line) {
+    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const Fd log(openat(directory.value, name.c_str(), flags, 0640));
     if (!log.valid())
-        return system_error("open " + path.text());
-    return write_all(log.ref(), std::string(line) + "\n", path.text());
+        return system_error("open " + name);
+    return write_all(log.ref(), std::string(line) + "\n", name);
 }
 
 } // namespace grapnel::sys

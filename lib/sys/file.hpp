@@ -126,5 +126,7 @@ struct OpenFile {
 
 /// Appends a line to the host's log file, made with mode 0640 where it is missing.
 [[nodiscard]] Status append_line(const HostPath& path, std::string_view line);
+[[nodiscard]] Status append_line_in(FdRef directory, const std::string& name,
+                                    std::string_view line);
 
 } // namespace grapnel::sys

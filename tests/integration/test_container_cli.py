@@ -50,6 +50,19 @@ def test_a_container_gets_what_the_command_line_names(made, cli):
     assert look["stat:/usr/bin/nvidia-smi"] != "ENOENT"
 
 
+def test_the_log_is_the_hosts_and_not_one_of_the_container(bundle, hand_made, cli, tmp_path):
+    """The process can have pivoted into the image's own tree, where the path leads elsewhere."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    cli.settings.write_text(f'log = "{logs}/cli.log"\n')
+    (bundle.root / "etc/ld.so.cache").unlink()
+    (bundle.root / "etc/ld.so.cache").mkdir()  # of which there will be a remark
+    made = hand_made(bundle, setup=f'mount -t tmpfs tmpfs "{logs}"')
+    ended_well(cli.configure(made, "--device=0", "--utility", "--no-cgroups"))
+    assert "ld.so.cache stays as it is" in (logs / "cli.log").read_text()
+    assert list(pathlib.Path(f"/proc/{made.pid}/root{logs}").iterdir()) == []
+
+
 def test_without_a_capability_there_are_nodes_and_firmware_alone(made, cli):
     ended_well(cli.configure(made, "--device=0", "--no-cgroups"))
     places = {place for place in made.mounts() if place.startswith(("/dev/", "/usr", "/lib"))}

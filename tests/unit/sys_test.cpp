@@ -209,6 +209,10 @@ TEST_CASE("lines are appended to a log, and never through a link") {
     CHECK(read_host_file(log, 100) == std::string("one\ntwo\n"));
     ground.link("l", "secret");
     CHECK(append_line(host_path(ground.path("l")), "x").error().sys == ELOOP);
+    const auto directory = open_host_directory(host_path(ground.path("")));
+    REQUIRE(append_line_in(directory->ref(), "log", "three"));
+    CHECK(read_host_file(log, 100) == std::string("one\ntwo\nthree\n"));
+    CHECK(append_line_in(directory->ref(), "l", "x").error().sys == ELOOP);
 }
 
 TEST_CASE("the host's files are seen as they are") {
