@@ -88,14 +88,13 @@ def test_docker_restarts_a_container_of_the_runtime(docker):
 def make_podman(request, tmp_path_factory, programs, image_archive, tools, stage=None):
     runtime, cgroup = request.param.split("-")
     need("podman", runtime)
-    directory = tmp_path_factory.mktemp("podman") / request.param
     hooks = tmp_path_factory.mktemp("hooks.d")
     process.make_reachable(hooks)
     if stage:
         entry = {"path": str(programs / "grapnel-hook"), "args": ["grapnel-hook", stage], "env": []}
         (hooks / "grapnel.json").write_text(json.dumps(
             {"version": "1.0.0", "hook": entry, "when": {"always": True}, "stages": [stage]}))
-    return podman_engine.Podman(directory, cgroup, runtime, hooks, image_archive, tools)
+    return podman_engine.Podman(cgroup, runtime, hooks, image_archive, tools)
 
 
 ENGINES = [f"{runtime}-{cgroup}" for runtime in ("runc", "crun") for cgroup in ("v1", "v2")]

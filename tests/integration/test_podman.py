@@ -39,29 +39,28 @@ def hooks(tmp_path_factory, reachable_hook):
     return directory
 
 
-def make_podman(request, tmp_path_factory, hooks, image_archive, tools, rootless):
+def make_podman(request, hooks, image_archive, tools, rootless):
     runtime, cgroup = request.param.split("-")
     for program in ("podman", runtime, "newuidmap"):
         if shutil.which(program) is None:
             skip_or_fail(f"{program} is not installed")
     if not container.cgroup_version_possible(cgroup):
         skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
-    directory = tmp_path_factory.mktemp("podman") / request.param
-    made = engine.Podman(directory, cgroup, runtime, hooks, image_archive, tools, rootless)
+    made = engine.Podman(cgroup, runtime, hooks, image_archive, tools, rootless)
     made.runtime = runtime
     return made
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def podman(request, tmp_path_factory, hooks, image_archive, tools):
-    made = make_podman(request, tmp_path_factory, hooks, image_archive, tools, rootless=False)
+def podman(request, hooks, image_archive, tools):
+    made = make_podman(request, hooks, image_archive, tools, rootless=False)
     yield made
     made.end()
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def rootless(request, tmp_path_factory, hooks, image_archive, tools):
-    made = make_podman(request, tmp_path_factory, hooks, image_archive, tools, rootless=True)
+def rootless(request, hooks, image_archive, tools):
+    made = make_podman(request, hooks, image_archive, tools, rootless=True)
     yield made
     made.end()
 

@@ -2,8 +2,10 @@
 """podman with storage and configuration of its own, as root or as a user without rights."""
 
 import os
+import pathlib
 import shutil
 import signal
+import tempfile
 
 import container
 from engines import process
@@ -22,9 +24,11 @@ events_logger = "file"
 
 
 class Podman:
-    def __init__(self, directory, cgroup, runtime, hooks, archive, tools, rootless=False):
+    def __init__(self, cgroup, runtime, hooks, archive, tools, rootless=False):
         """`hooks` is the directory of hooks.d files."""
-        directory.mkdir(parents=True)
+        # the names of sockets have 108 bytes: where conmon's are longer, podman waits six seconds
+        # for an exit that nobody tells it
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="pod", dir="/tmp"))
         process.make_reachable(directory)
         self.directory = directory
         self.cgroup = cgroup
@@ -75,6 +79,7 @@ class Podman:
         """Without root a process stays that holds podman's user namespace."""
         for pid in self.directory.rglob("pause.pid"):
             os.kill(int(pid.read_text()), signal.SIGKILL)
+        shutil.rmtree(self.directory)
 
     def run(self, *options, ask=(), image=IMAGE):
         """Runs a container to its end; `ask` are queries of look.c."""
