@@ -19,14 +19,15 @@ def records():
 
 
 def driver_state():
-    """The driver's files, nodes and views, and the host's loader cache."""
+    """The driver's files, nodes and views, and the host's loader cache; but for the links by
+    number, which are to be there for later starts."""
     found = container.listing("/opt/nvidia")
     found.update(container.listing("/proc/driver"))
     for node in sorted(pathlib.Path("/dev").glob("nvidia*")):
         status = node.lstat()
         found[str(node)] = (status.st_mode, status.st_rdev, status.st_ino, status.st_uid)
     found["cache"] = pathlib.Path("/etc/ld.so.cache").read_bytes()
-    found["dev"] = sorted(os.listdir("/dev"))
+    found["dev"] = sorted(set(os.listdir("/dev")) - {"char"})
     return found
 
 

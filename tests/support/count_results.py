@@ -14,6 +14,7 @@ def count(path):
     for case in xml.etree.ElementTree.parse(path).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             failed += 1
+            print(f"failed: {case.get('classname')}::{case.get('name')}")
         elif case.find("skipped") is not None:
             skipped += 1
             print(f"skipped: {case.get('name')}: {case.find('skipped').get('message') or ''}")
