@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import pytest
@@ -434,7 +435,14 @@ events_logger = "file"
 """
 
 
-def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path):
+@pytest.fixture
+def short_directory():
+    """Where the names of podman's sockets fit: see engines/podman.py."""
+    with tempfile.TemporaryDirectory(prefix="pod", dir="/tmp", ignore_cleanup_errors=True) as name:
+        yield name
+
+
+def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path, short_directory):
     need("podman", "runc")
     hook = program_in(tmp_path, "marking-hook", f'echo "$@" >> {tmp_path}/mark\n')
     hooks = tmp_path / "hooks.d"
@@ -444,14 +452,15 @@ def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path):
     assert grapnel(*run).stdout == "nothing to change\n"
     (tmp_path / "containers.conf").write_text(PODMAN)
     (tmp_path / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/root"\nrunroot = "{tmp_path}/run"\n')
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{short_directory}/root"\n'
+        f'runroot = "{short_directory}/run"\n')
     environment = {**os.environ, "CONTAINERS_CONF": f"{tmp_path}/containers.conf",
                    "CONTAINERS_STORAGE_CONF": f"{tmp_path}/storage.conf"}
 
     def podman(*words):
         return subprocess.run(
-            ["podman", "--runtime", "runc", "--hooks-dir", hooks, "--tmpdir", tmp_path / "tmp",
-             *map(str, words)], env=environment, capture_output=True, text=True)
+            ["podman", "--runtime", "runc", "--hooks-dir", hooks, "--tmpdir",
+             f"{short_directory}/tmp", *map(str, words)], env=environment, capture_output=True, text=True)
     imported = podman("import", "-q", image, "shell")
     assert imported.returncode == 0, imported.stderr
     ran = podman("run", "--rm", "shell", "/bin/sh", "-c", "echo ran")

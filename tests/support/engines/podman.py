@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman with storage and configuration of its own, as root or as a user without rights."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import signal
 import tempfile
+import time
 
 import container
 from engines import process
@@ -75,8 +77,20 @@ class Podman:
         return process.answer(container.in_cgroup_view(self.cgroup, command, self.setup),
                               env=self.environment, cwd=self.directory / "home")
 
+    def is_busy(self):
+        """After a container's end podman starts itself once more, to tidy up."""
+        name = os.fsencode(self.directory)
+        for command in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if name in command.read_bytes():
+                    return True
+        return False
+
     def end(self):
         """Without root a process stays that holds podman's user namespace."""
+        deadline = time.monotonic() + 30
+        while self.is_busy() and time.monotonic() < deadline:
+            time.sleep(0.05)
         for pid in self.directory.rglob("pause.pid"):
             os.kill(int(pid.read_text()), signal.SIGKILL)
         shutil.rmtree(self.directory)
