@@ -106,8 +106,12 @@ void add_devices(Lines& lines, const Request& request, const Inventory& inventor
                  const std::vector<Gpu>& selected) {
     for (const auto& node : inventory.control_nodes)
         add_node(lines, node);
-    for (const auto& gpu : selected)
-        lines.add(gpu.node.path);
+    for (const auto& gpu : selected) {
+        if (!gpu.node.path.empty()) // a Jetson's own nodes are control nodes
+            lines.add(gpu.node.path);
+        for (const auto& node : gpu.more_nodes)
+            add_node(lines, node);
+    }
     if (!request.mig_config && !request.mig_monitor)
         for (const auto& gpu : selected)
             add_mig_devices(lines, gpu);

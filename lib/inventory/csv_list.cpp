@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <fnmatch.h>
+#include <iterator>
 #include <utility>
 
 namespace grapnel {
@@ -29,8 +31,9 @@ Status check_place(std::string_view path, Type type) {
     if (path == "/" || is_at_or_below(path, "/proc") || is_at_or_below(path, "/sys"))
         return refused("a container has its own " + std::string(path));
     const bool in_dev = is_at_or_below(path, "/dev");
-    if (in_dev != (type == Type::device) || path == "/dev")
-        return refused("devices lie below /dev, and nothing else does");
+    const bool may_be_in_dev = type == Type::device || type == Type::directory;
+    if (path == "/dev" || (in_dev ? !may_be_in_dev : type == Type::device))
+        return refused("devices lie below /dev, and files do not");
     return {};
 }
 
@@ -48,7 +51,37 @@ Result<CsvEntry> parse_line(std::string_view line) {
     return CsvEntry{.type = type->second, .path = std::move(path)};
 }
 
+bool is_pattern(std::string_view text) {
+    return text.find_first_of("*?[") != std::string_view::npos;
+}
+
+std::vector<HostPath> matching_in(const sys::HostFs& host, const HostPath& directory,
+                                  const std::string& pattern) {
+    if (!is_pattern(pattern))
+        return {directory / pattern};
+    std::vector<HostPath> out;
+    const auto names = host.list(directory);
+    for (const auto& name : names ? *names : std::vector<std::string>())
+        if (fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0)
+            out.push_back(directory / name);
+    return out;
+}
+
 } // namespace
+
+std::vector<HostPath> matching(const sys::HostFs& host, const HostPath& path) {
+    if (!is_pattern(path.text()))
+        return {path};
+    std::vector<HostPath> out{host_path("/")};
+    for (const auto part : split(std::string_view(path.text()).substr(1), '/')) {
+        std::vector<HostPath> deeper;
+        for (const auto& directory : out)
+            std::ranges::move(matching_in(host, directory, std::string(part)),
+                              std::back_inserter(deeper));
+        out = std::move(deeper);
+    }
+    return out;
+}
 
 CsvList parse_csv_list(std::string_view text) {
     CsvList out;

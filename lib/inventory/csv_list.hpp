@@ -4,11 +4,12 @@
 //   line = type "," path
 //   type = "dev" / "dir" / "lib" / "sym"
 //
-// with blanks around both. Empty lines are allowed; a path is absolute, without "..", and means
-// itself: there are no patterns.
+// with blanks around both. Empty lines are allowed; a path is absolute, without "..", and can be a
+// pattern: see matching().
 #pragma once
 
 #include "base/path.hpp"
+#include "sys/host_fs.hpp"
 
 #include <string>
 #include <string_view>
@@ -29,7 +30,12 @@ struct CsvList {
     std::vector<std::string> bad_lines = {}; ///< fit to be printed, with what is wrong
 };
 
-/// A device lies below /dev and nothing else does; nothing lies below /proc or /sys, or is "/".
+/// A device lies below /dev, and so can a directory (of links to devices), but nothing else;
+/// nothing lies below /proc or /sys, or is "/".
 [[nodiscard]] CsvList parse_csv_list(std::string_view text);
+
+/// What is on the host under a path of a list: the path itself, whether anything is there or not,
+/// or what a pattern with *, ? and [ ] in any of its components matches, as glob(7) has it.
+[[nodiscard]] std::vector<HostPath> matching(const sys::HostFs& host, const HostPath& path);
 
 } // namespace grapnel

@@ -4,6 +4,9 @@
 #include "base/text.hpp"
 #include "inventory/parts.hpp"
 #include "inventory/same_places.hpp"
+#include "inventory/tegra_gpus.hpp"
+
+#include <algorithm>
 
 namespace grapnel {
 
@@ -23,6 +26,13 @@ std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes)
     return attributes.group;
 }
 
+bool is_served_by_nvgpu(const Inventory& inventory) {
+    if (inventory.platform != Platform::tegra || inventory.gpus.empty())
+        return false;
+    const auto& board = inventory.gpus.front();
+    return board.pci.empty() || board.model.find("(nvgpu)") != std::string::npos;
+}
+
 namespace {
 
 void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
@@ -32,8 +42,16 @@ void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
                                     + enumerate(inventory.gpus_of_others));
 }
 
-bool has_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
+bool may_use_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     return scope.csv.use == CsvScope::Use::automatic && inventory::is_tegra(host);
+}
+
+/// A board's own GPU that the nvidia module shows has its files in JetPack's lists, if it is
+/// JetPack that runs there.
+bool is_in_csv_lists(const sys::HostFs& host, const InventoryScope& scope,
+                     const std::vector<Gpu>& gpus) {
+    return std::ranges::any_of(gpus, inventory::is_integrated)
+           && inventory::has_csv_lists(host, scope.csv);
 }
 
 /// What other modules bring has nothing to do with where the driver's files lie.
@@ -74,14 +92,15 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     auto version = inventory::driver_version(host);
     if (!version && inventory::is_wsl(host))
         return with_special_devices(host, scope, inventory::of_wsl(host, scope));
-    if (!version && has_csv_lists(host, scope))
+    if (!version && may_use_csv_lists(host, scope))
         return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     out.driver_version = GRAPNEL_TRY(std::move(version).about(Error::Subject::driver));
     const auto majors = inventory::character_majors(host);
     auto gpus = GRAPNEL_TRY(inventory::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
-    if (out.gpus.empty() && has_csv_lists(host, scope))
+    if ((out.gpus.empty() || is_in_csv_lists(host, scope, out.gpus))
+        && may_use_csv_lists(host, scope))
         return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
     if (wanted.draws())
         for (auto& gpu : out.gpus)

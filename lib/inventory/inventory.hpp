@@ -24,7 +24,8 @@ namespace grapnel {
 /// JetPack's lists of the driver's files, instead of a search for them.
 struct CsvScope {
     enum class Use { never, automatic, always };
-    Use use = Use::automatic; ///< automatic: on a Tegra board whose GPU no nvidia module shows
+    /// automatic: on a Tegra board, unless the nvidia module shows cards alone
+    Use use = Use::automatic;
     HostPath directory = host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
     bool all_lists = false; ///< not only those of the board's own driver
 };
@@ -100,6 +101,7 @@ struct Gpu {
     std::string fault = {}; ///< why it cannot be given to a container; empty: it can
     std::optional<std::uint32_t> minor = {};
     Node node = {};
+    std::vector<Node> more_nodes = {}; ///< of a Jetson's own GPU, beside a card
     /// Compute capability (9.0), by the PCI device ID, else from grapnel-probe.
     std::optional<std::string> arch = {};
     std::optional<std::string> brand = {}; ///< from grapnel-probe alone
@@ -177,7 +179,8 @@ struct SamePlace {
 };
 
 /// Whose driver it is: the nvidia kernel module's, Windows' below WSL, or a Jetson's. Of the
-/// latter two there are only control nodes and same places.
+/// latter two there are only control nodes and same places, and of a Jetson that has cards as well
+/// the nodes of each GPU.
 enum class Platform { nvidia, wsl, tegra };
 
 struct Inventory {
@@ -209,6 +212,10 @@ struct Inventory {
 
     bool operator==(const Inventory&) const = default;
 };
+
+/// True for a Jetson up to the Orin, whose GPU has a module of its own. Such images carry another
+/// libcuda for forward compatibility than those for the nvidia module.
+[[nodiscard]] bool is_served_by_nvgpu(const Inventory& inventory);
 
 /// What is known of the driver before anything but its version is read.
 struct DriverBranch {

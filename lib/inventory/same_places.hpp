@@ -18,8 +18,11 @@ namespace grapnel::inventory {
 /// A Jetson or another board of the Tegra family.
 [[nodiscard]] bool is_tegra(const sys::HostFs& host);
 
-/// What the CSV lists of JetPack name. Lines that cannot be understood, and what is not on this
-/// host, are remarked.
+[[nodiscard]] bool has_csv_lists(const sys::HostFs& host, const CsvScope& scope);
+
+/// What the CSV lists of JetPack name. On a board with cards the GPUs are those that the nvidia
+/// module shows, each with its nodes; else there is one, which has all nodes. Lines that cannot be
+/// understood, and what is not on this host, are remarked.
 [[nodiscard]] Result<Inventory> from_csv_lists(const sys::HostFs& host,
                                                const InventoryScope& scope);
 

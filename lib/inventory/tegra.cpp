@@ -3,6 +3,7 @@
 #include "inventory/csv_list.hpp"
 #include "inventory/parts.hpp"
 #include "inventory/same_places.hpp"
+#include "inventory/tegra_gpus.hpp"
 
 #include <algorithm>
 #include <array>
@@ -69,7 +70,7 @@ class Collector {
             out_.remarks.push_back(list.text() + ": passed over: " + line);
         std::vector<std::string> missing;
         for (const auto& entry : parsed.entries)
-            if (!taken_.contains(entry.path) && !add(entry))
+            if (!add_matching(entry))
                 missing.push_back(entry.path.text());
         remark_on_missing(list, std::move(missing));
     }
@@ -77,6 +78,13 @@ class Collector {
     bool has(const HostPath& path) const { return taken_.contains(path); }
 
   private:
+    bool add_matching(const CsvEntry& entry) {
+        bool any = false;
+        for (auto& path : matching(host_, entry.path))
+            any |= taken_.contains(path) || add({.type = entry.type, .path = std::move(path)});
+        return any;
+    }
+
     /// False if the host has no such thing.
     bool add(const CsvEntry& entry) {
         const bool added = entry.type == CsvEntry::Type::link     ? add_link(entry.path)
@@ -102,6 +110,14 @@ class Collector {
         return true;
     }
 
+    /// /dev/dri/by-path: names of devices, each of which the list has beside it.
+    bool add_links_in(const HostPath& directory) {
+        const auto names = host_.list(directory);
+        for (const auto& name : names ? *names : std::vector<std::string>())
+            (void)add_link(directory / name);
+        return names.has_value();
+    }
+
     bool add_device(const HostPath& path) {
         const auto facts = host_.stat(path);
         if (!facts || facts->type != FileType::character_device)
@@ -119,6 +135,8 @@ class Collector {
         const auto facts = host_.stat(entry.path);
         if (!facts || facts->type != (directory ? FileType::directory : FileType::regular))
             return false;
+        if (is_below(entry.path.text(), "/dev"))
+            return add_links_in(entry.path);
         out_.same_places.push_back(
             {.kind = directory ? Place::directory : Place::library, .path = entry.path});
         auto& directories = out_.same_place_libraries;
@@ -156,13 +174,34 @@ std::optional<std::string> cuda_of(const sys::HostFs& host, const Inventory& inv
 /// The compute capability of the GPU on the chip, by the chip's number (soc/tegra/fuse.h
 /// of the kernel, which shows it in decimal).
 std::optional<std::string> arch_of_chip(const sys::HostFs& host) {
-    constexpr std::array<std::pair<std::uint32_t, std::string_view>, 4> chips{
-        {{0x18, "6.2"}, {0x19, "7.2"}, {0x21, "5.3"}, {0x23, "8.7"}}};
+    constexpr std::array<std::pair<std::uint32_t, std::string_view>, 5> chips{
+        {{0x18, "6.2"}, {0x19, "7.2"}, {0x21, "5.3"}, {0x23, "8.7"}, {0x26, "11.0"}}};
     const auto text = host.read(host_path("/sys/devices/soc0/soc_id"));
     const auto number = text ? parse_number<std::uint32_t>(trim(*text)) : std::nullopt;
     const auto* const known = std::ranges::find(
         chips, number, [](const auto& chip) { return std::optional(chip.first); });
     return known == chips.end() ? std::nullopt : std::optional(std::string(known->second));
+}
+
+/// Those of the nvidia module, if the board's own is among them; else that one alone, of which
+/// nothing is known but that it is there.
+Status add_gpus(const sys::HostFs& host, const Majors& majors, const InventoryScope& scope,
+                Inventory& out) {
+    std::vector<std::string> remarks;
+    auto shown = GRAPNEL_TRY(gpus(host, majors, scope.known_gpus, remarks));
+    out.known_gpus = std::move(shown.known);
+    if (std::ranges::none_of(shown.gpus, is_integrated)) {
+        out.gpus.push_back({.arch = arch_of_chip(host)});
+        return {};
+    }
+    out.gpus = std::move(shown.gpus);
+    std::ranges::move(remarks, std::back_inserter(out.remarks));
+    for (auto& gpu : out.gpus)
+        gpu.arch = is_integrated(gpu) ? arch_of_chip(host) : compute_capability(host, gpu.pci);
+    if (out.gpus.size() == 1)
+        out.gpus.front().node = {}; // all that the lists name is its own
+    out.proc_files = proc_files(host);
+    return {};
 }
 
 } // namespace
@@ -175,10 +214,15 @@ bool is_tegra(const sys::HostFs& host) {
     return text && equal_ignoring_case(std::string_view(*text).substr(0, family.size()), family);
 }
 
+bool has_csv_lists(const sys::HostFs& host, const CsvScope& scope) {
+    return lists(host, scope).has_value();
+}
+
 Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     const auto version = driver_version(host);
     Inventory out{.driver_version = version ? *version : "tegra", .platform = Platform::tegra};
-    out.gpus.push_back({.arch = arch_of_chip(host)});
+    const auto majors = character_majors(host);
+    GRAPNEL_TRY(add_gpus(host, majors, scope, out));
     Collector collector(host, out);
     const auto files = GRAPNEL_TRY(lists(host, scope.csv));
     for (const auto& list : files)
@@ -187,6 +231,9 @@ Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& 
         out.same_places.push_back({.kind = Place::config, .path = release_file()});
     out.cuda_version = cuda_of(host, out); // forward compatibility is decided by it as well
     leave_out_what_lies_in_directories(out.same_places);
+    if (out.gpus.size() > 1)
+        share_out_nodes(host, majors, out);
+    mark_missing_nodes(host, majors, scope, out);
     return out;
 }
 

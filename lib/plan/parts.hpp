@@ -32,10 +32,11 @@ void add_mig_to_view(Plan& plan, View& view, const Request& request);
 
 /// IMEX channels and device groups.
 [[nodiscard]] Status add_special_devices(Plan& plan, const Inventory& inventory);
-/// Everything, for a driver that is not of the nvidia kernel module: the one device under the
-/// name 0 (and below WSL under every UUID), and all files, whatever the driver capabilities are.
-[[nodiscard]] Status add_same_places(Plan& plan, const Request& request,
-                                     const Inventory& inventory);
+/// Everything, for a driver whose files have the places of the host: the one device under the
+/// name 0 (and below WSL under every UUID), or the GPUs that the nvidia module shows; and all
+/// files, whatever the driver capabilities are.
+[[nodiscard]] Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory,
+                                     const ImageLayout& image);
 
 /// After the GPUs.
 void add_proc_view(Plan& plan, const Request& request, const Inventory& inventory);

@@ -48,7 +48,7 @@ Status add_all_of_driver(Plan& plan, const Request& request, const Inventory& in
         GRAPNEL_TRY(add_gpus(plan, request, inventory));
         GRAPNEL_TRY(add_driver(plan, request, inventory, image));
     } else {
-        GRAPNEL_TRY(plan::add_same_places(plan, request, inventory));
+        GRAPNEL_TRY(plan::add_same_places(plan, request, inventory, image));
     }
     if (inventory.platform != Platform::wsl)
         plan::add_compat(plan, request, image, inventory.platform);

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "plan/parts.hpp"
 #include "plan/requirements.hpp"
+#include "plan/select.hpp"
 
 #include <algorithm>
 #include <set>
@@ -33,7 +34,7 @@ bool is_uuid(std::string_view name) {
 }
 
 /// There is one device. Which GPU a UUID names only the driver's own code could tell, below WSL;
-/// a Jetson's GPU has none.
+/// a Jetson's GPU that no nvidia module shows has none.
 Status check_names(const Request& request, Platform platform) {
     if (request.devices != Request::Devices::listed)
         return {};
@@ -60,10 +61,55 @@ Kind kind_of(Place place) {
     return Kind::library;
 }
 
+/// False where there is one device, of which the kernel tells nothing.
+bool has_named_gpus(const Inventory& inventory) {
+    return !inventory.gpus.empty() && !inventory.gpus.front().pci.empty();
+}
+
+Result<std::vector<Gpu>> select_devices(const Request& request, const Inventory& inventory) {
+    if (has_named_gpus(inventory))
+        return select_gpus(request, inventory.gpus);
+    GRAPNEL_TRY(check_names(request, inventory.platform));
+    return request.devices == Request::Devices::none ? std::vector<Gpu>() : inventory.gpus;
+}
+
+Status add_nodes(Plan& plan, const Inventory& inventory, const std::vector<Gpu>& selected) {
+    for (const auto& node : inventory.control_nodes)
+        GRAPNEL_TRY(add_device(plan, node));
+    for (const auto& gpu : selected) {
+        plan.gpus.push_back(
+            {.index = gpu.index, .minor = gpu.minor.value_or(0), .uuid = gpu.uuid, .pci = gpu.pci});
+        if (!gpu.node.path.empty())
+            GRAPNEL_TRY(add_device(plan, gpu.node));
+        for (const auto& node : gpu.more_nodes)
+            GRAPNEL_TRY(add_device(plan, node));
+        GRAPNEL_TRY(add_drm_nodes(plan, gpu));
+    }
+    return {};
+}
+
+/// Names of devices, for containers that have those.
+bool is_in_dev(const SamePlace& place) {
+    return place.path.text().starts_with("/dev/");
+}
+
+Status add_place(Plan& plan, const SamePlace& place) {
+    auto inside = GRAPNEL_TRY(InsidePath::make(place.path.text()));
+    if (place.kind == Place::link)
+        plan.links.push_back(
+            {.inside = std::move(inside), .target = place.target, .optional = is_in_dev(place)});
+    else
+        plan.mounts.push_back({.kind = kind_of(place.kind),
+                               .host = place.path,
+                               .inside = std::move(inside),
+                               .directory = place.kind == Place::directory});
+    return {};
+}
+
 } // namespace
 
-Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory) {
-    GRAPNEL_TRY(check_names(request, inventory.platform).about(Error::Subject::devices));
+Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory,
+                       const ImageLayout& image) {
     if (request.management)
         return refused("this host's driver has no device nodes of its own to manage",
                        "ask for nvidia.com/gpu instead of management.nvidia.com/gpu");
@@ -71,27 +117,20 @@ Status add_same_places(Plan& plan, const Request& request, const Inventory& inve
         return Status(refused("this host has no MIG devices to make or to watch",
                               "leave NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES out"))
             .about(request.mig_config ? Error::Subject::mig_config : Error::Subject::mig_monitor);
-    const bool with_gpu = request.devices != Request::Devices::none;
+    const auto selected =
+        GRAPNEL_TRY(select_devices(request, inventory).about(Error::Subject::devices));
     GRAPNEL_TRY(
-        check_requirements(request, inventory, with_gpu ? inventory.gpus : std::vector<Gpu>())
-            .about(Error::Subject::requirement));
-    if (with_gpu) {
-        plan.gpus.push_back({});
-        for (const auto& node : inventory.control_nodes)
-            GRAPNEL_TRY(add_device(plan, node));
-    }
-    for (const auto& place : inventory.same_places) {
-        auto inside = GRAPNEL_TRY(InsidePath::make(place.path.text()));
-        if (place.kind == Place::link)
-            plan.links.push_back({.inside = std::move(inside), .target = place.target});
-        else
-            plan.mounts.push_back({.kind = kind_of(place.kind),
-                                   .host = place.path,
-                                   .inside = std::move(inside),
-                                   .directory = place.kind == Place::directory});
-    }
+        check_requirements(request, inventory, selected).about(Error::Subject::requirement));
+    const bool with_gpu = request.devices != Request::Devices::none;
+    if (with_gpu)
+        GRAPNEL_TRY(add_nodes(plan, inventory, selected));
+    for (const auto& place : inventory.same_places)
+        if (with_gpu || !is_in_dev(place))
+            GRAPNEL_TRY(add_place(plan, place));
     for (const auto& directory : inventory.same_place_libraries)
         plan.library_directories.push_back(GRAPNEL_TRY(InsidePath::make(directory.text())));
+    if (image.proc_driver_nvidia && has_named_gpus(inventory))
+        add_proc_view(plan, request, inventory);
     return {};
 }
 

@@ -119,7 +119,7 @@ Result<Plan> Planner::plan_with(const Look& look) const {
     const auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
     say(inventory.remarks);
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, look(inventory.platform)));
+    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, look(inventory)));
     if (rooted_) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         GRAPNEL_TRY(relocate(
@@ -130,21 +130,22 @@ Result<Plan> Planner::plan_with(const Look& look) const {
 
 /// A module that could not be loaded is mostly why there is no plan.
 Result<Plan> Planner::plan_for(sys::RootDir& root) {
-    auto plan = plan_with([&](Platform platform) { return look_at_image(platform, root); });
+    auto plan =
+        plan_with([&](const Inventory& inventory) { return look_at_image(inventory, root); });
     return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
 }
 
 Result<Plan> Planner::plan_without_image() {
-    auto plan = plan_with([](Platform) { return ImageLayout(); });
+    auto plan = plan_with([](const Inventory&) { return ImageLayout(); });
     return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
 }
 
-ImageLayout Planner::look_at_image(Platform platform, sys::RootDir& root) const {
+ImageLayout Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
     auto layout = apply::image_layout(root);
     if (!request_.forward_compat)
         return layout;
     auto compat = apply::find_compat_library(
-        root, platform == Platform::tegra ? settings_.csv_compat_directory : compat_directory());
+        root, is_served_by_nvgpu(inventory) ? settings_.csv_compat_directory : compat_directory());
     say(compat.remarks);
     layout.compat = std::move(compat.library);
     return layout;

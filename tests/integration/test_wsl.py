@@ -124,3 +124,28 @@ def test_a_newer_libcuda_of_a_jetsons_image_is_loaded(engine, bundle, jetson):
     assert result.code == 0, result.err
     assert result["load:libcuda.so.1"] == (
         "/usr/local/cuda/compat_orin/libcuda.so.590.44.01 compat libcuda")
+
+
+@pytest.fixture
+def board():
+    """GPU 0 is a Thor's own; the driver's nodes are in the lists."""
+    information = pathlib.Path("/proc/driver/nvidia/gpus", make_driver.pci(0), "information")
+    before = information.read_text()
+    information.write_text(before.replace(before.splitlines()[0], "Model: \t\t NVIDIA Thor"))
+    yield make_driver.minor(0, 2)
+    information.write_text(before)
+
+
+@pytest.mark.parametrize("devices, given", [("0", {0}), ("1", {1}), ("all", {0, 1})])
+def test_a_board_and_its_card_are_two_gpus(engine, bundle, jetson, board, devices, given):
+    lists = pathlib.Path(jetson.split('"')[3])
+    with open(lists / "devices.csv", "a") as devices_list:
+        devices_list.write("dev, /dev/nvidia[0-9]\ndev, /dev/nvidiactl\n")
+    bundle.set_settings(jetson)
+    nodes = [f"open:/dev/nvidia{minor}" for minor in (board, 1 - board)]
+    result = engine(bundle.env(f"NVIDIA_VISIBLE_DEVICES={devices}"), "load:libcuda.so.1",
+                    "open:/dev/nvmap", *nodes)
+    assert result.code == 0, result.err
+    assert result["load:libcuda.so.1"] == "/opt/tegra/libcuda.so.1.1 libcuda"
+    assert result["open:/dev/nvmap"] == "ENXIO"
+    assert {index for index, node in enumerate(nodes) if result[node] == "ENXIO"} == given

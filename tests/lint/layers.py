@@ -39,7 +39,8 @@ LIBRARIES = {
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
 PURE = {"base", "oci", "settings", "engines", "request", "inventory", "plan"}
-C_HEADERS = {("engines", "fnmatch.h"), ("oci", "sys/types.h"), ("inventory", "elf.h")}
+C_HEADERS = {("engines", "fnmatch.h"), ("inventory", "fnmatch.h"), ("oci", "sys/types.h"),
+             ("inventory", "elf.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inventory/csv_list.hpp"
+#include "support/memory_host.hpp"
 
 #include <doctest/doctest.h>
 
@@ -54,4 +55,20 @@ TEST_CASE("a CSV list names nothing of the container's own file systems") {
         CHECK(bad(line) == 1);
     }
     CHECK(parse_csv_list("lib, /procx/a\nlib, /system/b\ndev, /dev/a/b").entries.size() == 3);
+    CHECK(parse_csv_list("dir, /dev/dri/by-path").entries.size() == 1);
+}
+
+TEST_CASE("a path of a CSV list can be a pattern") {
+    test::MemoryHost host;
+    for (const auto* const path : {"/dev/dri/card0", "/dev/dri/card1", "/dev/dri/renderD128",
+                                   "/dev/dri/.card2", "/dev/card3", "/devx/dri/card4"})
+        host.file(path, "");
+    const auto found = [&](std::string_view path) { return matching(host, host_path(path)); };
+    const std::vector<HostPath> cards{host_path("/dev/dri/card0"), host_path("/dev/dri/card1")};
+    CHECK(found("/dev/dri/card*") == cards);
+    CHECK(found("/dev/*/card[0-9]") == cards);
+    CHECK(found("/dev/dri/card?") == cards);
+    CHECK(found("/dev/dri/x*").empty());
+    CHECK(found("/nowhere/*").empty());
+    CHECK(found("/nowhere/x") == std::vector<HostPath>{host_path("/nowhere/x")});
 }

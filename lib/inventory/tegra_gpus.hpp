@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The GPUs of a Jetson where the nvidia module shows them: from the Thor on the board's own GPU
+// is one of the module's, and there can be cards beside it. Private to this module.
+#pragma once
+
+#include "inventory/parts.hpp"
+
+namespace grapnel::inventory {
+
+/// The board's own, by its name.
+[[nodiscard]] bool is_integrated(const Gpu& gpu);
+
+/// Of a board with cards: each GPU keeps its own nodes, and the inventory's control nodes, which
+/// are what the lists name, only those that every GPU needs.
+void share_out_nodes(const sys::HostFs& host, const Majors& majors, Inventory& inventory);
+
+} // namespace grapnel::inventory
