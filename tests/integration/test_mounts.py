@@ -56,7 +56,7 @@ def test_nodes_are_nosuid_noexec_private_and_can_be_written_to(engine, bundle):
 
 
 def test_nvidia_smi_lists_the_chosen_gpu_only(engine, bundle):
-    bundle.env("NVIDIA_VISIBLE_DEVICES=1").show_proc_driver()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=1")
     result = engine(bundle, args=["/usr/bin/nvidia-smi", "-L"])
     assert result.out == f"GPU 0: NVIDIA H200 (UUID: {make_driver.uuid(1)})\n", result.err
 

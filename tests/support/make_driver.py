@@ -172,11 +172,13 @@ def make_graphics(root):
     write(modules / "drivers" / "nvidia_drv.so", "module\n")
 
 
-def make_binaries(directory):
-    """nvidia-smi lists the GPUs that it sees and can open; the others do nothing."""
+def make_binaries(directory, gpus):
+    """nvidia-smi lists the GPUs that it can open; the others do nothing."""
     directory.mkdir(parents=True)
     source = pathlib.Path(__file__).parent / "simulated_smi.c"
-    subprocess.run(["gcc", "-static", "-O1", source, "-o", directory / "nvidia-smi"], check=True)
+    table = ",".join(f'{{{minor(index, gpus)},"{uuid(index)}"}}' for index in range(gpus))
+    subprocess.run(["gcc", "-static", "-O1", f"-DGPUS={table}", source,
+                    "-o", directory / "nvidia-smi"], check=True)
     for name in ("nvidia-debugdump", "nvidia-cuda-mps-control", "nvidia-xconfig"):
         shutil.copy(directory / "nvidia-smi", directory / name)
 
@@ -260,7 +262,7 @@ def make(directory, gpus, special=False):
         # ldconfig takes a 32-bit library that needs no libc for one of another time
         make_libraries(root / "lib32", LIBRARIES_32BIT, ["-m32", "-Wl,--no-as-needed", "-lc"])
     make_graphics(root)
-    make_binaries(root / "bin")
+    make_binaries(root / "bin", gpus)
     write(root / "firmware" / "nvidia" / VERSION / "gsp_ga10x.bin", "firmware\n")
     write(directory / "firmware_path", "/opt/nvidia/firmware\n")
     make_proc(directory / "proc", gpus)

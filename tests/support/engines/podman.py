@@ -47,7 +47,10 @@ class Podman:
             "CONTAINERS_CONF": f"{directory}/containers.conf",
             "CONTAINERS_STORAGE_CONF": f"{directory}/storage.conf",
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
-        self.options = ["--runtime", self.runtime_program(runtime, tools), "--hooks-dir", hooks,
+        low_level = shutil.which(runtime)
+        if runtime == "crun":
+            low_level = process.crun_with_few_rights(directory, tools)
+        self.options = ["--runtime", low_level, "--hooks-dir", hooks,
                         "--tmpdir", directory / "state"]
         self.setup = ":"
         if rootless:
@@ -56,17 +59,6 @@ class Podman:
             process.give_to_user(directory)
         done = self("import", "--quiet", archive, IMAGE)
         assert done.code == 0, done.err
-
-    def runtime_program(self, runtime, tools):
-        """The runtime; crun behind a program that lets it go on where a limit cannot be raised."""
-        if runtime != "crun":
-            return shutil.which(runtime)
-        shim = self.directory / "memlock_shim.so"
-        shutil.copy(tools.shim, shim)
-        program = self.directory / "crun"
-        program.write_text(f'#!/bin/sh\nLD_PRELOAD={shim} exec {shutil.which("crun")} "$@"\n')
-        program.chmod(0o755)
-        return program
 
     def __call__(self, *words):
         command = ["podman", *map(str, self.options), *map(str, words)]

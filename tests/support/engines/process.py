@@ -2,6 +2,7 @@
 """Daemons and users for tests of engines, and how their answers are read."""
 
 import os
+import shutil
 import pathlib
 import subprocess
 import time
@@ -39,6 +40,16 @@ def whole_proc_setup(directory):
         (directory / f"whole-{kind}").mkdir(exist_ok=True)
         commands.append(f"mount -t {kind} {kind} {directory}/whole-{kind}")
     return " && ".join(commands)
+
+
+def crun_with_few_rights(directory, tools):
+    """crun, behind a program that lets it go on where a limit cannot be raised."""
+    shim = directory / "memlock_shim.so"
+    shutil.copy(tools.shim, shim)
+    program = directory / "crun"
+    program.write_text(f'#!/bin/sh\nLD_PRELOAD={shim} exec {shutil.which("crun")} "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def as_user(command):
