@@ -30,21 +30,32 @@ bool is_pci(std::string_view name) {
     return std::ranges::count(name, ':') == 2 && std::ranges::count(name, '.') == 1;
 }
 
+constexpr std::string_view uuid_kind = "GPU-";
+
+std::string_view without_kind(std::string_view uuid) {
+    const bool with_kind = equal_ignoring_case(uuid.substr(0, uuid_kind.size()), uuid_kind);
+    return with_kind ? uuid.substr(uuid_kind.size()) : uuid;
+}
+
+/// NVML says the UUID of a Jetson's own GPU without the kind.
+bool is_uuid_of(const Gpu& gpu, std::string_view name) {
+    return !gpu.uuid.empty() && equal_ignoring_case(without_kind(name), without_kind(gpu.uuid));
+}
+
 bool has_name(const Gpu& gpu, const std::string& name) {
     if (const auto index = parse_number<unsigned>(name))
         return *index == gpu.index;
     if (is_pci(name))
         return canonical_pci(name) == canonical_pci(gpu.pci);
-    return !gpu.uuid.empty() && equal_ignoring_case(name, gpu.uuid);
+    return is_uuid_of(gpu, name);
 }
 
 /// "GPU-" and at least eight hexadecimal digits, as CUDA_VISIBLE_DEVICES takes them too.
 bool can_begin_uuid(std::string_view name) {
-    constexpr std::string_view kind = "GPU-";
     constexpr std::string_view digits = "0123456789abcdefABCDEF";
-    if (!equal_ignoring_case(name.substr(0, kind.size()), kind))
+    if (!equal_ignoring_case(name.substr(0, uuid_kind.size()), uuid_kind))
         return false;
-    name.remove_prefix(kind.size());
+    name.remove_prefix(uuid_kind.size());
     const auto is_digit = [&](char c) { return digits.find(c) != digits.npos; };
     return std::ranges::all_of(name, [&](char c) { return c == '-' || is_digit(c); })
            && std::ranges::count_if(name, is_digit) >= 8;

@@ -98,6 +98,7 @@ TEST_CASE("a GPU is found by index, UUID and PCI address") {
         {{"2", "0"}, "02"},
         {{"GPU-bbbb"}, "1"},
         {{"gpu-BBBB"}, "1"},
+        {{"bBbb"}, "1"},
         {{"0000:0a:00.0"}, "1"},
         {{"0:a:0.0"}, "1"},
         {{"00000000:0A:00.0"}, "1"},
@@ -115,9 +116,9 @@ TEST_CASE("a GPU is found by index, UUID and PCI address") {
 }
 
 TEST_CASE("a name that no GPU has is refused with the names that there are") {
-    for (const auto* const name :
-         {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbbb", "0000:0b:00.0", "0000:0a:00.1",
-          "0a:00.0", "0:1", "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
+    for (const auto* const name : {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbb",
+                                   "GPU-GPU-bbbb", "0000:0b:00.0", "0000:0a:00.1", "0a:00.0", "0:1",
+                                   "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
         CAPTURE(name);
         const auto error = indices(select_gpus(request({"0", name}), three_gpus()));
         CHECK(contains(error, "unknown device "
