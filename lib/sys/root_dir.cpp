@@ -21,6 +21,9 @@ namespace {
 constexpr const char* read_only_cure =
     "give the container a writable root file system, or make these files and directories in the "
     "image beforehand";
+/// EOVERFLOW: an overlay first copies the directory with its owner, who has no ID here.
+constexpr const char* other_owner_cure =
+    "where its directory is another user's, give the image to the user who starts the container";
 
 Result<Fd> open_in_root(FdRef root, const std::string& path, std::uint64_t flags) {
     struct open_how how {};
@@ -100,6 +103,8 @@ Error create_error(const InsidePath& path) {
     auto error = system_error("create " + quote(path.text()) + " in the root file system");
     if (error.sys == EROFS)
         error.cure = read_only_cure;
+    if (error.sys == EACCES || error.sys == EOVERFLOW)
+        error.cure = other_owner_cure;
     return error;
 }
 

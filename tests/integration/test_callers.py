@@ -222,6 +222,30 @@ def test_enroots_requirements_and_devices(unprivileged):
     assert without["stat:/dev/nvidia1"] == "ENOENT" and without["stat:/dev/nvidiactl"] != "ENOENT"
 
 
+OVERLAY = """
+set -e
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work
+mount -t overlay -o "lowerdir=$ROOTFS,upperdir=/mnt/upper,workdir=/mnt/work" overlay "$ROOTFS"
+nvidia-container-cli --user configure --no-cgroups --device=0 --utility "$ROOTFS"
+"""
+
+
+@pytest.mark.parametrize("owner, group, reason", [
+    (0, 0, "Permission denied"), (USER, 0, "Value too large for defined data type")])
+def test_what_to_do_where_the_image_is_somebody_elses(unprivileged, bundle, owner, group, reason):
+    """As apptainer --nvccli starts it: what is written goes to an overlay."""
+    assert unprivileged(OVERLAY, "stat:/usr/bin/nvidia-smi").code == 0
+    for path, names, files in os.walk(bundle.root):
+        for name in (".", *names, *files):
+            os.lchown(os.path.join(path, name), owner, group)
+    refused = unprivileged(OVERLAY)
+    assert refused.code == 1 and refused.err.count("\n") == 1
+    assert "nvidia-container-cli: mount error: create '/usr/" in refused.err
+    assert (f"{reason}: where its directory is another user's, give the image to the user who "
+            "starts the container") in refused.err
+
+
 def test_a_user_without_a_namespace_gets_an_error(bundle, programs):
     container_cli.give(bundle.root, USER)
     container_cli.make_reachable(bundle.root)
