@@ -60,6 +60,11 @@ class Sections {
     static Result<Sections> of(const ContainerdFiles& files) {
         const auto main = GRAPNEL_TRY(parse(files.config));
         Sections sections(GRAPNEL_TRY(version_of(main)));
+        if (sections.version_ == 1)
+            sections.remarks_.push_back(
+                main.path
+                + " is of version 1: containerd 2 passes over the runtimes of such "
+                  "files; before an update to it, write the file in version 2");
         GRAPNEL_TRY(sections.add(main));
         for (const auto& file : files.earlier) {
             const auto parsed = GRAPNEL_TRY(parse(file));
