@@ -12,6 +12,7 @@ import container_cli
 import make_driver
 import pytest
 from conftest import skip_or_fail
+from engines import containerd as engine
 
 VERSION = make_driver.VERSION
 LXC_HOOK = pathlib.Path("/usr/share/lxc/hooks/nvidia")
@@ -36,7 +37,7 @@ def has_first_gpu_alone(result):
 
 
 def with_first_path(directory):
-    return {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+    return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
 
 # --- containerd's ctr ---
@@ -47,30 +48,29 @@ def containerd(request, tmp_path, programs):
     needs("containerd", "ctr")
     if not container.cgroup_version_possible(request.param):
         skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
-    daemon = container_cli.Containerd(tmp_path / "containerd", request.param,
-                                      with_first_path(programs))
+    daemon = engine.Containerd(tmp_path / "containerd", request.param, env=with_first_path(programs))
     yield daemon
     daemon.end()
 
 
 def test_ctr_gpus(containerd, bundle):
     # without shares of the CPU: their controller can be one of version 1
-    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--gpus", "0", "--rootfs",
-                            bundle.root, bundle.name, "/bin/look", *DRIVER, "make:c:195:0")
+    result = containerd("run", "--rm", "--cpu-shares", "0", "--gpus", "0", "--rootfs",
+                        bundle.root, bundle.name, "/bin/look", *DRIVER, "make:c:195:0")
     assert has_first_gpu_alone(result)
     assert result["make:c:195:0"] != "ENXIO"
 
 
 def test_ctr_without_gpus_has_none(containerd, bundle):
-    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--rootfs", bundle.root,
-                            bundle.name, "/bin/look", "make:c:195:1", "stat:/dev/nvidiactl")
+    result = containerd("run", "--rm", "--cpu-shares", "0", "--rootfs", bundle.root,
+                        bundle.name, "/bin/look", "make:c:195:1", "stat:/dev/nvidiactl")
     assert result.code == 0, result.err
     assert result["make:c:195:1"] != "ENXIO" and result["stat:/dev/nvidiactl"] == "ENOENT"
 
 
 def test_ctr_gpus_of_an_unknown_gpu(containerd, bundle):
-    result = containerd.ctr("run", "--rm", "--cpu-shares", "0", "--gpus", "7", "--rootfs",
-                            bundle.root, bundle.name, "/bin/look")
+    result = containerd("run", "--rm", "--cpu-shares", "0", "--gpus", "7", "--rootfs",
+                        bundle.root, bundle.name, "/bin/look")
     assert result.code != 0 and "device error: unknown device '7'" in result.err
 
 
@@ -128,7 +128,7 @@ def lxc(bundle, tmp_path, programs):
                    "-o", tmp_path / "lxc.log", "-l", "DEBUG", "--", "/bin/look", *queries]
         result = container.Result(subprocess.run(
             container.in_cgroup_view(version, command, setup), input="", capture_output=True,
-            text=True, timeout=60, env=with_first_path(programs), check=False))
+            text=True, timeout=60, env={**os.environ, **with_first_path(programs)}, check=False))
         result.log = ((log / "nvidia.log").read_text()
                       if (log / "nvidia.log").exists() else "")
         return result

@@ -4,9 +4,6 @@
 import os
 import pathlib
 import subprocess
-import time
-
-import container
 
 CALLED_BY_CTR = ("--compute", "--compat32", "--graphics", "--utility", "--video", "--display")
 
@@ -53,47 +50,6 @@ def give(directory, user):
     for path, names, files in os.walk(directory):
         for name in [".", *names, *files]:
             os.lchown(os.path.join(path, name), user, user)
-
-
-class Containerd:
-    """A containerd of the test's own on a cgroup version, until end()."""
-
-    LEFT_OUT = [f"io.containerd.{name}" for name in (
-        "grpc.v1.cri", "internal.v1.opt", "snapshotter.v1.btrfs", "snapshotter.v1.zfs",
-        "snapshotter.v1.devmapper", "snapshotter.v1.aufs")]
-
-    def __init__(self, directory, version, environment):
-        directory.mkdir()
-        self.environment = environment
-        self.address = directory / "socket"
-        settings = directory / "config.toml"
-        settings.write_text(
-            f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
-            f"disabled_plugins = {self.LEFT_OUT}\n[grpc]\naddress = \"{self.address}\"\n"
-            f'[ttrpc]\naddress = "{self.address}.ttrpc"\n')
-        self.log = directory / "log"
-        with self.log.open("w") as log:
-            # every step up to the daemon is an exec: its PID is the daemon's
-            self.process = subprocess.Popen(
-                container.in_cgroup_view(version, ["containerd", "-c", settings]),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        deadline = time.monotonic() + 60
-        while self.ctr("version").code != 0:
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.end()
-                raise RuntimeError("containerd did not start: " + self.log.read_text()[-2000:])
-            time.sleep(0.1)
-
-    def ctr(self, *words, timeout=60):
-        # ctr itself mounts root file systems: it must see what the daemon sees
-        command = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt",
-                   "ctr", "--address", self.address, *words]
-        return container.Result(subprocess.run(command, input="", capture_output=True, text=True,
-                                               env=self.environment, timeout=timeout, check=False))
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait(timeout=30)
 
 
 def mount_numbers():

@@ -6,35 +6,51 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
+import time
 
 from engines import process
 
-LEFT_OUT = ("io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt",
-            "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
-            "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs")
+LEFT_OUT = [f"io.containerd.{name}" for name in (
+    "grpc.v1.cri", "internal.v1.opt", "snapshotter.v1.btrfs", "snapshotter.v1.zfs",
+    "snapshotter.v1.devmapper", "snapshotter.v1.aufs")]
+WITHOUT_KUBERNETES = f"version = 2\ndisabled_plugins = {json.dumps(LEFT_OUT)}\n"
+
+
+def major_version():
+    said = subprocess.run(["containerd", "--version"], check=True, capture_output=True, text=True)
+    return int(said.stdout.split()[2].split(".")[0])
 
 
 class Containerd:
-    def __init__(self, directory, cgroup):
-        directory.mkdir(parents=True)
+    """`settings` is its configuration, in TOML. Its directories lie on a tmpfs of its mount
+    namespace, and are gone with it."""
+
+    def __init__(self, directory, cgroup, settings=WITHOUT_KUBERNETES, env=None):
         self.directory = directory
         self.cgroup = cgroup
-        self.socket = directory / "containerd.sock"
-        settings = directory / "containerd.toml"
-        settings.write_text(
-            f'version = 2\nroot = "{directory}/root"\nstate = "{directory}/state"\n'
-            f"disabled_plugins = {json.dumps(LEFT_OUT)}\n"
-            f'[grpc]\naddress = "{self.socket}"\n[ttrpc]\naddress = "{self.socket}.ttrpc"\n')
-        self.daemon = process.Daemon(["containerd", "--config", str(settings)], cgroup,
-                                     directory / "containerd.log", self.command("version"))
+        self.environment = {**os.environ, **(env or {})}  # ctr's too: it looks for programs itself
+        self.socket = pathlib.Path(f"/run/containerd-{os.getpid()}-{cgroup}.sock")  # a short path
+        places = {name: directory / name for name in ("root", "state")}
+        for place in places.values():
+            place.mkdir(parents=True)
+        (directory / "config.toml").write_text(settings)
+        self.daemon = process.Daemon(
+            ["containerd", "--config", directory / "config.toml", "--address", self.socket,
+             "--root", places["root"], "--state", places["state"]], cgroup,
+            directory / "containerd.log", self.is_ready, env,
+            " && ".join(f"mount -t tmpfs tmpfs {place}" for place in places.values()))
 
     def command(self, *words):
-        return ["ctr", "--address", str(self.socket), *(str(word) for word in words)]
+        return ["ctr", "--address", self.socket, *words]
+
+    def is_ready(self):
+        return process.answer(self.command("version")).code == 0
 
     def __call__(self, *words):
         # ctr mounts a root file system itself, so it has to see what the daemon sees
         return process.answer(["nsenter", f"--mount=/proc/{self.daemon.process.pid}/ns/mnt",
-                               *self.command(*words)])
+                               *self.command(*words)], env=self.environment)
 
     def run(self, bundle, *options, ask=()):
         """Runs a bundle's config.json to its end; `ask` are queries of look.c."""
@@ -43,11 +59,22 @@ class Containerd:
         return self("run", "--rm", *options, "--config", bundle.directory / "config.json",
                     bundle.name)
 
-    def end(self):
-        """A shim outlives the daemon where its container could not be removed."""
-        self.daemon.end()
-        for process_directory in pathlib.Path("/proc").glob("[0-9]*"):
+    def shims(self):
+        """The processes that keep our containers: they name our socket and outlive containerd."""
+        for directory in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                words = (process_directory / "cmdline").read_bytes().split(b"\0")
-                if b"shim" in words[0] and str(self.socket).encode() in words:
-                    os.kill(int(process_directory.name), signal.SIGKILL)
+                words = (directory / "cmdline").read_bytes().split(b"\0")
+                if str(self.socket).encode() in words and b"shim" in words[0]:
+                    yield int(directory.name)
+
+    def end(self):
+        """Returns the shims that had to be killed."""
+        deadline = time.monotonic() + 10  # those of containers that were removed end by themselves
+        while list(self.shims()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        left = list(self.shims())
+        for shim in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(shim, signal.SIGKILL)
+        self.daemon.end()
+        return left

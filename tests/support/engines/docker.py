@@ -34,7 +34,7 @@ class Docker:
         path = [*([str(programs)] if programs else []), os.environ["PATH"]]
         self.daemon = process.Daemon(
             ["dockerd", "--config-file", str(directory / "daemon.json")], cgroup,
-            directory / "dockerd.log", self.command("version"),
+            directory / "dockerd.log", lambda: self("version").code == 0,
             # the hook gets this environment, as nothing that dockerd has is kept from it
             env={"PATH": ":".join(path), "NVIDIA_CTK_CONFIG_FILE_PATH": str(self.settings),
                  "LD_PRELOAD": "", "HTTP_PROXY": "http://nowhere.invalid"},

@@ -70,19 +70,17 @@ def give_to_user(directory):
 
 
 class Daemon:
-    """A program that runs in a cgroup view of its own until end(); `ready` is a command that
-    succeeds when the program can be asked."""
+    """A program that runs in a cgroup view of its own until end(); `is_ready` is a function that
+    says whether it can be asked."""
 
-    def __init__(self, command, cgroup, log, ready, env=None, setup=":"):
-        self.log = log
+    def __init__(self, command, cgroup, log, is_ready, env=None, setup=":"):
         with open(log, "w") as out:
             # every step up to the program is an exec: its PID is the program's
             self.process = subprocess.Popen(container.in_cgroup_view(cgroup, command, setup),
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             env={**os.environ, **(env or {})})
-        deadline = time.monotonic() + 30
-        while subprocess.run(ready, stdin=subprocess.DEVNULL, capture_output=True,
-                             check=False).returncode != 0:
+        deadline = time.monotonic() + 60
+        while not is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.end()
                 raise RuntimeError(f"{command[0]} did not start: {log.read_text()[-2000:]}")
