@@ -16,7 +16,7 @@ def known_tests(root):
     tests = pathlib.Path(root) / "tests"
     names = {path.name for path in (tests / "scenario" / "cases").iterdir()}
     names |= {path.name for path in (tests / "configure" / "cases").iterdir()}
-    for folder in ("integration", "hostile", "unit", "gpu"):
+    for folder in ("integration", "hostile", "nightly", "unit", "gpu"):
         for path in (tests / folder).iterdir():
             names.add(path.stem)
             if path.suffix == ".py":

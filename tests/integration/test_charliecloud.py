@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Charliecloud, which copies the files that `nvidia-container-cli list` names into an image."""
+
+import shutil
+
+import clusters
+import container
+import pytest
+from conftest import skip_or_fail
+
+
+@pytest.fixture
+def image(bundle):
+    return clusters.image_of_user(bundle)
+
+
+@pytest.fixture
+def call(programs, tmp_path):
+    for command in ("ch-fromhost", "ch-run"):
+        if shutil.which(command) is None:
+            skip_or_fail(f"{command} is not installed")
+    return clusters.Caller(programs, tmp_path)
+
+
+def test_charliecloud_copies_the_driver_into_the_image(image, call):
+    done = call("ch-fromhost", "--nvidia", image)
+    assert done.code == 0, done.err
+    assert clusters.has_driver(call("ch-run", image, "--", "/bin/look", *clusters.DRIVER))
+
+
+def test_charliecloud_tells_why_there_is_no_driver(image, call):
+    before = container.listing(image)
+    done = call("ch-fromhost", "--nvidia", image, setup="umount /proc/driver")
+    assert done.code != 0
+    assert "nvidia-container-cli: initialization error: " in done.err
+    assert container.listing(image) == before
