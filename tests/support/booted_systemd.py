@@ -79,9 +79,11 @@ class BootedSystemd:
                    "systemd is up again")
 
     def end(self):
-        with contextlib.suppress(AttributeError, ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)  # all processes of its namespace end with it
-        self.process.kill()
+        # all processes of its namespace end with it, and before its parent does
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except (AttributeError, ProcessLookupError):  # it was never there, or ended by itself
+            self.process.kill()
         self.process.wait(timeout=30)
         script = f'find /sys/fs/cgroup -depth -type d -path "*/{self.name}*" -exec rmdir {{}} ";"'
         subprocess.run(container.in_cgroup_view(self.version, ["sh", "-c", script]), check=False,
