@@ -10,15 +10,17 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import tomllib
 
 import pytest
 
-from conftest import skip_or_fail
+from conftest import built, skip_or_fail
+from engines import containerd
 
 
 @pytest.fixture(scope="session")
 def grapnel(hook):
-    program = pathlib.Path(os.environ.get("GRAPNEL_TOOL", hook.parents[1] / "admin" / "grapnel"))
+    program = built(hook, "admin", "grapnel")
 
     def run(*words, code=0, **options):
         result = subprocess.run([program, *map(str, words)], capture_output=True, text=True,
@@ -269,8 +271,7 @@ def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
 
 def test_an_installation_with_borrowed_rights_refuses(grapnel, hook, tmp_path):
     copy = tmp_path / "grapnel"
-    shutil.copy(pathlib.Path(os.environ.get("GRAPNEL_TOOL", hook.parents[1] / "admin/grapnel")),
-                copy)
+    shutil.copy(built(hook, "admin", "grapnel"), copy)
     os.chmod(tmp_path, 0o755)
     for parent in tmp_path.parents:
         if not parent.stat().st_mode & 0o001:
@@ -302,7 +303,7 @@ def test_docker_knows_the_runtime_and_uses_it(grapnel, runtime, image, daemon, t
 
     def docker(*words):
         return subprocess.run(["docker", "-H", socket, *words], capture_output=True, text=True)
-    wait_for("docker info", lambda: docker("info").returncode == 0, running)
+    wait_for("docker version", lambda: docker("version").returncode == 0, running)
     info = json.loads(docker("info", "--format", "{{json .}}").stdout)
     assert info["DefaultRuntime"] == "nvidia"
     assert info["Runtimes"]["nvidia"]["path"] == str(runtime)
@@ -330,7 +331,7 @@ def test_docker_starts_after_the_runtime_was_taken_out(grapnel, runtime, daemon,
     def info():
         return subprocess.run(["docker", "-H", socket, "info", "--format", "{{.DefaultRuntime}}"],
                               capture_output=True, text=True)
-    wait_for("docker info", lambda: info().returncode == 0, running)
+    wait_for("docker info", lambda: info().stdout.strip(), running)  # its code is 0 before, too
     assert info().stdout == "runc\n"
 
 
@@ -351,6 +352,7 @@ disabled_plugins = {disabled}
         SystemdCgroup = true
 """
 PLUGIN = "io.containerd.grpc.v1.cri"
+PLUGINS_OF_VERSION_2 = ("io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images")
 
 
 def containerd_config(tmp_path, version):
@@ -364,25 +366,34 @@ def containerd_config(tmp_path, version):
 
 
 def plugin_of_dump(file):
-    """What containerd has read, about the plugin of Kubernetes: "table.key" to the text."""
-    dump = subprocess.run(["containerd", "--config", file, "config", "dump"], capture_output=True,
-                          text=True, check=True).stdout
-    found, table = {}, ""
-    for line in map(str.strip, dump.splitlines()):
-        if line.startswith("["):
-            table = line.strip("[]").replace(f'plugins."{PLUGIN}"', "cri")
-        elif "=" in line:
-            key, value = line.split(" = ", 1)
-            found[f"{table}.{key}"] = value.strip('"')
-    return {key: value for key, value in found.items() if key.startswith("cri.")}
+    """What containerd has read, about Kubernetes: "cri.table.key" to the value."""
+    dump = tomllib.loads(subprocess.run(["containerd", "--config", file, "config", "dump"],
+                                        capture_output=True, text=True, check=True).stdout)
+    found = {}
+
+    def add(name, value):
+        if not isinstance(value, dict):
+            found[name] = value
+        else:
+            for key in value:
+                add(f"{name}.{key}", value[key])
+    for plugin in (PLUGIN, *PLUGINS_OF_VERSION_2):
+        add("cri", dump["plugins"].get(plugin, {}))
+    return found
+
+
+def needs_containerd(version_of_file):
+    need("containerd", "ctr")
+    if version_of_file == 1 and containerd.major_version() >= 2:
+        pytest.skip("containerd 2 passes over the runtimes of files of version 1")
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_containerd_reads_the_runtime_and_the_users_settings(grapnel, runtime, tmp_path, version):
-    need("containerd")
+    needs_containerd(version)
     file = containerd_config(tmp_path, version)
     text = file.read_text()
-    # what version 1 says is shown in the form of version 2
+    # what an older version says is shown in the form of a newer one
     before = plugin_of_dump(file)
     run = ["configure", "containerd", "--config", file, "--runtime-path", runtime,
            "--drop-in", tmp_path / "conf.d" / "99-grapnel.toml"]
@@ -390,11 +401,9 @@ def test_containerd_reads_the_runtime_and_the_users_settings(grapnel, runtime, t
     after = plugin_of_dump(file)
     new = "cri.containerd.runtimes.nvidia"
     assert after[f"{new}.options.BinaryName"] == str(runtime)
-    assert after[f"{new}.options.SystemdCgroup"] == "true"
+    assert after[f"{new}.options.SystemdCgroup"] is True
     assert after["cri.containerd.default_runtime_name"] == "nvidia"
-    for key in ("cri.stream_server_address", "cri.containerd.snapshotter",
-                "cri.containerd.runtimes.runc.options.SystemdCgroup"):
-        assert after[key] == before[key]
+    assert after["cri.containerd.runtimes.runc.options.SystemdCgroup"] is True
     assert after["cri.stream_server_address"] == "127.0.0.9"
     others = {key: value for key, value in after.items() if not key.startswith(new)}
     assert {**before, "cri.containerd.default_runtime_name": "nvidia"} == others
@@ -405,7 +414,7 @@ def test_containerd_reads_the_runtime_and_the_users_settings(grapnel, runtime, t
 @pytest.mark.parametrize("text", [None, 'version = 2\n', 1, 2])
 def test_containerd_starts_its_plugin_with_the_runtime(grapnel, runtime, daemon, tmp_path, text):
     """Without its default runtime the plugin does not start: naming one takes runc away."""
-    need("containerd", "ctr")
+    needs_containerd(text)
     file = containerd_config(tmp_path, text if isinstance(text, int) else 2)
     if not isinstance(text, int):
         file.write_text(f'{text or ""}' if text else "")

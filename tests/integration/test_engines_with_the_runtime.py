@@ -97,6 +97,8 @@ def make_podman(request, tmp_path_factory, programs, image_archive, tools, stage
     return podman_engine.Podman(cgroup, runtime, hooks, image_archive, tools)
 
 
+# from podman 5 on a container may not by itself
+MAY_MAKE_NODES = ("--cap-add", "MKNOD")
 ENGINES = [f"{runtime}-{cgroup}" for runtime in ("runc", "crun") for cgroup in ("v1", "v2")]
 
 
@@ -104,10 +106,14 @@ ENGINES = [f"{runtime}-{cgroup}" for runtime in ("runc", "crun") for cgroup in (
 def podman_and_runtime(request, tmp_path_factory, programs, image_archive, tools):
     made = make_podman(request, tmp_path_factory, programs, image_archive, tools)
     low_level = made.options[1]
-    made.options[1] = programs / "nvidia-container-runtime"
     settings = made.directory / "config.toml"
     settings.write_text(f'log = ""\n[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
-    made.environment["NVIDIA_CTK_CONFIG_FILE_PATH"] = str(settings)
+    # podman gives its own environment to the runtime at create alone
+    runtime = made.directory / "nvidia-container-runtime"
+    runtime.write_text(f"#!/bin/sh\nNVIDIA_CTK_CONFIG_FILE_PATH={settings} "
+                       f'exec {programs}/nvidia-container-runtime "$@"\n')
+    runtime.chmod(0o755)
+    made.options[1] = runtime
     yield made
     made.end()
 
@@ -120,13 +126,13 @@ def podman_and_precreate(request, tmp_path_factory, programs, image_archive, too
 
 
 def test_podman_with_the_runtime(podman_and_runtime):
-    check(podman_and_runtime.run(*devices("1"), ask=QUESTIONS), 1)
-    check(podman_and_runtime.run(ask=QUESTIONS))
+    check(podman_and_runtime.run(*MAY_MAKE_NODES, *devices("1"), ask=QUESTIONS), 1)
+    check(podman_and_runtime.run(*MAY_MAKE_NODES, ask=QUESTIONS))
 
 
 def test_podman_with_the_stage_precreate(podman_and_precreate):
-    check(podman_and_precreate.run(*devices("1"), ask=QUESTIONS), 1)
-    check(podman_and_precreate.run(ask=QUESTIONS))
+    check(podman_and_precreate.run(*MAY_MAKE_NODES, *devices("1"), ask=QUESTIONS), 1)
+    check(podman_and_precreate.run(*MAY_MAKE_NODES, ask=QUESTIONS))
 
 
 @pytest.mark.parametrize("cgroup", ["v1", "v2"])

@@ -27,6 +27,11 @@ def through_the_hook(bundle, low_level):
     return bundle.runtime_command(low_level)
 
 
+def version_of_systemd():
+    said = subprocess.run(["systemctl", "--version"], check=True, capture_output=True, text=True)
+    return int(said.stdout.split()[1])
+
+
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory):
     booted = {}
@@ -37,6 +42,8 @@ def boot(tmp_path_factory):
                 skip_or_fail(f"{program} is not installed")
         if not container.cgroup_version_possible(version):
             skip_or_fail(f"this kernel has no cgroup {version} with the devices controller")
+        if version == "v1" and version_of_systemd() >= 258:
+            pytest.skip("this systemd knows cgroup v2 alone")
         if version not in booted:
             booted[version] = booted_systemd.BootedSystemd(version, tmp_path_factory.mktemp("boot"))
         return booted[version]
@@ -128,11 +135,10 @@ def test_a_container_keeps_its_gpu_where_programs_are_blinded(boot, start, gpu_b
 
 def test_what_the_runtime_allows_and_systemd_does_not_know_stays_as_it_was(systemd, start,
                                                                           gpu_bundle):
-    """runc tells systemd of no major number that /proc/devices does not name."""
+    """Older versions of runc tell systemd of no major number that /proc/devices does not name."""
     gpu_bundle.config["linux"]["resources"]["devices"].append(
         {"allow": True, "type": "c", "major": 120, "access": "rwm"})
     scope = start(systemd, gpu_bundle, "runc")
-    assert "120" not in systemd.property(scope.unit, "DeviceAllow")
     result = scope.look("make:c:120:7", "make:c:121:7", "open:/dev/nvidia1")
     assert result.answers == {"make:c:120:7": "ENXIO", "make:c:121:7": "EPERM",
                               "open:/dev/nvidia1": "ENXIO"}
@@ -260,7 +266,7 @@ def docker(systemd, gpu_bundle, hook, image):
     def is_up():
         assert systemd.property("docker-test.service", "ActiveState") == "active", \
             (directory / "log").read_text()
-        return call("info", check=False).returncode == 0
+        return call("version", check=False).returncode == 0
     booted_systemd.wait_until(is_up, "dockerd is up")
     call("import", image, ENGINE_IMAGE)
     yield call

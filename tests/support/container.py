@@ -48,6 +48,12 @@ def cgroup_version_possible(version):
     return re.search(r"^devices\s+[1-9]", listed, re.M) is not None
 
 
+def controllers_of_version_2():
+    """Those that are not in a hierarchy of version 1."""
+    view = in_cgroup_view("v2", ["cat", "/sys/fs/cgroup/cgroup.controllers"])
+    return subprocess.run(view, check=True, capture_output=True, text=True).stdout.split()
+
+
 def compile_program(source, target, *flags, compiler="gcc"):
     subprocess.run([compiler, "-O1", "-Wall", "-Werror", SUPPORT / source, "-o", target, *flags],
                    check=True)
