@@ -52,7 +52,8 @@ constexpr std::array library_order{
     "libnvidia-cbl.so",
     "libnvidia-ngx.so",
 };
-constexpr std::array binary_order{
+/// All that NVIDIA's program knows; configure gives others too.
+constexpr std::array<std::string_view, 6> binary_order{
     "nvidia-smi",       "nvidia-debugdump",        "nvidia-persistenced",
     "nv-fabricmanager", "nvidia-cuda-mps-control", "nvidia-cuda-mps-server",
 };
@@ -176,7 +177,8 @@ std::vector<HostPath> same_places(const Inventory& inventory, SamePlace::Kind ki
 void add_binaries(Lines& lines, const Inventory& inventory) {
     auto paths = same_places(inventory, SamePlace::Kind::program);
     for (const auto& binary : inventory.binaries)
-        paths.push_back(binary.path);
+        if (std::ranges::find(binary_order, binary.name) != binary_order.end())
+            paths.push_back(binary.path);
     lines.add_ordered(std::move(paths), binary_order);
 }
 

@@ -284,6 +284,7 @@ TEST_CASE("list keeps the order of NVIDIA's program") {
         inventory.libraries.push_back({.path = host_path("/lib") / name});
     inventory.libraries.push_back({.path = host_path("/lib32/libcuda.so.1"), .is_32bit = true});
     inventory.binaries.push_back({.path = host_path("/bin/nvidia-smi"), .name = "nvidia-smi"});
+    inventory.binaries.push_back({.path = host_path("/bin/nvidia-imex"), .name = "nvidia-imex"});
     inventory.sockets = {host_path("/run/nvidia-persistenced/socket"),
                          host_path("/run/nvidia-fabricmanager/socket")};
     inventory.firmware = {host_path("/lib/firmware/gsp.bin")};
