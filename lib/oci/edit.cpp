@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 namespace grapnel {
 
@@ -110,10 +112,38 @@ Status add_groups(Json& spec, const SpecEdits& edits) {
     return {};
 }
 
-Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
-    auto spec = Json::parse(text, nullptr, false);
+/// Refuses what would not mean the same when it is written again, or could not be written at all:
+/// of two members with one name runtimes read the first, the last or both.
+Result<Json> parse_to_edit(std::string_view text) {
+    constexpr int most_levels = 1000;         // a specification has ten
+    std::vector<std::set<std::string>> names; // of the object that is open on each level
+    std::optional<Error> wrong;
+    const auto check = [&](int level, Json::parse_event_t event, Json& parsed) {
+        if (wrong)
+            return false;
+        const auto depth = static_cast<std::size_t>(level);
+        if (level > most_levels) {
+            wrong = refused("it nests deeper than 1,000 levels");
+        } else if (event == Json::parse_event_t::object_start) {
+            names.resize(depth); // those of the object that was open here before go
+            names.emplace_back();
+        } else if (event == Json::parse_event_t::key) {
+            const auto* const name = parsed.get_ptr<const std::string*>();
+            if (!names[depth - 1].insert(*name).second)
+                wrong = refused(quote(*name) + " stands twice in one object");
+        }
+        return !wrong.has_value();
+    };
+    auto spec = Json::parse(text, check, false);
+    if (wrong)
+        return *wrong;
     if (spec.is_discarded() || !spec.is_object())
         return refused("it is not a JSON object");
+    return spec;
+}
+
+Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
+    auto spec = GRAPNEL_TRY(parse_to_edit(text));
     GRAPNEL_TRY(add_hooks(spec, edits));
     GRAPNEL_TRY(add_device_rules(spec, edits));
     GRAPNEL_TRY(add_groups(spec, edits));

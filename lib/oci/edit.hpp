@@ -26,8 +26,8 @@ struct SpecEdits {
 /// The configuration with the edits. What is there is not added again: a group, and a
 /// hook whose program has one of the names that Grapnel's or NVIDIA's hook is installed under
 /// (prestart and createRuntime count as one). A hook gets an empty environment. Refuses text
-/// that is not a JSON object, and a member on the way that has another type than the
-/// specification's.
+/// that is not a JSON object, that nests deeper than 1,000 levels or has an object with two members
+/// of one name, and a member on the way that has another type than the specification's.
 [[nodiscard]] Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits);
 
 } // namespace grapnel

@@ -113,3 +113,22 @@ TEST_CASE("what has another type than the specification's is refused") {
         CHECK(contains(error_of(edit_spec(json, edits)), "config.json"));
     }
 }
+
+TEST_CASE("what would not be the same after it was written again is refused") {
+    const auto deep = [](std::size_t levels) {
+        return R"({"x":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
+    };
+    CHECK(contains(edited(deep(900)), added));
+    for (const std::size_t levels : {1001U, 2'000'000U})
+        CHECK(contains(error_of(edit_spec(deep(levels), hook_alone())), "1,000 levels"));
+    for (const char* const twice : {
+             R"({"linux":{"namespaces":[]},"linux":{}})",
+             R"({"process":{"env":[],"user":{},"env":["A=B"]}})",
+             R"({"x":[{"a":{"b":1}},{"c":1,"c":2}]})",
+             R"({"a":1,"\u0061":2})",
+         })
+        CHECK(contains(error_of(edit_spec(twice, hook_alone())), "stands twice"));
+    for (const char* const once :
+         {R"({"a":{"a":{"b":1},"b":{"a":1}},"b":[{"a":1},{"a":1}])", R"({"a":[[{}],{}],"b":{})"})
+        CHECK(edited(std::string(once) + "}").starts_with(once));
+}
