@@ -99,7 +99,7 @@ CommandLine parse_command_line(std::span<const char* const> arguments) {
     for (;;) {
         while (const auto option = words.option(command_with_value))
             if (option->name == "bundle" || option->name == "b")
-                line.bundle = option->value;
+                line.bundle = option->value.empty() ? "." : option->value; // as runc takes it
         const auto id = words.word();
         if (!id)
             return line;

@@ -51,8 +51,10 @@ TEST_CASE("the bundle is found in every spelling") {
 
 TEST_CASE("without the option the bundle is the working directory") {
     for (const char* text :
-         {"create c1", "run c1", "create --pid-file p c1", "create -- c1 --bundle"})
+         {"create c1", "run c1", "create --pid-file p c1", "create -- c1 --bundle",
+          "create --bundle= c1", "create -b= c1", "run -b /a -b= c1"})
         CHECK(parse(text).bundle == ".");
+    CHECK(parse_command_line(std::vector<const char*>{"create", "-b", "", "c1"}).bundle == ".");
     CHECK(parse("create --bundle=a=b c1").bundle == "a=b");
 }
 
