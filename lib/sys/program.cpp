@@ -57,7 +57,16 @@ Result<HostPath> own_program() {
     const auto length = readlink(link, target.data(), target.size());
     if (length < 0)
         return system_error(std::string("readlink ") + link);
-    return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
+    std::string_view path(target.data(), static_cast<std::size_t>(length));
+    // a file that was replaced while it runs, by an update: another one has its name
+    constexpr std::string_view replaced = " (deleted)";
+    if (path.ends_with(replaced)) {
+        const auto named = GRAPNEL_TRY(HostPath::make(path));
+        if (host_facts(named))
+            return named;
+        path.remove_suffix(replaced.size());
+    }
+    return HostPath::make(path);
 }
 
 bool is_program(const HostPath& path) {

@@ -11,7 +11,7 @@
 
 namespace grapnel::sys {
 
-/// The file that this process runs.
+/// The file that this process runs; if it was replaced or removed since, the path that it had.
 [[nodiscard]] Result<HostPath> own_program();
 
 /// A regular file that this process may execute.

@@ -5,6 +5,7 @@ container's configuration and becomes runc or crun."""
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import container
@@ -348,3 +349,18 @@ def test_precreate_refuses_what_is_no_configuration(plain, hook):
         done = precreate(plain, hook, text)
         assert (done.returncode, done.stdout) == (1, "")
         assert "config.json" in done.stderr
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_hook_that_is_replaced_while_it_runs_is_named_by_its_path(plain, hook, tmp_path, gone):
+    """As an update of the package does."""
+    program = tmp_path / "grapnel-hook"
+    shutil.copy(hook, program)
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    with subprocess.Popen([program, f"--config={plain.settings}", "precreate"], text=True, env={},
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        program.unlink()  # it waits for its input
+        if not gone:
+            shutil.copy(hook, program)
+        config = json.loads(running.communicate(json.dumps(plain.config), timeout=60)[0])
+    assert config["hooks"]["prestart"][0]["path"] == str(program)
