@@ -121,6 +121,35 @@ TomlRoot scan_toml_root(std::string_view text) {
     return root;
 }
 
+std::optional<std::size_t> toml_nests_too_deep(std::string_view text, std::size_t limit) {
+    std::size_t brackets = 0;
+    std::size_t dots = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const char c = text[at];
+        if (brackets > limit || dots >= limit)
+            return at;
+        if (c == '"' || c == '\'') {
+            at = string_end(text, at);
+            continue;
+        }
+        if (c == '#') {
+            at = line_end(text, at);
+            dots = 0;
+            continue;
+        }
+        ++at;
+        if (c == '.')
+            ++dots;
+        else if (c == '\n' || c == '=' || c == ',')
+            dots = 0;
+        else if (c == '[' || c == '{')
+            ++brackets;
+        else if ((c == ']' || c == '}') && brackets > 0)
+            --brackets;
+    }
+    return std::nullopt;
+}
+
 TomlArray scan_toml_array(std::string_view text, std::size_t at) {
     TomlArray array{.begin = at};
     at = skip_lines(text, at + 1);

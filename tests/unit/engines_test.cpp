@@ -136,3 +136,17 @@ TEST_CASE("imports are relative to the file's directory, and patterns stop at a 
     CHECK_FALSE(import_matches("/d/*.toml", "/d/x/y.toml"));
     CHECK_FALSE(import_matches("/d/*.toml", "/d/x.conf"));
 }
+
+TEST_CASE("keys and values of TOML nest only so deep") {
+    std::string names = "a";
+    for (int level = 0; level < 40; ++level)
+        names += ".a";
+    for (const auto& text :
+         {"[" + names + "]\n", names + " = 1\n", "x = { " + names + " = 1 }\n",
+          "[[ " + names + " ]]\n", "x = " + std::string(40, '[') + std::string(40, ']') + "\n",
+          "'" + names + "' = '''\n'''\n[" + names + "]\n"})
+        CHECK(contains(error_of(containerd_imports({"c", text})), "deeper than 32 levels"));
+    CHECK(containerd_imports(
+        {"c", "# " + names + "\nx = '" + names + "' # it's " + names + "\ny = \"\"\"\n" + names
+                  + "\"\"\"\nz = [1.5, 2.5, 3.5]\n[a.b]\n[a.c]\n[plugins.\"" + names + "\".x]\n"}));
+}
