@@ -28,15 +28,15 @@ class ConfigFile {
     /// is written and flushed under another name in the same directory. It has the mode, owner,
     /// ACL and SELinux label of the old one; a new file has those of `like`, or else mode 0644.
     /// Directories that are missing are made with mode 0755. Refuses a file that was changed since
-    /// it was read.
+    /// it was read, or is being changed.
     [[nodiscard]] Status replace(std::string_view text,
                                  const std::optional<FileFacts>& like = {}) const;
 
     /// Removes the file, unless it was changed since it was read.
     [[nodiscard]] Status remove() const;
 
-    /// A copy of the file, as it was read, under a name beside it that must be free. It has the
-    /// mode and the owner of the file.
+    /// A copy of the file, as it was read, under a name beside it that must be free, whole as soon
+    /// as it has the name. It has the mode and the owner of the file.
     [[nodiscard]] Status copy_to(const std::string& name) const;
 
   private:

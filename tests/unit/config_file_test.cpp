@@ -5,6 +5,7 @@
 #include "sys/config_file.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 namespace {
@@ -109,4 +110,30 @@ TEST_CASE("what is no regular file, or too long, is no configuration") {
     CHECK_FALSE(open(ground, "r/fifo"));
     ground.write("r/long", std::string(limit + 1, 'x'));
     CHECK_FALSE(open(ground, "r/long"));
+}
+
+TEST_CASE("what a program left that was killed goes with the next change") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    ground.write("r/.f.grapnel-new", "half a fi");
+    REQUIRE(open(ground, "r/f")->copy_to("copy"));
+    CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
+    ground.link("r/.f.grapnel-new", "f");
+    CHECK_FALSE(open(ground, "r/f")->replace("after"));
+    CHECK(text_of(ground, "r/f") == "before");
+}
+
+TEST_CASE("a file that another process is changing is left to it") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    ground.write("r/.f.grapnel-new", "of another");
+    const auto other = sys::open_host_file(host_path(ground.path("r/.f.grapnel-new")));
+    REQUIRE(::flock(other->ref().value, LOCK_EX) == 0);
+    const auto file = open(ground, "r/f");
+    CHECK(contains(error_of(file->replace("after")), "just now"));
+    CHECK(contains(error_of(file->copy_to("copy")), "just now"));
+    CHECK(text_of(ground, "r/f") == "before");
+    CHECK(text_of(ground, "r/.f.grapnel-new") == "of another");
+    REQUIRE(::flock(other->ref().value, LOCK_UN) == 0);
+    CHECK(file->replace("after"));
 }
