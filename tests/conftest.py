@@ -79,6 +79,20 @@ def cli(programs, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def grapnel(hook):
+    """Runs the administrator's tool, which must end with that code."""
+    program = built(hook, "admin", "grapnel")
+
+    def run(*words, code=0, **options):
+        result = subprocess.run([program, *map(str, words)], capture_output=True, text=True,
+                                timeout=20, **options)
+        assert result.returncode == code, result.stderr
+        return result
+    run.program = program
+    return run
+
+
+@pytest.fixture(scope="session")
 def reachable_hook(tmp_path_factory, hook):
     """The hook where every user may run it, wherever the source tree lies."""
     directory = tmp_path_factory.mktemp("bin")

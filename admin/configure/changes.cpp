@@ -18,20 +18,15 @@ HostPath backup_path(const HostPath& file, int number) {
     return file.parent() / (std::string(file.name()) + ".grapnel-backup" + ending);
 }
 
-/// The newest, and the number that is free behind it.
-struct Backups {
-    std::optional<sys::ConfigFile> newest = {};
-    int free = 1;
-};
-
-Result<Backups> find_backups(const HostPath& file) {
-    Backups backups;
-    for (; backups.free < most_backups; ++backups.free) {
+/// The oldest first; they have the numbers from 1 on.
+Result<std::vector<sys::ConfigFile>> find_backups(const HostPath& file) {
+    std::vector<sys::ConfigFile> backups;
+    for (int number = 1; number < most_backups; ++number) {
         auto one = GRAPNEL_TRY(
-            sys::ConfigFile::open(backup_path(file, backups.free), file_limit).note("backup"));
+            sys::ConfigFile::open(backup_path(file, number), file_limit).note("backup"));
         if (!one.text())
             return backups;
-        backups.newest = std::move(one);
+        backups.push_back(std::move(one));
     }
     return refused(file.text() + " has too many backups", "remove some");
 }
@@ -39,28 +34,42 @@ Result<Backups> find_backups(const HostPath& file) {
 /// Nothing if there is such a copy already.
 Result<std::string> back_up(const sys::ConfigFile& file) {
     const auto backups = GRAPNEL_TRY(find_backups(file.path()));
-    if (backups.newest && backups.newest->text() == file.text())
-        return backups.newest->path().text();
-    const auto path = backup_path(file.path(), backups.free);
+    if (!backups.empty() && backups.back().text() == file.text())
+        return backups.back().path().text();
+    const auto path = backup_path(file.path(), static_cast<int>(backups.size()) + 1);
     GRAPNEL_TRY(file.copy_to(std::string(path.name())));
     return path.text();
+}
+
+/// The copies that a file does not need that is again what one of them holds: that one, and those
+/// which were made between later changes. All of them if it is gone again.
+Status drop_backups(const Change& change) {
+    auto backups = GRAPNEL_TRY(find_backups(change.file.path()));
+    auto first = backups.begin();
+    if (change.after) {
+        const auto same = std::find_if(backups.rbegin(), backups.rend(),
+                                       [&](const auto& one) { return one.text() == change.after; });
+        first = same == backups.rend() ? backups.end() : same.base() - 1;
+    }
+    for (auto one = backups.end(); one != first;)
+        GRAPNEL_TRY((--one)->remove()); // the newest first: their numbers have no gap
+    return {};
 }
 
 Result<std::string> carry_out(const Change& change) {
     const auto& path = change.file.path().text();
     if (!change.after) {
         GRAPNEL_TRY(change.file.remove());
+        if (change.drop_back_up)
+            GRAPNEL_TRY(drop_backups(change));
         return "removed " + path + "\n";
     }
     std::string copy;
     if (change.back_up && change.file.text())
         copy = GRAPNEL_TRY(back_up(change.file));
     GRAPNEL_TRY(change.file.replace(*change.after, change.like));
-    if (change.drop_back_up) {
-        const auto backups = GRAPNEL_TRY(find_backups(change.file.path()));
-        if (backups.newest && backups.newest->text() == change.after)
-            GRAPNEL_TRY(backups.newest->remove());
-    }
+    if (change.drop_back_up)
+        GRAPNEL_TRY(drop_backups(change));
     return fmt::format("{} {}{}\n", change.file.text() ? "changed" : "made", path,
                        copy.empty() ? "" : " (as it was: " + copy + ")");
 }
@@ -71,9 +80,12 @@ bool changes_file(const Change& change) {
 
 } // namespace
 
-Result<engines::Text> newest_backup(const HostPath& file) {
+Result<std::vector<engines::OtherFile>> backups_of(const HostPath& file) {
     const auto backups = GRAPNEL_TRY(find_backups(file));
-    return backups.newest ? backups.newest->text() : engines::Text();
+    std::vector<engines::OtherFile> texts;
+    for (const auto& one : backups)
+        texts.push_back({.path = one.path().text(), .text = one.text().value_or("")});
+    return texts;
 }
 
 bool changes_anything(const std::vector<Change>& changes) {

@@ -18,12 +18,12 @@ struct Change {
     sys::ConfigFile file;
     engines::Text after = {};  ///< nothing: the file goes
     bool back_up = false;      ///< a copy is kept of what the file held
-    bool drop_back_up = false; ///< the newest copy goes if the file becomes what it holds
+    bool drop_back_up = false; ///< copies go if the file becomes what one of them holds
     std::optional<sys::FileFacts> like = {}; ///< mode and owner of a new file
 };
 
-/// The newest copy of the file that was made before a change of it.
-[[nodiscard]] Result<engines::Text> newest_backup(const HostPath& file);
+/// The copies of the file that were made before changes of it, the oldest first.
+[[nodiscard]] Result<std::vector<engines::OtherFile>> backups_of(const HostPath& file);
 
 [[nodiscard]] bool changes_anything(const std::vector<Change>& changes);
 

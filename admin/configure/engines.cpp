@@ -11,6 +11,7 @@
 #include "sys/program.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace grapnel::configure_command {
 
@@ -19,7 +20,10 @@ namespace {
 using engines::Text;
 
 Result<sys::ConfigFile> open(const HostPath& path) {
-    return sys::ConfigFile::open(path, file_limit);
+    auto file = sys::ConfigFile::open(path, file_limit);
+    if (!file && file.error().sys == EACCES)
+        return std::move(file).cure("run this as root, or as somebody who may read it");
+    return file;
 }
 
 /// A file that names a program which is not there would keep containers from starting.
@@ -37,7 +41,8 @@ Result<Work> docker(const Options& options) {
     engines::Edit edit;
     bool back_up = false;
     if (options.unset) {
-        const auto original = GRAPNEL_TRY(newest_backup(file.path()));
+        const auto copies = GRAPNEL_TRY(backups_of(file.path()));
+        const auto original = GRAPNEL_TRY(engines::original_of_docker(copies, options.entry));
         edit = GRAPNEL_TRY(engines::remove_from_docker(file.text(), original, options.entry, name));
     } else {
         edit = GRAPNEL_TRY(engines::add_to_docker(file.text(), options.entry, name));
@@ -46,7 +51,7 @@ Result<Work> docker(const Options& options) {
         plain.cdi = false;
         const auto without =
             GRAPNEL_TRY(engines::remove_from_docker(file.text(), std::nullopt, plain, name));
-        back_up = without.text == file.text() || !GRAPNEL_TRY(newest_backup(file.path()));
+        back_up = without.text == file.text() || GRAPNEL_TRY(backups_of(file.path())).empty();
     }
     work.remarks = std::move(edit.remarks);
     work.changes.push_back({.file = std::move(file),
@@ -74,7 +79,7 @@ Result<Work> unset_containerd(const Options& options) {
             engines::remove_import(*after, options.drop_in.text(), options.config.text()));
     // a file that was made for the import
     if (after && after != config.text() && trim(*after).empty()
-        && !GRAPNEL_TRY(newest_backup(config.path())))
+        && GRAPNEL_TRY(backups_of(config.path())).empty())
         after.reset();
     Work work;
     work.changes.push_back(
@@ -143,6 +148,9 @@ Result<Work> podman(const Options& options) {
             after = engines::hook_file(hook, options.hook.text());
         work.changes.push_back({.file = std::move(file), .after = std::move(after)});
     }
+    // the hook that gives something is never without the one that tidies behind it
+    if (!options.unset)
+        std::ranges::reverse(work.changes);
     return work;
 }
 

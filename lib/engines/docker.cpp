@@ -35,6 +35,11 @@ Status put_back(JsonText& json, const JsonText& original, const Place& place) {
         return json.set_text(place, *former);
     GRAPNEL_TRY(json.remove(place));
     const Place holder(place.begin(), place.end() - 1);
+    // what else was in the object has been taken out since, and does not come back
+    const bool held_more =
+        GRAPNEL_TRY(original.is_object(holder)) && !GRAPNEL_TRY(original.is_empty_object(holder));
+    if (held_more)
+        return {};
     if (holder.empty() || !GRAPNEL_TRY(json.is_empty_object(holder)))
         return {};
     return put_back(json, original, holder);
@@ -53,6 +58,30 @@ Status take_out_runtime(JsonText& json, const JsonText& original, const RuntimeE
     return {};
 }
 
+/// The names of the runtimes that have the path.
+Result<std::vector<std::string>> runtimes_of_path(const JsonText& json, std::string_view path) {
+    const auto text = GRAPNEL_TRY(json.value({"runtimes"}));
+    const auto runtimes = nlohmann::json::parse(text.value_or("null"), nullptr, false);
+    std::vector<std::string> names;
+    if (runtimes.is_object())
+        for (const auto& [name, runtime] : runtimes.items())
+            if (runtime.is_object() && runtime.contains("path") && runtime["path"] == path)
+                names.push_back(name);
+    return names;
+}
+
+/// The text without the runtimes of that path, of whatever name.
+Result<Text> without_ours(Text text, const Text& original, const RuntimeEntry& entry,
+                          std::string_view name) {
+    const auto json = GRAPNEL_TRY(parse(text, name));
+    const auto ours = GRAPNEL_TRY(runtimes_of_path(json, entry.path));
+    for (const auto& one : ours) // but for a name that stands twice, which stays as it is
+        if (auto without =
+                remove_from_docker(text, original, {.name = one, .path = entry.path}, name))
+            text = std::move(without->text);
+    return text;
+}
+
 } // namespace
 
 Result<Edit> add_to_docker(const Text& text, const RuntimeEntry& entry, std::string_view name) {
@@ -69,19 +98,23 @@ Result<Edit> add_to_docker(const Text& text, const RuntimeEntry& entry, std::str
     return Edit{.text = json.text()};
 }
 
-Result<Edit> remove_from_docker(const Text& text, const Text& original, const RuntimeEntry& entry,
+Result<Text> original_of_docker(const std::vector<OtherFile>& copies, const RuntimeEntry& entry) {
+    Text original;
+    for (const auto& copy : copies)
+        original = GRAPNEL_TRY(without_ours(copy.text, original, entry, copy.path));
+    return original;
+}
+
+Result<Edit> remove_from_docker(const Text& text, const Text& copy, const RuntimeEntry& entry,
                                 std::string_view name) {
     if (!text)
         return Edit{};
     if (is_blank(text))
         return Edit{.text = text};
     auto json = GRAPNEL_TRY(parse(text, name));
-    const auto before = GRAPNEL_TRY(parse(original, std::string(name) + " before the change"));
-    // an original that has the runtime already is none
-    if (GRAPNEL_TRY(before.string({"runtimes", entry.name, "path"})) == entry.path)
-        return remove_from_docker(
-            text, GRAPNEL_TRY(remove_from_docker(original, std::nullopt, entry, name)).text, entry,
-            name);
+    const auto original_name = std::string(name) + " before the change";
+    const auto original = GRAPNEL_TRY(without_ours(copy, std::nullopt, entry, original_name));
+    const auto before = GRAPNEL_TRY(parse(original, original_name));
     Edit edit;
     const auto path = GRAPNEL_TRY(json.string({"runtimes", entry.name, "path"}));
     if (path == entry.path)

@@ -228,6 +228,11 @@ Status JsonText::remove(const Place& place) {
     return {};
 }
 
+Result<bool> JsonText::is_object(const Place& place) const {
+    const auto found = GRAPNEL_TRY(find(place));
+    return found.depth == place.size() && found.object;
+}
+
 Result<bool> JsonText::is_empty_object(const Place& place) const {
     const auto found = GRAPNEL_TRY(find(place));
     return found.depth == place.size() && found.object && found.object->members.empty();

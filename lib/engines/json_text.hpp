@@ -40,6 +40,8 @@ class JsonText {
     /// Takes the member out, if there is one.
     [[nodiscard]] Status remove(const Place& place);
 
+    [[nodiscard]] Result<bool> is_object(const Place& place) const;
+
     /// Whether the value is an object without members.
     [[nodiscard]] Result<bool> is_empty_object(const Place& place) const;
 

@@ -18,18 +18,6 @@ from conftest import built, skip_or_fail
 from engines import containerd
 
 
-@pytest.fixture(scope="session")
-def grapnel(hook):
-    program = built(hook, "admin", "grapnel")
-
-    def run(*words, code=0, **options):
-        result = subprocess.run([program, *map(str, words)], capture_output=True, text=True,
-                                timeout=20, **options)
-        assert result.returncode == code, result.stderr
-        return result
-    return run
-
-
 def program_in(directory, name, text):
     path = directory / name
     path.write_text("#!/bin/sh\n" + text)

@@ -137,6 +137,30 @@ TEST_CASE("imports are relative to the file's directory, and patterns stop at a 
     CHECK_FALSE(import_matches("/d/*.toml", "/d/x.conf"));
 }
 
+TEST_CASE("what another run entered is no part of the original") {
+    const RuntimeEntry a{.name = "a", .path = "/ours"};
+    const RuntimeEntry b{.name = "b", .path = "/ours"};
+    const Text first = R"({"runtimes": {"a": {"path": "/other"}}})";
+    const auto second = add_to_docker(first, a, "daemon.json");
+    const auto third = add_to_docker(second->text, b, "daemon.json");
+    const auto original =
+        original_of_docker({{"copy", *first}, {"copy.2", *second->text}}, {.path = "/ours"});
+    REQUIRE(original);
+    CHECK(*original == first);
+    const auto without = remove_from_docker(third->text, *original, a, "daemon.json");
+    CHECK(remove_from_docker(without->text, *original, b, "daemon.json")->text == first);
+    CHECK(contains(error_of(original_of_docker({{"/copy", "{"}}, a)), "/copy:1: "));
+}
+
+TEST_CASE("an object that held something else before is left empty") {
+    const RuntimeEntry entry{.path = "/ours"};
+    const auto removed =
+        remove_from_docker(R"({"runtimes": {"nvidia": {"path": "/ours"}}})",
+                           R"({"runtimes": {"kata": {"path": "/kata"}}})", entry, "daemon.json");
+    REQUIRE(removed);
+    CHECK(removed->text == R"({"runtimes": {}})");
+}
+
 TEST_CASE("keys and values of TOML nest only so deep") {
     std::string names = "a";
     for (int level = 0; level < 40; ++level)
