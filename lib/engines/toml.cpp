@@ -2,7 +2,7 @@
 #include "engines/toml.hpp"
 
 #include "base/text.hpp"
-#include "engines/toml_scan.hpp"
+#include "base/toml_text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,6 @@ namespace grapnel::engines {
 namespace {
 
 constexpr std::size_t size_limit = std::size_t{1} << 18;
-constexpr std::size_t level_limit = 32;
 
 std::string key_text(std::string_view key) {
     const bool bare = !key.empty() && std::ranges::all_of(key, [](char c) {
@@ -89,11 +88,7 @@ Status write_table(const toml::table& table, const std::string& prefix, std::str
 Result<toml::table> parse_toml(std::string_view text, std::string_view name) {
     if (text.size() > size_limit)
         return refused(std::string(name) + " is longer than 256 KiB");
-    // toml++ has no limit for keys, and every table takes its inner ones away within itself
-    if (const auto at = toml_nests_too_deep(text, level_limit))
-        return refused(fmt::format("{}:{}: tables nest deeper than {} levels", name,
-                                   1 + std::ranges::count(text.substr(0, *at), '\n'), level_limit),
-                       "correct it first; nothing was changed");
+    GRAPNEL_TRY(check_toml_depth(text, name).cure("correct it first; nothing was changed"));
     auto parsed = toml::parse(text);
     if (!parsed)
         return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,

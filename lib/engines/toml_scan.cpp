@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/toml_scan.hpp"
 
+#include "base/toml_text.hpp"
+
 #include <algorithm>
 
 namespace grapnel::engines {
@@ -19,30 +21,6 @@ std::size_t line_end(std::string_view text, std::size_t at) {
     return end == text.npos ? text.size() : end + 1;
 }
 
-std::size_t string_end(std::string_view text, std::size_t at) {
-    const char mark = text[at];
-    const std::string_view three = mark == '"' ? "\"\"\"" : "'''";
-    const bool lines = text.substr(at).starts_with(three);
-    at += lines ? 3 : 1;
-    while (at < text.size()) {
-        if (mark == '"' && text[at] == '\\') {
-            at += 2;
-            continue;
-        }
-        if (!lines && text[at] == mark)
-            return at + 1;
-        if (lines && text.substr(at).starts_with(three)) {
-            // up to two quotes can stand before the three that end it
-            at += 3;
-            while (at < text.size() && text[at] == mark)
-                ++at;
-            return at;
-        }
-        ++at;
-    }
-    return text.size();
-}
-
 /// Behind blanks, line ends and comments.
 std::size_t skip_lines(std::string_view text, std::size_t at) {
     for (;;) {
@@ -59,7 +37,7 @@ std::size_t value_end(std::string_view text, std::size_t at) {
     while (at < text.size()) {
         const char c = text[at];
         if (c == '"' || c == '\'') {
-            at = string_end(text, at);
+            at = toml_string_end(text, at);
             if (depth == 0)
                 return at;
         } else if (c == '[' || c == '{') {
@@ -86,7 +64,7 @@ std::size_t value_end(std::string_view text, std::size_t at) {
 std::size_t read_key(std::string_view text, std::size_t at, std::string& name) {
     const auto begin = at;
     while (at < text.size() && text[at] != '=')
-        at = text[at] == '"' || text[at] == '\'' ? string_end(text, at) : at + 1;
+        at = text[at] == '"' || text[at] == '\'' ? toml_string_end(text, at) : at + 1;
     auto key = text.substr(begin, at - begin);
     key = key.substr(0, key.find_last_not_of(blanks) + 1);
     if (key.size() >= 2 && (key.front() == '"' || key.front() == '\'') && key.back() == key.front())
@@ -119,35 +97,6 @@ TomlRoot scan_toml_root(std::string_view text) {
         root.statements.push_back(std::move(statement));
     }
     return root;
-}
-
-std::optional<std::size_t> toml_nests_too_deep(std::string_view text, std::size_t limit) {
-    std::size_t brackets = 0;
-    std::size_t dots = 0;
-    for (std::size_t at = 0; at < text.size();) {
-        const char c = text[at];
-        if (brackets > limit || dots >= limit)
-            return at;
-        if (c == '"' || c == '\'') {
-            at = string_end(text, at);
-            continue;
-        }
-        if (c == '#') {
-            at = line_end(text, at);
-            dots = 0;
-            continue;
-        }
-        ++at;
-        if (c == '.')
-            ++dots;
-        else if (c == '\n' || c == '=' || c == ',')
-            dots = 0;
-        else if (c == '[' || c == '{')
-            ++brackets;
-        else if ((c == ']' || c == '}') && brackets > 0)
-            --brackets;
-    }
-    return std::nullopt;
 }
 
 TomlArray scan_toml_array(std::string_view text, std::size_t at) {

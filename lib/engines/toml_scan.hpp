@@ -28,11 +28,6 @@ struct TomlRoot {
 
 [[nodiscard]] TomlRoot scan_toml_root(std::string_view text);
 
-/// The position where brackets nest, or the names of one key follow each other, more than `limit`
-/// times. For text that no parser has seen yet: what is found is true up to the first mistake.
-[[nodiscard]] std::optional<std::size_t> toml_nests_too_deep(std::string_view text,
-                                                             std::size_t limit);
-
 /// An array's elements, from the position of its bracket on.
 struct TomlArray {
     struct Element {

@@ -3,6 +3,7 @@
 
 #include "base/cdi_name.hpp"
 #include "base/text.hpp"
+#include "base/toml_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -304,6 +305,7 @@ HostPath installed_probe() {
 Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {
     if (toml.size() > settings_size_limit)
         return refused(std::string(name) + " is longer than 64 KiB");
+    GRAPNEL_TRY(check_toml_depth(toml, name));
     const auto parsed = toml::parse(toml);
     if (!parsed)
         return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,

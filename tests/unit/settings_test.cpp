@@ -266,6 +266,16 @@ TEST_CASE("text that is not TOML is an error with its line") {
         "64 KiB"));
 }
 
+TEST_CASE("tables that nest deep are refused before they are read") {
+    std::string names = "a";
+    while (names.size() < 32'000)
+        names += ".a";
+    for (const auto& toml : {"\n[" + names + "]\n", "\n" + names + " = 1\n",
+                             "\nx = " + std::string(250, '[') + std::string(250, ']')})
+        CHECK(contains(error_of(parse_settings(toml, Dialect::nvidia, "/etc/f.toml")),
+                       "/etc/f.toml:2: tables nest deeper than 32 levels"));
+}
+
 TEST_CASE("the mode and two features decide whether an image's libcuda may be preferred") {
     struct Row {
         const char* mode;
