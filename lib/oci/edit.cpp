@@ -46,7 +46,19 @@ bool has_known_hook(const Json& hooks, const char* stage) {
            && std::ranges::any_of(*entries, is_known_hook);
 }
 
+/// JSON is UTF-8, and a path is any bytes.
+Status check_text(const std::string& text) {
+    const auto kept = Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore);
+    if (Json::parse(kept, nullptr, false) != text)
+        return refused(quote(text) + " is not UTF-8, as all of config.json must be",
+                       "choose another name");
+    return {};
+}
+
 Status add_hook(Json& hooks, const char* stage, const SpecEdits& edits) {
+    GRAPNEL_TRY(check_text(edits.hook.text()));
+    for (const auto& option : edits.hook_options)
+        GRAPNEL_TRY(check_text(option));
     auto arguments = edits.hook_options;
     arguments.insert(arguments.begin(), std::string(edits.hook.name()));
     arguments.emplace_back(stage);

@@ -132,3 +132,13 @@ TEST_CASE("what would not be the same after it was written again is refused") {
          {R"({"a":{"a":{"b":1},"b":{"a":1}},"b":[{"a":1},{"a":1}])", R"({"a":[[{}],{}],"b":{})"})
         CHECK(edited(std::string(once) + "}").starts_with(once));
 }
+
+TEST_CASE("a path that is not UTF-8 cannot stand in config.json") {
+    auto edits = hook_alone();
+    edits.hook_options = {"--config=/etc/\xff.toml"};
+    CHECK(contains(error_of(edit_spec("{}", edits)), R"('--config=/etc/\xff.toml' is not UTF-8)"));
+    edits.hook_options = {"--config=/etc/\xc3\xa9.toml"};
+    CHECK(contains(edited("{}", edits), "/etc/\xc3\xa9.toml"));
+    edits.hook = host_path("/opt/\xff/grapnel-hook");
+    CHECK(contains(error_of(edit_spec("{}", edits)), "is not UTF-8"));
+}
