@@ -125,7 +125,7 @@ Status add_groups(Json& spec, const SpecEdits& edits) {
 }
 
 /// Refuses what would not mean the same when it is written again, or could not be written at all:
-/// of two members with one name runtimes read the first, the last or both.
+/// two members of one name, which runc joins, become one.
 Result<Json> parse_to_edit(std::string_view text) {
     constexpr int most_levels = 1000;         // a specification has ten
     std::vector<std::set<std::string>> names; // of the object that is open on each level
