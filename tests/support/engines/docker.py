@@ -65,3 +65,31 @@ class Docker:
 
     def end(self):
         self.daemon.end()
+
+
+class RootlessDocker(Docker):
+    """A user's own: dockerd in a user namespace that rootlesskit made. No setting names it."""
+
+    def __init__(self, directory, cgroup, programs, archive):
+        directory.mkdir(parents=True)
+        process.make_reachable(directory)
+        self.directory = directory
+        self.socket = f"unix://{directory}/docker.sock"
+        for name in ("home", "run"):
+            (directory / name).mkdir()
+        (directory / "daemon.json").write_text(json.dumps({
+            "data-root": str(directory / "data"), "exec-root": str(directory / "exec"),
+            "hosts": [self.socket], "pidfile": str(directory / "pid"), "storage-driver": "vfs",
+            "iptables": False, "ip6tables": False, "bridge": "none", "shutdown-timeout": 1,
+            "runtimes": {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}}))
+        setup = " && ".join((process.user_setup(directory), process.whole_proc_setup(directory)))
+        process.give_to_user(directory)
+        self.daemon = process.Daemon(
+            process.as_user(["rootlesskit", "--net=host", "--copy-up=/etc", "--copy-up=/run",
+                             "--propagation=rslave", f"--state-dir={directory}/rootlesskit",
+                             "dockerd", "--rootless", "--config-file",
+                             str(directory / "daemon.json")]),
+            cgroup, directory / "dockerd.log", lambda: self("version").code == 0,
+            env={"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(directory / "home"),
+                 "XDG_RUNTIME_DIR": str(directory / "run")}, setup=setup)
+        self.import_image(archive)
