@@ -89,7 +89,7 @@ class RootlessDocker(Docker):
                              "--propagation=rslave", f"--state-dir={directory}/rootlesskit",
                              "dockerd", "--rootless", "--config-file",
                              str(directory / "daemon.json")]),
-            cgroup, directory / "dockerd.log", lambda: self("version").code == 0,
+            cgroup, directory / "dockerd.log", lambda: self("image", "ls").code == 0,
             env={"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(directory / "home"),
                  "XDG_RUNTIME_DIR": str(directory / "run")}, setup=setup)
         self.import_image(archive)
