@@ -87,6 +87,8 @@ class RootlessDocker(Docker):
         self.daemon = process.Daemon(
             process.as_user(["rootlesskit", "--net=host", "--copy-up=/etc", "--copy-up=/run",
                              "--propagation=rslave", f"--state-dir={directory}/rootlesskit",
+                             # links to what root's has there, as dockerd-rootless.sh removes them
+                             "sh", "-c", 'rm -f /run/docker /run/containerd; exec "$@"', "sh",
                              "dockerd", "--rootless", "--config-file",
                              str(directory / "daemon.json")]),
             cgroup, directory / "dockerd.log", lambda: self("image", "ls").code == 0,
