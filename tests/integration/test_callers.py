@@ -42,6 +42,9 @@ def with_first_path(directory):
 
 # --- containerd's ctr ---
 
+# without shares of the CPU: their controller can be one of version 1
+CGROUP = ("--cgroup", "/grapnel-test/ctr", "--cpu-shares", "0")
+
 
 @pytest.fixture(params=["v1", "v2"])
 def containerd(request, tmp_path, programs):
@@ -54,22 +57,21 @@ def containerd(request, tmp_path, programs):
 
 
 def test_ctr_gpus(containerd, bundle):
-    # without shares of the CPU: their controller can be one of version 1
-    result = containerd("run", "--rm", "--cpu-shares", "0", "--gpus", "0", "--rootfs",
+    result = containerd("run", "--rm", *CGROUP, "--gpus", "0", "--rootfs",
                         bundle.root, bundle.name, "/bin/look", *DRIVER, "make:c:195:0")
     assert has_first_gpu_alone(result)
     assert result["make:c:195:0"] != "ENXIO"
 
 
 def test_ctr_without_gpus_has_none(containerd, bundle):
-    result = containerd("run", "--rm", "--cpu-shares", "0", "--rootfs", bundle.root,
+    result = containerd("run", "--rm", *CGROUP, "--rootfs", bundle.root,
                         bundle.name, "/bin/look", "make:c:195:1", "stat:/dev/nvidiactl")
     assert result.code == 0, result.err
     assert result["make:c:195:1"] != "ENXIO" and result["stat:/dev/nvidiactl"] == "ENOENT"
 
 
 def test_ctr_gpus_of_an_unknown_gpu(containerd, bundle):
-    result = containerd("run", "--rm", "--cpu-shares", "0", "--gpus", "7", "--rootfs",
+    result = containerd("run", "--rm", *CGROUP, "--gpus", "7", "--rootfs",
                         bundle.root, bundle.name, "/bin/look")
     assert result.code != 0 and "device error: unknown device '7'" in result.err
 

@@ -297,7 +297,8 @@ def test_docker_knows_the_runtime_and_uses_it(grapnel, runtime, image, daemon, t
     assert info["Runtimes"]["nvidia"]["path"] == str(runtime)
     assert {"crun", "runc"} < set(info["Runtimes"])
     assert docker("import", str(image), "shell").returncode == 0
-    ran = docker("run", "--rm", "--net=none", "shell", "/bin/sh", "-c", "echo ran")
+    ran = docker("run", "--rm", "--net=none", "--cgroup-parent=/grapnel-test", "shell",
+                 "/bin/sh", "-c", "echo ran")
     assert ran.stdout == "ran\n", ran.stderr
     assert " create " in (tmp_path / "mark").read_text()
 
@@ -460,10 +461,11 @@ def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path, short_dir
              f"{short_directory}/tmp", *map(str, words)], env=environment, capture_output=True, text=True)
     imported = podman("import", "-q", image, "shell")
     assert imported.returncode == 0, imported.stderr
-    ran = podman("run", "--rm", "shell", "/bin/sh", "-c", "echo ran")
+    container = ("run", "--rm", "--cgroup-parent=/grapnel-test", "shell", "/bin/sh", "-c", "echo ran")
+    ran = podman(*container)
     assert ran.stdout == "ran\n", ran.stderr
     assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"
     grapnel(*run, "--unset")
     assert os.listdir(hooks) == []
-    assert podman("run", "--rm", "shell", "/bin/sh", "-c", "echo ran").stdout == "ran\n"
+    assert podman(*container).stdout == "ran\n"
     assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"
