@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """nvidia-container-cli as other programs call it: ctr, LXC's own hook, enroot, apptainer."""
 
-import contextlib
 import os
 import pathlib
 import shutil
 import subprocess
 
+import clusters
 import container
 import container_cli
 import make_driver
 import pytest
 from conftest import skip_or_fail
 from engines import containerd as engine
+from engines import lxc as lxc_engine
 
 VERSION = make_driver.VERSION
-LXC_HOOK = pathlib.Path("/usr/share/lxc/hooks/nvidia")
 USER = 61318
 DRIVER = ("load:libcuda.so.1", "stat:/dev/nvidia0", "stat:/dev/nvidia1", "open:/dev/nvidiactl",
           "open:/dev/nvidia1")
@@ -78,68 +78,15 @@ def test_ctr_gpus_of_an_unknown_gpu(containerd, bundle):
 
 # --- LXC ---
 
-
-LXC_CONFIG = """
-lxc.uts.name = {name}
-lxc.rootfs.path = dir:{root}
-lxc.mount.auto = proc:mixed sys:ro
-lxc.mount.entry = /proc/driver proc/driver none rbind 0 0
-lxc.environment = NVIDIA_VISIBLE_DEVICES={devices}
-lxc.environment = NVIDIA_DRIVER_CAPABILITIES={capabilities}
-lxc.hook.mount = {hook}
-lxc.net.0.type = empty
-lxc.idmap = u 0 {user} 65536
-lxc.idmap = g 0 {user} 65536
-lxc.tty.max = 0
-lxc.pty.max = 1
-lxc.console.path = none
-lxc.apparmor.profile = unconfined
-lxc.cgroup.relative = 1
-"""
-
-
 @pytest.fixture
 def lxc(bundle, tmp_path, programs):
-    """A function that runs an unprivileged container with LXC's own hook."""
+    """A function that runs look.c in an unprivileged container with LXC's own hook."""
     needs("lxc-start")
-    if not LXC_HOOK.exists():
-        skip_or_fail(f"{LXC_HOOK} is not installed")
-    first = 700000
-    container_cli.give(bundle.root, first)
-    # at this level LXC's hook has the program write a log there; LXC's own log can lack the last
-    # words of a hook that failed
-    log = bundle.directory / "hook"
-    log.mkdir()
-    container_cli.give(log, first)
-    for place in (bundle.root, programs, tmp_path):
-        container_cli.make_reachable(place)
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "whole-sys").mkdir()
-    (tmp_path / "ids").write_text(f"root:{first}:65536\n")
-    # where parts of every procfs are covered, as on a simulated host, a user namespace gets none
-    # newer LXC enters a cpuset of version 1 without giving it a CPU, which the kernel refuses
-    setup = ("umount /sys/fs/cgroup/cpuset 2>/dev/null; "
-             f"mount -t proc proc {tmp_path}/whole; mount -t sysfs sysfs {tmp_path}/whole-sys; "
-             f"mount --bind {tmp_path}/ids /etc/subuid; mount --bind {tmp_path}/ids /etc/subgid")
-
-    def run(*queries, devices="0", capabilities="utility,compute", version="v1"):
-        directory = tmp_path / "lxc" / bundle.name
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "config").write_text(LXC_CONFIG.format(
-            name=bundle.name, root=bundle.root, devices=devices, capabilities=capabilities,
-            hook=LXC_HOOK, user=first))
-        command = ["lxc-start", "-P", directory.parent, "-n", bundle.name, "-F",
-                   "-o", tmp_path / "lxc.log", "-l", "DEBUG", "--", "/bin/look", *queries]
-        result = container.Result(subprocess.run(
-            container.in_cgroup_view(version, command, setup), input="", capture_output=True,
-            text=True, timeout=60, env={**os.environ, **with_first_path(programs)}, check=False))
-        result.log = ((log / "nvidia.log").read_text()
-                      if (log / "nvidia.log").exists() else "")
-        return result
-    yield run
-    for left in pathlib.Path("/sys/fs/cgroup").glob("*/lxc.pivot"):  # LXC never removes it
-        with contextlib.suppress(OSError):
-            left.rmdir()
+    if not lxc_engine.HOOK.exists():
+        skip_or_fail(f"{lxc_engine.HOOK} is not installed")
+    made = lxc_engine.Lxc(bundle, programs, tmp_path)
+    yield lambda *queries, **options: made("/bin/look", *queries, **options)
+    made.end()
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -157,28 +104,6 @@ def test_lxcs_own_hook_with_a_gpu_that_is_not_there(lxc):
 
 
 # --- enroot and apptainer: unprivileged, in a user and a mount namespace of their own ---
-
-# what enroot does before its hooks: the root file system on itself, with /proc, /sys and /dev
-START = """
-set -e
-mount --bind "$ROOTFS" "$ROOTFS"
-mount --rbind /proc "$ROOTFS/proc"
-mount -t tmpfs -o mode=0755 tmpfs "$ROOTFS/dev"
-"""
-# its hook for NVIDIA, from the container's environment to the command line
-ENROOT = START + """
-arguments=(--no-cgroups --ldconfig=@"$(command -v ldconfig.real || command -v ldconfig)")
-[ "$NVIDIA_VISIBLE_DEVICES" = none ] || arguments+=(--device="$NVIDIA_VISIBLE_DEVICES")
-IFS=, read -ra capabilities <<< "${NVIDIA_DRIVER_CAPABILITIES:-utility}"
-for capability in "${capabilities[@]}"; do arguments+=("--$capability"); done
-for name in $(compgen -e NVIDIA_REQUIRE_ || true); do arguments+=(--require="${!name}"); done
-nvidia-container-cli --user configure "${arguments[@]}" "$ROOTFS"
-"""
-APPTAINER = START + """
-mount --make-private "$ROOTFS"
-nvidia-container-cli --user configure --no-cgroups --device="$NVIDIA_VISIBLE_DEVICES" --compute \\
-    --utility --ldconfig=@/sbin/ldconfig "$ROOTFS"
-"""
 
 
 @pytest.fixture(params=["--map-root-user", "--map-current-user"])
@@ -201,7 +126,7 @@ def unprivileged(request, bundle, programs, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("script", [ENROOT, APPTAINER], ids=["enroot", "apptainer"])
+@pytest.mark.parametrize("script", [clusters.ENROOT, clusters.APPTAINER], ids=["enroot", "apptainer"])
 def test_an_unprivileged_user_in_namespaces_of_an_own(unprivileged, script, bundle):
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     result = unprivileged(script, *DRIVER, "mounts", "list:/proc/driver/nvidia/gpus",
@@ -218,9 +143,9 @@ def test_an_unprivileged_user_in_namespaces_of_an_own(unprivileged, script, bund
 
 
 def test_enroots_requirements_and_devices(unprivileged):
-    refused = unprivileged(ENROOT, NVIDIA_VISIBLE_DEVICES="all", NVIDIA_REQUIRE_CUDA="cuda>=99")
+    refused = unprivileged(clusters.ENROOT, NVIDIA_VISIBLE_DEVICES="all", NVIDIA_REQUIRE_CUDA="cuda>=99")
     assert refused.code == 1 and "requirement error: unsatisfied condition" in refused.err
-    without = unprivileged(ENROOT, "stat:/dev/nvidia1", "stat:/dev/nvidiactl",
+    without = unprivileged(clusters.ENROOT, "stat:/dev/nvidia1", "stat:/dev/nvidiactl",
                            NVIDIA_VISIBLE_DEVICES="none")
     assert without.code == 0, without.err
     assert without["stat:/dev/nvidia1"] == "ENOENT" and without["stat:/dev/nvidiactl"] != "ENOENT"

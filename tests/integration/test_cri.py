@@ -24,14 +24,6 @@ IMAGE = cri_containerd.IMAGE
 IMAGE_OF_ALL = cri_containerd.IMAGE_OF_ALL
 
 
-def documented_runtimes(program):
-    """As the page says it, for a program in a place of its own and a machine without systemd."""
-    text = kubernetes_page.blocks()[kubernetes_page.CONTAINERD_1]
-    path = kubernetes_page.runtimes(kubernetes_page.CONTAINERD_1)["nvidia"]
-    assert path in text and "SystemdCgroup = true" in text
-    return text.replace(path, str(program)).replace("SystemdCgroup = true", "SystemdCgroup = false")
-
-
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     return tmp_path_factory.mktemp("settings") / "config.toml"
@@ -49,7 +41,7 @@ def node(request, tmp_path_factory, programs, tools, settings):
         skip_or_fail("containerd 2 needs the controller cpu, which this machine has in version 1")
     made = cri_containerd.Containerd(
         tmp_path_factory.mktemp("cri") / request.param, request.param,
-        documented_runtimes(programs / "nvidia-container-runtime"), tools,
+        kubernetes_page.runtimes_of(programs / "nvidia-container-runtime"), tools,
         {"NVIDIA_CTK_CONFIG_FILE_PATH": str(settings)})
     yield made
     assert made.end() == [], "a container outlived its pod"

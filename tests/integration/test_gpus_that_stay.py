@@ -2,7 +2,6 @@
 """With systemd as the manager of cgroups, what sets a container's device rules anew leaves its
 GPUs to it, and nothing but those: systemctl daemon-reload and the like, updates by the runtime."""
 
-import json
 import pathlib
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import booted_systemd
 import container
 import pytest
 from conftest import skip_or_fail
+from engines import under_systemd
 
 HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
 
@@ -227,9 +227,6 @@ def test_a_service_in_which_a_runtime_makes_cgroups_itself_is_left_alone(systemd
     systemd.systemctl("stop", unit)
 
 
-ENGINE_IMAGE = "grapnel-test:1"
-
-
 @pytest.fixture
 def image(gpu_bundle):
     archive = gpu_bundle.directory / "image.tar"
@@ -245,42 +242,20 @@ def need(*programs):
 
 @pytest.fixture
 def docker(systemd, gpu_bundle, hook, image):
-    """dockerd 20.10 and newer run the hook for --gpus, by this name and from their PATH."""
     need("dockerd", "docker", "containerd")
-    directory = gpu_bundle.directory / "docker"
-    (directory / "bin").mkdir(parents=True)
-    (directory / "bin" / "nvidia-container-runtime-hook").symlink_to(hook)
-    settings = {
-        "exec-opts": ["native.cgroupdriver=systemd"], "storage-driver": "vfs", "iptables": False,
-        "ip6tables": False, "bridge": "none", "data-root": str(directory / "data")}
-    (directory / "daemon.json").write_text(json.dumps(settings))
-    # its sockets are in /run, which is this systemd's own
-    systemd.run("systemd-run", "--unit=docker-test.service", "--property=Delegate=yes",
-                f"--property=StandardError=file:{directory}/log",
-                f"--setenv=PATH={directory}/bin:{booted_systemd.PATH}",
-                "dockerd", "--config-file", directory / "daemon.json")
-
-    def call(*words, **options):
-        return systemd.run("docker", *words, **options)
-
-    def is_up():
-        assert systemd.property("docker-test.service", "ActiveState") == "active", \
-            (directory / "log").read_text()
-        return call("version", check=False).returncode == 0
-    booted_systemd.wait_until(is_up, "dockerd is up")
-    call("import", image, ENGINE_IMAGE)
-    yield call
-    systemd.systemctl("stop", "docker-test.service")
+    made = under_systemd.Docker(systemd, gpu_bundle.directory / "docker", hook, image)
+    yield made
+    made.end()
 
 
 def looks(engine, name):
-    return container.Result(engine("exec", name, "/bin/look", *QUERIES)).answers
+    return engine.ask(name, "/bin/look", *QUERIES).answers
 
 
 def test_docker_run_gpus_keeps_its_gpu(systemd, docker):
-    docker("run", "--detach", "--name=gpu", "--net=none", "--gpus=device=0", ENGINE_IMAGE,
+    docker("run", "--detach", "--name=gpu", "--net=none", "--gpus=device=0", under_systemd.IMAGE,
            "/bin/busybox", "sleep", "1000")
-    docker("run", "--detach", "--name=none", "--net=none", ENGINE_IMAGE, "/bin/busybox", "sleep",
+    docker("run", "--detach", "--name=none", "--net=none", under_systemd.IMAGE, "/bin/busybox", "sleep",
            "1000")
     assert looks(docker, "gpu") == GPU_0_ALONE
     for what, do in (("daemon-reload", lambda: systemd.systemctl("daemon-reload")),
@@ -290,7 +265,7 @@ def test_docker_run_gpus_keeps_its_gpu(systemd, docker):
                      ("daemon-reload again", lambda: systemd.systemctl("daemon-reload"))):
         do()
         assert looks(docker, "gpu") == GPU_0_ALONE, what
-    without = container.Result(docker("exec", "none", "/bin/look", "make:c:195:1"))
+    without = docker.ask("none", "/bin/look", "make:c:195:1")
     assert without["make:c:195:1"] == "EPERM"
     docker("rm", "--force", "gpu", "none")
 
@@ -298,31 +273,13 @@ def test_docker_run_gpus_keeps_its_gpu(systemd, docker):
 @pytest.fixture
 def podman(systemd, gpu_bundle, image):
     need("podman", "runc")
-    directory = gpu_bundle.directory / "podman"
-    (directory / "hooks.d").mkdir(parents=True)
-    entry = {**gpu_bundle.config["hooks"]["prestart"][0]}
-    (directory / "hooks.d" / "gpu.json").write_text(json.dumps(
-        {"version": "1.0.0", "hook": entry, "when": {"always": True}, "stages": ["prestart"]}))
-    (directory / "containers.conf").write_text(
-        '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
-        'netns = "none"\npids_limit = 0\nlog_driver = "k8s-file"\n'
-        '[engine]\ncgroup_manager = "systemd"\nevents_logger = "file"\nruntime = "runc"\n')
-    (directory / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{directory}/root"\n'
-        f'runroot = "{directory}/run"\n')
-
-    def call(*words, **options):
-        return systemd.run(
-            "env", f"CONTAINERS_CONF={directory}/containers.conf", f"TMPDIR={directory}",
-            f"CONTAINERS_STORAGE_CONF={directory}/storage.conf", "podman",
-            f"--hooks-dir={directory}/hooks.d", f"--tmpdir={directory}/tmp", *words, **options)
-    call("import", image, ENGINE_IMAGE)
-    return call
+    return under_systemd.Podman(systemd, gpu_bundle.directory / "podman",
+                                gpu_bundle.config["hooks"]["prestart"][0], image)
 
 
 def test_podman_keeps_its_gpu(systemd, podman):
     podman("run", "--detach", "--name=gpu", "--cap-add=MKNOD", "--env=NVIDIA_VISIBLE_DEVICES=0",
-           ENGINE_IMAGE, "/bin/busybox", "sleep", "1000")
+           under_systemd.IMAGE, "/bin/busybox", "sleep", "1000")
     assert looks(podman, "gpu") == GPU_0_ALONE
     for what, do in (("daemon-reload", lambda: systemd.systemctl("daemon-reload")),
                      ("daemon-reexec", systemd.reexec),

@@ -4,11 +4,11 @@
 import json
 import os
 import pathlib
-import subprocess
 
 import container
 import make_driver
 import pytest
+import user_namespaces
 from conftest import skip_or_fail
 from engines import process
 
@@ -19,58 +19,6 @@ OTHER_USER = 61318
 REACHED, MISSING = "ENXIO", "ENOENT"
 
 
-class Rootless:
-    """A bundle of the user's, run by the user."""
-
-    def __init__(self, bundle, cgroup):
-        self.bundle = bundle
-        self.cgroup = cgroup
-        linux = bundle.config["linux"]
-        linux["namespaces"] = [{"type": kind} for kind in ("user", "pid", "network", "ipc", "uts",
-                                                           "mount")]
-        linux["uidMappings"] = [{"containerID": 0, "hostID": process.USER_ID, "size": 1}]
-        linux["gidMappings"] = [{"containerID": 0, "hostID": process.USER_ID, "size": 1}]
-        del linux["cgroupsPath"]
-        del linux["resources"]
-        process.make_reachable(bundle.directory)
-        process.give_to_user(bundle.directory)
-        self.run_directory = pathlib.Path(f"/run/user/{process.USER_ID}")
-
-    def map_more_users(self):
-        linux = self.bundle.config["linux"]
-        for kind in ("uidMappings", "gidMappings"):
-            linux[kind].append({"containerID": 1, "hostID": process.FIRST_SUBID, "size": 1000})
-
-    def run(self, runtime, *queries):
-        bundle = self.bundle
-        bundle.write_config(["/bin/look", *queries])
-        command = process.as_user(bundle.runtime_command(runtime, "run", bundle.name))
-        setup = f"{process.user_setup(bundle.directory)} && " \
-            + process.whole_proc_setup(bundle.directory)
-        return process.answer(container.in_cgroup_view(self.cgroup, command, setup),
-                              cwd=bundle.directory)
-
-    @staticmethod
-    def give(*paths):
-        for path in paths:
-            os.chown(path, process.USER_ID, process.USER_ID)
-
-    def record_name(self, name):
-        """As the hook names the record of a container of this bundle: FNV-1a of its path."""
-        value = 14695981039346656037
-        for byte in str(self.bundle.directory).encode():
-            value = (value ^ byte) * 1099511628211 % 2**64
-        return f"{name}-{value:016x}.json"
-
-    def poststop_in_a_user_namespace(self, name):
-        state = {"ociVersion": "1.0.2", "id": name, "status": "stopped",
-                 "bundle": str(self.bundle.directory)}
-        command = process.as_user(["unshare", "--user", "--map-root-user",
-                                   str(self.bundle.hook), "poststop"])
-        return subprocess.run(command, input=json.dumps(state), text=True, capture_output=True,
-                              check=False, timeout=60)
-
-
 @pytest.fixture(params=["v1", "v2"])
 def rootless(request, bundle, reachable_hook, users_run_directory):
     if not container.cgroup_version_possible(request.param):
@@ -78,7 +26,7 @@ def rootless(request, bundle, reachable_hook, users_run_directory):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     bundle.hook = reachable_hook
     bundle.register("prestart", "poststop")
-    return Rootless(bundle, request.param)
+    return user_namespaces.Rootless(bundle, request.param)
 
 
 def test_runc(rootless):

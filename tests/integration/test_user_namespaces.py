@@ -6,29 +6,7 @@ import os
 import container
 import make_driver
 import pytest
-
-MAPPED = 100000
-
-
-def map_users(bundle, mapped=MAPPED):
-    linux = bundle.config["linux"]
-    linux["namespaces"] = [{"type": kind} for kind in ("user", "network", "ipc", "uts", "mount")]
-    # a new procfs and sysfs are not to be had in a user namespace where parts of the old ones
-    # are covered, as they are on a simulated host
-    for mount in bundle.config["mounts"]:
-        if mount["type"] in ("proc", "sysfs"):
-            mount.update(type="bind", source=mount["destination"],
-                         options=["rbind", "nosuid", "noexec", "nodev"])
-    for kind in ("uidMappings", "gidMappings"):
-        linux[kind] = [{"containerID": 0, "hostID": mapped, "size": 65536}]
-    for directory, names, files in os.walk(bundle.root):
-        for name in [".", *names, *files]:
-            os.lchown(os.path.join(directory, name), mapped, mapped)
-    # the container's root looks the bundle up
-    for parent in (bundle.directory, *bundle.directory.parents):
-        if parent.is_relative_to("/tmp") and str(parent) != "/tmp":
-            parent.chmod(0o755)
-    return bundle
+import user_namespaces
 
 
 @pytest.fixture(params=["runc-v1", "runc-v2", "crun-v1", "crun-v2"])
@@ -41,7 +19,7 @@ def mapped_engine(request):
 
 
 def test_the_driver_works(mapped_engine, bundle):
-    map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    user_namespaces.map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
     result = mapped_engine(bundle, "load:libcuda.so.1", "open:/dev/nvidia1", "open:/dev/nvidiactl",
                            "stat:/dev/nvidia0", "stat:/dev/nvidia1", "mounts")
     assert result.code == 0, result.err + bundle.logged()
@@ -56,7 +34,7 @@ def test_the_driver_works(mapped_engine, bundle):
 
 
 def test_what_is_made_belongs_to_the_mapped_root(mapped_engine, bundle):
-    map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    user_namespaces.map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     before = container.listing(bundle.root)
     result = mapped_engine(bundle, "stat:/usr/lib/x86_64-linux-gnu/libcuda.so.1",
                            "stat:/lib/firmware/nvidia", "stat:/etc/ld.so.cache")
@@ -64,13 +42,13 @@ def test_what_is_made_belongs_to_the_mapped_root(mapped_engine, bundle):
     for query, answer in result.answers.items():
         assert answer.endswith(" 0:0"), query
     status = (bundle.root / "etc/ld.so.cache").stat()
-    assert (status.st_uid, status.st_gid) == (MAPPED, MAPPED)
+    assert (status.st_uid, status.st_gid) == (user_namespaces.MAPPED, user_namespaces.MAPPED)
     assert container.listing(bundle.root) == before
 
 
 def test_a_root_file_system_of_the_hosts_root_is_served_as_well(bundle):
     # idmapped and shared images: the mapped root may not write there, the host's may
-    map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    user_namespaces.map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     for directory in ("usr/lib/x86_64-linux-gnu", "usr/bin", "etc"):
         os.chown(bundle.root / directory, 0, 0)
     result = bundle.run("runc", "v2", "load:libcuda.so.1")

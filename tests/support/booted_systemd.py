@@ -25,18 +25,22 @@ def wait_until(condition, what, seconds=30):
 
 class BootedSystemd:
     """On cgroup version "v1" or "v2". Its host has the files of the machine, but devices, /run,
-    /etc and /var/log of its own."""
+    /etc and /var/log of its own; the driver is simulated, or the one that is there already."""
 
-    def __init__(self, version, directory):
+    def __init__(self, version, directory, simulated=True):
         self.version = version
         self.name = f"grapnel-test-{version}-{os.getpid()}"
         self.log = directory / "log"
-        make_driver.make(directory / "driver", gpus=2)
         (directory / "machine").mkdir()
+        if simulated:
+            make_driver.make(directory / "driver", gpus=2)
+        else:
+            (directory / "driver").mkdir()
+        host = container.SUPPORT / ("simulated-host" if simulated else "own-places")
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [container.SUPPORT / "simulated-host", directory / "driver",
-                 container.SUPPORT / "boot-systemd", version, self.name, directory / "machine"],
+                [host, directory / "driver", container.SUPPORT / "boot-systemd", version,
+                 self.name, directory / "machine"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
             self.pid = wait_until(self._first_process, "systemd is started")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """For tests of container programs that users of clusters run: an image that is a directory of the
-user's, and commands of that user."""
+user's, commands of that user, and scripts that call nvidia-container-cli as enroot and apptainer
+do, unprivileged, in a user and a mount namespace of their own."""
 
 import os
 import shutil
@@ -14,6 +15,28 @@ from engines import process
 # GPU 0 has the minor 1: nothing answers behind a node that may be opened
 GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
 DRIVER = ("load:libcuda.so.1", "load:libnvidia-ml.so.1", "stat:/usr/bin/nvidia-smi", GPU_0, GPU_1)
+
+# what enroot does before its hooks: the root file system on itself, with /proc, /sys and /dev
+START = """
+set -e
+mount --bind "$ROOTFS" "$ROOTFS"
+mount --rbind /proc "$ROOTFS/proc"
+mount -t tmpfs -o mode=0755 tmpfs "$ROOTFS/dev"
+"""
+# its hook for NVIDIA, from the container's environment to the command line
+ENROOT = START + """
+arguments=(--no-cgroups --ldconfig=@"$(command -v ldconfig.real || command -v ldconfig)")
+[ "$NVIDIA_VISIBLE_DEVICES" = none ] || arguments+=(--device="$NVIDIA_VISIBLE_DEVICES")
+IFS=, read -ra capabilities <<< "${NVIDIA_DRIVER_CAPABILITIES:-utility}"
+for capability in "${capabilities[@]}"; do arguments+=("--$capability"); done
+for name in $(compgen -e NVIDIA_REQUIRE_ || true); do arguments+=(--require="${!name}"); done
+nvidia-container-cli --user configure "${arguments[@]}" "$ROOTFS"
+"""
+APPTAINER = START + """
+mount --make-private "$ROOTFS"
+nvidia-container-cli --user configure --no-cgroups --device="$NVIDIA_VISIBLE_DEVICES" --compute \\
+    --utility --ldconfig=@/sbin/ldconfig "$ROOTFS"
+"""
 
 
 def has_driver(result):

@@ -65,6 +65,7 @@ class Tools:
     def __init__(self, directory):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
+        self.guests = []  # programs that containers get from elsewhere: images have their libraries
 
     def compiled(self, name, source, *flags, **options):
         target = self.directory / name
@@ -88,7 +89,9 @@ class Tools:
 
 def copy_libraries(program, root, directory):
     """The loader to the place that the program's header names, libraries to the directory."""
-    linked = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    assert os.access(program, os.X_OK), program
+    # a static program has none, and ldd fails
+    linked = subprocess.run(["ldd", program], check=False, capture_output=True, text=True).stdout
     for path in re.findall(r"(/\S+)", linked):
         name = pathlib.Path(path).name
         target = root / path.lstrip("/") if name.startswith("ld-linux") else root / directory / name
@@ -115,7 +118,8 @@ def make_rootfs(root, tools, family="debian"):
         (root / "etc" / "debian_version").write_text("12.0\n")
         (root / "usr" / "lib" / MULTIARCH).mkdir()
     shutil.copy(tools.look, root / "bin" / "look")
-    copy_libraries(tools.look, root, LIBRARY_DIRECTORIES[family])
+    for program in (tools.look, *tools.guests):
+        copy_libraries(program, root, LIBRARY_DIRECTORIES[family])
     if family != "plain":
         (root / "etc" / "ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n")
         (root / "etc" / "ld.so.conf.d").mkdir()

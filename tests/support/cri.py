@@ -113,7 +113,10 @@ class Pod:
 
     def ask(self, identity, *queries):
         """What look.c sees in a container that runs."""
-        answer = self.client("ExecSync", container_id=identity, cmd=["/bin/look", *queries], timeout=60)
+        return self.execute(identity, "/bin/look", *queries)
+
+    def execute(self, identity, *command):
+        answer = self.client("ExecSync", container_id=identity, cmd=list(command), timeout=60)
         out, err = (answer.get(place, [b""])[0].decode() for place in (1, 2))
         return container.Result(types.SimpleNamespace(
             returncode=answer.get(3, [0])[0], stdout=out, stderr=err))

@@ -43,6 +43,15 @@ def runtimes(name):
             for handler, runtime in containerd_runtimes(name).items()}
 
 
+def runtimes_of(program):
+    """containerd 1's as the page says it, for a program in a place of its own and a machine without
+    systemd."""
+    found = blocks()[CONTAINERD_1]
+    path = runtimes(CONTAINERD_1)["nvidia"]
+    assert path in found and "SystemdCgroup = true" in found
+    return found.replace(path, str(program)).replace("SystemdCgroup = true", "SystemdCgroup = false")
+
+
 def manifest(name):
     return yaml.safe_load((MANIFESTS / name).read_text())
 

@@ -2,6 +2,7 @@
 """A containerd of our own, spoken to with ctr."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ from engines import process
 LEFT_OUT = [f"io.containerd.{name}" for name in (
     "grpc.v1.cri", "internal.v1.opt", "snapshotter.v1.btrfs", "snapshotter.v1.zfs",
     "snapshotter.v1.devmapper", "snapshotter.v1.aufs")]
+NUMBERS = itertools.count()
 WITHOUT_KUBERNETES = f"version = 2\ndisabled_plugins = {json.dumps(LEFT_OUT)}\n"
 
 
@@ -30,7 +32,8 @@ class Containerd:
         self.directory = directory
         self.cgroup = cgroup
         self.environment = {**os.environ, **(env or {})}  # ctr's too: it looks for programs itself
-        self.socket = pathlib.Path(f"/run/containerd-{os.getpid()}-{cgroup}.sock")  # a short path
+        # a short path, and one of its own
+        self.socket = pathlib.Path(f"/run/containerd-{os.getpid()}-{next(NUMBERS)}.sock")
         places = {name: directory / name for name in ("root", "state")}
         for place in places.values():
             place.mkdir(parents=True)
