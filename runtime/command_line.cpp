@@ -9,17 +9,19 @@ namespace grapnel {
 
 namespace {
 
-using Names = std::span<const std::string_view>;
+/// Of the options of runc(8), crun(1), youki and runsc those that must be told apart: whose value
+/// is a word of its own, and the single letters.
+struct Grammar {
+    std::span<const std::string_view> with_value = {};
+    std::string_view flags = {}; ///< letters without a value
+};
 
-// runc(8), crun(1), youki and runsc; an option that is not named here has no value of its own word
 constexpr std::array<std::string_view, 9> global_with_value{
     "cgroup-manager", "criu", "l", "log", "log-format", "log-level", "r", "root", "rootless"};
 constexpr std::array<std::string_view, 8> command_with_value{
     "b", "bundle", "config", "console-socket", "f", "pid-file", "pidfd-socket", "preserve-fds"};
-
-bool is_one_of(std::string_view name, Names names) {
-    return std::ranges::find(names, name) != names.end();
-}
+constexpr Grammar global_options{global_with_value, "hvV"};
+constexpr Grammar command_options{command_with_value, "d"};
 
 struct Option {
     std::string_view name = {};
@@ -32,8 +34,9 @@ class Words {
     explicit Words(std::span<const char* const> words) : words_(words) {}
 
     /// The next option; nothing before a word that is none. Go's programs and C's write --name
-    /// VALUE, --name=VALUE and -n VALUE, Go's one dash for two, C's -nVALUE.
-    std::optional<Option> option(Names with_value) {
+    /// VALUE, --name=VALUE and -n VALUE, Go's one dash for two, C's -nVALUE, -fn VALUE behind a
+    /// flag, and as much of a long name as tells it from others.
+    std::optional<Option> option(const Grammar& grammar) {
         if (ended_ || at_ == words_.size())
             return std::nullopt;
         const std::string_view word = words_[at_];
@@ -43,30 +46,53 @@ class Words {
         ended_ = word == "--";
         if (ended_)
             return std::nullopt;
-        const auto text = word.substr(word.starts_with("--") ? 2 : 1);
-        if (const auto equals = text.find('='); equals != std::string_view::npos)
-            return Option{text.substr(0, equals), text.substr(equals + 1)};
-        if (!is_one_of(text, with_value))
-            return joined(word, with_value);
-        if (at_ == words_.size())
-            return Option{text, {}};
-        return Option{text, words_[at_++]};
+        const bool two_dashes = word.starts_with("--");
+        const auto text = word.substr(two_dashes ? 2 : 1);
+        const auto equals = text.find('=');
+        const auto name = full_name(text.substr(0, equals), two_dashes, grammar);
+        if (equals != std::string_view::npos)
+            return Option{name, text.substr(equals + 1)};
+        if (std::ranges::find(grammar.with_value, name) != grammar.with_value.end())
+            return Option{name, next_word()};
+        return two_dashes ? Option{name, {}} : letters(text, grammar);
     }
 
+    /// The next word that is no option, behind which there are options again.
     std::optional<std::string_view> word() {
         if (at_ == words_.size())
             return std::nullopt;
         return words_[at_++];
     }
 
+    /// What a "--" ended begins anew, as it does behind a command.
+    void begin_command() { ended_ = false; }
+
   private:
-    /// -bVALUE, which is none of Go's spellings.
-    static Option joined(std::string_view word, Names with_value) {
-        const auto letter = word.substr(1, 1);
-        const bool one_dash = !word.starts_with("--");
-        if (one_dash && is_one_of(letter, with_value))
-            return {letter, word.substr(2)};
-        return {word.substr(one_dash ? 1 : 2), {}};
+    std::string_view next_word() { return at_ == words_.size() ? "" : words_[at_++]; }
+
+    /// Runtimes in Go refuse a shortened name, and those in C one that is short for two.
+    static std::string_view full_name(std::string_view name, bool two_dashes,
+                                      const Grammar& grammar) {
+        std::string_view found;
+        for (const auto known : grammar.with_value) {
+            if (known == name)
+                return name;
+            if (two_dashes && !name.empty() && known.size() > 1 && known.starts_with(name))
+                found = known;
+        }
+        return found.empty() ? name : found;
+    }
+
+    /// -bVALUE, -dbVALUE, -db VALUE; of any other word of Go's the whole is a name without a value.
+    Option letters(std::string_view text, const Grammar& grammar) {
+        const auto at = text.find_first_not_of(grammar.flags);
+        if (at == std::string_view::npos)
+            return {text, {}};
+        const auto letter = text.substr(at, 1);
+        if (std::ranges::find(grammar.with_value, letter) == grammar.with_value.end())
+            return {text, {}};
+        const auto rest = text.substr(at + 1);
+        return {letter, rest.empty() ? next_word() : rest};
     }
 
     std::span<const char* const> words_;
@@ -75,7 +101,7 @@ class Words {
 };
 
 void read_global(Words& words, CommandLine& line) {
-    while (const auto option = words.option(global_with_value)) {
+    while (const auto option = words.option(global_options)) {
         if (option->name == "log" || option->name == "l")
             line.log = option->value;
         else if (option->name == "log-format")
@@ -95,9 +121,10 @@ CommandLine parse_command_line(std::span<const char* const> arguments) {
     line.makes_container = command == "create" || command == "run";
     if (!line.makes_container)
         return line;
+    words.begin_command();
     // C's programs take options behind the ID as well
     for (;;) {
-        while (const auto option = words.option(command_with_value))
+        while (const auto option = words.option(command_options))
             if (option->name == "bundle" || option->name == "b")
                 line.bundle = option->value.empty() ? "." : option->value; // as runc takes it
         const auto id = words.word();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of a low-level runtime's command line that says which bundle a container is made of.
-// It is read as runc reads it: options of the program, a command, options of the command, the
-// container's ID. A container can be named like a command, and a value can look like one.
+// It is read as runc and crun read it: options of the program, a command, options of the command,
+// the container's ID. A container can be named like a command, and a value can look like one.
 #pragma once
 
 #include <optional>

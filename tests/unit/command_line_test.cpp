@@ -40,6 +40,18 @@ TEST_CASE("the bundle is found in every spelling") {
              "--cgroup-manager systemd --log-level debug create -b /a --bundle /b c1",
              "create --console-socket --bundle --bundle /b c1",
              "create --preserve-fds 3 -b /b -- c1",
+             "-- create --bundle /b c1",
+             "--debug -- create --bundle /b c1",
+             // as crun takes them
+             "run -db /b c1",
+             "run -db/b c1",
+             "create --bund /b c1",
+             "create --b=/b c1",
+             "create --pres 3 --bund /b c1",
+             "--cgroup systemd create -b /b c1",
+             // flags of runc with one dash
+             "create -no-subreaper -b /b c1",
+             "run -detach -keep -b /b c1",
          }) {
         CAPTURE(text);
         const auto line = parse(text);
