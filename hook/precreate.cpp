@@ -9,14 +9,31 @@
 #include "request/request.hpp"
 #include "sys/file.hpp"
 #include "sys/privilege.hpp"
+#include "sys/process.hpp"
 #include "sys/program.hpp"
 #include "sys/seccomp.hpp"
 
 #include <unistd.h>
+#include <vector>
 
 namespace grapnel {
 
 namespace {
+
+/// As the container's user namespace numbers them. Groups that it does not have would keep a
+/// runtime from starting it, and be of no use to it.
+std::vector<std::uint32_t> groups_inside(const Plan& plan, const Spec& spec, const Log& log) {
+    std::vector<std::uint32_t> inside;
+    for (const auto group : plan.additional_gids) {
+        const auto number = sys::may_join(group) ? spec.group_inside(group) : std::nullopt;
+        if (number)
+            inside.push_back(*number);
+        else
+            log.remark("device nodes of group " + std::to_string(group)
+                       + " may be closed to the container: its user namespace cannot have it");
+    }
+    return inside;
+}
 
 /// The hook finds its settings where this stage found them.
 Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
@@ -26,7 +43,6 @@ Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
         edits.hook_options.push_back("--config=" + options.config->text());
     if (plan.change_cgroup)
         edits.device_rules = plan.device_rules;
-    edits.groups = plan.additional_gids;
     return edits;
 }
 
@@ -43,13 +59,18 @@ Status precreate(const Options& options, Log& log) {
     const auto asked = GRAPNEL_TRY(make_request(spec, settings));
     for (const auto& remark : asked.remarks)
         log.remark(remark);
+    if (!asked.request && may_hold_added_rules(text)) {
+        const auto edited = GRAPNEL_TRY(without_added_rules(text));
+        return sys::write_all({STDOUT_FILENO}, edited, "stdout");
+    }
     if (!asked.request)
         return sys::write_all({STDOUT_FILENO}, text, "stdout");
     Planner planner(settings, log, options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
     GRAPNEL_TRY(planner.prepare(*asked.request));
     GRAPNEL_TRY(sys::filter_hook());
     const auto plan = GRAPNEL_TRY(planner.plan_without_image());
-    const auto edits = GRAPNEL_TRY(edits_for(plan, options));
+    auto edits = GRAPNEL_TRY(edits_for(plan, options));
+    edits.groups = groups_inside(plan, spec, log);
     const auto edited = GRAPNEL_TRY(edit_spec(text, edits));
     if (!options.dry_run) {
         const auto remarks = GRAPNEL_TRY(apply::make_host_nodes(plan));

@@ -11,8 +11,9 @@ namespace grapnel {
 
 /// Reads config.json on standard input and writes it to standard output. If the container asks
 /// for GPUs it has in addition this hook at prestart and poststop, the device rules of the planned
-/// nodes, and the groups that may use them; device nodes that the host lacks are made, unless it
-/// is a dry run. Otherwise it is the same text.
+/// nodes, and the groups that may use them, where the container's user namespace has these; device
+/// nodes that the host lacks are made, unless it is a dry run. Otherwise it is the same text, but
+/// for rules that this stage added when the container last asked.
 [[nodiscard]] Status precreate(const Options& options, Log& log);
 
 } // namespace grapnel

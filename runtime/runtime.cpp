@@ -6,12 +6,14 @@
 #include "command_line.hpp"
 #include "engine_log.hpp"
 #include "low_level.hpp"
+#include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "provision/log.hpp"
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"
+#include "sys/privilege.hpp"
 #include "sys/program.hpp"
 
 #include <algorithm>
@@ -46,7 +48,7 @@ class Runtime {
 
     Status run(char** argv) {
         const auto named = GRAPNEL_TRY(settings_of_variables());
-        const auto settings = GRAPNEL_TRY(load_settings(named, Variables::are_ignored));
+        const auto settings = GRAPNEL_TRY(settings_for_command(named));
         log_.to_file(settings.log);
         if (line_.makes_container)
             GRAPNEL_TRY(prepare(settings, named));
@@ -57,8 +59,17 @@ class Runtime {
     }
 
   private:
+    /// A mistake in the settings keeps a container from being made, and none from being ended.
+    Result<Settings> settings_for_command(const std::optional<HostPath>& named) {
+        auto settings = load_settings(named, Variables::are_ignored);
+        if (settings || line_.makes_container)
+            return settings;
+        log_.remark(settings.error().text());
+        return salvage_settings_file(named);
+    }
+
     Status prepare(const Settings& settings, const std::optional<HostPath>& settings_file) {
-        const auto bundle = sys::real_directory(line_.bundle);
+        const auto bundle = sys::real_path(line_.bundle, sys::PathOf::directory);
         if (!bundle)
             return {}; // the low-level runtime says what is wrong with it
         const auto path = *bundle / "config.json";
@@ -69,7 +80,7 @@ class Runtime {
             return text.error();
         const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
         const auto asked = GRAPNEL_TRY(make_request(spec, settings));
-        if (!asked.request) {
+        if (!asked.request && !may_hold_added_rules(*text)) {
             for (const auto& remark : asked.remarks) // there will be no hook to write it
                 log_.remark(remark);
             return {};
@@ -93,7 +104,8 @@ int run_runtime(int argc, char** argv) {
     if (line.version)
         (void)sys::write_all({STDOUT_FILENO}, "grapnel-runtime version " GRAPNEL_VERSION "\n",
                              "stdout");
-    const auto failed = Runtime(line, log).run(argv);
+    const auto held = sys::hold_standard_descriptors();
+    const auto failed = held ? Runtime(line, log).run(argv) : held;
     if (failed)
         return exit_done;
     log.error(failed.error().text());

@@ -79,6 +79,11 @@ Status add_hooks(Json& spec, const SpecEdits& edits) {
     return {};
 }
 
+/// A member of each rule that is added here: a bundle is used again, and then asks for others.
+/// Runtimes pass over members that they do not know (specification, config.md, "Extensibility").
+constexpr auto marker = "addedBy";
+constexpr auto marked = "grapnel";
+
 Json to_json(const DeviceRule& rule) {
     Json entry = Json::object();
     entry["allow"] = rule.allow;
@@ -93,7 +98,23 @@ Json to_json(const DeviceRule& rule) {
         if ((rule.access & bit) != 0)
             access += letter;
     entry["access"] = access;
+    entry[marker] = marked;
     return entry;
+}
+
+bool is_added_rule(const Json& rule) {
+    if (!rule.is_object() || rule.value("allow", Json()) != true)
+        return false;
+    return rule.value(marker, Json()) == marked;
+}
+
+void remove_added_rules(Json& spec) {
+    constexpr auto place = "/linux/resources/devices";
+    const Json::json_pointer devices{place};
+    if (spec.contains(devices) && spec[devices].is_array()) {
+        auto& rules = spec[devices];
+        rules.erase(std::remove_if(rules.begin(), rules.end(), is_added_rule), rules.end());
+    }
 }
 
 void add_missing(Json& array, Json entry) {
@@ -156,6 +177,7 @@ Result<Json> parse_to_edit(std::string_view text) {
 
 Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
     auto spec = GRAPNEL_TRY(parse_to_edit(text));
+    remove_added_rules(spec);
     GRAPNEL_TRY(add_hooks(spec, edits));
     GRAPNEL_TRY(add_device_rules(spec, edits));
     GRAPNEL_TRY(add_groups(spec, edits));
@@ -163,6 +185,18 @@ Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
 }
 
 } // namespace
+
+bool may_hold_added_rules(std::string_view json) {
+    return json.find(std::string("\"") + marker + "\"") != std::string_view::npos;
+}
+
+Result<std::string> without_added_rules(std::string_view json) {
+    auto spec = parse_to_edit(json);
+    if (!spec)
+        return std::move(spec).note("config.json").error();
+    remove_added_rules(*spec);
+    return spec->dump();
+}
 
 Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits) {
     return edited(json, edits).note("config.json");

@@ -25,9 +25,16 @@ struct SpecEdits {
 
 /// The configuration with the edits. What is there is not added again: a group, and a
 /// hook whose program has one of the names that Grapnel's or NVIDIA's hook is installed under
-/// (prestart and createRuntime count as one). A hook gets an empty environment. Refuses text
-/// that is not a JSON object, that nests deeper than 1,000 levels or has an object with two members
-/// of one name, and a member on the way that has another type than the specification's.
+/// (prestart and createRuntime count as one). Device rules that an earlier edit added are taken
+/// out: a bundle can be used again, with another request. A hook gets an empty environment. Refuses
+/// text that is not a JSON object, that nests deeper than 1,000 levels or has an object with two
+/// members of one name, and a member on the way that has another type than the specification's.
 [[nodiscard]] Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits);
+
+/// Whether the text can have such rules, at the cost of one search.
+[[nodiscard]] bool may_hold_added_rules(std::string_view json);
+
+/// The configuration without them, for a container that asks for nothing now.
+[[nodiscard]] Result<std::string> without_added_rules(std::string_view json);
 
 } // namespace grapnel

@@ -27,7 +27,7 @@ Result<bool> bounding_has_sys_admin(const Json& process) {
 }
 
 /// Missing: any, as runtimes take it. They also write -1 for any.
-Result<std::optional<std::uint32_t>> device_number(const Json& rule, const char* key) {
+Result<std::optional<std::uint32_t>> number_or_any(const Json& rule, const char* key) {
     using Number = std::optional<std::uint32_t>;
     const auto* const value = oci::member(rule, key);
     if (value == nullptr)
@@ -35,12 +35,12 @@ Result<std::optional<std::uint32_t>> device_number(const Json& rule, const char*
     // get_ptr of a signed type takes numbers past its range as well: they are asked for first
     if (const auto* const number = value->get_ptr<const std::uint64_t*>()) {
         if (*number > std::numeric_limits<std::uint32_t>::max())
-            return refused("'" + std::string(key) + "' is not a device number");
+            return refused("'" + std::string(key) + "' is not a number of 32 bits");
         return Number(static_cast<std::uint32_t>(*number));
     }
     const auto* const number = value->get_ptr<const std::int64_t*>();
     if (number == nullptr)
-        return refused("'" + std::string(key) + "' is not a device number");
+        return refused("'" + std::string(key) + "' is not a number of 32 bits");
     return *number < 0 ? Number() : Number(0U); // JSON can write minus zero
 }
 
@@ -72,8 +72,8 @@ Result<std::optional<DeviceRule>> device_rule(const Json& json) {
     rule.type = type == "b"                  ? DeviceRule::Type::block
                 : type == "c" || type == "u" ? DeviceRule::Type::character
                                              : DeviceRule::Type::all;
-    rule.major = GRAPNEL_TRY(device_number(json, "major"));
-    rule.minor = GRAPNEL_TRY(device_number(json, "minor"));
+    rule.major = GRAPNEL_TRY(number_or_any(json, "major"));
+    rule.minor = GRAPNEL_TRY(number_or_any(json, "minor"));
     rule.access = GRAPNEL_TRY(device_access(json));
     return type == "p" ? std::nullopt : std::optional(rule);
 }
@@ -118,11 +118,44 @@ Result<std::map<std::string, std::string>> annotations(const Json& spec) {
     return out;
 }
 
+Result<bool> has_user_namespace(const Json& section) {
+    const auto* const namespaces = GRAPNEL_TRY(oci::array_member(section, "namespaces"));
+    if (namespaces == nullptr)
+        return false;
+    for (const auto& one : *namespaces) {
+        if (!one.is_object())
+            return refused("'namespaces' is not an array of objects");
+        if (GRAPNEL_TRY(oci::string_member(one, "type")) == "user")
+            return true;
+    }
+    return false;
+}
+
+Result<std::vector<IdMapping>> id_mappings(const Json& section, const char* key) {
+    std::vector<IdMapping> out;
+    const auto* const array = GRAPNEL_TRY(oci::array_member(section, key));
+    if (array == nullptr)
+        return out;
+    for (const auto& entry : *array) {
+        if (!entry.is_object())
+            return refused("'" + std::string(key) + "' is not an array of objects");
+        IdMapping mapping;
+        for (const auto& [name, number] :
+             {std::pair{"containerID", &mapping.inside}, std::pair{"hostID", &mapping.outside},
+              std::pair{"size", &mapping.count}})
+            *number = GRAPNEL_TRY(number_or_any(entry, name).note(key)).value_or(0);
+        out.push_back(mapping);
+    }
+    return out;
+}
+
 Status read_linux(const Json& json, Spec& spec) {
     const auto* const section = GRAPNEL_TRY(oci::object_member(json, "linux"));
     if (section == nullptr)
         return {};
     spec.cgroups_path = GRAPNEL_TRY(oci::string_member(*section, "cgroupsPath"));
+    spec.user_namespace = GRAPNEL_TRY(has_user_namespace(*section).note("linux"));
+    spec.gid_mappings = GRAPNEL_TRY(id_mappings(*section, "gidMappings").note("linux"));
     const auto* const resources = GRAPNEL_TRY(oci::object_member(*section, "resources"));
     if (resources != nullptr)
         spec.device_rules = GRAPNEL_TRY(device_rules(*resources).note("linux.resources.devices"));
@@ -149,6 +182,15 @@ Result<Spec> read_spec(std::string_view text) {
 }
 
 } // namespace
+
+std::optional<std::uint32_t> Spec::group_inside(std::uint32_t group) const {
+    if (!user_namespace)
+        return group;
+    for (const auto& mapping : gid_mappings)
+        if (group >= mapping.outside && group - mapping.outside < mapping.count)
+            return mapping.inside + (group - mapping.outside);
+    return std::nullopt;
+}
 
 std::optional<std::string_view> Spec::variable(std::string_view name) const {
     for (auto at = environment.rbegin(); at != environment.rend(); ++at) {

@@ -6,6 +6,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,14 @@ struct SpecMount {
     bool operator==(const SpecMount&) const = default;
 };
 
+/// Of linux.gidMappings: numbers in the container's user namespace and in the runtime's.
+struct IdMapping {
+    std::uint32_t inside = 0;
+    std::uint32_t outside = 0;
+    std::uint32_t count = 0;
+    bool operator==(const IdMapping&) const = default;
+};
+
 struct Spec {
     std::string root_path = {}; ///< as written: absolute, or relative to the bundle
     /// process.env as written, in order. An image sets it: every value in it is hostile.
@@ -30,8 +39,14 @@ struct Spec {
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
+    bool user_namespace = false;               ///< it has one of its own, or joins another's
+    std::vector<IdMapping> gid_mappings = {};  ///< of a new one
 
     bool operator==(const Spec&) const = default;
+
+    /// The container's number of a group that has that number where its runtime runs; nothing
+    /// if it has none, or if that is not known.
+    [[nodiscard]] std::optional<std::uint32_t> group_inside(std::uint32_t group) const;
 
     /// The value of the last entry of `environment` with that name. Engines append a user's
     /// values to the image's, so the last one is the one that counts.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 #include <unistd.h>
+#include <vector>
 
 namespace grapnel {
 
@@ -15,8 +16,16 @@ namespace {
 
 constexpr std::string_view nvidia_directory = "nvidia-container-runtime";
 
+std::vector<HostPath> usual_places() {
+    return {host_path("/etc/grapnel/config.toml"),
+            host_path("/etc/nvidia-container-runtime/config.toml")};
+}
+
 Result<Settings> load(const HostPath& path, Dialect dialect) {
-    const auto text = GRAPNEL_TRY(sys::read_host_file(path, settings_size_limit).note("settings"));
+    const auto text = GRAPNEL_TRY(
+        sys::read_host_file(path, settings_size_limit)
+            .note("settings")
+            .cure("every user who starts a container must be able to read a regular file there"));
     return parse_settings(text, dialect, path.text());
 }
 
@@ -58,15 +67,26 @@ Result<std::optional<HostPath>> settings_of_variables() {
     return std::optional(path);
 }
 
+Settings salvage_settings_file(const std::optional<HostPath>& named) {
+    auto places = usual_places();
+    if (named)
+        places = {*named};
+    for (const auto& path : places) {
+        const auto text = sys::read_host_file(path, settings_size_limit);
+        if (text || !sys::is_missing(text.error()))
+            return text ? salvage_settings(*text) : Settings{};
+    }
+    return {};
+}
+
 Result<Settings> load_settings(const std::optional<HostPath>& named, Variables variables) {
     if (named)
         return load(*named, dialect_of(*named));
     if (variables == Variables::count)
         if (const auto path = GRAPNEL_TRY(settings_of_variables()))
             return load(*path, Dialect::nvidia);
-    for (const auto* const path :
-         {"/etc/grapnel/config.toml", "/etc/nvidia-container-runtime/config.toml"})
-        if (auto settings = GRAPNEL_TRY(load_if_present(host_path(path))))
+    for (const auto& path : usual_places())
+        if (auto settings = GRAPNEL_TRY(load_if_present(path)))
             return std::move(*settings);
     return Settings{};
 }

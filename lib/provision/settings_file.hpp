@@ -25,4 +25,7 @@ enum class Variables { count, are_ignored };
 [[nodiscard]] Result<Settings> load_settings(const std::optional<HostPath>& named,
                                              Variables variables);
 
+/// What can be read of that file where it is refused: see salvage_settings().
+[[nodiscard]] Settings salvage_settings_file(const std::optional<HostPath>& named);
+
 } // namespace grapnel

@@ -255,20 +255,22 @@ bool is_table_of_keys(const std::string& name) {
                                [&](const auto& key) { return key.name.starts_with(name + "."); });
 }
 
+/// What becomes of a key that cannot be stored.
+enum class Mistakes { are_errors, are_passed_over };
+
 class Reader {
   public:
-    Reader(Settings& settings, Dialect dialect, std::string_view name)
-        : settings_(settings), dialect_(dialect), name_(name) {}
+    Reader(Settings& settings, Dialect dialect, std::string_view name, Mistakes mistakes)
+        : settings_(settings), dialect_(dialect), name_(name), mistakes_(mistakes) {}
 
     Status table(const toml::table& table, const std::string& prefix) {
         for (const auto& [key, node] : table) {
             const auto full = prefix + std::string(key.str());
             const auto* const below = node.as_table();
-            if (below != nullptr && below->empty() && !is_table_of_keys(full)) {
-                GRAPNEL_TRY(store(full, node));
-                continue;
-            }
-            GRAPNEL_TRY(below != nullptr ? this->table(*below, full + ".") : store(full, node));
+            const bool is_value = below == nullptr || (below->empty() && !is_table_of_keys(full));
+            const auto done = is_value ? store(full, node) : this->table(*below, full + ".");
+            if (!done && mistakes_ == Mistakes::are_errors)
+                return done;
         }
         return {};
     }
@@ -287,7 +289,22 @@ class Reader {
     Settings& settings_;
     Dialect dialect_;
     std::string_view name_;
+    Mistakes mistakes_;
 };
+
+Result<Settings> read_settings(std::string_view toml, Dialect dialect, std::string_view name,
+                               Mistakes mistakes) {
+    if (toml.size() > settings_size_limit)
+        return refused(std::string(name) + " is longer than 64 KiB");
+    GRAPNEL_TRY(check_toml_depth(toml, name));
+    const auto parsed = toml::parse(toml);
+    if (!parsed)
+        return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,
+                                   parsed.error().description()));
+    Settings settings;
+    GRAPNEL_TRY(Reader(settings, dialect, name, mistakes).table(parsed.table(), ""));
+    return settings;
+}
 
 } // namespace
 
@@ -303,15 +320,14 @@ HostPath installed_probe() {
 }
 
 Result<Settings> parse_settings(std::string_view toml, Dialect dialect, std::string_view name) {
-    if (toml.size() > settings_size_limit)
-        return refused(std::string(name) + " is longer than 64 KiB");
-    GRAPNEL_TRY(check_toml_depth(toml, name));
-    const auto parsed = toml::parse(toml);
-    if (!parsed)
-        return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,
-                                   parsed.error().description()));
-    Settings settings;
-    GRAPNEL_TRY(Reader(settings, dialect, name).table(parsed.table(), ""));
+    return read_settings(toml, dialect, name, Mistakes::are_errors);
+}
+
+Settings salvage_settings(std::string_view toml) {
+    auto settings =
+        read_settings(toml, Dialect::nvidia, "", Mistakes::are_passed_over).value_or(Settings{});
+    if (settings.runtimes.empty())
+        settings.runtimes = Settings{}.runtimes;
     return settings;
 }
 

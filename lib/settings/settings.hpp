@@ -83,4 +83,8 @@ inline constexpr std::size_t settings_size_limit = std::size_t{64} << 10;
 [[nodiscard]] Result<Settings> parse_settings(std::string_view toml, Dialect dialect,
                                               std::string_view name);
 
+/// What can be read of settings that are refused: a key that is wrong counts as not there, and so
+/// does all of a text that is no TOML. For a container that runs already and must be ended.
+[[nodiscard]] Settings salvage_settings(std::string_view toml);
+
 } // namespace grapnel

@@ -288,11 +288,12 @@ Result<HostPath> absolute_path(const std::string& text) {
     return HostPath::make(std::string(here.data()) + "/" + text);
 }
 
-Result<HostPath> real_directory(const std::string& text) {
-    const Fd directory(::open(text.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.valid())
+Result<HostPath> real_path(const std::string& text, PathOf kind) {
+    const Fd file(
+        ::open(text.c_str(), O_PATH | O_CLOEXEC | (kind == PathOf::directory ? O_DIRECTORY : 0)));
+    if (!file.valid())
         return system_error("open " + quote(text));
-    const auto link = "/proc/self/fd/" + std::to_string(directory.ref().value);
+    const auto link = "/proc/self/fd/" + std::to_string(file.ref().value);
     std::array<char, PATH_MAX> target{};
     const auto length = readlink(link.c_str(), target.data(), target.size());
     if (length < 0)

@@ -117,8 +117,9 @@ struct OpenFile {
 /// A path as it was written on a command line: relative to the directory that this process is in.
 [[nodiscard]] Result<HostPath> absolute_path(const std::string& text);
 
-/// The directory that such a path leads to, links followed, as chdir(2) would.
-[[nodiscard]] Result<HostPath> real_directory(const std::string& text);
+/// Where such a path leads to, links followed: to a directory, as chdir(2) would, or to anything.
+enum class PathOf { directory, anything };
+[[nodiscard]] Result<HostPath> real_path(const std::string& text, PathOf kind);
 
 /// A host file replaced in one step by one with that content and the same mode and owner. A
 /// link gives way to a file that is like the one it leads to, which stays as it is.

@@ -98,14 +98,19 @@ Status cut_capabilities(std::size_t first_phase) {
 
 /// A descriptor that was closed for us would be given to the first file that is opened, and
 /// what is meant for stderr would be written to it.
-Status open_standard_descriptors() {
+Status open_standard_descriptors(int flags = 0) {
     for (int fd = 0; fd <= 2; ++fd)
-        if (fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) // the lowest one free: fd
+        if (fcntl(fd, F_GETFD) < 0
+            && ::open("/dev/null", O_RDWR | flags) < 0) // the lowest one that is free: fd
             return system_error("open /dev/null");
     return {};
 }
 
 } // namespace
+
+Status hold_standard_descriptors() {
+    return open_standard_descriptors(O_CLOEXEC);
+}
 
 Status confine_process() {
     syscall(SYS_close_range, 3U, ~0U, 0U); // before Linux 5.9 what was inherited stays open

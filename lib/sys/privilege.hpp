@@ -33,6 +33,10 @@ enum class Phase {
 /// 022. Refused if it was started with more rights than its caller has (setuid, file capabilities).
 [[nodiscard]] Status begin_program();
 
+/// For a program that makes way for another, which gets everything as it was: the standard
+/// descriptors are open until then, and those that were closed are closed again.
+[[nodiscard]] Status hold_standard_descriptors();
+
 /// Sets the effective set to what the phase needs, as far as it is permitted: a container engine
 /// that runs without root has less, and the calls that need more then say so.
 [[nodiscard]] Status enter_phase(Phase phase);

@@ -4,11 +4,13 @@
 #include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
+#include "sys/privilege.hpp"
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/fsuid.h>
@@ -150,6 +152,15 @@ bool in_initial_user_namespace() {
     const auto map = own_user_map();
     return map.size() == 1 && map.front().inside == 0 && map.front().outside == 0
            && map.front().count == all_users;
+}
+
+bool may_join(std::uint32_t group) {
+    if (!is_permitted(CAP_SETGID))
+        return false;
+    if (in_initial_user_namespace())
+        return true;
+    const auto overflow = read_host_file(host_path("/proc/sys/kernel/overflowgid"), 64);
+    return overflow && parse_number<std::uint32_t>(trim(*overflow)) != group;
 }
 
 std::optional<std::uint32_t> unprivileged_user() {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <climits>
+#include <csignal>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -28,6 +29,22 @@ Status become(const Files& files, const std::vector<std::string>& arguments, FdR
         return system_error("dup3");
     return execute(files.program.ref(), arguments);
 }
+
+/// Children can be waited for as long as it lives: where SIGCHLD is ignored they cannot.
+class WaitableChildren {
+  public:
+    WaitableChildren() {
+        struct sigaction usual {};
+        usual.sa_handler = SIG_DFL;
+        sigaction(SIGCHLD, &usual, &former_);
+    }
+    ~WaitableChildren() { sigaction(SIGCHLD, &former_, nullptr); }
+    WaitableChildren(const WaitableChildren&) = delete;
+    WaitableChildren& operator=(const WaitableChildren&) = delete;
+
+  private:
+    struct sigaction former_ {};
+};
 
 /// "grapnel-hook: no driver is loaded" without its beginning.
 std::string without_name(const std::string& line, std::string_view name) {
@@ -94,6 +111,7 @@ Result<std::string> run_own_program(const HostPath& program,
         return system_error("lseek");
     std::vector<std::string> words{std::string(program.name())};
     words.insert(words.end(), arguments.begin(), arguments.end());
+    const WaitableChildren waitable;
     const auto ended =
         GRAPNEL_TRY(run_child({.become = [&](FdRef parent) { return become(files, words, parent); },
                                .errors = files.errors.ref(),

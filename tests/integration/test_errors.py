@@ -265,7 +265,7 @@ CONFIGS = {
     "a rule with a large major": (
         '{"process": {}, "root": {"path": "rootfs"}, "linux": {"resources": {"devices": '
         '[{"allow": true, "major": 4294967296}]}}}',
-        "linux.resources.devices: 'major' is not a device number"),
+        "linux.resources.devices: 'major' is not a number of 32 bits"),
 }
 
 

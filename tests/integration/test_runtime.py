@@ -6,10 +6,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 
 import container
 import pytest
+import user_namespaces
 
 GPU_0 = "c 195:1 rw"  # minors are in another order than GPUs
 
@@ -150,6 +153,21 @@ def test_the_hook_is_added_once(plain, runtime):
     assert {stage: len(entries) for stage, entries in hooks.items()} == {"prestart": 1, "poststop": 1}
 
 
+def test_a_bundle_that_asks_for_less_the_next_time_gets_less(engine, plain, runtime):
+    """The device cgroup is no more open to what it asked for before."""
+    use_runtime(plain, runtime, engine.runtime)
+    numbers = ["make:c:195:1", "make:c:195:0"]  # of GPU 0 and GPU 1
+    for devices, reached in (("all", ["ENXIO", "ENXIO"]), ("all", ["ENXIO", "ENXIO"]),
+                             ("0", ["ENXIO", "EPERM"]), ("void", ["EPERM", "EPERM"])):
+        if (plain.directory / "config.json").exists():  # as it was left, with another variable
+            plain.config = config_of(plain)
+        plain.env(f"NVIDIA_VISIBLE_DEVICES={devices}")
+        result = engine(plain, *numbers)
+        assert [result[number] for number in numbers] == reached, devices
+        rules = rules_of(config_of(plain))
+        assert len(rules) == len(set(rules)), devices
+
+
 @pytest.mark.parametrize("words", [["delete", "create"], ["--root", "create", "delete", "c1"],
                                    ["start", "run"], ["kill", "create", "KILL"]])
 def test_a_container_named_like_a_command_is_not_made(plain, runtime, words):
@@ -249,6 +267,82 @@ def test_the_low_level_runtime_gets_all_that_the_engine_gave(plain, runtime, tmp
     assert "prestart" in config_of(plain)["hooks"]
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_are_no_obstacle_and_stay_closed(plain, runtime, tmp_path, closed):
+    shell = tmp_path / "shell"
+    shell.write_text(f'#!/bin/sh\nexec /bin/busybox ls -l /proc/self/fd >"{tmp_path}/found" 2>/dev/null\n')
+    shell.chmod(0o755)
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{shell}"]\n')
+    plain.write_config(["/bin/true"])
+    script = f'exec "$0" create -b {plain.directory} c1 {closed}'
+    done = subprocess.run(["sh", "-c", script, runtime], env=environment(plain), input="",
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + plain.logged()
+    assert "prestart" in config_of(plain)["hooks"]
+    # 1 and 2 are the shell's own
+    assert (" 0 -> " in (tmp_path / "found").read_text()) == ("<" not in closed)
+
+
+def test_an_engine_that_ignores_its_childrens_end(plain, runtime, tmp_path):
+    """And so does what the runtime becomes."""
+    low_level = tmp_path / "low-level"
+    low_level.write_text(f"#!{sys.executable}\nprint(open('/proc/self/status').read())\n")
+    low_level.chmod(0o755)
+    plain.env("NVIDIA_VISIBLE_DEVICES=0")
+    plain.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
+    plain.write_config(["/bin/true"])
+    done = subprocess.run(
+        [sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+         "os.execv(sys.argv[1], sys.argv[1:])", runtime, "create", "-b", plain.directory, "c1"],
+        env=environment(plain), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ignored = re.search(r"^SigIgn:\s*(\S+)$", done.stdout, re.M)[1]
+    assert int(ignored, 16) & 1 << (signal.SIGCHLD - 1)
+    assert "prestart" in config_of(plain)["hooks"]
+
+
+@pytest.mark.parametrize("mistake", ["log-levell = 'info'", "no-cgroups = 7", "="])
+def test_a_mistake_in_the_settings_keeps_no_container_running(plain, runtime, tmp_path, mistake):
+    """Only new ones are not made."""
+    low_level = tmp_path / "low-level"
+    low_level.write_text('#!/bin/sh\necho "low-level $*"\n')
+    low_level.chmod(0o755)
+    known = f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n'
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    plain.settings = directory / "config.toml"
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "runc").symlink_to(low_level)  # where the file can say nothing
+    log = tmp_path / "log"
+    plain.settings.write_text(f'log = "{log}"\n{known}{mistake}\n')
+    plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    script = f'mkdir -p /etc/grapnel && mount --bind {directory} /etc/grapnel && exec "$@"'
+
+    def call_with(*words):
+        return subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", runtime,
+             *words], env={"PATH": path}, capture_output=True, text=True, check=False)
+    assert call_with("kill", "c1", "KILL").stdout == "low-level kill c1 KILL\n"
+    refused = call_with("create", "-b", plain.directory, "c1")
+    assert refused.returncode == 1 and "/etc/grapnel/config.toml:" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["grapnel-runtime", "nvidia-container-runtime"])
+def test_another_installation_is_no_low_level_runtime(plain, runtime, tmp_path, name):
+    """Each would become the other without end."""
+    other = tmp_path / name
+    shutil.copy(runtime, other)
+    link = tmp_path / "runc"
+    link.symlink_to(other)
+    plain.set_settings("[nvidia-container-runtime]\n"
+                       f'runtimes = ["{other}", "{link}", "{runtime}", "/bin/echo"]\n')
+    done = subprocess.run([runtime, "state", "c1"], env=environment(plain), capture_output=True,
+                          text=True, timeout=20, check=False)
+    assert done.stdout == "state c1\n", done.stderr
+
+
 def test_the_hook_reads_the_settings_of_the_runtime(engine, plain, runtime):
     use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
     plain.settings.write_text(plain.settings.read_text().replace(
@@ -291,6 +385,31 @@ def test_the_process_joins_the_groups_of_its_nodes(engine, plain, runtime, node_
     assert result["open:/dev/nvidia1"] == ("ENXIO" if joins else "EACCES")
     assert result["open:/dev/nvidia0"] == "ENXIO"
     assert config_of(plain)["process"]["user"]["additionalGids"] == ([7, 44] if joins else [7])
+
+
+@pytest.mark.parametrize("first, expected", [(100000, []), (0, [44])])
+def test_groups_are_those_of_the_containers_user_namespace(engine, plain, runtime, node_of_a_group,
+                                                           first, expected):
+    use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=all")
+    user_namespaces.map_users(plain, first)
+    plain.config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    result = engine(plain, "stat:/dev/nvidia1", "open:/dev/nvidia0")
+    assert result.code == 0, result.err
+    assert result["open:/dev/nvidia0"] == "ENXIO"
+    user = config_of(plain)["process"]["user"]
+    assert user.get("additionalGids", []) == expected
+    assert ("may be closed to the container" in plain.logged()) == (not expected)
+
+
+def test_a_user_without_rights_joins_no_group(plain, runtime, node_of_a_group, users_run_directory):
+    """runc refuses a container that would."""
+    rootless = user_namespaces.Rootless(plain.env("NVIDIA_VISIBLE_DEVICES=all"), "v2")
+    command = plain.runtime_command
+    plain.runtime_command = lambda low_level, *words: [
+        str(runtime) if word == low_level else word for word in command(low_level, *words)]
+    result = rootless.run("runc", "open:/dev/nvidia0")
+    assert result.code == 0, result.err
+    assert result["open:/dev/nvidia0"] == "ENXIO"
 
 
 def test_annotations_and_cdi_names_reach_the_hook(engine, plain, runtime):

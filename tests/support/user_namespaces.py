@@ -61,6 +61,7 @@ class Rootless:
     def execute(self, runtime, *args):
         bundle = self.bundle
         bundle.write_config(args)
+        self.give(bundle.directory / "config.json")
         command = process.as_user(bundle.runtime_command(runtime, "run", bundle.name))
         setup = f"{process.user_setup(bundle.directory)} && " \
             + process.whole_proc_setup(bundle.directory)

@@ -26,6 +26,15 @@ std::string edited(const std::string& json, const SpecEdits& edits = hook_alone(
     return *result;
 }
 
+std::string rule(int minor) {
+    return R"({"allow":true,"type":"c","major":195,"minor":)" + std::to_string(minor)
+           + R"(,"access":"rw","addedBy":"grapnel"})";
+}
+
+std::string with_rules(const std::string& rules) {
+    return R"({"linux":{"resources":{"devices":[)" + rules + R"(]}}})";
+}
+
 std::string with_hooks(const std::string& hooks) {
     return R"({"hooks":{)" + hooks + "}}";
 }
@@ -82,14 +91,35 @@ TEST_CASE("a name that only resembles ours is another hook") {
 TEST_CASE("device rules come last") {
     auto edits = hook_alone();
     edits.device_rules = {{.major = 195, .minor = 0}, {.major = 195, .minor = 255}};
-    const std::string rules = R"({"allow":true,"type":"c","major":195,"minor":0,"access":"rw"},)"
-                              R"({"allow":true,"type":"c","major":195,"minor":255,"access":"rw"}])";
+    const std::string rules = rule(0) + "," + rule(255) + "]";
     CHECK(contains(edited("{}", edits), R"("linux":{"resources":{"devices":[)" + rules));
     const std::string denied = R"({"allow":false,"access":"rwm"})";
     CHECK(contains(
         edited(R"({"linux":{"resources":{"devices":[)" + denied + R"(],"x":1},"y":2}})", edits),
         R"({"resources":{"devices":[)" + denied + "," + rules + R"(,"x":1},"y":2})"));
     CHECK_FALSE(contains(edited("{}"), "linux"));
+}
+
+TEST_CASE("rules of an earlier request go, and no others") {
+    auto edits = hook_alone();
+    edits.device_rules = {{.major = 195, .minor = 0}, {.major = 195, .minor = 255}};
+    const auto first = edited("{}", edits);
+    CHECK(edited(first, edits) == first);
+    edits.device_rules = {{.major = 195, .minor = 1}};
+    CHECK(contains(edited(first, edits), R"("devices":[)" + rule(1) + "]"));
+
+    const std::string others =
+        R"({"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":195,"minor":0,"access":"rw"},)"
+        R"({"allow":true,"addedBy":"another"},7)";
+    CHECK(may_hold_added_rules(with_rules(rule(0))));
+    CHECK_FALSE(may_hold_added_rules("{}"));
+    CHECK(*without_added_rules(with_rules(others + "," + rule(0))) == with_rules(others));
+    // a denial of that name is none of ours: without it the container could do more
+    const auto denial = with_rules(R"({"allow":false,"access":"rwm","addedBy":"grapnel"})");
+    CHECK(*without_added_rules(denial) == denial);
+    CHECK(contains(error_of(without_added_rules("[]")), "config.json"));
+    for (const std::string json : {R"({"linux":7})", R"({"linux":{"resources":{"devices":{}}}})"})
+        CHECK(*without_added_rules(json) == json);
 }
 
 TEST_CASE("a group is added once") {

@@ -264,3 +264,26 @@ TEST_CASE("a relative rootfs lies in the bundle, whatever the working directory 
     CHECK(rootfs_path({.root_path = "/var/lib/x"}, bundle) == host_path("/var/lib/x"));
     CHECK(rootfs_path({.root_path = "."}, bundle) == bundle);
 }
+
+TEST_CASE("a group has the number that the container's user namespace gives it") {
+    const auto linux_with = [](const std::string& more) {
+        return parse_spec(spec_with("{}", R"(,"linux":{)" + more + "}"));
+    };
+    const std::string user = R"("namespaces":[{"type":"mount"},{"type":"user"}])";
+    const auto none = linux_with(R"("namespaces":[{"type":"mount"}])");
+    REQUIRE(none);
+    CHECK(none->group_inside(44) == 44U);
+    const auto joined = linux_with(user); // another container's, whose mappings are not told
+    REQUIRE(joined);
+    CHECK(joined->group_inside(44) == std::nullopt);
+    const auto mapped = linux_with(user + R"(,"gidMappings":[
+        {"containerID":0,"hostID":100000,"size":65536},{"containerID":70000,"hostID":40,"size":5}])");
+    REQUIRE(mapped);
+    CHECK(mapped->group_inside(44) == 70004U);
+    CHECK(mapped->group_inside(45) == std::nullopt);
+    CHECK(mapped->group_inside(39) == std::nullopt);
+    CHECK(mapped->group_inside(165535) == 65535U);
+    for (const std::string wrong : {R"("namespaces":["user"])", R"("gidMappings":[1])",
+                                    R"("gidMappings":[{"size":4294967296}])"})
+        CHECK(contains(error_of(linux_with(wrong)), "linux: "));
+}

@@ -296,3 +296,18 @@ TEST_CASE("the mode and two features decide whether an image's libcuda may be pr
         CHECK(settings.forward_compat() == row.may);
     }
 }
+
+TEST_CASE("what is right in settings that are refused can be had") {
+    const std::string right = "[nvidia-container-runtime]\nruntimes = [\"/opt/crun\"]\n";
+    const auto found = with([](auto& s) { s.runtimes = {"/opt/crun"}; });
+    for (const std::string wrong :
+         {"log-levell = \"info\"\n", "mode = 7\n", "[nvidia-container-cli]\nroot = 7\n",
+          "[unknown.table]\nx = 1\n"}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(parse_settings(right + wrong, Dialect::grapnel, "f"));
+        CHECK(salvage_settings(right + wrong) == found);
+        CHECK(salvage_settings("disable-require = 7\n" + right) == found);
+    }
+    CHECK(salvage_settings("runtimes = [") == Settings{});
+    CHECK(salvage_settings("[nvidia-container-runtime]\nruntimes = [1, 2]\n") == Settings{});
+}
