@@ -20,8 +20,21 @@ constexpr std::array<std::string_view, 9> global_with_value{
     "cgroup-manager", "criu", "l", "log", "log-format", "log-level", "r", "root", "rootless"};
 constexpr std::array<std::string_view, 8> command_with_value{
     "b", "bundle", "config", "console-socket", "f", "pid-file", "pidfd-socket", "preserve-fds"};
+constexpr std::array<std::string_view, 22> update_with_value{
+    "blkio-weight",    "cpu-burst",
+    "cpu-idle",        "cpu-period",
+    "cpu-quota",       "cpu-rt-period",
+    "cpu-rt-runtime",  "cpu-share",
+    "cpuset-cpus",     "cpuset-mems",
+    "kernel-memory",   "kernel-memory-tcp",
+    "l3-cache-schema", "mem-bw-schema",
+    "memory",          "memory-reservation",
+    "memory-swap",     "memory-swappiness",
+    "pids-limit",      "r",
+    "resources",       "unified"};
 constexpr Grammar global_options{global_with_value, "hvV"};
 constexpr Grammar command_options{command_with_value, "d"};
+constexpr Grammar update_options{update_with_value, ""};
 
 struct Option {
     std::string_view name = {};
@@ -63,6 +76,8 @@ class Words {
             return std::nullopt;
         return words_[at_++];
     }
+
+    [[nodiscard]] std::size_t position() const { return at_; }
 
     /// What a "--" ended begins anew, as it does behind a command.
     void begin_command() { ended_ = false; }
@@ -111,28 +126,52 @@ void read_global(Words& words, CommandLine& line) {
     }
 }
 
-} // namespace
-
-CommandLine parse_command_line(std::span<const char* const> arguments) {
-    CommandLine line;
-    Words words(arguments);
-    read_global(words, line);
-    const auto command = words.word();
-    line.makes_container = command == "create" || command == "run";
-    if (!line.makes_container)
-        return line;
-    words.begin_command();
-    // C's programs take options behind the ID as well
+// C's programs take options behind the ID as well.
+void read_creation(Words& words, CommandLine& line) {
     for (;;) {
         while (const auto option = words.option(command_options))
             if (option->name == "bundle" || option->name == "b")
                 line.bundle = option->value.empty() ? "." : option->value; // as runc takes it
         const auto id = words.word();
         if (!id)
-            return line;
+            return;
         if (line.id.empty())
             line.id = *id;
     }
+}
+
+void read_update(Words& words, CommandLine& line) {
+    for (;;) {
+        while (const auto option = words.option(update_options))
+            if (option->name == "resources" || option->name == "r")
+                line.resources = option->value;
+        const auto at = words.position();
+        const auto id = words.word();
+        if (!id)
+            break;
+        if (line.id.empty()) {
+            line.id = *id;
+            line.id_at = at;
+        }
+    }
+    line.updates = !line.resources.empty() && !line.id.empty();
+}
+
+} // namespace
+
+CommandLine parse_command_line(std::span<const char* const> arguments) {
+    CommandLine line;
+    Words words(arguments);
+    read_global(words, line);
+    line.command_at = words.position();
+    const auto command = words.word();
+    words.begin_command();
+    line.makes_container = command == "create" || command == "run";
+    if (line.makes_container)
+        read_creation(words, line);
+    else if (command == "update")
+        read_update(words, line);
+    return line;
 }
 
 } // namespace grapnel

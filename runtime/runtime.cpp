@@ -15,6 +15,7 @@
 #include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 #include "sys/program.hpp"
+#include "update.hpp"
 
 #include <algorithm>
 #include <string>
@@ -55,7 +56,7 @@ class Runtime {
         const auto runtime = GRAPNEL_TRY(find_low_level_runtime(settings.runtimes));
         auto program = runtime.text();
         argv[0] = program.data();
-        return sys::become_program(runtime, argv);
+        return line_.updates ? update(runtime, argv) : sys::become_program(runtime, argv);
     }
 
   private:
@@ -66,6 +67,24 @@ class Runtime {
             return settings;
         log_.remark(settings.error().text());
         return salvage_settings_file(named);
+    }
+
+    /// Whatever becomes of the GPUs, the engine's update is made.
+    Status update(const HostPath& runtime, char** argv) {
+        std::vector<std::string> words;
+        for (auto** word = argv; *word != nullptr; ++word)
+            words.emplace_back(*word);
+        auto changed = arguments_of_update(line_, runtime, std::move(words));
+        if (!changed) {
+            log_.remark("the container may lose its GPUs at this update: "
+                        + changed.error().text());
+            return sys::become_program(runtime, argv);
+        }
+        std::vector<char*> arguments;
+        for (auto& word : *changed)
+            arguments.push_back(word.data());
+        arguments.push_back(nullptr);
+        return sys::become_program(runtime, arguments.data());
     }
 
     Status prepare(const Settings& settings, const std::optional<HostPath>& settings_file) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -108,9 +109,10 @@ bool is_added_rule(const Json& rule) {
     return rule.value(marker, Json()) == marked;
 }
 
+constexpr auto devices_of_spec = "/linux/resources/devices";
+
 void remove_added_rules(Json& spec) {
-    constexpr auto place = "/linux/resources/devices";
-    const Json::json_pointer devices{place};
+    const Json::json_pointer devices{devices_of_spec};
     if (spec.contains(devices) && spec[devices].is_array()) {
         auto& rules = spec[devices];
         rules.erase(std::remove_if(rules.begin(), rules.end(), is_added_rule), rules.end());
@@ -188,6 +190,25 @@ Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
 
 bool may_hold_added_rules(std::string_view json) {
     return json.find(std::string("\"") + marker + "\"") != std::string_view::npos;
+}
+
+bool holds_device_rules(std::string_view resources) {
+    const auto parsed = Json::parse(resources, nullptr, false);
+    const auto devices = parsed.is_object() ? parsed.find("devices") : parsed.end();
+    return parsed.is_object() && devices != parsed.end() && !devices->empty();
+}
+
+Result<std::optional<std::string>> with_added_rules_of(std::string_view resources,
+                                                       std::string_view config) {
+    auto changed = GRAPNEL_TRY(parse_to_edit(resources).note("the new resources"));
+    auto spec = GRAPNEL_TRY(parse_to_edit(config).note("config.json"));
+    const Json::json_pointer place{devices_of_spec};
+    if (!spec.contains(place) || !spec[place].is_array())
+        return std::optional<std::string>();
+    auto& devices = *GRAPNEL_TRY(member(changed, "devices", Shape::array));
+    const auto before = devices.size();
+    std::ranges::copy_if(spec[place], std::back_inserter(devices), is_added_rule);
+    return devices.size() == before ? std::nullopt : std::optional(changed.dump());
 }
 
 Result<std::string> without_added_rules(std::string_view json) {

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,14 @@ struct SpecEdits {
 
 /// Whether the text can have such rules, at the cost of one search.
 [[nodiscard]] bool may_hold_added_rules(std::string_view json);
+
+/// Whether an update's resources (the form of linux.resources) hold device rules at all.
+[[nodiscard]] bool holds_device_rules(std::string_view resources);
+
+/// Such resources with the rules behind theirs that were added to that configuration; nothing if
+/// there are none.
+[[nodiscard]] Result<std::optional<std::string>> with_added_rules_of(std::string_view resources,
+                                                                     std::string_view config);
 
 /// The configuration without them, for a container that asks for nothing now.
 [[nodiscard]] Result<std::string> without_added_rules(std::string_view json);

@@ -120,6 +120,38 @@ Result<std::string> run_own_program(const HostPath& program,
     return judge(program.name(), ended, files, limit);
 }
 
+Result<std::string> ask_program(const HostPath& program, const std::vector<std::string>& words,
+                                std::size_t limit) {
+    Files files;
+    files.output = GRAPNEL_TRY(memory_file("grapnel-output", MemoryFile::data));
+    files.errors = GRAPNEL_TRY(memory_file("grapnel-errors", MemoryFile::data));
+    std::vector<char*> arguments;
+    for (const auto& word : words)
+        arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    const auto ask = [&](FdRef parent) -> Status {
+        GRAPNEL_TRY(end_with(parent));
+        GRAPNEL_TRY(use_descriptors(files.output.ref(), files.errors.ref()));
+        return become_program(program, arguments.data());
+    };
+    const WaitableChildren waitable;
+    const auto ended = GRAPNEL_TRY(run_child({.become = ask,
+                                              .errors = files.errors.ref(),
+                                              .time_limit_ms = time_limit_ms,
+                                              .own_namespaces = false}));
+    return judge(program.name(), ended, files, limit);
+}
+
+Status give_standard_input(std::string_view content) {
+    const auto file = GRAPNEL_TRY(memory_file("grapnel-input", MemoryFile::data));
+    GRAPNEL_TRY(write_all(file.ref(), content, "input"));
+    if (lseek(file.ref().value, 0, SEEK_SET) != 0)
+        return system_error("lseek");
+    if (dup3(file.ref().value, STDIN_FILENO, 0) < 0)
+        return system_error("dup3");
+    return {};
+}
+
 Status become_program(const HostPath& program, char** arguments) {
     execv(program.text().c_str(), arguments);
     return system_error("execute " + program.text());

@@ -27,6 +27,15 @@ namespace grapnel::sys {
                                                   const std::vector<std::string>& arguments,
                                                   std::string_view input, std::size_t limit);
 
+/// Runs another program to its end, at most two minutes, with this process's environment and
+/// nothing at its standard input; gives what it wrote to standard output, at most `limit` bytes.
+/// `words` begins with its name.
+[[nodiscard]] Result<std::string>
+ask_program(const HostPath& program, const std::vector<std::string>& words, std::size_t limit);
+
+/// Standard input becomes a file with that content, also for the program that this one becomes.
+[[nodiscard]] Status give_standard_input(std::string_view content);
+
 /// This process becomes that program: descriptors, environment and everything else stay as they
 /// are. Returns only if it fails. `arguments` begins with its name and ends with a null pointer.
 [[nodiscard]] Status become_program(const HostPath& program, char** arguments);

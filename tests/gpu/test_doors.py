@@ -419,7 +419,7 @@ def test_docker_below_systemd_keeps_its_gpu(systemd, bundle, hook, image_archive
     made("run", "--detach", "--name=gpu", "--net=none", f"--gpus=device={gpus.index}",
          under_systemd.IMAGE, *STAY)
     check_it_stays(systemd, lambda: made.ask("gpu", *gpus.command), gpus,
-                   lambda: made("update", "--cpu-shares=512", "gpu"),
+                   lambda: made("update", "--restart=no", "gpu"),
                    lambda: made("restart", "--time=0", "gpu"))
     made("rm", "--force", "gpu")
     made.end()

@@ -165,8 +165,12 @@ def test_the_plugins_device_nodes_do_no_harm(pod, strict):
     check_gpus(seen, True, False)
 
 
-def test_gpus_stay_when_kubelet_sets_resources_anew(pod, node):
-    """As its static CPU manager does for every container."""
+@pytest.mark.parametrize("low_level", ["runc", "crun"])
+def test_gpus_stay_when_kubelet_sets_resources_anew(pod, node, set_settings, tools, tmp_path,
+                                                    low_level):
+    """As its static CPU manager does for every container. containerd sends crun device rules."""
+    if low_level == "crun":
+        set_settings(crun_below(tools, tmp_path))
     one = pod()
     identity = one.run(image=IMAGE, env={"NVIDIA_VISIBLE_DEVICES": "0"})
     cpus = {"cpuset_cpus": "0"} if node.cgroup == "v1" else {}  # v2 has no such controller here
@@ -177,11 +181,16 @@ def test_gpus_stay_when_kubelet_sets_resources_anew(pod, node):
         assert "Cpus_allowed_list:\t0\n" in seen["text:/proc/self/status"]
 
 
-def test_crun_as_the_runtime_below(pod, set_settings, tools, tmp_path):
-    program = tmp_path / "crun"
+def crun_below(tools, directory):
+    """The settings for it."""
+    program = directory / "crun"
     program.write_text(f'#!/bin/sh\nLD_PRELOAD={tools.shim} exec {shutil.which("crun")} "$@"\n')
     program.chmod(0o755)
-    set_settings(f'[nvidia-container-runtime]\nruntimes = ["{program}"]\n')
+    return f'[nvidia-container-runtime]\nruntimes = ["{program}"]\n'
+
+
+def test_crun_as_the_runtime_below(pod, set_settings, tools, tmp_path):
+    set_settings(crun_below(tools, tmp_path))
     check_gpus(look(pod(), env={"NVIDIA_VISIBLE_DEVICES": "0"}), True, False)
 
 

@@ -168,6 +168,58 @@ def test_a_bundle_that_asks_for_less_the_next_time_gets_less(engine, plain, runt
         assert len(rules) == len(set(rules)), devices
 
 
+@pytest.mark.parametrize("form", ["-", "file"])
+def test_an_update_with_the_engines_own_rules(engine, plain, runtime, form):
+    """As containerd's for kubelet: crun puts them in the place of all others."""
+    low_level = engine.runtime
+    command = use_runtime(plain.env("NVIDIA_VISIBLE_DEVICES=0"), runtime, low_level).runtime_command
+    resources = {"devices": [{"allow": False, "access": "rwm"},
+                             {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rwm"}]}
+    place = plain.directory / "resources"
+    place.write_text(json.dumps(resources))
+    sent = "-" if form == "-" else str(place)
+    answers = []
+
+    def call_in_view(*words, text=""):
+        done = subprocess.run(container.in_cgroup_view(engine.cgroup, command(low_level, *words)),
+                              cwd=plain.directory, input=text, stderr=subprocess.STDOUT,
+                              stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + plain.logged()
+        return done
+    plain.write_config(["/bin/busybox", "sleep", "1000"])
+    output = plain.directory / "output"
+    with open(output, "w", encoding="utf-8") as log:
+        started = subprocess.run(
+            container.in_cgroup_view(engine.cgroup, command(low_level, "run", "-d", plain.name)),
+            cwd=plain.directory, input=b"", stdout=log, stderr=log, timeout=60, check=False)
+    assert started.returncode == 0, output.read_text()
+    try:
+        for _ in range(2):
+            done = call_in_view("exec", plain.name, "/bin/look", "open:/dev/nvidia1",
+                                "make:c:195:0", "make:c:10:1", "open:/dev/null")
+            done.stderr = ""
+            answers.append(container.Result(done).answers)
+            call_in_view("update", "--resources", sent, plain.name, text=json.dumps(resources))
+    finally:
+        call_in_view("delete", "--force", plain.name)
+    assert answers[0] == answers[1] == {
+        "open:/dev/nvidia1": "ENXIO", "make:c:195:0": "EPERM", "make:c:10:1": "EPERM",
+        "open:/dev/null": "OK"}
+    assert plain.logged() == ""
+
+
+def test_an_update_that_names_no_devices_asks_nobody(plain, runtime, tmp_path):
+    low_level = tmp_path / "low-level"
+    low_level.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\ncat\n')
+    low_level.chmod(0o755)
+    plain.set_settings(f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
+    for text in ('{"cpu": {"shares": 2}}', "no JSON", ""):
+        done = subprocess.run([runtime, "--root", "/r", "update", "-r", "-", "c1"], input=text,
+                              env=environment(plain), capture_output=True, text=True, check=False)
+        assert done.stdout == text
+    assert set((tmp_path / "calls").read_text().splitlines()) == {"--root /r update -r - c1"}
+
+
 @pytest.mark.parametrize("words", [["delete", "create"], ["--root", "create", "delete", "c1"],
                                    ["start", "run"], ["kill", "create", "KILL"]])
 def test_a_container_named_like_a_command_is_not_made(plain, runtime, words):

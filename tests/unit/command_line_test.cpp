@@ -80,6 +80,28 @@ TEST_CASE("the command is the first word that is no option: quirk of NVIDIA's ru
     CHECK(named.id == "create");
 }
 
+TEST_CASE("what of a running container is updated") {
+    for (const char* text :
+         {"--root /r update --resources - c1", "--root /r update -r - c1",
+          "--root /r update --resources=- c1", "--root=/r --debug update -r- c1",
+          "--root /r update --memory 7 --resources - c1", "--root /r update --res - -- c1"}) {
+        CAPTURE(text);
+        const auto line = parse(text);
+        CHECK(line.updates);
+        CHECK_FALSE(line.makes_container);
+        CHECK(line.resources == "-");
+        CHECK(line.id == "c1");
+        CHECK(line.command_at == 2);
+    }
+    const auto file = parse("update --resources /f c1");
+    CHECK(file.resources == "/f");
+    CHECK(file.command_at == 0);
+    CHECK(file.id_at == 3);
+    for (const char* text : {"update --memory 7 c1", "update --memory --resources c1",
+                             "update -r -", "create update -r - c1", "exec c1 update -r - c1"})
+        CHECK_FALSE(parse(text).updates);
+}
+
 TEST_CASE("the engine's log") {
     const auto json = parse("--log /l --log-format json create -b /b c1");
     CHECK(json.log == "/l");

@@ -122,6 +122,24 @@ TEST_CASE("rules of an earlier request go, and no others") {
         CHECK(*without_added_rules(json) == json);
 }
 
+TEST_CASE("an engine's new rules get those that were added to the configuration") {
+    const std::string denied = R"({"allow":false,"access":"rwm"})";
+    const auto resources = R"({"cpu":{"shares":2},"devices":[)" + denied + R"(],"unified":null})";
+    CHECK(holds_device_rules(resources));
+    for (const char* const none : {"", "{", "[]", "{}", R"({"devices":null})", R"({"devices":[]})"})
+        CHECK_FALSE(holds_device_rules(none));
+    const auto config = with_rules(denied + "," + rule(0));
+    const auto changed = with_added_rules_of(resources, config);
+    REQUIRE(changed);
+    CHECK(*changed
+          == R"({"cpu":{"shares":2},"devices":[)" + denied + "," + rule(0)
+                 + R"(],"unified":null})");
+    for (const auto& without : {std::string("{}"), with_rules(denied)})
+        CHECK(*with_added_rules_of(resources, without) == std::nullopt);
+    CHECK(contains(error_of(with_added_rules_of(resources, "{")), "config.json"));
+    CHECK(contains(error_of(with_added_rules_of(R"({"devices":{}})", config)), "'devices'"));
+}
+
 TEST_CASE("a group is added once") {
     auto edits = hook_alone();
     edits.groups = {44, 105};
