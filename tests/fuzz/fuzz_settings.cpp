@@ -40,6 +40,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto text = fuzz::as_text(data, size);
     const auto ours = parse_settings(text, Dialect::grapnel, name);
     const auto nvidias = parse_settings(text, Dialect::nvidia, name);
+    const auto salvaged = salvage_settings(text);
+    expect_sound(salvaged);
+    expect(!nvidias || nvidias->runtimes.empty() || salvaged == *nvidias,
+           "of what is right all is salvaged");
     for (const auto* const result : {&ours, &nvidias}) {
         if (*result) {
             expect_sound(**result);
