@@ -32,12 +32,13 @@ Result<std::int64_t> version_of(const Parsed& file) {
     if (node == nullptr)
         return is_of_version_1(file.table) ? 1 : 2;
     const auto version = node->value_exact<std::int64_t>();
-    if (!version || *version < 1 || *version > 3)
+    if (!version || *version < 1 || *version > 4)
         return refused(file.path + ": this version of the configuration is not known",
-                       "1, 2 and 3 are; nothing was changed");
+                       "1 to 4 are; nothing was changed");
     return *version;
 }
 
+/// From version 3 to 4 only the server's own settings have moved.
 std::string_view plugin_of(std::int64_t version) {
     switch (version) {
     case 1:
@@ -101,7 +102,7 @@ class Sections {
     Status add(const Parsed& file) {
         const auto version = GRAPNEL_TRY(version_of(file));
         const auto* const section = table_at(file.table, {"plugins", plugin_of(version)});
-        if (section != nullptr && version != version_)
+        if (section != nullptr && plugin_of(version) != plugin_of(version_))
             remarks_.push_back(fmt::format("{} is of version {}, not {}: before containerd 2.1 "
                                            "what it says about {} has no effect any more",
                                            file.path, version, version_, plugin_of(version)));

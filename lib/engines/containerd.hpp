@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd's configuration, versions 1 to 3. The runtime goes into a file of its own, the
+// containerd's configuration, versions 1 to 4. The runtime goes into a file of its own, the
 // drop-in, which config.toml imports.
 //
 // Before containerd 2.1 the last file that sets a plugin is all that counts for it, from 2.1 on
