@@ -7,7 +7,6 @@
 #include "engines/crio.hpp"
 #include "engines/docker.hpp"
 #include "engines/podman.hpp"
-#include "engines/toml_imports.hpp"
 #include "sys/program.hpp"
 
 #include <algorithm>
@@ -75,8 +74,8 @@ Result<Work> unset_containerd(const Options& options) {
     auto drop_in = GRAPNEL_TRY(open_drop_in(options.drop_in));
     Text after = config.text();
     if (after)
-        after = GRAPNEL_TRY(
-            engines::remove_import(*after, options.drop_in.text(), options.config.text()));
+        after = GRAPNEL_TRY(engines::forget_drop_in({.path = options.config.text(), .text = *after},
+                                                    options.drop_in.text()));
     // a file that was made for the import
     if (after && after != config.text() && trim(*after).empty()
         && GRAPNEL_TRY(backups_of(config.path())).empty())
@@ -93,8 +92,10 @@ Result<Work> set_containerd(const Options& options) {
     auto drop_in = GRAPNEL_TRY(open_drop_in(options.drop_in));
     engines::ContainerdFiles files{.drop_in = options.drop_in.text()};
     files.config = {.path = options.config.text(), .text = config.text().value_or("")};
-    files.config.text = GRAPNEL_TRY(engines::import_drop_in(files.config, files.drop_in));
+    const auto before = files.config;
+    files.config.text = GRAPNEL_TRY(engines::import_drop_in(before, files.drop_in));
     auto imported = GRAPNEL_TRY(imported_files(files.config, options.drop_in));
+    files.config.text = GRAPNEL_TRY(engines::import_drop_in(before, files.drop_in, imported));
     const auto ours = std::ranges::find(imported, files.drop_in, &engines::OtherFile::path);
     files.earlier.assign(imported.begin(), ours);
     if (ours != imported.end())

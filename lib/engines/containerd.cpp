@@ -14,6 +14,9 @@ namespace grapnel::engines {
 namespace {
 
 constexpr std::string_view runc_type = "io.containerd.runc.v2";
+/// What containerd imports from 2.2 on where its configuration says nothing of imports.
+constexpr auto default_imports = "/etc/containerd/conf.d/*.toml";
+constexpr std::int64_t oldest_useful_version = 2; ///< which every containerd since 1.3 reads
 
 struct Parsed {
     std::string path = {};
@@ -26,11 +29,11 @@ bool is_of_version_1(const toml::table& table) {
            || table.contains("required_plugins");
 }
 
-/// Of a file that says nothing that depends on it: 2, which every containerd since 1.3 reads.
+/// Of a file that says nothing that depends on it: the oldest that is of use.
 Result<std::int64_t> version_of(const Parsed& file) {
     const auto* const node = file.table.get("version");
     if (node == nullptr)
-        return is_of_version_1(file.table) ? 1 : 2;
+        return is_of_version_1(file.table) ? 1 : oldest_useful_version;
     const auto version = node->value_exact<std::int64_t>();
     if (!version || *version < 1 || *version > 4)
         return refused(file.path + ": this version of the configuration is not known",
@@ -53,6 +56,15 @@ std::string_view plugin_of(std::int64_t version) {
 Result<Parsed> parse(const OtherFile& file) {
     auto table = GRAPNEL_TRY(parse_toml(file.text, file.path));
     return Parsed{.path = file.path, .table = std::move(table)};
+}
+
+Result<std::int64_t> newest_version(const std::vector<OtherFile>& files) {
+    auto newest = oldest_useful_version;
+    for (const auto& file : files) {
+        const auto parsed = GRAPNEL_TRY(parse(file));
+        newest = std::max(newest, GRAPNEL_TRY(version_of(parsed)));
+    }
+    return newest;
 }
 
 /// What the files up to the drop-in say about the plugin, the last one last.
@@ -223,14 +235,26 @@ bool import_matches(const std::string& pattern, const std::string& path) {
     return pattern == path || fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
 }
 
-Result<std::string> import_drop_in(const OtherFile& config, const std::string& drop_in) {
+Result<std::string> import_drop_in(const OtherFile& config, const std::string& drop_in,
+                                   const std::vector<OtherFile>& others) {
     const auto patterns = GRAPNEL_TRY(containerd_imports(config));
     if (std::ranges::any_of(patterns,
                             [&](const auto& one) { return import_matches(one, drop_in); }))
         return config.text;
-    auto text = GRAPNEL_TRY(add_import(config.text, drop_in, config.path));
+    const auto before = GRAPNEL_TRY(parse(config));
+    const bool whole_directory = before.table.empty() && import_matches(default_imports, drop_in);
+    const auto version = GRAPNEL_TRY(newest_version(others));
+    auto text = GRAPNEL_TRY(
+        add_import(config.text, whole_directory ? default_imports : drop_in, config.path, version));
     GRAPNEL_TRY(parse_toml(text, config.path));
     return text;
+}
+
+Result<std::string> forget_drop_in(const OtherFile& config, const std::string& drop_in) {
+    auto text = GRAPNEL_TRY(remove_import(config.text, drop_in, config.path));
+    if (!import_matches(default_imports, drop_in))
+        return text;
+    return remove_made_import(text, default_imports, config.path);
 }
 
 Result<Edit> containerd_drop_in(const ContainerdFiles& files, const RuntimeEntry& entry) {

@@ -25,8 +25,16 @@ struct ContainerdFiles {
 /// Whether such a name or pattern stands for `path`.
 [[nodiscard]] bool import_matches(const std::string& pattern, const std::string& path);
 
-/// config.toml with the drop-in imported, unless it is already.
+/// config.toml with the drop-in imported, unless it is already. One without a setting imports all
+/// of /etc/containerd/conf.d if the drop-in lies there, as containerd does from 2.2 on where
+/// nothing is said, and is of the newest version of `others`, its imports: none may be newer than
+/// config.toml.
 [[nodiscard]] Result<std::string> import_drop_in(const OtherFile& config,
+                                                 const std::string& drop_in,
+                                                 const std::vector<OtherFile>& others = {});
+
+/// The opposite of import_drop_in.
+[[nodiscard]] Result<std::string> forget_drop_in(const OtherFile& config,
                                                  const std::string& drop_in);
 
 /// The drop-in. Refused where a file that is imported later would undo it.

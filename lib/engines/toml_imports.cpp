@@ -14,9 +14,8 @@ namespace {
 /// Marks a line as one that remove_import can take out as a whole.
 constexpr std::string_view mark = " # added by grapnel configure";
 
-const std::string& version_line() {
-    static const std::string line = "version = 2" + std::string(mark);
-    return line;
+std::string version_line(std::int64_t version) {
+    return "version = " + std::to_string(version) + std::string(mark);
 }
 
 std::string imports_line(std::string_view path) {
@@ -106,6 +105,18 @@ Result<std::optional<TomlArray>> imports_array(std::string_view text, const toml
     return std::optional(scan_toml_array(text, statement->value_begin));
 }
 
+/// What add_import made where nothing else was set.
+void take_out_made_lines(std::string& text, const TomlStatement& imports) {
+    take_out_line(text, imports);
+    const auto rest = scan_toml_root(text);
+    if (rest.statements.size() != 1 || rest.has_tables)
+        return;
+    const auto& last = rest.statements.front();
+    const auto line = line_of(text, last);
+    if (last.key == "version" && line.ends_with(mark))
+        take_out_line(text, last);
+}
+
 std::optional<std::size_t> index_of(const toml::table& table, std::string_view path) {
     const auto* const array = table.get_as<toml::array>("imports");
     for (std::size_t i = 0; array != nullptr && i < array->size(); ++i)
@@ -116,8 +127,8 @@ std::optional<std::size_t> index_of(const toml::table& table, std::string_view p
 
 } // namespace
 
-Result<std::string> add_import(std::string_view text, std::string_view path,
-                               std::string_view name) {
+Result<std::string> add_import(std::string_view text, std::string_view path, std::string_view name,
+                               std::int64_t version) {
     const auto table = GRAPNEL_TRY(parse_toml(text, name));
     const auto array = GRAPNEL_TRY(imports_array(text, table, name));
     std::string out(text);
@@ -129,11 +140,11 @@ Result<std::string> add_import(std::string_view text, std::string_view path,
     }
     auto root = scan_toml_root(out);
     if (table.empty()) {
-        insert_line(out, root.begin, version_line());
+        insert_line(out, root.begin, version_line(version));
         root = scan_toml_root(out);
     }
-    const auto* const version = find(root, "version");
-    insert_line(out, version != nullptr ? version->end : root.begin, imports_line(path));
+    const auto* const said = find(root, "version");
+    insert_line(out, said != nullptr ? said->end : root.begin, imports_line(path));
     return out;
 }
 
@@ -151,12 +162,18 @@ Result<std::string> remove_import(std::string_view text, std::string_view path,
         take_out_element(out, *array, *index);
         return out;
     }
-    take_out_line(out, imports);
-    const auto rest = scan_toml_root(out);
-    if (rest.statements.size() == 1 && !rest.has_tables
-        && line_of(out, rest.statements.front()) == version_line())
-        take_out_line(out, rest.statements.front());
+    take_out_made_lines(out, imports);
     return out;
+}
+
+Result<std::string> remove_made_import(std::string_view text, std::string_view path,
+                                       std::string_view name) {
+    GRAPNEL_TRY(parse_toml(text, name));
+    const auto root = scan_toml_root(text);
+    const auto* const imports = find(root, "imports");
+    if (imports == nullptr || line_of(text, *imports) != imports_line(path))
+        return std::string(text);
+    return remove_import(text, path, name);
 }
 
 } // namespace grapnel::engines

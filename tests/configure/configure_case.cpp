@@ -8,7 +8,6 @@
 #include "engines/containerd.hpp"
 #include "engines/crio.hpp"
 #include "engines/docker.hpp"
-#include "engines/toml_imports.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -124,7 +123,9 @@ Status containerd(const fs::path& directory, const RuntimeEntry& entry, Outcome&
         .drop_in = "/etc/containerd/conf.d/99-grapnel.toml",
         .earlier = files(directory, "earlier", "/etc/containerd/conf.d/"),
         .later = files(directory, "later", "/etc/containerd/conf.d/")};
-    const auto after = import_drop_in(input.config, input.drop_in);
+    auto others = input.earlier;
+    others.insert(others.end(), input.later.begin(), input.later.end());
+    const auto after = import_drop_in(input.config, input.drop_in, others);
     if (after)
         input.config.text = *after;
     const auto edit = after ? containerd_drop_in(input, entry) : Result<Edit>(Error(after.error()));
@@ -137,7 +138,7 @@ Status containerd(const fs::path& directory, const RuntimeEntry& entry, Outcome&
     keep_remarks(outcome, edit->remarks);
     const auto again = GRAPNEL_TRY(import_drop_in(input.config, input.drop_in));
     GRAPNEL_TRY(hold(again == *after, "a second run changes it to", again));
-    const auto unset = GRAPNEL_TRY(remove_import(*after, input.drop_in, "config.toml"));
+    const auto unset = GRAPNEL_TRY(forget_drop_in(input.config, input.drop_in));
     return hold(unset == before.value_or(""), "--unset makes of it", unset);
 }
 

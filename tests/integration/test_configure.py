@@ -422,6 +422,34 @@ def test_containerd_starts_its_plugin_with_the_runtime(grapnel, runtime, daemon,
     assert str(runtime) in running.log.read_text()
 
 
+@pytest.fixture
+def etc_containerd():
+    """An empty /etc/containerd."""
+    need("containerd")
+    directory = pathlib.Path("/etc/containerd")
+    directory.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", directory], check=True)
+    yield directory
+    subprocess.run(["umount", directory], check=True)
+
+
+def test_a_file_that_is_made_for_containerd_leaves_the_others_of_conf_d_read(grapnel, runtime,
+                                                                             etc_containerd):
+    other = etc_containerd / "conf.d" / "10-other.toml"
+    other.parent.mkdir()
+    other.write_text("version = 2\noom_score = 7\n")
+    run = ["configure", "containerd", "--runtime-path", runtime]
+    grapnel(*run)
+    main = etc_containerd / "config.toml"
+    assert plugin_of_dump(main)["cri.containerd.runtimes.nvidia.options.BinaryName"] == str(runtime)
+    dump = subprocess.run(["containerd", "--config", main, "config", "dump"], capture_output=True,
+                          text=True, check=True).stdout
+    assert tomllib.loads(dump)["oom_score"] == 7
+    assert grapnel(*run).stdout == "nothing to change\n"
+    grapnel(*run, "--unset")
+    assert [path for path in etc_containerd.rglob("*") if path.is_file()] == [other]
+
+
 PODMAN = """[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 netns = "none"
