@@ -62,6 +62,7 @@ class Cli {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto file = GRAPNEL_TRY(load_settings(std::nullopt, Variables::count));
         settings_ = GRAPNEL_TRY(settings_of(options_, file, sys::own_user()));
+        GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
         if (options_.debug.empty())
             log_.to_file(settings_.log);
         switch (options_.command) {

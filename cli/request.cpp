@@ -2,6 +2,7 @@
 #include "request.hpp"
 
 #include "base/text.hpp"
+#include "inventory/account.hpp"
 #include "request/device_names.hpp"
 
 #include <algorithm>
@@ -141,6 +142,18 @@ Result<Settings> settings_of(const Options& options, Settings settings,
                                   ? *options.user
                                   : std::to_string(self.user) + ":" + std::to_string(self.group);
     return settings;
+}
+
+Status check_user(const Options& options, const sys::HostFs& host) {
+    if (!options.user)
+        return {};
+    const auto found = find_account(host, *options.user);
+    if (found)
+        return {};
+    return Status(found.error())
+        .note("--user=" + quote(*options.user))
+        .cure("name a user of the host, and a group if need be: --user=UID[:GID]")
+        .note(input_error);
 }
 
 Result<int> pid_of(const Options& options) {

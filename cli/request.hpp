@@ -6,6 +6,7 @@
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 #include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 
 namespace grapnel::cli {
 
@@ -26,6 +27,9 @@ namespace grapnel::cli {
 /// and nodes made only where it says so. `self` is who runs the program.
 [[nodiscard]] Result<Settings> settings_of(const Options& options, Settings settings,
                                            const sys::FileOwner& self);
+
+/// Refuses a --user that `host` does not know, also where nobody needs it.
+[[nodiscard]] Status check_user(const Options& options, const sys::HostFs& host);
 
 [[nodiscard]] Result<int> pid_of(const Options& options);
 

@@ -181,6 +181,19 @@ def test_an_error_begins_with_its_class(made, cli, words, beginning):
     assert line.startswith("nvidia-container-cli: " + beginning)
 
 
+@pytest.mark.parametrize("user", ["nosuch", "0:nosuch", "0:0:0", ":", "0:", "-1", "4294967295:x"])
+def test_a_user_that_is_not_there_is_an_input_error(cli, user):
+    for command in ("list", "info"):
+        line = refusal(cli(f"--user={user}", command))
+        assert line.startswith(f"nvidia-container-cli: input error: --user='{user}': there is no ")
+        assert line.endswith("--user=UID[:GID]\n")
+
+
+@pytest.mark.parametrize("user", ["", "0", "65534:65534", "root:root", "54321", "54321:54321"])
+def test_a_user_that_is_there_is_taken(cli, user):
+    assert "/dev/nvidiactl\n" in ended_well(cli(f"--user={user}", "list"))
+
+
 def test_a_directory_that_is_no_root_file_system(made, cli, tmp_path):
     for rootfs in ("/", "//", "relative"):
         assert "input error: " in refusal(cli("configure", f"--pid={made.pid}", rootfs))
