@@ -2,7 +2,7 @@
 #include "configure/options.hpp"
 
 #include "base/text.hpp"
-#include "sys/config_file.hpp"
+#include "sys/argument_path.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,12 +54,8 @@ std::string name_of(int letter) {
     return std::string("--") + found->name;
 }
 
-/// A relative one is relative to the directory that the program was started in.
-Result<HostPath> path_argument(std::string_view text) {
-    auto whole = std::string(text);
-    if (!text.empty() && text.front() != '/')
-        whole = GRAPNEL_TRY(sys::working_directory()).text() + "/" + whole;
-    auto path = HostPath::make(whole);
+Result<HostPath> path_argument(const std::string& text) {
+    auto path = sys::argument_path(text);
     if (path)
         if (const auto checked = engines::check_path(path->text()); !checked)
             return checked.error();

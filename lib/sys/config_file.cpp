@@ -211,11 +211,4 @@ Status ConfigFile::copy_to(const std::string& name) const {
     return flush(directory.ref(), path_);
 }
 
-Result<HostPath> working_directory() {
-    std::array<char, PATH_MAX> here{};
-    if (getcwd(here.data(), here.size()) == nullptr)
-        return system_error("getcwd");
-    return HostPath::make(here.data());
-}
-
 } // namespace grapnel::sys

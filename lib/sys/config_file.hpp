@@ -49,7 +49,4 @@ class ConfigFile {
     std::optional<FileFacts> facts_ = {};
 };
 
-/// The directory that the program was started in.
-[[nodiscard]] Result<HostPath> working_directory();
-
 } // namespace grapnel::sys

@@ -195,6 +195,23 @@ def test_what_was_secret_stays_secret(grapnel, runtime, tmp_path):
         assert "secret" in path.read_text() and stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_path_of_the_command_line_can_lead_upwards(grapnel, runtime, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "deep"
+    below = tmp_path / "here" / "below"
+    elsewhere.mkdir(parents=True)
+    below.mkdir(parents=True)
+    (below / "link").symlink_to(elsewhere)
+    run = ["configure", "docker", "--runtime-path", runtime, "--config"]
+    # of a link's directory, not of the directory that the link is in
+    for path, real in (("../a.json", "here/a.json"), (f"{below}/../b.json", "here/b.json"),
+                       ("link/../c.json", "elsewhere/c.json"), ("x/./d.json", "here/below/x/d.json"),
+                       ("../new/e.json", "here/new/e.json"), ("../../f.json", "f.json")):
+        said = grapnel(*run, path, cwd=below).stdout
+        assert f"made {tmp_path / real}\n" in said and (tmp_path / real).exists(), path
+    error = grapnel(*run, "nowhere/../g.json", cwd=below, code=2).stderr
+    assert error.startswith("grapnel: --config: open 'nowhere/..': No such file or directory\n")
+
+
 @pytest.mark.parametrize("engine, text, line", [
     ("docker", '{\n  "debug": true,\n}\n', 3),
     ("containerd", "version = 2\n\n[plugins\n", 3),

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/argument_path.hpp"
+
+#include "sys/file.hpp"
+
+#include <algorithm>
+
+namespace grapnel::sys {
+
+namespace {
+
+/// Behind the last component `..`; 0 if there is none.
+std::size_t end_of_last_step_up(const std::string& text) {
+    std::size_t end = 0;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const auto slash = std::min(text.find('/', begin), text.size());
+        if (text.compare(begin, slash - begin, "..") == 0)
+            end = slash;
+        begin = slash + 1;
+    }
+    return end;
+}
+
+} // namespace
+
+Result<HostPath> argument_path(const std::string& text) {
+    const auto end = end_of_last_step_up(text);
+    if (end == 0)
+        return absolute_path(text);
+    const auto directory = GRAPNEL_TRY(real_directory(text.substr(0, end)));
+    return HostPath::make(directory.text() + "/" + text.substr(end));
+}
+
+} // namespace grapnel::sys
