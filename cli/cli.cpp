@@ -8,6 +8,7 @@
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "request.hpp"
+#include "sys/argument_path.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 
@@ -156,7 +157,7 @@ Status use_debug_file(const std::string& name, Log& log) {
     if (name == "/dev/stderr" || name == "/dev/stdout")
         log.remarks_to_stderr(true);
     else
-        log.to_file(GRAPNEL_TRY(HostPath::make(name).note("--debug").note("input error")));
+        log.to_file(GRAPNEL_TRY(sys::argument_path(name).note("--debug").note("input error")));
     return {};
 }
 

@@ -250,6 +250,16 @@ def test_the_log_is_the_settings_or_the_command_lines(made, cli, tmp_path):
     assert "unknown device '8'" in other.read_text() and "unknown device '8'" not in cli.logged()
 
 
+def test_the_debug_file_can_be_relative_to_the_working_directory(made, cli, tmp_path):
+    below = tmp_path / "below"
+    below.mkdir()
+    for name, real in (("rel", below / "rel"), ("../up", tmp_path / "up")):
+        there = ["env", "--chdir", below]
+        refusal(cli("--debug", name, "configure", "--device=8", f"--pid={made.pid}",
+                    made.bundle.root, prefix=there))
+        assert "unknown device '8'" in real.read_text()
+
+
 def test_no_node_is_made_without_the_option(made, cli):
     node = pathlib.Path("/dev/nvidia-uvm-tools")
     node.unlink()
