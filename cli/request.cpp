@@ -110,8 +110,12 @@ Result<Request> configure_request(const Options& options, const Settings& settin
 }
 
 bool lists_everything(const Options& options) {
-    return options.devices.empty() && !options.libraries && !options.binaries && !options.ipcs
-           && !options.firmwares && !options.mig_config && !options.mig_monitor;
+    const bool says_what = !options.devices.empty() || options.libraries || options.binaries
+                           || options.ipcs || options.firmwares || options.mig_config
+                           || options.mig_monitor;
+    const bool says_how = options.compat32 || options.no_persistenced || options.no_fabricmanager
+                          || options.no_gsp_firmware;
+    return !says_what && !says_how && options.imex_channels.size() <= 1;
 }
 
 Result<Request> list_request(const Options& options) {

@@ -20,7 +20,7 @@ namespace grapnel::cli {
 /// says what to print.
 [[nodiscard]] Result<Request> list_request(const Options& options);
 
-/// Whether `list` prints everything: no option says what, beside those that name IMEX channels.
+/// Whether `list` prints everything: it has no option, or one that names IMEX channels.
 [[nodiscard]] bool lists_everything(const Options& options);
 
 /// `settings` as the file has them, with what the command line says instead. Modules are loaded

@@ -291,11 +291,20 @@ def test_what_list_prints(cli, golden, words):
     (("--device=0:0",), "list-mig"), (("--device=all",), "list-mig-all"),
     (("--device=0", "--mig-config=all"), "list-mig-config"),
     (("--mig-monitor=all", "--device=all"), "list-mig-monitor"),
-    (("--imex-channel=0", "--imex-channel=2"), "list-special"),
+    (("--imex-channel=0,2",), "list-special"),
 ])
 def test_what_list_prints_of_mig_and_imex(cli, special_driver, golden, words):
     prefix = [container.SUPPORT / "simulated-host", special_driver]
     assert ended_well(cli("list", *words, prefix=prefix)) == (GOLDEN / f"{golden}.txt").read_text()
+
+
+@pytest.mark.parametrize("words, text", [
+    (("--no-persistenced", "--no-fabricmanager", "--no-gsp-firmware"), ""), (("--compat32",), ""),
+    (("--imex-channel=0", "--imex-channel=2"), "/dev/nvidia-caps-imex-channels/channel0\n"
+                                               "/dev/nvidia-caps-imex-channels/channel2\n"),
+])
+def test_an_option_that_names_nothing_ends_listing_everything(cli, words, text):
+    assert ended_well(cli("list", *words)) == text
 
 
 def test_info_without_the_drivers_library(cli):

@@ -268,11 +268,16 @@ TEST_CASE("a root file system has an absolute path of its own, and a process a n
 TEST_CASE("list prints everything unless it is told what") {
     CHECK(lists_everything(options_of({"list"})));
     CHECK(lists_everything(options_of({"list", "--imex-channel=0"})));
-    for (const auto* const option : {"-l", "-b", "-i", "-f", "-d0", "--mig-config=all"}) {
+    for (const auto* const option :
+         {"-l", "-b", "-i", "-f", "-d0", "--mig-config=all", "--compat32", "--no-persistenced",
+          "--no-fabricmanager", "--no-gsp-firmware"}) {
         CAPTURE(option);
         CHECK_FALSE(lists_everything(options_of({"list", option})));
     }
+    CHECK_FALSE(lists_everything(options_of({"list", "--imex-channel=0", "--imex-channel=1"})));
+    CHECK_FALSE(lists_everything(options_of({"list", "--imex-channel=0", "--compat32"})));
     CHECK(list_request(options_of({"list"}))->devices == Request::Devices::all);
+    CHECK(list_request(options_of({"list", "--compat32"}))->devices == Request::Devices::none);
     CHECK(list_request(options_of({"list", "-l"}))->devices == Request::Devices::none);
     CHECK_FALSE(list_request(options_of({"list", "-l"}))
                     ->driver_capabilities.has(DriverCapability::compat32));
@@ -296,6 +301,8 @@ TEST_CASE("list keeps the order of NVIDIA's program") {
           == "/bin/nvidia-smi\n/lib/libnvidia-ml.so.1\n/lib/libcuda.so.1\n/lib/liba.so.1\n"
              "/lib32/libcuda.so.1\n/run/nvidia-persistenced/socket\n"
              "/run/nvidia-fabricmanager/socket\n/lib/firmware/gsp.bin\n");
+    CHECK(text({"list", "--no-persistenced", "--no-fabric", "--no-gsp"}).empty());
+    CHECK(text({"list", "--compat32"}).empty());
     CHECK(text({"list", "-i", "--no-persistenced"}) == "/run/nvidia-fabricmanager/socket\n");
     CHECK(text({"list", "-i", "-f", "--no-fabricmanager", "--no-gsp-firmware"})
           == "/run/nvidia-persistenced/socket\n");
