@@ -35,7 +35,7 @@ Result<Fd> make_directories(const HostPath& path) {
         return fd;
     GRAPNEL_TRY(make_directories(path.parent()));
     if (mkdir(path.text().c_str(), 0755) != 0 && errno != EEXIST)
-        return system_error("mkdir " + path.text());
+        return system_error("mkdir " + path.text(), cure_for_writing(errno));
     return open_host_directory(path);
 }
 
@@ -102,7 +102,7 @@ Result<Fd> make_locked(FdRef directory, const std::string& name, const std::stri
     if (!fd.valid() && errno == EEXIST)
         return changed_meanwhile(path);
     if (!fd.valid())
-        return system_error("create " + path);
+        return system_error("create " + path, cure_for_writing(errno));
     // another process can have found it before it had its lock
     if (flock(fd.ref().value, LOCK_EX | LOCK_NB) != 0 || !is_named(directory, name, fd.ref()))
         return changed_meanwhile(path);
@@ -180,8 +180,7 @@ Status ConfigFile::replace(std::string_view text, const std::optional<FileFacts>
     if (done
         && renameat(directory.ref().value, temporary.c_str(), directory.ref().value, name.c_str())
                != 0)
-        done = system_error("rename onto " + path_.text(),
-                            errno == EBUSY ? "it is a mount: change the file that is mounted" : "");
+        done = system_error("replace " + path_.text(), cure_for_writing(errno));
     if (!done)
         unlinkat(directory.ref().value, temporary.c_str(), 0);
     return done ? flush(directory.ref(), path_) : done;
@@ -191,7 +190,7 @@ Status ConfigFile::remove() const {
     const auto directory = GRAPNEL_TRY(open_host_directory(path_.parent()));
     GRAPNEL_TRY(check_unchanged(directory.ref()));
     if (unlinkat(directory.ref().value, std::string(path_.name()).c_str(), 0) != 0)
-        return system_error("remove " + path_.text());
+        return system_error("remove " + path_.text(), cure_for_writing(errno));
     return flush(directory.ref(), path_);
 }
 

@@ -65,16 +65,16 @@ Status own_as(FdRef file, const FileFacts& model) {
     return {};
 }
 
-/// A new file that nobody else can open until it is whole. By descriptor alone: in a directory of
-/// another user the name can mean another file a moment later.
+/// A new file that nobody else can open until it is whole, to replace the one at `path`. By
+/// descriptor alone: in a directory of another user the name can mean another file a moment later.
 Status make_alike(FdRef directory, const std::string& name, std::string_view data,
-                  const FileFacts& model) {
+                  const FileFacts& model, const std::string& path) {
     const Fd file(openat(directory.value, name.c_str(),
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.valid())
-        return system_error("create " + quote(name));
-    GRAPNEL_TRY(write_all(file.ref(), data, quote(name)));
-    return own_as(file.ref(), model).note(quote(name));
+        return system_error("replace " + path);
+    GRAPNEL_TRY(write_all(file.ref(), data, path));
+    return own_as(file.ref(), model).note(path);
 }
 
 Result<Fd> open_file_in(FdRef directory, const std::string& name) {
@@ -301,6 +301,23 @@ Result<HostPath> real_path(const std::string& text, PathOf kind) {
     return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
 }
 
+std::string cure_for_writing(int error) {
+    switch (error) {
+    case EROFS:
+        return "its file system is read-only: mount it to be written to, or use another directory";
+    case EACCES:
+    case EPERM:
+        return "run this as root, or as the owner of the file";
+    case EBUSY:
+        return "it is a mount: change the file that is mounted, or mount its directory instead";
+    case ENOSPC:
+    case EDQUOT:
+        return "make room there";
+    default:
+        return {};
+    }
+}
+
 Status rewrite_file(const HostPath& path, std::string_view data) {
     const auto directory = GRAPNEL_TRY(open_host_directory(path.parent()));
     const auto at = directory.ref().value;
@@ -309,12 +326,14 @@ Status rewrite_file(const HostPath& path, std::string_view data) {
     const auto old = GRAPNEL_TRY(stat_file(at, name.c_str(), 0));
     const auto fresh = temporary_name(name);
     unlinkat(at, fresh.c_str(), 0); // left by a process that was killed
-    auto written = make_alike(directory.ref(), fresh, data, old);
+    auto written = make_alike(directory.ref(), fresh, data, old, path.text());
     if (written && renameat(at, fresh.c_str(), at, name.c_str()) != 0)
-        written = system_error("rename onto " + path.text());
-    if (!written)
-        unlinkat(at, fresh.c_str(), 0);
-    return written;
+        written = system_error("replace " + path.text());
+    if (written)
+        return written;
+    unlinkat(at, fresh.c_str(), 0);
+    const auto cure = cure_for_writing(written.error().sys);
+    return std::move(written).cure(cure);
 }
 
 Status remove_file_in(FdRef directory, const std::string& name) {

@@ -121,6 +121,10 @@ struct OpenFile {
 enum class PathOf { directory, anything };
 [[nodiscard]] Result<HostPath> real_path(const std::string& text, PathOf kind);
 
+/// What to do about a file of the host that could not be made, replaced or removed, by the errno.
+/// Empty where the errno itself says it all.
+[[nodiscard]] std::string cure_for_writing(int error);
+
 /// A host file replaced in one step by one with that content and the same mode and owner. A
 /// link gives way to a file that is like the one it leads to, which stays as it is.
 [[nodiscard]] Status rewrite_file(const HostPath& path, std::string_view data);

@@ -274,6 +274,31 @@ def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
     assert "configure" in grapnel("--help").stdout
 
 
+@pytest.mark.parametrize("made, options, failed", [
+    ("etc/daemon.json", "", "create {}/etc/daemon.json.grapnel-backup: Read-only file system: "),
+    ("etc/other", "", "create {}/etc/daemon.json: Read-only file system: "),
+    ("other", "", "mkdir {}/etc: Read-only file system: "),
+    ("etc/daemon.json", "--bind", "replace {}/etc/daemon.json: Device or resource busy: "),
+])
+def test_a_file_that_cannot_be_written_is_an_error_with_a_cure(grapnel, runtime, tmp_path, made,
+                                                               options, failed):
+    place = tmp_path / "place"
+    file = place / made
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+    mounted = file if options else place
+    command = 'mount --bind "$1" "$1" && mount -o "remount,bind,$2" "$1" && shift 2 && exec "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", command, "sh", mounted,
+                           "rw" if options else "ro", grapnel.program, "configure", "docker",
+                           "--config", place / "etc/daemon.json", "--runtime-path", runtime],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("grapnel: " + failed.format(place)), done.stderr
+    cure = done.stderr.removeprefix("grapnel: " + failed.format(place))
+    assert "mount" in cure and "use another directory" in cure or "file that is mounted" in cure
+    assert file.read_text() == "{}"
+
+
 def test_an_installation_with_borrowed_rights_refuses(grapnel, hook, tmp_path):
     copy = tmp_path / "grapnel"
     shutil.copy(built(hook, "admin", "grapnel"), copy)

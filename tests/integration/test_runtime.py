@@ -89,6 +89,24 @@ def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtim
     assert "asks for devices '0', but the container is not privileged" in line and " c1 remark: " in line
 
 
+@pytest.mark.parametrize("what, options, failed, cure", [
+    ("", "ro", "Read-only file system", "use another directory"),
+    ("/config.json", "rw", "Device or resource busy", "mount its directory instead"),
+])
+def test_a_configuration_that_cannot_be_replaced_is_an_error_with_a_cure(plain, runtime, what,
+                                                                         options, failed, cure):
+    plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+    mount = 'mount --bind "$1" "$1" && mount -o "remount,bind,$2" "$1" && shift 2 && exec "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", mount, "sh", f"{plain.directory}{what}",
+                           options, runtime, "create", "-b", plain.directory, "c1"],
+                          env=environment(plain), capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert f": replace {plain.directory}/config.json: {failed}: " in done.stderr
+    assert done.stderr.endswith(f"{cure}\n")
+    assert sorted(path.name for path in plain.directory.glob(".config*")) == []
+
+
 def test_the_configuration_says_what_the_plan_says(plain, runtime):
     plain.env("NVIDIA_VISIBLE_DEVICES=1").write_config(["/bin/true"])
     plain.register()
