@@ -10,6 +10,7 @@
 #include "sys/program.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace grapnel::configure_command {
@@ -131,6 +132,27 @@ Result<Work> crio(const Options& options) {
     return work;
 }
 
+/// podman as root and CRI-O read both of these, if nothing else is said.
+std::vector<HostPath> hook_directories(const HostPath& chosen) {
+    const std::array usual{host_path("/usr/share/containers/oci/hooks.d"),
+                           host_path("/etc/containers/oci/hooks.d")};
+    if (std::ranges::find(usual, chosen) == usual.end())
+        return {chosen};
+    return {usual.begin(), usual.end()};
+}
+
+Status remark_nvidias_hooks(const HostPath& chosen, std::vector<std::string>& remarks) {
+    for (const auto& directory : hook_directories(chosen)) {
+        const auto files = GRAPNEL_TRY(files_in(directory, HostPath()));
+        for (const auto& file : files)
+            if (file.path.ends_with(".json") && engines::runs_nvidias_hook(file.text))
+                remarks.push_back(file.path
+                                  + " runs NVIDIA's hook: both would work on each container; "
+                                    "remove that file, or the package that it is from");
+    }
+    return {};
+}
+
 Result<Work> podman(const Options& options) {
     Work work;
     if (!options.unset)
@@ -150,8 +172,10 @@ Result<Work> podman(const Options& options) {
         work.changes.push_back({.file = std::move(file), .after = std::move(after)});
     }
     // the hook that gives something is never without the one that tidies behind it
-    if (!options.unset)
-        std::ranges::reverse(work.changes);
+    if (options.unset)
+        return work;
+    std::ranges::reverse(work.changes);
+    GRAPNEL_TRY(remark_nvidias_hooks(options.hook_dir, work.remarks));
     return work;
 }
 

@@ -20,6 +20,20 @@ std::string hook_file(const HookFile& file, std::string_view hook_path) {
     return json.dump(2) + "\n";
 }
 
+bool runs_nvidias_hook(std::string_view text) {
+    const auto json = Json::parse(text, nullptr, false);
+    if (!json.is_object() || !json.contains("hook"))
+        return false;
+    // the path alone is the form before version 1.0.0
+    const auto& hook = json["hook"];
+    const auto path = hook.is_object() ? hook.value("path", Json()) : hook;
+    if (!path.is_string())
+        return false;
+    const auto& whole = path.get_ref<const std::string&>();
+    const auto name = whole.substr(whole.rfind('/') + 1);
+    return name == "nvidia-container-runtime-hook" || name == "nvidia-container-toolkit";
+}
+
 bool is_hook_file(const HookFile& file, std::string_view text) {
     const auto json = Json::parse(text, nullptr, false);
     if (!json.is_object() || !json.contains("hook") || !json["hook"].is_object())

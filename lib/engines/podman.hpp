@@ -24,4 +24,8 @@ inline constexpr std::array<HookFile, 2> hook_files{
 /// Whether `text` is such a file, of whatever path of the hook.
 [[nodiscard]] bool is_hook_file(const HookFile& file, std::string_view text);
 
+/// Whether `text` is a hook's file that runs NVIDIA's hook, by the name of its program: with such a
+/// file beside ours both work on each container.
+[[nodiscard]] bool runs_nvidias_hook(std::string_view text);
+
 } // namespace grapnel::engines

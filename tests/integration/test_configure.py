@@ -510,6 +510,37 @@ def short_directory():
         yield name
 
 
+def test_nvidias_own_hook_beside_ours_is_remarked(grapnel, runtime, tmp_path):
+    hook = {"path": "/usr/bin/nvidia-container-toolkit",
+            "args": ["nvidia-container-toolkit", "prestart"]}
+    text = json.dumps({"version": "1.0.0", "hook": hook, "when": {"always": True},
+                       "stages": ["prestart"]})
+    (tmp_path / "README").write_text(text)  # which podman does not read
+    run = ["configure", "podman", "--hook-path", runtime, "--hook-dir", tmp_path]
+    assert grapnel(*run).stderr == ""
+    theirs = tmp_path / "oci-nvidia-hook.json"
+    theirs.write_text(text)
+    for more in ((), ("--dry-run",)):
+        line = grapnel(*run, *more).stderr
+        assert line.startswith(f"grapnel: {theirs} runs NVIDIA's hook: ") and "remove" in line
+        assert line.count("\n") == 1
+    assert grapnel(*run, "--unset").stderr == "" and theirs.read_text() == text
+
+
+def test_nvidias_own_hook_in_the_other_usual_directory_is_remarked(grapnel, runtime):
+    """podman reads both, if nothing else is said."""
+    text = json.dumps({"version": "1.0.0", "hook": {"path": "/x/nvidia-container-runtime-hook"}})
+    place = "/etc/containers/oci/hooks.d"
+    command = ('mount -t tmpfs tmpfs /usr/share && mount -t tmpfs tmpfs /etc/containers && '
+               f'mkdir -p {place} && echo "$1" > {place}/oci-nvidia-hook.json && shift && exec "$@"')
+    pathlib.Path("/etc/containers").mkdir(exist_ok=True)
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", command, "sh", text, grapnel.program,
+                           "configure", "podman", "--hook-path", runtime], capture_output=True,
+                          text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"grapnel: {place}/oci-nvidia-hook.json runs NVIDIA's hook: ")
+
+
 def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path, short_directory):
     need("podman", "runc")
     hook = program_in(tmp_path, "marking-hook", f'echo "$@" >> {tmp_path}/mark\n')

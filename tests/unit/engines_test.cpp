@@ -68,6 +68,19 @@ TEST_CASE("a hook's file is of one stage and is known again") {
         CHECK_FALSE(is_hook_file(hook_files[0], other));
 }
 
+TEST_CASE("NVIDIA's hook is known by the name of its program") {
+    for (const auto* const text :
+         {R"({"version": "1.0.0", "hook": {"path": "/usr/bin/nvidia-container-toolkit"}})",
+          R"({"version": "1.0.0", "hook": {"path": "/x/nvidia-container-runtime-hook"}})",
+          R"({"hook": "/usr/bin/nvidia-container-runtime-hook", "stage": ["prestart"]})"})
+        CHECK_MESSAGE(runs_nvidias_hook(text), text);
+    for (const auto* const text :
+         {"", "{", "[]", "{}", R"({"hook": {}})", R"({"hook": {"path": 1}})", R"({"hook": [1]})",
+          R"({"hook": {"path": "/usr/bin/nvidia-container-toolkit/other"}})",
+          R"({"hook": {"path": "/usr/bin/grapnel-hook", "args": ["nvidia-container-toolkit"]}})"})
+        CHECK_MESSAGE(!runs_nvidias_hook(text), text);
+}
+
 TEST_CASE("a runtime has a plain name that no engine brings itself") {
     for (const auto* const good : {"nvidia", "nvidia-legacy", "a.b_c", "7"})
         CHECK(check_runtime_name(good));
