@@ -5,6 +5,7 @@
 #include "sys/cage.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
+#include "sys/sealed_copy.hpp"
 
 #include <algorithm>
 #include <cerrno>

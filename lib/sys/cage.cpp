@@ -12,10 +12,8 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/capability.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,24 +93,6 @@ Status judge(const std::string& name, const Ended& ended, FdRef messages) {
 }
 
 } // namespace
-
-Result<Fd> sealed_copy(const HostPath& program) {
-    const auto source = GRAPNEL_TRY(open_host_file(program));
-    auto copy = GRAPNEL_TRY(memory_file("grapnel-caged", MemoryFile::executable, MFD_ALLOW_SEALING)
-                                .note(program.text()));
-    for (;;) {
-        const auto count = sendfile(copy.ref().value, source.ref().value, nullptr, 1 << 24);
-        if (count < 0)
-            return system_error("copy " + program.text());
-        if (count == 0)
-            break;
-    }
-    if (fcntl(copy.ref().value, F_ADD_SEALS,
-              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-        != 0)
-        return system_error("seal the copy of " + program.text());
-    return copy;
-}
 
 Status run_caged(const Caged& caged) {
     const auto messages = GRAPNEL_TRY(memory_file("grapnel-messages", MemoryFile::data));

@@ -18,11 +18,8 @@
 
 namespace grapnel::sys {
 
-/// The host's program, copied into a sealed memfd (memfd_create(2), F_ADD_SEALS in fcntl(2)).
-[[nodiscard]] Result<Fd> sealed_copy(const HostPath& program);
-
 struct Caged {
-    FdRef program = {};                      ///< a sealed copy
+    FdRef program = {};                      ///< a sealed copy (sealed_copy.hpp)
     FdRef root = {};                         ///< detached: becomes the root directory
     FdRef scratch = {};                      ///< detached, writable: is put on scratch_place
     InsidePath scratch_place = {};           ///< must exist in root

@@ -6,6 +6,7 @@
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
 #include "sys/privilege.hpp"
+#include "sys/sealed_copy.hpp"
 #include "sys/seccomp.hpp"
 
 #include <sys/resource.h>
@@ -73,7 +74,7 @@ Result<std::string> judge(const std::string& name, const Ended& ended, const Fil
 
 Result<std::string> run_without_rights(const HostProgram& program) {
     Files files;
-    files.program = GRAPNEL_TRY(open_host_file(program.program));
+    files.program = GRAPNEL_TRY(sealed_copy(program.program));
     files.output = GRAPNEL_TRY(memory_file("grapnel-output", MemoryFile::data));
     files.errors = GRAPNEL_TRY(memory_file("grapnel-errors", MemoryFile::data));
     const auto ended = GRAPNEL_TRY(

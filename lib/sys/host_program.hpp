@@ -6,7 +6,9 @@
 // is read-only and nosuid, as a user without rights: no Linux capability, no other group, no new
 // privileges, a list of system calls, and limits on time, memory, files and output. It inherits
 // no descriptor, no variable and no terminal. The host's device nodes can be opened as far as their
-// permissions let that user; nothing of a container can be seen.
+// permissions let that user; nothing of a container can be seen. It is run from a sealed copy that
+// this user cannot read: containers can have processes of the same user, and they must not get hold
+// of one that stands outside with the host's devices open.
 //
 // The filter of the hook has no ioctl(2) and no way to another user, and what it lacks its
 // children lack: this has to be called before filter_hook().

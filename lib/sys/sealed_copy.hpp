@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program of the host, to be executed where something hostile is near.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+namespace grapnel::sys {
+
+/// The program in a sealed memfd (memfd_create(2), F_ADD_SEALS in fcntl(2)): nothing can reach the
+/// host's file through /proc/PID/exe. It can be executed but not read. A process that executes what
+/// it may not read is closed to all others of its user from its first instruction on: they can
+/// neither trace it nor see its memory nor take its descriptors (PR_SET_DUMPABLE in prctl(2)).
+[[nodiscard]] Result<Fd> sealed_copy(const HostPath& program);
+
+} // namespace grapnel::sys
