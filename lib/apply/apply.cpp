@@ -46,6 +46,15 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     return host;
 }
 
+/// What was looked up before, another container that ended meanwhile may have removed.
+Status claim(const HostSide& host, Container& container) {
+    if (!host.records)
+        return {};
+    GRAPNEL_TRY(claim_rootfs(host.records->ref(), *container.state, container.rootfs));
+    container.root.look_anew();
+    return {};
+}
+
 Status enter(const Container& container) {
     GRAPNEL_TRY(sys::enter_phase(Phase::attach));
     if (!container.process)
@@ -73,11 +82,8 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     return remarks;
 }
 
-} // namespace
-
-Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
-                                           const HostPath& ldconfig) {
-    auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
+/// After this the container's mount namespace is this process's.
+Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container) {
     if (plan.change_cgroup && container.process) {
         GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
         const auto not_kept = GRAPNEL_TRY(
@@ -88,13 +94,31 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     sys::create_files_as(container.owner);
     auto remarks = inside_work(plan, host, container);
     sys::create_files_as(sys::own_user());
+    return remarks;
+}
+
+/// Also of a start that failed: what it made stays until poststop.
+Status record(const HostSide& host, const Container& container, bool started) {
+    if (!host.records)
+        return {};
+    const auto& made = container.root.creations();
+    if (!made.empty())
+        return save_residue(host.records->ref(), *container.state, {container.rootfs, made});
+    return started ? Status() : give_up_claim(host.records->ref(), *container.state);
+}
+
+} // namespace
+
+Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
+                                           const HostPath& ldconfig) {
+    auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
+    GRAPNEL_TRY(claim(host, container));
+    auto remarks = change(plan, host, container);
     GRAPNEL_TRY(sys::enter_phase(Phase::done));
-    const Residue made{container.rootfs, container.root.creations()};
-    const auto saved =
-        host.records ? save_residue(host.records->ref(), *container.state, made) : Status();
+    const auto recorded = record(host, container, remarks.has_value());
     if (!remarks)
         return remarks; // the first failure is the one to tell
-    GRAPNEL_TRY(Status(saved));
+    GRAPNEL_TRY(Status(recorded));
     return remarks;
 }
 

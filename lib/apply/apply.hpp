@@ -11,12 +11,12 @@
 
 namespace grapnel::apply {
 
-/// Carries out a plan, in this order: device nodes that the host lacks are made there;
-/// everything of the host is opened and cloned; the device
-/// cgroup is opened; the container's mount namespace is entered, if it is not this program's, and
-/// this process does not return from it; mounts and links are made; ld.so.cache is brought up to
-/// date. What was made in the root file system is recorded, also if a step fails. Returns remarks
-/// for the log.
+/// Carries out a plan, in this order: device nodes that the host lacks are made there; everything
+/// of the host is opened and cloned; the root file system is claimed by a record (residue.hpp); the
+/// device cgroup is opened; the container's mount namespace is entered, if it is not this
+/// program's, and this process does not return from it; mounts and links are made; ld.so.cache is
+/// brought up to date. What was made in the root file system is recorded, also if a step fails.
+/// Returns remarks for the log.
 ///
 /// There is no way back from half a plan: on an error the runtime destroys the container, and
 /// with it the mounts and the device rules.

@@ -264,6 +264,15 @@ Status remove_recorded(sys::FdRef directory, const HostPath& place, const State&
     return sys::remove_file_in(directory, name);
 }
 
+/// Adds to the record of a container, and makes it if there is none. The lock is held.
+Status write_record(sys::FdRef directory, const State& state, Residue residue) {
+    const auto name = record_name(state);
+    auto earlier = read_record(directory, name);
+    if (earlier && earlier->rootfs == residue.rootfs)
+        residue.creations = joined(std::move(earlier->creations), residue.creations);
+    return sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made");
+}
+
 } // namespace
 
 Result<sys::Fd> make_residue_directory() {
@@ -294,16 +303,23 @@ Result<Residue> parse_residue(std::string_view text) {
     return residue;
 }
 
-Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
+Status claim_rootfs(sys::FdRef directory, const State& state, const HostPath& rootfs) {
     const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
-    const auto name = record_name(state);
-    auto earlier = read_record(directory, name);
-    if (earlier && earlier->rootfs == residue.rootfs)
-        residue.creations = joined(std::move(earlier->creations), residue.creations);
-    GRAPNEL_TRY(
-        sys::replace_file(directory, name, to_json(residue), 0600).note("record what was made"));
+    GRAPNEL_TRY(write_record(directory, state, {.rootfs = rootfs}));
     forget_the_gone(directory);
     return {};
+}
+
+Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
+    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+    return write_record(directory, state, std::move(residue));
+}
+
+Status give_up_claim(sys::FdRef directory, const State& state) {
+    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+    const auto name = record_name(state);
+    const auto residue = GRAPNEL_TRY(read_record(directory, name));
+    return residue.creations.empty() ? sys::remove_file_in(directory, name) : Status();
 }
 
 Status remove_residue(const State& state) {

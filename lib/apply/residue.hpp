@@ -28,11 +28,18 @@ struct Residue {
 [[nodiscard]] std::string to_json(const Residue& residue);
 [[nodiscard]] Result<Residue> parse_residue(std::string_view text);
 
-/// Adds to the record of a container, and makes it if there is none, also if nothing was made:
-/// it says that the root file system is in use. `directory` is make_residue_directory()'s, opened
-/// before the container's mount namespace was entered. Now and then it also removes the records of
-/// root file systems that are gone: Docker's --gpus has no poststop.
+/// Makes the record of a container if there is none. From then on the root file system is in use:
+/// nothing in it goes when another container that has it ends. To be called before anything in it
+/// is relied on or made. `directory` is make_residue_directory()'s. Now and then this also removes
+/// the records of root file systems that are gone: Docker's --gpus has no poststop.
+[[nodiscard]] Status claim_rootfs(sys::FdRef directory, const State& state, const HostPath& rootfs);
+
+/// Adds to the record. `directory` was opened before the container's mount namespace was entered.
 [[nodiscard]] Status save_residue(sys::FdRef directory, const State& state, Residue residue);
+
+/// Removes a record that names nothing: the container did not start, and for such a one not every
+/// runtime calls poststop.
+[[nodiscard]] Status give_up_claim(sys::FdRef directory, const State& state);
 
 /// Removes what the record names, newest first, and the record. Where another container has the
 /// same root file system it still needs what was made, and its record takes it over. Without a

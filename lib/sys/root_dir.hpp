@@ -48,6 +48,10 @@ class RootDir {
     /// Something was mounted on the directory: what is known of it and below lies underneath.
     /// Its descriptors are closed.
     void is_covered(const InsidePath& path);
+
+    /// Nothing is known any more: all of it is looked up once more.
+    void look_anew() { directories_.clear(); }
+
     /// A directory, made with mode 0755 where it or a parent is missing.
     [[nodiscard]] Result<FdRef> make_directory(const InsidePath& path);
 

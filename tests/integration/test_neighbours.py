@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that share something: a root file system, an ID, a volume, an ancestor's name."""
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import container
+import pytest
+from booted_systemd import wait_until
+from conftest import skip_or_fail
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 VERSION = "580.159.04"
+
+
+@pytest.fixture
+def strace():
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
 
 
 def driver_mounts(made):
@@ -31,6 +42,54 @@ def test_the_end_of_one_container_leaves_the_driver_to_another_on_its_rootfs(mak
     running[1].end()
     assert second.call_hook("poststop").returncode == 0
     assert container.listing(first.root) == before
+
+
+@contextlib.contextmanager
+def stopped_with_its_mounts_made(made):
+    """The hook of a container, held up by its ldconfig until the end of the block."""
+    made.bundle.write_config(["/bin/true"])
+    held_up = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execveat", "-e",
+               "inject=execveat:delay_enter=3000000"]
+    hook = subprocess.Popen([*held_up, made.bundle.hook, f"--config={made.bundle.settings}",
+                             "prestart"], stdin=subprocess.PIPE, text=True)
+    hook.stdin.write(made.state())
+    hook.stdin.close()
+    try:
+        wait_until(lambda: driver_mounts(made), "the driver is mounted")
+        yield hook
+        assert hook.poll() is None, "it was not held up for long enough"
+    finally:
+        assert hook.wait(timeout=30) == 0
+
+
+def test_the_end_of_one_container_leaves_the_driver_to_one_that_is_starting(make_bundle,
+                                                                            hand_made, strace):
+    first, second = make_bundle(name="first"), make_bundle(name="second")
+    second.config["root"]["path"] = str(first.root)
+    second.root = first.root
+    before = container.listing(first.root)
+    ending, starting = [hand_made(one.env("NVIDIA_VISIBLE_DEVICES=all"))
+                        for one in (first, second)]
+    assert ending.hook().returncode == 0
+    ending.end()
+    with stopped_with_its_mounts_made(starting):
+        assert first.call_hook("poststop").returncode == 0
+    assert starting.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
+    starting.end()
+    assert second.call_hook("poststop").returncode == 0
+    assert container.listing(first.root) == before
+
+
+def test_a_start_that_fails_before_it_makes_anything_leaves_no_record(bundle, hand_made,
+                                                                            strace):
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    done = made.hook(prefix=["strace", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e",
+                             "inject=setns:error=EPERM"], env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 1
+    assert "setns" in done.stderr
+    assert not bundle.record.exists()
+    done = bundle.call_hook("poststop")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_two_engines_can_use_one_id(make_bundle, hand_made):
