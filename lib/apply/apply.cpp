@@ -11,6 +11,7 @@
 #include "sys/cgroup.hpp"
 #include "sys/privilege.hpp"
 
+#include <cerrno>
 #include <optional>
 
 namespace grapnel::apply {
@@ -24,7 +25,7 @@ struct HostSide {
     Sources sources = {};
     std::optional<LdConfig> ldconfig = {};
     std::vector<MountInfo> mounts = {};
-    std::optional<sys::Fd> records = {}; ///< nothing where /run cannot be written to
+    std::optional<ResiduePlace> records = {}; ///< nothing where /run cannot be written to
     std::vector<std::string> remarks = {};
 };
 
@@ -38,7 +39,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
     if (!container.state)
         return host;
-    if (auto records = make_residue_directory())
+    if (auto records = make_residue_place())
         host.records = std::move(*records);
     else
         host.remarks.push_back("there is no place for a record of what is created: it stays in the "
@@ -46,11 +47,27 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     return host;
 }
 
+/// Who keeps a lock must not keep containers from starting: they go on without a record, or with
+/// the one they have.
+Status unless_busy(const Status& recorded, std::vector<std::string>& remarks) {
+    if (recorded || recorded.error().sys != EBUSY)
+        return recorded;
+    remarks.push_back("what is created in the root file system stays there when the container "
+                      "ends, because it cannot be recorded: "
+                      + recorded.error().text());
+    return {};
+}
+
 /// What was looked up before, another container that ended meanwhile may have removed.
-Status claim(const HostSide& host, Container& container) {
+Status claim(HostSide& host, Container& container) {
     if (!host.records)
         return {};
-    GRAPNEL_TRY(claim_rootfs(host.records->ref(), *container.state, container.rootfs));
+    const auto claimed = claim_rootfs(*host.records, *container.state, container.rootfs);
+    GRAPNEL_TRY(unless_busy(claimed, host.remarks));
+    if (claimed)
+        forget_the_gone(*host.records, host.mounts);
+    else
+        host.records.reset();
     container.root.look_anew();
     return {};
 }
@@ -103,8 +120,8 @@ Status record(const HostSide& host, const Container& container, bool started) {
         return {};
     const auto& made = container.root.creations();
     if (!made.empty())
-        return save_residue(host.records->ref(), *container.state, {container.rootfs, made});
-    return started ? Status() : give_up_claim(host.records->ref(), *container.state);
+        return save_residue(*host.records, *container.state, {container.rootfs, made});
+    return started ? Status() : give_up_claim(*host.records, *container.state, container.rootfs);
 }
 
 } // namespace
@@ -118,7 +135,7 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     const auto recorded = record(host, container, remarks.has_value());
     if (!remarks)
         return remarks; // the first failure is the one to tell
-    GRAPNEL_TRY(Status(recorded));
+    GRAPNEL_TRY(unless_busy(recorded, *remarks));
     return remarks;
 }
 

@@ -142,12 +142,8 @@ Result<sys::Creation> parse_creation(const Json& json) {
     return creation;
 }
 
-/// FNV-1a: the same in every version of this program.
 std::string record_name(const State& state) {
-    std::uint64_t hash = 14695981039346656037U;
-    for (const char c : state.bundle.text())
-        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-    return fmt::format("{}-{:016x}.json", state.id, hash);
+    return fmt::format("{}-{:016x}.json", state.id, number_of(state.bundle.text()));
 }
 
 Result<Residue> read_record(sys::FdRef directory, const std::string& name) {
@@ -180,22 +176,6 @@ other_record(sys::FdRef directory, const std::string& own, const HostPath& rootf
             return std::pair(name, std::move(*other));
     }
     return std::nullopt;
-}
-
-/// Removes the records of root file systems that are gone. Rarely enough that a start is not
-/// slowed down by the number of containers.
-void forget_the_gone(sys::FdRef directory) {
-    constexpr std::size_t seldom = 64;
-    const auto names = record_names(directory);
-    if (names.empty() || names.size() % seldom != 0)
-        return;
-    for (const auto& name : names) {
-        const auto residue = read_record(directory, name);
-        const auto rootfs =
-            residue ? sys::host_facts(residue->rootfs) : Result<sys::FileFacts>(residue.error());
-        if (residue && !rootfs && rootfs.error().sys == ENOENT)
-            (void)sys::remove_file_in(directory, name); // the next time is early enough
-    }
 }
 
 bool replaced(const sys::Creation& one, const sys::Creation& other) {
@@ -233,14 +213,6 @@ std::vector<sys::Creation> joined(std::vector<sys::Creation> earlier,
     return earlier;
 }
 
-/// This user's own alone: nobody else may decide what is removed.
-std::vector<HostPath> residue_directories() {
-    std::vector<HostPath> places{host_path("/run/grapnel/containers")};
-    if (const auto own = sys::own_run_directory())
-        places.push_back(*own / "grapnel" / "containers");
-    return places;
-}
-
 void undo(const Residue& residue) {
     auto root = open_rootfs(residue.rootfs);
     if (!root)
@@ -249,12 +221,20 @@ void undo(const Residue& residue) {
         (void)root->remove(*made); // what is not ours any more stays
 }
 
-Status remove_recorded(sys::FdRef directory, const HostPath& place, const State& state) {
-    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+/// The root file system may never answer, so nobody is kept from the records of others meanwhile.
+Status remove_recorded(const ResiduePlace& place, const State& state) {
+    const auto directory = place.records.ref();
     const auto name = record_name(state);
-    const auto residue = read_record(directory, name).note((place / name).text());
+    const auto read = [&] { return read_record(directory, name).note((place.path / name).text()); };
+    const auto found = read();
+    if (!found)
+        return found.error().sys == ENOENT ? Status() : Status(found.error());
+    const auto locked = GRAPNEL_TRY(lock_rootfs(place, found->rootfs));
+    const auto residue = read(); // while this waited, another's end may have added to it
     if (!residue)
         return residue.error().sys == ENOENT ? Status() : Status(residue.error());
+    if (residue->rootfs != found->rootfs)
+        return {}; // it is a later start's, whose lock is another
     if (auto other = other_record(directory, name, residue->rootfs)) {
         other->second.creations = joined(residue->creations, other->second.creations);
         GRAPNEL_TRY(sys::replace_file(directory, other->first, to_json(other->second), 0600));
@@ -274,12 +254,6 @@ Status write_record(sys::FdRef directory, const State& state, Residue residue) {
 }
 
 } // namespace
-
-Result<sys::Fd> make_residue_directory() {
-    const auto places = residue_directories();
-    auto made = sys::make_host_directory(places.front());
-    return made || places.size() == 1 ? std::move(made) : sys::make_host_directory(places.back());
-}
 
 std::string to_json(const Residue& residue) {
     auto created = Json::array();
@@ -303,36 +277,49 @@ Result<Residue> parse_residue(std::string_view text) {
     return residue;
 }
 
-Status claim_rootfs(sys::FdRef directory, const State& state, const HostPath& rootfs) {
-    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
-    GRAPNEL_TRY(write_record(directory, state, {.rootfs = rootfs}));
-    forget_the_gone(directory);
-    return {};
+Status claim_rootfs(const ResiduePlace& place, const State& state, const HostPath& rootfs) {
+    const auto locked = GRAPNEL_TRY(lock_rootfs(place, rootfs));
+    return write_record(place.records.ref(), state, {.rootfs = rootfs});
 }
 
-Status save_residue(sys::FdRef directory, const State& state, Residue residue) {
-    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
-    return write_record(directory, state, std::move(residue));
+Status save_residue(const ResiduePlace& place, const State& state, Residue residue) {
+    const auto locked = GRAPNEL_TRY(lock_rootfs(place, residue.rootfs));
+    return write_record(place.records.ref(), state, std::move(residue));
 }
 
-Status give_up_claim(sys::FdRef directory, const State& state) {
-    const auto locked = GRAPNEL_TRY(sys::lock_directory(directory));
+Status give_up_claim(const ResiduePlace& place, const State& state, const HostPath& rootfs) {
+    const auto locked = GRAPNEL_TRY(lock_rootfs(place, rootfs));
     const auto name = record_name(state);
-    const auto residue = GRAPNEL_TRY(read_record(directory, name));
-    return residue.creations.empty() ? sys::remove_file_in(directory, name) : Status();
+    const auto residue = GRAPNEL_TRY(read_record(place.records.ref(), name));
+    return residue.creations.empty() ? sys::remove_file_in(place.records.ref(), name) : Status();
+}
+
+void forget_the_gone(const ResiduePlace& place, const std::vector<MountInfo>& mounts) {
+    constexpr std::size_t seldom = 64;
+    const auto directory = place.records.ref();
+    const auto names = record_names(directory);
+    if (names.empty() || names.size() % seldom != 0)
+        return;
+    for (const auto& name : names) {
+        const auto residue = read_record(directory, name);
+        if (!residue || !is_gone(residue->rootfs, mounts))
+            continue;
+        const auto locked = lock_rootfs(place, residue->rootfs, 0);
+        if (locked && is_gone(residue->rootfs, mounts)) // no container has started there since
+            (void)sys::remove_file_in(directory, name); // the next time is early enough
+    }
 }
 
 Status remove_residue(const State& state) {
-    const auto places = residue_directories();
-    for (const auto& place : places) {
-        const auto directory = sys::open_host_directory(place);
-        if (directory) {
-            GRAPNEL_TRY(remove_recorded(directory->ref(), place, state));
+    for (const auto& path : residue_paths()) {
+        const auto place = open_residue_place(path);
+        if (place) {
+            GRAPNEL_TRY(remove_recorded(*place, state));
             continue;
         }
-        const bool roots = directory.error().sys == EACCES && sys::unprivileged_user();
-        if (directory.error().sys != ENOENT && !roots)
-            return directory.error();
+        const bool roots = place.error().sys == EACCES && sys::unprivileged_user();
+        if (place.error().sys != ENOENT && !roots)
+            return place.error();
     }
     return {};
 }

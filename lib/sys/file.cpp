@@ -9,8 +9,9 @@
 #include <climits>
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -95,6 +96,15 @@ Result<FileFacts> facts(FdRef directory, const char* name) {
 
 Result<FileFacts> host_facts(const HostPath& path) {
     return stat_file(AT_FDCWD, path.text().c_str(), 0);
+}
+
+bool is_missing(const HostPath& path) {
+    struct open_how how {};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    const Fd found(
+        static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.text().c_str(), &how, sizeof how)));
+    return !found.valid() && errno == ENOENT;
 }
 
 Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what) {
@@ -187,16 +197,6 @@ Result<Fd> open_host_directory(const HostPath& path) {
     if (!fd.valid())
         return system_error("open " + path.text());
     return fd;
-}
-
-Result<Fd> lock_directory(FdRef directory) {
-    Fd locked(openat(directory.value, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!locked.valid())
-        return system_error("open a directory to lock it");
-    while (flock(locked.ref().value, LOCK_EX) != 0)
-        if (errno != EINTR)
-            return system_error("flock");
-    return locked;
 }
 
 Result<Fd> make_host_directory(const HostPath& path) {

@@ -54,6 +54,10 @@ struct FileFacts {
 /// Facts of a host file; links are followed.
 [[nodiscard]] Result<FileFacts> host_facts(const HostPath& path);
 
+/// Whether there is nothing at that path of the host. False where that cannot be told, and where a
+/// link is on the way: it could lead to any file system, also one that does not answer.
+[[nodiscard]] bool is_missing(const HostPath& path);
+
 /// Everything from the descriptor's position to its end; an error past `limit` bytes.
 /// `what` names the file in errors.
 [[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what);
@@ -82,9 +86,6 @@ struct OpenFile {
 
 /// An existing host directory, for its names and files.
 [[nodiscard]] Result<Fd> open_host_directory(const HostPath& path);
-
-/// Keeps others from a directory of this program's until the result goes; waits for them.
-[[nodiscard]] Result<Fd> lock_directory(FdRef directory);
 
 /// Host directories made with mode 0700 where they are missing.
 [[nodiscard]] Result<Fd> make_host_directory(const HostPath& path);

@@ -4,12 +4,14 @@
 #include "apply/mountinfo.hpp"
 #include "apply/mounts.hpp"
 #include "apply/residue.hpp"
+#include "apply/residue_place.hpp"
 #include "support/outcome.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -457,4 +459,23 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
     }
     for (std::size_t length = 0; length < good.size(); ++length)
         CHECK_FALSE(parse_residue(good.substr(0, length)));
+}
+
+TEST_CASE("a root file system is gone where its place can be looked up for sure, and is missing") {
+    const auto gone = [](const std::vector<MountInfo>& mounts, const char* rootfs) {
+        return is_gone(host_path(rootfs), mounts);
+    };
+    const MountInfo disk{.point = "/", .type = "ext4"};
+    CHECK(gone({disk}, "/nonexistent/a/rootfs"));
+    CHECK_FALSE(gone({disk}, "/usr"));
+    for (const auto* const type : {"nfs4", "fuse.sshfs", "autofs", "cifs", "a new one"}) {
+        CAPTURE(type);
+        CHECK_FALSE(gone({disk, {.point = "/nonexistent", .type = type}}, "/nonexistent/rootfs"));
+        CHECK_FALSE(gone({{.point = "/", .type = type}, {.point = "/nonexistent", .type = "xfs"}},
+                         "/nonexistent/rootfs"));
+        CHECK(gone({disk, {.point = "/nonexistent", .type = type}}, "/nonexistent-too/rootfs"));
+    }
+    // it is mounted: in use
+    CHECK_FALSE(
+        gone({disk, {.point = "/nonexistent/rootfs", .type = "overlay"}}, "/nonexistent/rootfs"));
 }

@@ -6,10 +6,12 @@
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"
+#include "sys/lock.hpp"
 #include "sys/root_dir.hpp"
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -199,6 +201,36 @@ TEST_CASE("missing directories of the host are made, for root alone") {
     CHECK(facts(made->ref(), "")->mode == 0700);
     CHECK(make_host_directory(host_path(ground.path("a/b/c"))));
     CHECK_FALSE(make_host_directory(host_path(ground.path("secret/b"))));
+}
+
+TEST_CASE("a part of a lock is kept from others until it is let go") {
+    const Ground ground;
+    const auto top = open_host_directory(host_path(ground.path("r")));
+    auto kept = lock_part(top->ref(), "lock", 7, 0);
+    REQUIRE(kept);
+    REQUIRE(kept->has_value());
+    CHECK(facts(top->ref(), "lock")->mode == 0200);
+    CHECK(lock_part(top->ref(), "lock", ~std::uint64_t{0}, 0)->has_value());
+    CHECK_FALSE(lock_part(top->ref(), "lock", 7, 0)->has_value());
+    CHECK_FALSE(lock_part(top->ref(), "lock", 7, 50)->has_value());
+    kept->reset();
+    CHECK(lock_part(top->ref(), "lock", 7, 0)->has_value());
+}
+
+TEST_CASE("a lock is no link to another file") {
+    const Ground ground;
+    ground.link("r/lock", "../secret");
+    const auto top = open_host_directory(host_path(ground.path("r")));
+    CHECK(lock_part(top->ref(), "lock", 7, 0).error().sys == ELOOP);
+}
+
+TEST_CASE("a path is missing if nothing is there and no link is on the way") {
+    const Ground ground;
+    ground.link("l", "r");
+    CHECK(is_missing(host_path(ground.path("r/x"))));
+    CHECK(is_missing(host_path(ground.path("x/y"))));
+    for (const auto* const name : {"r", "secret", "secret/x", "l", "l/x"})
+        CHECK_FALSE(is_missing(host_path(ground.path(name))));
 }
 
 TEST_CASE("lines are appended to a log, and never through a link") {
