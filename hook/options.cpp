@@ -2,7 +2,7 @@
 #include "options.hpp"
 
 #include "base/text.hpp"
-#include "sys/file.hpp"
+#include "sys/argument_path.hpp"
 
 #include <algorithm>
 #include <array>
@@ -43,7 +43,7 @@ Result<Options> parse_options(int argc, char** argv) {
          (found = getopt_long_only(argc, argv, "+h", long_options.data(), nullptr)) != -1;) {
         switch (found) {
         case 'c':
-            options.config = GRAPNEL_TRY(sys::absolute_path(optarg).note("--config"));
+            options.config = GRAPNEL_TRY(sys::argument_path(optarg).note("--config"));
             break;
         case 'd':
             options.debug = true;

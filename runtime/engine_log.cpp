@@ -2,6 +2,7 @@
 #include "engine_log.hpp"
 
 #include "provision/log.hpp"
+#include "sys/argument_path.hpp"
 #include "sys/file.hpp"
 
 #include <nlohmann/json.hpp>
@@ -26,7 +27,7 @@ void tell_engine(const CommandLine& line, std::string_view error) {
     if (line.log.empty())
         return;
     // the same words stand on standard error and in Grapnel's own log
-    if (const auto path = sys::absolute_path(line.log))
+    if (const auto path = sys::argument_path(line.log))
         (void)sys::append_line(*path, entry(line, error));
 }
 

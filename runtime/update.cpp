@@ -4,6 +4,7 @@
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
+#include "sys/argument_path.hpp"
 #include "sys/file.hpp"
 #include "sys/program.hpp"
 
@@ -50,7 +51,7 @@ Result<Arguments> arguments_of_update(const CommandLine& line, const HostPath& l
         GRAPNEL_TRY(sys::give_standard_input(changed && *changed ? **changed : given));
         return changed ? Result<Arguments>(std::move(arguments)) : changed.error();
     }
-    const auto file = GRAPNEL_TRY(sys::absolute_path(line.resources));
+    const auto file = GRAPNEL_TRY(sys::argument_path(line.resources));
     const auto given = GRAPNEL_TRY(sys::read_host_file(file, spec_size_limit));
     const auto changed = GRAPNEL_TRY(with_own_rules(line, low_level, arguments, given));
     if (changed) {

@@ -4,6 +4,9 @@
 #include "sys/file.hpp"
 
 #include <algorithm>
+#include <array>
+#include <climits>
+#include <unistd.h>
 
 namespace grapnel::sys {
 
@@ -21,13 +24,22 @@ std::size_t end_of_last_step_up(const std::string& text) {
     return end;
 }
 
+Result<HostPath> absolute_path(const std::string& text) {
+    if (text.empty() || text.front() == '/')
+        return HostPath::make(text);
+    std::array<char, PATH_MAX> here{};
+    if (getcwd(here.data(), here.size()) == nullptr)
+        return system_error("getcwd");
+    return HostPath::make(std::string(here.data()) + "/" + text);
+}
+
 } // namespace
 
 Result<HostPath> argument_path(const std::string& text) {
     const auto end = end_of_last_step_up(text);
     if (end == 0)
         return absolute_path(text);
-    const auto directory = GRAPNEL_TRY(real_directory(text.substr(0, end)));
+    const auto directory = GRAPNEL_TRY(real_path(text.substr(0, end), PathOf::directory));
     return HostPath::make(directory.text() + "/" + text.substr(end));
 }
 

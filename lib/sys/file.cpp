@@ -279,15 +279,6 @@ Status replace_file(FdRef directory, const std::string& name, std::string_view d
     return written;
 }
 
-Result<HostPath> absolute_path(const std::string& text) {
-    if (text.empty() || text.front() == '/')
-        return HostPath::make(text);
-    std::array<char, PATH_MAX> here{};
-    if (getcwd(here.data(), here.size()) == nullptr)
-        return system_error("getcwd");
-    return HostPath::make(std::string(here.data()) + "/" + text);
-}
-
 Result<HostPath> real_path(const std::string& text, PathOf kind) {
     const Fd file(
         ::open(text.c_str(), O_PATH | O_CLOEXEC | (kind == PathOf::directory ? O_DIRECTORY : 0)));

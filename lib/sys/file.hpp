@@ -115,10 +115,7 @@ struct OpenFile {
 
 [[nodiscard]] Status remove_file_in(FdRef directory, const std::string& name);
 
-/// A path as it was written on a command line: relative to the directory that this process is in.
-[[nodiscard]] Result<HostPath> absolute_path(const std::string& text);
-
-/// Where such a path leads to, links followed: to a directory, as chdir(2) would, or to anything.
+/// Where a path leads to, links followed: to a directory, as chdir(2) would, or to anything.
 enum class PathOf { directory, anything };
 [[nodiscard]] Result<HostPath> real_path(const std::string& text, PathOf kind);
 
