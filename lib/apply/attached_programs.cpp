@@ -73,6 +73,16 @@ Status AttachedPrograms::open_pinned(const HostPath& path) {
     return {};
 }
 
+std::optional<DeviceRule> AttachedPrograms::denied_by_pinned(const HostPath& path) const {
+    const auto program = sys::pinned_program(path);
+    const auto code = program ? sys::program_code(program->ref()) : std::nullopt;
+    if (!code || !*code)
+        return std::nullopt;
+    const auto denied = std::ranges::find_if(
+        rules_, [&](const auto& rule) { return permits(**code, rule) == false; });
+    return denied == rules_.end() ? std::nullopt : std::optional(*denied);
+}
+
 Status AttachedPrograms::open_level(const CgroupLevel& level) {
     constexpr int attempts = 3;
     auto opened = try_level(level);

@@ -23,8 +23,12 @@ class AttachedPrograms {
                      const std::vector<DeviceRule>& rules)
         : configured_(configured), rules_(rules) {}
 
-    /// What is pinned at the path, for whom attaches it later.
+    /// What is pinned at the path for this container alone, for whom attaches it later.
     [[nodiscard]] Status open_pinned(const HostPath& path);
+
+    /// The first rule that the program pinned at the path is sure to deny. None where there is no
+    /// program: nobody else can attach it either.
+    [[nodiscard]] std::optional<DeviceRule> denied_by_pinned(const HostPath& path) const;
 
     /// Every program of the level. One that was pinned as well is replaced by what is pinned now:
     /// the kernel keeps who attaches it again from attaching a second one.

@@ -20,10 +20,19 @@ constexpr std::string_view no_right =
     "give the hook CAP_SYS_ADMIN and CAP_NET_ADMIN, or set no-cgroups = true if the container's "
     "devices are allowed in another way";
 
-std::string not_kept(const OwnScope& scope, const Error& error) {
+std::string lost_because(const OwnScope& scope, const std::string& reason) {
     return "the container loses its GPUs when systemd sets the rules of " + scope.unit
-           + " anew, as at 'systemctl daemon-reload', because it was not told of them: "
-           + error.text();
+           + " anew, as at 'systemctl daemon-reload', because " + reason;
+}
+
+std::string not_kept(const OwnScope& scope, const Error& error) {
+    return lost_because(scope, "it was not told of them: " + error.text());
+}
+
+std::string denied_by(const HostPath& pinned, const OwnScope& scope, const DeviceRule& rule) {
+    return lost_because(scope, "it attaches the program pinned at " + pinned.text()
+                                   + " then, which denies " + rule.text()
+                                   + " and which other units may share: allow the device there");
 }
 
 /// The GPUs work without it as well, so that it fails is no reason to start no container.
@@ -47,6 +56,19 @@ Result<Remarks> allow_v1(const Levels& levels, const std::optional<OwnScope>& sc
     return remarks;
 }
 
+/// Of what systemd attaches by its path only what is the container's alone is changed.
+void open_pinned(AttachedPrograms& programs, const std::vector<HostPath>& pinned,
+                 const OwnScope& scope, Remarks& remarks) {
+    for (const auto& path : pinned) {
+        if (path == pin_of_crun(scope.unit)) {
+            if (const auto opened = programs.open_pinned(path); !opened)
+                remarks.push_back(not_kept(scope, opened.error()));
+        } else if (const auto rule = programs.denied_by_pinned(path)) {
+            remarks.push_back(denied_by(path, scope, *rule));
+        }
+    }
+}
+
 Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
                          const std::optional<OwnScope>& scope,
                          const std::vector<DeviceRule>& rules) {
@@ -56,9 +78,7 @@ Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
         const auto told = tell(*scope, rules, remarks);
         if (told.anew)
             GRAPNEL_TRY(detach_what_systemd_added(levels, before));
-        for (const auto& path : told.pinned)
-            if (const auto opened = programs.open_pinned(path); !opened)
-                remarks.push_back(not_kept(*scope, opened.error()));
+        open_pinned(programs, told.pinned, *scope, remarks);
     }
     for (const auto& level : levels)
         GRAPNEL_TRY(programs.open_level(level).note("allow devices in the cgroup "

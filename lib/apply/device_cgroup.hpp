@@ -28,7 +28,8 @@ struct CgroupFacts {
 ///
 /// Where systemd made a scope for this container alone it is told of the devices first, because it
 /// puts its own rules into force anew from time to time; what the runtime allowed beside systemd's
-/// rules stays. That it could not be told is a remark.
+/// rules stays. That it could not be told is a remark. Of the programs that it attaches by their
+/// path, crun's own for this scope is replaced; that another one denies a rule is a remark.
 ///
 /// Outside the initial user namespace the kernel lets nobody change device rules, and the
 /// permissions of the nodes are all there is: nothing is done.

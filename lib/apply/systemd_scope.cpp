@@ -87,6 +87,12 @@ bool is_restarting(const Error& error) {
 
 } // namespace
 
+HostPath pin_of_crun(std::string_view unit) {
+    std::string name(unit);
+    std::ranges::replace(name, '.', '_'); // a BPF file system knows no dots
+    return host_path("/sys/fs/bpf/crun") / name;
+}
+
 Result<Told> tell_systemd(const OwnScope& scope, const std::vector<DeviceRule>& rules) {
     // systemd is busy for seconds while it reads its units anew on a large machine
     constexpr std::chrono::seconds limit_of_bus{5};

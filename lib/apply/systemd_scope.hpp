@@ -8,6 +8,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace grapnel::apply {
@@ -17,6 +18,10 @@ struct Told {
     /// Device programs that it attaches by their path, each time anew.
     std::vector<HostPath> pinned = {};
 };
+
+/// Where crun from 1.28 on pins the program that it made for this scope alone. Whatever else a
+/// scope names by its path is somebody else's, and other units may share it.
+[[nodiscard]] HostPath pin_of_crun(std::string_view unit);
 
 /// Adds the devices of the rules to the scope's DeviceAllow, as far as they are missing there.
 /// Nothing is added where the scope has no list, so that everything is allowed, where systemd

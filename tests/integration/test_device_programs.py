@@ -211,9 +211,9 @@ def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runti
 
 
 @pytest.fixture
-def bpf_files(tmp_path):
-    directory = tmp_path / "bpf"
-    directory.mkdir()
+def bpf_files():
+    """A BPF file system of the test's own, where the system's is."""
+    directory = pathlib.Path("/sys/fs/bpf")
     subprocess.run(["mount", "-t", "bpf", "none", directory], check=True)
     yield directory
     subprocess.run(["umount", directory], check=True)
@@ -225,11 +225,16 @@ def pinned_programs(tools, command, scope, *paths):
             for path in paths]
 
 
+def pin_of_crun(bpf_files, unit):
+    (bpf_files / "crun").mkdir()
+    return bpf_files / "crun" / unit.replace(".", "_")
+
+
 def test_a_pinned_program_is_replaced_by_the_one_that_is_attached(scope, stand_in, attach, programs,
                                                                   tools, bpf_files):
     """crun from 1.28 has systemd attach its program by path, at each daemon-reload anew."""
     attach(scope.directory, "deny-195")
-    pinned = bpf_files / "oci_scope"
+    pinned = pin_of_crun(bpf_files, scope.unit)
     pinned_programs(tools, "pin", scope, pinned)
     before = programs(scope.directory)
     stand_in(as_systemd(scope.cgroup, "auto", [("device", str(pinned)), ("egress", "/none")]))
@@ -238,17 +243,48 @@ def test_a_pinned_program_is_replaced_by_the_one_that_is_attached(scope, stand_i
     after = programs(scope.directory)
     assert len(after) == 1 and after != before
     assert pinned_programs(tools, "pinned", scope, pinned) == [list(after[0])]
-    assert list(bpf_files.glob("*grapnel*")) == []
+    assert list(pinned.parent.iterdir()) == [pinned]
     assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
 
 
-def test_a_pinned_program_that_cannot_be_replaced_is_remarked(scope, stand_in, tmp_path):
-    elsewhere = tmp_path / "program"
-    elsewhere.write_text("kept\n")
+@pytest.mark.parametrize("place", ["policy", "crun/oci-other_scope", "crun/{name}/policy"])
+def test_a_pinned_program_that_others_may_share_stays(scope, stand_in, attach, programs, tools,
+                                                      bpf_files, place):
+    attach(scope.directory, "deny-195")
+    pinned = bpf_files / place.format(name=pin_of_crun(bpf_files, scope.unit).name)
+    pinned.parent.mkdir(exist_ok=True)
+    pinned_programs(tools, "pin", scope, pinned)
+    before = programs(scope.directory)
+    stand_in(as_systemd(scope.cgroup, "auto", [("device", str(pinned))]))
+    assert scope.hook(prefix=V2).returncode == 0
+    assert pinned_programs(tools, "pinned", scope, pinned) == [list(before[0])]
+    assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
+    assert scope.bundle.logged().count("remark") == 1
+    assert (f"{scope.remark} anew, as at 'systemctl daemon-reload', because it attaches the program "
+            f"pinned at {pinned} then, which denies c 195:1 rw and which other units may share: "
+            "allow the device there") in scope.bundle.logged()
+
+
+def test_of_a_pinned_program_of_others_that_allows_nothing_is_said(scope, stand_in, attach, tools,
+                                                                   bpf_files, tmp_path):
+    attach(scope.directory, "deny-10")
+    pinned_programs(tools, "pin", scope, bpf_files / "policy")
+    before = pinned_programs(tools, "pinned", scope, bpf_files / "policy")
+    stand_in(as_systemd(scope.cgroup, "auto", [("device", str(bpf_files / "policy")),
+                                               ("device", str(bpf_files / "none")),
+                                               ("device", str(tmp_path))]))
+    assert scope.hook(prefix=V2).returncode == 0
+    assert pinned_programs(tools, "pinned", scope, bpf_files / "policy") == before
+    assert scope.bundle.logged() == ""
+
+
+def test_a_pin_of_cruns_that_is_no_program_is_remarked(scope, stand_in, bpf_files):
+    elsewhere = pin_of_crun(bpf_files, scope.unit)
+    elsewhere.mkdir()
     stand_in(as_systemd(scope.cgroup, "auto", [("device", str(elsewhere))]))
     assert scope.hook(prefix=V2).returncode == 0
     assert scope.remark in scope.bundle.logged()
-    assert elsewhere.read_text() == "kept\n"
+    assert elsewhere.is_dir()
 
 
 @pytest.fixture

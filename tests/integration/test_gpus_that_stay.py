@@ -228,6 +228,38 @@ def test_a_service_in_which_a_runtime_makes_cgroups_itself_is_left_alone(systemd
 
 
 @pytest.fixture
+def pinned_policy(boot, tools):
+    """A program that denies NVIDIA's devices, which systemd attaches to every scope of tests."""
+    systemd = boot("v2")
+    files = pathlib.Path("/run/systemd/system/oci-.scope.d")
+    tool, pin, made_for = tools.device_programs, "/sys/fs/bpf/policy", "/sys/fs/cgroup/policy"
+    systemd.run("sh", "-ec", f"mkdir {made_for}; {tool} attach {made_for} deny-195; "
+                f"{tool} pin {made_for} {pin}; rmdir {made_for}; mkdir -p {files}; "
+                f"printf '[Scope]\nBPFProgram=device:{pin}\n' >{files}/policy.conf; "
+                "systemctl daemon-reload")
+    yield pin
+    systemd.run("sh", "-ec", f"rm -r {files} {pin}; systemctl daemon-reload")
+
+
+def test_a_pinned_program_denies_to_the_other_units_what_it_did(boot, start, gpu_bundle, door, tools,
+                                                                pinned_policy):
+    systemd = boot("v2")
+    if version_of_systemd() < 249:
+        pytest.skip("this systemd attaches no program by its path")
+
+    def service():
+        return systemd.run("systemd-run", "--wait", "--pipe", "--quiet",
+                           f"--property=BPFProgram=device:{pinned_policy}", tools.look,
+                           "open:/dev/nvidia0", "open:/dev/nvidia1").stdout
+    before = service()
+    assert before.count("EPERM") == 2, before
+    scope = start(systemd, gpu_bundle, "runc", door)
+    assert pinned_policy in systemd.property(scope.unit, "BPFProgram")
+    assert service() == before
+    assert f"it attaches the program pinned at {pinned_policy} then" in gpu_bundle.logged()
+
+
+@pytest.fixture
 def image(gpu_bundle):
     archive = gpu_bundle.directory / "image.tar"
     subprocess.run(["tar", "-C", gpu_bundle.root, "-cf", archive, "."], check=True)
