@@ -19,32 +19,25 @@ constexpr std::string_view unreadable_cure =
     "leave the cgroup alone (--no-cgroups)";
 constexpr std::string_view name_of_systemds = "sd_devices";
 
-bool denies(const std::optional<Code>& code, const DeviceRule& rule) {
-    return !code || permits(*code, rule) != true;
+constexpr std::string_view allow_there =
+    "allow the device in the configuration of what attached the program";
+
+bool is_the_verifiers(const Error& error) {
+    return error.sys == EINVAL || error.sys == EACCES;
 }
 
-/// The first rule that the program denies, or may deny.
-const DeviceRule* denied_rule(const std::optional<Code>& code,
-                              const std::vector<DeviceRule>& rules) {
-    const auto found =
-        std::ranges::find_if(rules, [&](const auto& rule) { return denies(code, rule); });
-    return found == rules.end() ? nullptr : &*found;
+std::string made_anew_remark(const CgroupLevel& level) {
+    return "a device program of the cgroup " + level.directory.text()
+           + " cannot be read back and was made anew from config.json: what its runtime allows "
+             "beside that, such as /dev/net/tun, is denied now";
 }
 
-/// The program with the rules added, ready to take the old one's place.
-Result<sys::Fd> extended(const std::optional<Code>& code,
-                         const std::optional<std::vector<DeviceRule>>& configured,
-                         const std::vector<DeviceRule>& rules) {
-    if (code && can_be_loaded_again(*code)) {
-        auto loaded = sys::load_device_program(with_rules(rules, *code));
-        if (loaded || (loaded.error().sys != EINVAL && loaded.error().sys != EACCES))
-            return loaded;
-    }
-    if (!configured)
-        return refused("the device program of the container's cgroup cannot be read back, and the "
-                       "rules that it was made from are not known",
-                       std::string(unreadable_cure));
-    return sys::load_device_program(with_rules(rules, from_spec(*configured)));
+std::string not_known_remark(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
+    return "whether the device program " + std::to_string(id) + " of the cgroup "
+           + level.directory.text() + " allows " + rule.text()
+           + " is not known, and it cannot be copied: it is left as it is, and if it denies that, "
+             "GPUs do not work in the container; "
+           + std::string(allow_there) + " then";
 }
 
 bool contains(const std::vector<std::uint32_t>& ids, std::uint32_t id) {
@@ -59,31 +52,75 @@ Status detach_if_systemds(sys::FdRef cgroup, std::uint32_t id) {
     return sys::detach_device_program(cgroup, program.ref());
 }
 
+/// The program as the kernel shows it; nothing if it does not.
+Result<std::optional<Code>> readable_code(sys::FdRef program) {
+    auto code = GRAPNEL_TRY(sys::program_code(program));
+    // what hides constants is the same that hides programs: it says no more of what was loaded
+    return code && is_blinded(*code) ? std::nullopt : std::move(code);
+}
+
+/// Of what the kernel does not show nothing is known.
+Judgement judge_shown(const std::optional<Code>& code, const std::vector<DeviceRule>& rules) {
+    return code ? judge(*code, rules) : Judgement{.permits = std::nullopt, .rule = rules.front()};
+}
+
 } // namespace
+
+Result<sys::Fd> AttachedPrograms::made_anew() const {
+    if (!configured_)
+        return refused("the device program of the container's cgroup cannot be read back, and the "
+                       "rules that it was made from are not known",
+                       std::string(unreadable_cure));
+    return sys::load_device_program(with_rules(rules_, from_spec(*configured_)));
+}
+
+/// What takes the place of a program that does not allow all rules; nothing for one that is to
+/// stay.
+Result<std::optional<sys::Fd>> AttachedPrograms::successor(const std::optional<Code>& code,
+                                                           const Judgement& judged) const {
+    if (!code)
+        return std::optional(GRAPNEL_TRY(made_anew()));
+    if (can_be_loaded_again(*code)) {
+        auto loaded = sys::load_device_program(with_rules(rules_, *code));
+        if (loaded)
+            return std::optional(std::move(*loaded));
+        if (!is_the_verifiers(loaded.error()))
+            return std::move(loaded).error();
+    }
+    if (!judged.permits)
+        return std::optional<sys::Fd>();
+    return refused("a device program denies " + judged.rule.text() + " and cannot be copied",
+                   std::string(allow_there));
+}
 
 Status AttachedPrograms::open_pinned(const HostPath& path) {
     const auto program = GRAPNEL_TRY(sys::pinned_program(path));
     const auto id = GRAPNEL_TRY(sys::program_facts(program.ref())).id;
-    const auto code = GRAPNEL_TRY(sys::program_code(program.ref()));
-    if (denied_rule(code, rules_) == nullptr)
+    const auto code = GRAPNEL_TRY(readable_code(program.ref()));
+    const auto judged = judge_shown(code, rules_);
+    if (judged.permits == true)
         return {};
-    auto fresh = GRAPNEL_TRY(extended(code, configured_, rules_));
-    GRAPNEL_TRY(sys::replace_pinned_program(path, fresh.ref()));
-    successors_.insert_or_assign(id, std::move(fresh));
+    auto fresh = GRAPNEL_TRY(successor(code, judged));
+    if (!fresh)
+        return refused("what the program pinned at " + path.text() + " allows is not known",
+                       std::string(allow_there));
+    GRAPNEL_TRY(sys::replace_pinned_program(path, fresh->ref()));
+    successors_.insert_or_assign(id, std::move(*fresh));
     return {};
 }
 
 std::optional<DeviceRule> AttachedPrograms::denied_by_pinned(const HostPath& path) const {
     const auto program = sys::pinned_program(path);
-    const auto code = program ? sys::program_code(program->ref()) : std::nullopt;
-    if (!code || !*code)
+    if (!program)
         return std::nullopt;
-    const auto denied = std::ranges::find_if(
-        rules_, [&](const auto& rule) { return permits(**code, rule) == false; });
-    return denied == rules_.end() ? std::nullopt : std::optional(*denied);
+    const auto code = readable_code(program->ref());
+    if (!code)
+        return std::nullopt;
+    const auto judged = judge_shown(*code, rules_);
+    return judged.permits == false ? std::optional(judged.rule) : std::nullopt;
 }
 
-Status AttachedPrograms::open_level(const CgroupLevel& level) {
+Result<std::vector<std::string>> AttachedPrograms::open_level(const CgroupLevel& level) {
     constexpr int attempts = 3;
     auto opened = try_level(level);
     // ENOENT: systemd replaced a program meanwhile
@@ -92,29 +129,35 @@ Status AttachedPrograms::open_level(const CgroupLevel& level) {
     return opened;
 }
 
-Status AttachedPrograms::try_level(const CgroupLevel& level) {
+Result<std::vector<std::string>> AttachedPrograms::try_level(const CgroupLevel& level) {
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
     const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
+    Remarks remarks;
     for (const auto id : attached.ids)
-        GRAPNEL_TRY(open_attached(level, cgroup.ref(), id, attached.flags));
-    return {};
+        GRAPNEL_TRY(open_attached(level, cgroup.ref(), id, attached.flags, remarks));
+    return remarks;
 }
 
 Status AttachedPrograms::open_attached(const CgroupLevel& level, sys::FdRef cgroup,
-                                       std::uint32_t id, std::uint32_t flags) {
+                                       std::uint32_t id, std::uint32_t flags, Remarks& remarks) {
     const auto program = GRAPNEL_TRY(sys::program_by_id(id));
-    const auto code = GRAPNEL_TRY(sys::program_code(program.ref()));
-    const auto* const denied = denied_rule(code, rules_);
-    if (denied == nullptr)
+    const auto code = GRAPNEL_TRY(readable_code(program.ref()));
+    const auto judged = judge_shown(code, rules_);
+    if (judged.permits == true)
         return {};
-    if (!level.own) {
-        const bool certain = code && permits(*code, *denied) == false;
-        return certain ? Status(shared_level_denies(level, *denied)) : Status();
-    }
+    if (!level.own)
+        return judged.permits == false ? Status(shared_level_denies(level, judged.rule)) : Status();
     if (const auto pinned = successors_.find(id); pinned != successors_.end())
         return sys::replace_device_program(cgroup, pinned->second.ref(), program.ref(), flags);
-    const auto fresh = GRAPNEL_TRY(extended(code, configured_, rules_));
-    return sys::replace_device_program(cgroup, fresh.ref(), program.ref(), flags);
+    const auto fresh = GRAPNEL_TRY(successor(code, judged));
+    if (!fresh) {
+        remarks.push_back(not_known_remark(level, id, judged.rule));
+        return {};
+    }
+    GRAPNEL_TRY(sys::replace_device_program(cgroup, fresh->ref(), program.ref(), flags));
+    if (!code)
+        remarks.push_back(made_anew_remark(level));
+    return {};
 }
 
 Result<std::vector<std::vector<std::uint32_t>>>

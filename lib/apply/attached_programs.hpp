@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apply/cgroup_path.hpp"
+#include "apply/device_program.hpp"
 #include "base/device_number.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
@@ -11,11 +12,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace grapnel::apply {
 
-/// Replaces programs that deny one of the rules by programs that allow them all.
+/// Replaces programs that deny one of the rules by programs that allow them all. Such a program is
+/// the old one with the rules added. What cannot be copied stays where it may allow them all, and
+/// is an error where it is sure to deny one.
 class AttachedPrograms {
   public:
     /// `configured` are those of config.json, of which a program that cannot be read is made anew.
@@ -31,13 +35,18 @@ class AttachedPrograms {
     [[nodiscard]] std::optional<DeviceRule> denied_by_pinned(const HostPath& path) const;
 
     /// Every program of the level. One that was pinned as well is replaced by what is pinned now:
-    /// the kernel keeps who attaches it again from attaching a second one.
-    [[nodiscard]] Status open_level(const CgroupLevel& level);
+    /// the kernel keeps who attaches it again from attaching a second one. Returns remarks.
+    [[nodiscard]] Result<std::vector<std::string>> open_level(const CgroupLevel& level);
 
   private:
-    [[nodiscard]] Status try_level(const CgroupLevel& level);
+    using Remarks = std::vector<std::string>;
+
+    [[nodiscard]] Result<Remarks> try_level(const CgroupLevel& level);
     [[nodiscard]] Status open_attached(const CgroupLevel& level, sys::FdRef cgroup,
-                                       std::uint32_t id, std::uint32_t flags);
+                                       std::uint32_t id, std::uint32_t flags, Remarks& remarks);
+    [[nodiscard]] Result<std::optional<sys::Fd>> successor(const std::optional<Code>& code,
+                                                           const Judgement& judged) const;
+    [[nodiscard]] Result<sys::Fd> made_anew() const;
 
     const std::optional<std::vector<DeviceRule>>& configured_;
     const std::vector<DeviceRule>& rules_;

@@ -80,9 +80,11 @@ Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
             GRAPNEL_TRY(detach_what_systemd_added(levels, before));
         open_pinned(programs, told.pinned, *scope, remarks);
     }
-    for (const auto& level : levels)
-        GRAPNEL_TRY(programs.open_level(level).note("allow devices in the cgroup "
-                                                    + level.directory.text()));
+    for (const auto& level : levels) {
+        const auto noteworthy = GRAPNEL_TRY(programs.open_level(level).note(
+            "allow devices in the cgroup " + level.directory.text()));
+        remarks.insert(remarks.end(), noteworthy.begin(), noteworthy.end());
+    }
     return remarks;
 }
 

@@ -30,8 +30,21 @@ using Code = std::vector<bpf_insn>;
 /// net.core.bpf_jit_harden, maps, calls.
 [[nodiscard]] bool can_be_loaded_again(const Code& code);
 
+/// Whether the kernel hid the constants of this program (net.core.bpf_jit_harden), and did nothing
+/// else to it that keeps it from being loaded again.
+[[nodiscard]] bool is_blinded(const Code& code);
+
 /// Whether the program lets through what the rule names; nothing if it does something that this
 /// interpreter does not know.
 [[nodiscard]] std::optional<bool> permits(const Code& code, const DeviceRule& rule);
+
+/// What a program says of some rules.
+struct Judgement {
+    std::optional<bool> permits = true; ///< whether it lets through all of them; nothing: not known
+    DeviceRule rule = {};               ///< one that it does not, or may not; else of no meaning
+};
+
+/// A denial that is certain counts for more than one that is not.
+[[nodiscard]] Judgement judge(const Code& code, const std::vector<DeviceRule>& rules);
 
 } // namespace grapnel::apply

@@ -210,6 +210,56 @@ def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runti
     assert before != after
 
 
+def test_a_program_of_unknown_meaning_is_left_with_a_remark(hand_made, cgroups, gpu_bundle, attach,
+                                                            programs):
+    """One that calls the kernel, say: it may allow the GPU, and what else it says is its own."""
+    gpu_bundle.config["linux"]["resources"]["devices"].append(
+        {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"})
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "call:deny-10")
+    attach(cgroup, "deny-195")
+    before = programs(cgroup)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr) == (0, "")
+    after = programs(cgroup)
+    assert after[0] == before[0] and after[1] != before[1]
+    assert accesses(made, cgroup) == OPEN_FOR_GPU_0
+    assert made.look("make:c:10:229", cgroup=cgroup)["make:c:10:229"] == "EPERM"
+    assert gpu_bundle.logged().count(" remark: ") == 1
+    assert (f"remark: whether the device program {before[0][0]} of the cgroup {cgroup} "
+            "allows c 195:1 rw is not known, and it cannot be copied: it is left as it is, and if it "
+            "denies that, GPUs do not work in the container; allow the device in the configuration "
+            "of what attached the program then") in gpu_bundle.logged()
+
+
+def test_a_program_of_unknown_meaning_that_can_be_copied_is_extended(hand_made, cgroups, gpu_bundle,
+                                                                     attach, programs):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "store:deny-195")
+    before = programs(cgroup)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    assert made.hook(prefix=V2).returncode == 0
+    after = programs(cgroup)
+    assert len(after) == 1 and int(after[0][2]) > int(before[0][2])
+    assert accesses(made, cgroup) == OPEN_FOR_GPU_0
+    assert gpu_bundle.logged() == ""
+
+
+def test_a_program_that_denies_and_cannot_be_copied_is_an_error(hand_made, cgroups, gpu_bundle,
+                                                                attach, programs):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny-195:call")
+    before = programs(cgroup)
+    done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"grapnel-hook: allow devices in the cgroup {cgroup}: a device program denies "
+        "c 195:1 rw and cannot be copied: allow the device in the configuration of what attached the "
+        "program\n")
+    assert programs(cgroup) == before
+
+
 @pytest.fixture
 def bpf_files():
     """A BPF file system of the test's own, where the system's is."""
@@ -259,7 +309,7 @@ def test_a_pinned_program_that_others_may_share_stays(scope, stand_in, attach, p
     assert scope.hook(prefix=V2).returncode == 0
     assert pinned_programs(tools, "pinned", scope, pinned) == [list(before[0])]
     assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
-    assert scope.bundle.logged().count("remark") == 1
+    assert scope.bundle.logged().count(" remark: ") == 1
     assert (f"{scope.remark} anew, as at 'systemctl daemon-reload', because it attaches the program "
             f"pinned at {pinned} then, which denies c 195:1 rw and which other units may share: "
             "allow the device there") in scope.bundle.logged()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device programs of cgroup v2, for tests:
 //
-//   device_programs attach CGROUP allow|deny|deny-MAJOR [single]
+//   device_programs attach CGROUP [call:|store:]allow|deny|deny-MAJOR[:call] [single]
+//       call, store: begins so, or ends so where it allows, which says nothing of the rule
 //   device_programs list CGROUP       a line for each program: flags, length, hash of its code
 //   device_programs accesses CGROUP   how many programs a call has to pass, ancestors included
 //   device_programs pin CGROUP PATH   pins the first one there
@@ -27,7 +28,26 @@ static void fail(const char* what) {
     exit(1);
 }
 
-static int load(const char* rule) {
+static struct bpf_insn* append(struct bpf_insn* end, const struct bpf_insn* code, size_t size) {
+    memcpy(end, code, size);
+    return end + size / sizeof *code;
+}
+
+static struct bpf_insn* append_call(struct bpf_insn* end) {
+    const struct bpf_insn code[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_uid_gid},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6},
+    };
+    return append(end, code, sizeof code);
+}
+
+static struct bpf_insn* append_store(struct bpf_insn* end) {
+    const struct bpf_insn code[] = {{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4}};
+    return append(end, code, sizeof code);
+}
+
+static struct bpf_insn* append_rule(struct bpf_insn* end, const char* rule) {
     // as runtimes do, every program lets mknod through; what a node may do is asked at open
     const int denies_all = strcmp(rule, "deny") == 0;
     const int major = strncmp(rule, "deny-", 5) == 0 ? atoi(rule + 5) : 0xfffff;
@@ -41,19 +61,44 @@ static int load(const char* rule) {
          .dst_reg = 4,
          .src_reg = 1,
          .off = offsetof(struct bpf_cgroup_dev_ctx, major)},
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
-        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 3, .off = 2, .imm = BPF_DEVCG_ACC_MKNOD},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 3, .off = 3, .imm = BPF_DEVCG_ACC_MKNOD},
         {.code = BPF_JMP | (denies_all ? BPF_JEQ : BPF_JNE) | BPF_K,
          .dst_reg = 4,
-         .off = 1,
+         .off = 2,
          .imm = denies_all ? 0xfffff : major},
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0},
         {.code = BPF_JMP | BPF_EXIT},
     };
+    return append(end, code, sizeof code);
+}
+
+static struct bpf_insn* append_yes(struct bpf_insn* end) {
+    const struct bpf_insn code[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    return append(end, code, sizeof code);
+}
+
+static int load(const char* words) {
+    struct bpf_insn code[32];
+    struct bpf_insn* end = code;
+    const char* rule = words;
+    if (strncmp(words, "call:", 5) == 0) {
+        end = append_call(end);
+        rule += 5;
+    } else if (strncmp(words, "store:", 6) == 0) {
+        end = append_store(end);
+        rule += 6;
+    }
+    end = append_rule(end, rule);
+    if (strstr(rule, ":call") != NULL)
+        end = append_call(end);
+    end = append_yes(end);
     union bpf_attr attributes = {
         .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
         .insns = (uintptr_t)code,
-        .insn_cnt = sizeof code / sizeof *code,
+        .insn_cnt = (unsigned)(end - code),
         .license = (uintptr_t) "Apache-2.0",
     };
     const int program = bpf(BPF_PROG_LOAD, &attributes);

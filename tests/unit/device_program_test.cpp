@@ -232,6 +232,40 @@ TEST_CASE("of a program that does something unknown nothing is said") {
     }
 }
 
+TEST_CASE("of several rules a denial that is certain is named first") {
+    const auto ends = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+    // majors from 200 on: a call; others: no
+    const Code calls{instruction(BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0),
+                     instruction(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+                     instruction(BPF_JMP | BPF_JLT | BPF_K, 4, 0, 1, 200),
+                     instruction(BPF_JMP | BPF_CALL, 0, 0, 0, 15), ends};
+    const DeviceRule denied{.major = 195, .minor = 0};
+    const DeviceRule unknown{.major = 238, .minor = 0};
+    const DeviceRule unknown_too{.major = 238, .minor = 1};
+    struct Row {
+        const char* what;
+        Code code;
+        Rules rules;
+        std::optional<bool> permits;
+        DeviceRule rule;
+    };
+    const Row rows[] = {
+        {"no rule", calls, {}, true, {}},
+        {"all allowed", answering(1), {denied, unknown}, true, {}},
+        {"all denied: the first", answering(0), {unknown, denied}, false, unknown},
+        {"unknown: the first", calls, {unknown_too, unknown}, std::nullopt, unknown_too},
+        {"unknown before denied", calls, {unknown, denied}, false, denied},
+        {"denied before unknown", calls, {denied, unknown}, false, denied},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto judged = judge(row.code, row.rules);
+        CHECK(judged.permits == row.permits);
+        if (judged.permits != true)
+            CHECK(judged.rule == row.rule);
+    }
+}
+
 TEST_CASE("each instruction that programs are made of does what the kernel does") {
     const auto ends = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     const auto set = [](__s32 value) {
