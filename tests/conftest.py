@@ -223,6 +223,34 @@ def scope(bundle, cgroups, hand_made):
 
 
 @pytest.fixture
+def sysctl():
+    """A function that changes a setting of the whole machine until the test ends."""
+    former = {}
+
+    def change(name, value):
+        path = pathlib.Path("/proc/sys", name.replace(".", "/"))
+        former.setdefault(path, path.read_text())
+        path.write_text(value)
+    yield change
+    for path, value in former.items():
+        path.write_text(value)
+
+
+@pytest.fixture
+def hardened(sysctl):
+    """Constants in programs are hidden, for those that are loaded meanwhile: the kernel shows them
+    to the hook so, and does not take them back."""
+    sysctl("kernel.kptr_restrict", "1")
+    sysctl("net.core.bpf_jit_harden", "2")
+
+
+@pytest.fixture
+def hidden_programs(hardened, sysctl):
+    """Nobody is shown a program that is loaded meanwhile."""
+    sysctl("kernel.kptr_restrict", "2")
+
+
+@pytest.fixture
 def listening_socket():
     """A function that listens on a Unix socket of the host until the test ends."""
     opened = []

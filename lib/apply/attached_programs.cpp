@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/attached_programs.hpp"
 
+#include "apply/blinding.hpp"
 #include "apply/device_list.hpp"
 #include "apply/device_program.hpp"
 #include "sys/bpf.hpp"
@@ -15,8 +16,9 @@ namespace grapnel::apply {
 namespace {
 
 constexpr std::string_view unreadable_cure =
-    "set the sysctl net.core.bpf_jit_harden to 0 or 1, or allow the devices in another way and "
-    "leave the cgroup alone (--no-cgroups)";
+    "set the sysctl kernel.kptr_restrict or net.core.bpf_jit_harden to 0 or 1, or allow the "
+    "devices "
+    "in another way and leave the cgroup alone (--no-cgroups)";
 constexpr std::string_view name_of_systemds = "sd_devices";
 
 constexpr std::string_view allow_there =
@@ -29,7 +31,9 @@ bool is_the_verifiers(const Error& error) {
 std::string made_anew_remark(const CgroupLevel& level) {
     return "a device program of the cgroup " + level.directory.text()
            + " cannot be read back and was made anew from config.json: what its runtime allows "
-             "beside that, such as /dev/net/tun, is denied now";
+             "beside that, such as /dev/net/tun, is denied now; set the sysctl "
+             "kernel.kptr_restrict or "
+             "net.core.bpf_jit_harden to 0 or 1";
 }
 
 std::string not_known_remark(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
@@ -52,11 +56,11 @@ Status detach_if_systemds(sys::FdRef cgroup, std::uint32_t id) {
     return sys::detach_device_program(cgroup, program.ref());
 }
 
-/// The program as the kernel shows it; nothing if it does not.
+/// The program as it was loaded, as far as the kernel shows it; nothing if it does not.
 Result<std::optional<Code>> readable_code(sys::FdRef program) {
     auto code = GRAPNEL_TRY(sys::program_code(program));
-    // what hides constants is the same that hides programs: it says no more of what was loaded
-    return code && is_blinded(*code) ? std::nullopt : std::move(code);
+    auto plain = code ? without_blinding(*code) : std::nullopt;
+    return plain ? std::move(plain) : std::move(code);
 }
 
 /// Of what the kernel does not show nothing is known.

@@ -22,10 +22,10 @@ struct CgroupFacts {
 
 /// Version 1: each rule is written to devices.allow. Version 2: on each of the container's own
 /// levels every program that denies a rule is replaced, once, by a copy that allows them all. A
-/// program that the kernel does not show, or shows with hidden constants, is made anew from the
-/// rules of config.json, which is a remark, and an error where these are not known. One that cannot
-/// be copied for another reason, such as a call, is an error where it is sure to deny a rule; else
-/// it stays, and that what it allows is not known is a remark. Levels that the container shares are
+/// program that the kernel does not show is made anew from the rules of config.json, which is a
+/// remark, and an error where these are not known. One that cannot be copied, because of a call or
+/// the like, is an error where it is sure to deny a rule; else it stays, and that what it allows is
+/// not known is a remark. Levels that the container shares are
 /// never changed: one that denies is an error that names it. Where nothing denies, nothing is done.
 ///
 /// Where systemd made a scope for this container alone it is told of the devices first, because it

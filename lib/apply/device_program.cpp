@@ -275,15 +275,6 @@ class Machine {
     std::size_t at_ = 0;
 };
 
-bool uses_blinding_register(const bpf_insn& one) {
-    return one.dst_reg == blinding_register || one.src_reg == blinding_register;
-}
-
-/// What the kernel shows of these is its own address of a function or a map.
-bool is_bound_to_the_kernel(const bpf_insn& one) {
-    return one.code == (BPF_JMP | BPF_CALL) || one.code == (BPF_LD | BPF_IMM | BPF_DW);
-}
-
 } // namespace
 
 Code with_rules(const std::vector<DeviceRule>& rules, const Code& old) {
@@ -317,13 +308,10 @@ Code from_spec(const std::vector<DeviceRule>& spec_rules) {
 }
 
 bool can_be_loaded_again(const Code& code) {
-    return !code.empty() && std::ranges::none_of(code, uses_blinding_register)
-           && std::ranges::none_of(code, is_bound_to_the_kernel);
-}
-
-bool is_blinded(const Code& code) {
-    return std::ranges::any_of(code, uses_blinding_register)
-           && std::ranges::none_of(code, is_bound_to_the_kernel);
+    return !code.empty() && std::ranges::none_of(code, [](const bpf_insn& one) {
+        return one.dst_reg == blinding_register || one.src_reg == blinding_register
+               || one.code == (BPF_JMP | BPF_CALL) || one.code == (BPF_LD | BPF_IMM | BPF_DW);
+    });
 }
 
 std::optional<bool> permits(const Code& code, const DeviceRule& rule) {

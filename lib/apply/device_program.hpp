@@ -30,10 +30,6 @@ using Code = std::vector<bpf_insn>;
 /// net.core.bpf_jit_harden, maps, calls.
 [[nodiscard]] bool can_be_loaded_again(const Code& code);
 
-/// Whether the kernel hid the constants of this program (net.core.bpf_jit_harden), and did nothing
-/// else to it that keeps it from being loaded again.
-[[nodiscard]] bool is_blinded(const Code& code);
-
 /// Whether the program lets through what the rule names; nothing if it does something that this
 /// interpreter does not know.
 [[nodiscard]] std::optional<bool> permits(const Code& code, const DeviceRule& rule);

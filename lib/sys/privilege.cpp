@@ -31,8 +31,8 @@ using Capabilities = std::vector<cap_value_t>;
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
 /// in a root file system that belongs to another user, and what they took the place of. SYS_PTRACE:
 /// /proc/PID/root and the namespaces of a process with more capabilities. NET_ADMIN: attaching a
-/// device program. SETPCAP: the bounding set of ldconfig. KILL, SETUID and SETGID: a program that
-/// runs as nobody.
+/// device program. SYSLOG: reading one whose constants the kernel hides. SETPCAP: the bounding set
+/// of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
     case Phase::load_modules:
@@ -47,7 +47,7 @@ Capabilities needed_by(Phase phase) {
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETGID,
                 CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT, CAP_SYS_PTRACE};
     case Phase::device_cgroup:
-        return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN};
+        return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYSLOG, CAP_SYS_ADMIN};
     case Phase::ldcache:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
                 CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};

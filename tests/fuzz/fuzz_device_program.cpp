@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device programs of cgroup v2. Input: four bytes for the number of rules, a device's type and
 // an access, then twelve bytes a rule, then instructions of eight bytes each.
+#include "apply/blinding.hpp"
 #include "apply/device_program.hpp"
 #include "fuzz.hpp"
 
@@ -125,6 +126,75 @@ void expect_extended(const std::vector<DeviceRule>& exact, const DeviceRule& que
                "what no new rule mentions is left to the old program");
 }
 
+bool has_hidden_constant(const bpf_insn& one) {
+    const auto operation = BPF_OP(one.code);
+    if (one.src_reg != 0) // nobody can load such a one
+        return false;
+    switch (BPF_CLASS(one.code)) {
+    case BPF_ALU:
+    case BPF_ALU64:
+        return BPF_SRC(one.code) == BPF_K && operation != BPF_LSH && operation != BPF_RSH
+               && operation != BPF_NEG && operation <= BPF_MOV;
+    case BPF_JMP:
+    case BPF_JMP32:
+        return BPF_SRC(one.code) == BPF_K && operation != BPF_JA && operation != BPF_CALL
+               && operation != BPF_EXIT && operation <= BPF_JSLE;
+    default:
+        return false;
+    }
+}
+
+/// As the kernel does it, with each jump's offset counted from the instruction's new place.
+Code blinded(const Code& code, __s32 mask) {
+    std::vector<std::size_t> begins;
+    std::size_t end = 0;
+    for (const auto& one : code) {
+        begins.push_back(end);
+        end += has_hidden_constant(one) ? 3 : 1;
+    }
+    Code out;
+    for (std::size_t i = 0; i < code.size(); ++i) {
+        auto one = code[i];
+        const auto kind = BPF_CLASS(one.code);
+        const bool jumps = (kind == BPF_JMP || kind == BPF_JMP32) && BPF_OP(one.code) != BPF_CALL
+                           && BPF_OP(one.code) != BPF_EXIT;
+        const auto target = static_cast<std::int64_t>(i) + 1 + one.off;
+        if (has_hidden_constant(one)) {
+            const auto prepares = kind == BPF_ALU || kind == BPF_JMP32 ? BPF_ALU : BPF_ALU64;
+            for (const auto& [operation, value] :
+                 {std::pair(BPF_MOV, one.imm ^ mask), std::pair(BPF_XOR, mask)})
+                out.push_back({.code = static_cast<__u8>(prepares | operation | BPF_K),
+                               .dst_reg = 11,
+                               .src_reg = 0,
+                               .off = 0,
+                               .imm = value});
+            one.code = static_cast<__u8>(one.code | BPF_X);
+            one.src_reg = 11;
+            one.imm = 0;
+        }
+        if (jumps && target >= 0 && target < static_cast<std::int64_t>(code.size()))
+            one.off = static_cast<__s16>(
+                static_cast<std::int64_t>(begins[static_cast<std::size_t>(target)])
+                - static_cast<std::int64_t>(out.size()) - 1);
+        out.push_back(one);
+    }
+    return out;
+}
+
+void expect_same_without_blinding(const Code& code, const DeviceRule& query, __s32 mask) {
+    if (const auto plain = without_blinding(code))
+        expect(permits(*plain, query) == permits(code, query), "what is undone changes no answer");
+    if (!without_blinding(code) || !can_be_loaded_again(code) || code.size() > 1000)
+        return;
+    const auto hidden = blinded(code, mask);
+    const auto plain = without_blinding(hidden);
+    expect(plain.has_value(), "what the kernel does is undone");
+    expect(plain->size() == code.size() && can_be_loaded_again(*plain), "all of it");
+    expect(permits(*plain, query) == permits(code, query),
+           "what was loaded gives the same answers");
+    expect(permits(hidden, query) == permits(code, query), "and so does what is blinded");
+}
+
 } // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -151,5 +221,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     (void)can_be_loaded_again(code);
     expect_as_in_spec(rules, query);
     expect_extended(exact, query, code);
+    const auto mask = static_cast<__s32>(query_bytes.major ^ same * 0x01010101U);
+    expect_same_without_blinding(code, query, mask);
+    expect_same_without_blinding(with_rules(exact, from_spec(rules)), query, mask);
     return 0;
 }

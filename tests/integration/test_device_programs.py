@@ -10,7 +10,6 @@ from conftest import skip_or_fail
 from systemd_stand_in import as_systemd
 
 V2 = container.in_cgroup_view("v2", [])
-HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
 
 
 @pytest.fixture(autouse=True)
@@ -337,26 +336,16 @@ def test_a_pin_of_cruns_that_is_no_program_is_remarked(scope, stand_in, bpf_file
     assert elsewhere.is_dir()
 
 
-@pytest.fixture
-def hardened():
-    """Constants in programs are blinded: what the kernel shows of one it does not take again.
-    This is a setting of the whole machine; nothing else may use programs meanwhile."""
-    former = HARDEN.read_text()
-    HARDEN.write_text("2")
-    yield
-    HARDEN.write_text(former)
-
-
-@pytest.mark.parametrize("runtime", ["runc", "crun"])
-def test_blinded_programs_are_made_anew_from_the_configuration(gpu_bundle, hardened, runtime):
-    rules = gpu_bundle.config["linux"]["resources"]["devices"]
+def rules_kept(bundle, runtime):
+    """What a runtime made of rules in config.json holds beside the GPU."""
+    rules = bundle.config["linux"]["resources"]["devices"]
     rules += [{"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"},
               {"allow": True, "type": "c", "major": 240, "access": "rwm"}]
     if runtime == "crun":  # runc has no exceptions from a rule
         rules.append({"allow": False, "type": "c", "major": 240, "minor": 3, "access": "rw"})
-    result = gpu_bundle.run(runtime, "v2", "make:c:195:1", "make:c:195:0", "make:c:10:229",
-                            "make:c:240:7", "make:c:240:3", "make:c:10:1", "make:c:1:3",
-                            "make:c:1:11", "open:/dev/null")
+    result = bundle.run(runtime, "v2", "make:c:195:1", "make:c:195:0", "make:c:10:229",
+                        "make:c:240:7", "make:c:240:3", "make:c:10:1", "make:c:1:3",
+                        "make:c:1:11", "open:/dev/null")
     assert result["make:c:195:1"] == "ENXIO"
     assert result["make:c:195:0"] == "EPERM"
     assert result["make:c:10:229"] in ("OK", "ENODEV", "ENXIO")
@@ -367,8 +356,66 @@ def test_blinded_programs_are_made_anew_from_the_configuration(gpu_bundle, harde
     assert result["make:c:1:3"] == result["open:/dev/null"] == "OK"
 
 
-def test_a_blinded_ancestor_is_taken_to_allow(hand_made, cgroups, gpu_bundle, attach, programs,
-                                              hardened):
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_blinded_programs_are_extended(gpu_bundle, hardened, runtime):
+    rules_kept(gpu_bundle, runtime)
+    assert gpu_bundle.logged() == ""
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_hidden_programs_are_made_anew_from_the_configuration(gpu_bundle, hidden_programs, runtime):
+    rules_kept(gpu_bundle, runtime)
+    assert ("cannot be read back and was made anew from config.json: what its runtime allows beside "
+            "that, such as /dev/net/tun, is denied now; set the sysctl kernel.kptr_restrict or "
+            "net.core.bpf_jit_harden to 0 or 1") in gpu_bundle.logged()
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_what_a_runtime_allows_of_itself_stays_where_programs_are_blinded(make_bundle, hardened,
+                                                                          runtime):
+    """Such as c 10:200 (runc) and c 5:1 (crun)."""
+    queries = [f"make:c:{number}" for number in (
+        "10:200", "10:229", "5:0", "5:1", "5:2", "1:3", "1:11", "4:0", "136:0")] + ["make:b:7:0"]
+    without, with_gpu = [make_bundle(name=what).env(f"NVIDIA_VISIBLE_DEVICES={what}").run(
+        runtime, "v2", *queries) for what in ("void", "0")]
+    assert with_gpu.answers == without.answers
+    assert "EPERM" not in (without["make:c:10:200" if runtime == "runc" else "make:c:5:1"],
+                           without["make:c:1:3"])
+
+
+def test_a_blinded_program_is_extended_once(hand_made, cgroups, gpu_bundle, attach, programs,
+                                            hardened):
+    cgroup = own(cgroups, gpu_bundle)
+    attach(cgroup, "deny")
+    attach(cgroup, "store:deny-195")
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr, gpu_bundle.logged()) == (0, "", "")
+    assert accesses(made, cgroup)[:3] == OPEN_FOR_GPU_0[:3]
+    before = programs(cgroup)
+    assert len(before) == 2
+    assert made.hook(prefix=V2).returncode == 0
+    assert programs(cgroup) == before
+
+
+@pytest.mark.parametrize("rule, code", [("deny-10", 0), ("deny-195", 1)])
+def test_a_blinded_ancestor_is_understood(hand_made, cgroups, gpu_bundle, attach, programs, hardened,
+                                          rule, code):
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    attach(parent, rule)
+    attach(cgroup, "deny-195")
+    before = programs(parent)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert done.returncode == code
+    assert (f"the cgroup {parent} denies c 195:1 rw" in done.stderr) == (code != 0)
+    assert programs(parent) == before
+
+
+def test_a_hidden_ancestor_is_taken_to_allow(hand_made, cgroups, gpu_bundle, attach, programs,
+                                             hidden_programs):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
     gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"

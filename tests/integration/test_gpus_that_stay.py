@@ -12,8 +12,6 @@ import pytest
 from conftest import skip_or_fail
 from engines import under_systemd
 
-HARDEN = pathlib.Path("/proc/sys/net/core/bpf_jit_harden")
-
 GRANTED = ("open:/dev/nvidia1", "make:c:195:1", "make:c:195:255", "make:c:238:0")
 NOT_GRANTED = ("make:c:195:0", "make:c:195:254", "make:c:10:1")
 QUERIES = (*GRANTED, *NOT_GRANTED, "open:/dev/null", "make:c:1:3")
@@ -112,15 +110,6 @@ def test_a_container_keeps_its_gpu_and_gets_no_other(systemd, start, gpu_bundle,
         do()
         assert answers(scope) == GPU_0_ALONE, what
     assert gpu_bundle.logged() == ""
-
-
-@pytest.fixture
-def hardened():
-    """A setting of the whole machine, for programs that are loaded meanwhile."""
-    former = HARDEN.read_text()
-    HARDEN.write_text("2")
-    yield
-    HARDEN.write_text(former)
 
 
 @pytest.mark.parametrize("low_level", ["runc", "crun"])
