@@ -137,8 +137,12 @@ Result<std::vector<std::string>> AttachedPrograms::try_level(const CgroupLevel& 
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
     const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
     Remarks remarks;
+    // the kernel's compute_effective_progs: what allows no others counts where there is no other
+    if (found_below_ && (attached.flags & BPF_F_ALLOW_MULTI) == 0)
+        return remarks;
     for (const auto id : attached.ids)
         GRAPNEL_TRY(open_attached(level, cgroup.ref(), id, attached.flags, remarks));
+    found_below_ = found_below_ || !attached.ids.empty();
     return remarks;
 }
 

@@ -34,8 +34,9 @@ class AttachedPrograms {
     /// program: nobody else can attach it either.
     [[nodiscard]] std::optional<DeviceRule> denied_by_pinned(const HostPath& path) const;
 
-    /// Every program of the level. One that was pinned as well is replaced by what is pinned now:
-    /// the kernel keeps who attaches it again from attaching a second one. Returns remarks.
+    /// Every program of the level that counts for the lowest one: to be called for each level, from
+    /// there up. One that was pinned as well is replaced by what is pinned now: the kernel keeps
+    /// who attaches it again from attaching a second one. Returns remarks.
     [[nodiscard]] Result<std::vector<std::string>> open_level(const CgroupLevel& level);
 
   private:
@@ -51,6 +52,7 @@ class AttachedPrograms {
     const std::optional<std::vector<DeviceRule>>& configured_;
     const std::vector<DeviceRule>& rules_;
     std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of what they replace
+    bool found_below_ = false;                         ///< a program, on a level opened before
 };
 
 /// The IDs of the programs of the own levels, in the order of `levels`; empty for the others.

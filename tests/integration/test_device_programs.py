@@ -146,6 +146,34 @@ def test_an_ancestor_that_allows_is_no_obstacle(hand_made, cgroups, gpu_bundle, 
     assert accesses(made, cgroup) == OPEN_FOR_GPU_0
 
 
+@pytest.mark.parametrize("flags", [["override"], []])
+def test_an_ancestor_whose_program_does_not_count_is_no_obstacle(hand_made, cgroups, gpu_bundle,
+                                                                 attach, programs, flags):
+    """A program that allows others below it to take its place, where there is one."""
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    attach(parent, "deny-195", "override")
+    attach(cgroup, "deny-238", *flags)
+    before = programs(parent)
+    made = hand_made(gpu_bundle, cgroup=cgroup)
+    done = made.hook(prefix=V2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert programs(parent) == before
+    assert accesses(made, cgroup) == ["ENXIO", "ENXIO", "ENXIO", "ENXIO"]
+
+
+def test_an_ancestor_whose_program_counts_for_want_of_another_is_named(hand_made, cgroups,
+                                                                       gpu_bundle, attach):
+    parent = cgroups.make("v2", "parent")
+    cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    attach(parent, "deny-195", "override")
+    done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2)
+    assert done.returncode == 1
+    assert f"the cgroup {parent} denies c 195:1 rw" in done.stderr
+
+
 @pytest.mark.parametrize("path, cgroups_path", [
     ("{name}.scope/container", "{name}.scope"),
     ("test.slice/{name}.scope/container", "test.slice::{name}"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device programs of cgroup v2, for tests:
 //
-//   device_programs attach CGROUP [call:|store:]allow|deny|deny-MAJOR[:call] [single]
+//   device_programs attach CGROUP [call:|store:]allow|deny|deny-MAJOR[:call] [single|override]
 //       call, store: begins so, or ends so where it allows, which says nothing of the rule
 //   device_programs list CGROUP       a line for each program: flags, length, hash of its code
 //   device_programs accesses CGROUP   how many programs a call has to pass, ancestors included
@@ -107,15 +107,21 @@ static int load(const char* words) {
     return program;
 }
 
-static void attach(int cgroup, const char* rule, int single) {
+static void attach(int cgroup, const char* rule, unsigned flags) {
     union bpf_attr attributes = {
         .target_fd = (unsigned)cgroup,
         .attach_bpf_fd = (unsigned)load(rule),
         .attach_type = BPF_CGROUP_DEVICE,
-        .attach_flags = single ? 0 : BPF_F_ALLOW_MULTI,
+        .attach_flags = flags,
     };
     if (bpf(BPF_PROG_ATTACH, &attributes) != 0)
         fail("attach the program");
+}
+
+static unsigned flags_called(const char* name) {
+    if (name == NULL)
+        return BPF_F_ALLOW_MULTI;
+    return strcmp(name, "override") == 0 ? BPF_F_ALLOW_OVERRIDE : 0;
 }
 
 static uint64_t hash(const unsigned char* bytes, size_t length) {
@@ -205,7 +211,7 @@ int main(int argc, char** argv) {
     if (cgroup < 0)
         fail(argv[2]);
     if (strcmp(argv[1], "attach") == 0 && argc > 3)
-        attach(cgroup, argv[3], argc > 4);
+        attach(cgroup, argv[3], flags_called(argv[4]));
     else if (strcmp(argv[1], "list") == 0)
         list(cgroup, 0, 0);
     else if (strcmp(argv[1], "accesses") == 0)
