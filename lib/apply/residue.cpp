@@ -279,6 +279,9 @@ Result<Residue> parse_residue(std::string_view text) {
 
 Status claim_rootfs(const ResiduePlace& place, const State& state, const HostPath& rootfs) {
     const auto locked = GRAPNEL_TRY(lock_rootfs(place, rootfs));
+    const auto earlier = read_record(place.records.ref(), record_name(state));
+    if (earlier && earlier->rootfs == rootfs)
+        return {}; // of an earlier run that nobody tidied up behind: it claims as well
     return write_record(place.records.ref(), state, {.rootfs = rootfs});
 }
 
