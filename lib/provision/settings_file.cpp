@@ -5,9 +5,11 @@
 #include "sys/host_fs.hpp"
 #include "sys/process.hpp"
 
+#include <cerrno>
 #include <cstdlib>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace grapnel {
@@ -22,11 +24,12 @@ std::vector<HostPath> usual_places() {
 }
 
 Result<Settings> load(const HostPath& path, Dialect dialect) {
-    const auto text = GRAPNEL_TRY(
-        sys::read_host_file(path, settings_size_limit)
-            .note("settings")
-            .cure("every user who starts a container must be able to read a regular file there"));
-    return parse_settings(text, dialect, path.text());
+    auto text = sys::read_host_file(path, settings_size_limit).note("settings");
+    if (!text && text.error().sys == EACCES)
+        text = std::move(text).cure("it is for every user who starts a container: chmod a+r it");
+    if (!text)
+        return text.error();
+    return parse_settings(*text, dialect, path.text());
 }
 
 Dialect dialect_of(const HostPath& path) {

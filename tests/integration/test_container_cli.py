@@ -338,3 +338,16 @@ def test_the_filter_is_in_place_before_a_container_is_looked_at(made, cli, tmp_p
     looked = next(i for i, line in enumerate(calls) if "pidfd_open" in line)
     assert filtered < looked
     assert any("PR_SET_NO_NEW_PRIVS" in line for line in calls[:filtered])
+
+
+def test_settings_that_a_user_may_not_read(programs, tmp_path):
+    container_cli.make_reachable(programs)
+    container_cli.make_reachable(tmp_path)
+    (tmp_path / "config.toml").touch(mode=0o600)
+    setup = container.settings_setup(tmp_path / "config.toml", tmp_path)
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                           f'{setup} && exec setpriv --reuid=65534 --clear-groups "$@"',
+                           "sh", programs / "nvidia-container-cli", "info"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "open /etc/grapnel/config.toml: Permission denied: it is for every user" in done.stderr

@@ -379,16 +379,14 @@ def test_a_mistake_in_the_settings_keeps_no_container_running(plain, runtime, tm
     low_level.write_text('#!/bin/sh\necho "low-level $*"\n')
     low_level.chmod(0o755)
     known = f'[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n'
-    directory = tmp_path / "etc"
-    directory.mkdir()
-    plain.settings = directory / "config.toml"
+    plain.settings = tmp_path / "config.toml"
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "runc").symlink_to(low_level)  # where the file can say nothing
     log = tmp_path / "log"
     plain.settings.write_text(f'log = "{log}"\n{known}{mistake}\n')
     plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
-    script = f'mkdir -p /etc/grapnel && mount --bind {directory} /etc/grapnel && exec "$@"'
+    script = container.settings_setup(plain.settings, tmp_path) + ' && exec "$@"'
 
     def call_with(*words):
         return subprocess.run(

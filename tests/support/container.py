@@ -40,6 +40,15 @@ def watched(command, record):
     return ["sh", "-c", script, "sh", str(record), *command]
 
 
+def settings_setup(file, directory):
+    """Shell that makes a file the settings of a mount namespace, in a copy of /etc in DIRECTORY."""
+    copy = directory / "etc"
+    return " && ".join((
+        f"rm -rf {copy}", f"cp -a /etc {copy}", f"mkdir -p {copy}/grapnel",
+        f"cp -p {file} {copy}/grapnel/config.toml", f"chmod 755 {copy} {copy}/grapnel",
+        f"mount --bind {copy} /etc"))
+
+
 def cgroup_version_possible(version):
     """Whether this machine has what that view needs."""
     if version == "v2":
