@@ -318,6 +318,8 @@ def test_ctr_with_a_configuration(containerd, asking, programs, gpus, door):
 @pytest.fixture(scope="module")
 def node(tmp_path_factory, programs, tools):
     need("containerd", "ctr", "runc")
+    if (lacking := cri_containerd.lacks("v2")):
+        skip_or_fail(lacking)
     directory = tmp_path_factory.mktemp("cri")
     settings = directory / "config.toml"
     settings.write_text("accept-nvidia-visible-devices-as-volume-mounts = true\n")

@@ -36,9 +36,8 @@ def node(request, tmp_path_factory, programs, tools, settings):
             skip_or_fail(f"{program} is not installed")
     if not container.cgroup_version_possible(request.param):
         skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
-    if (request.param == "v2" and containerd.major_version() >= 2
-            and "cpu" not in container.controllers_of_version_2()):
-        skip_or_fail("containerd 2 needs the controller cpu, which this machine has in version 1")
+    if (lacking := cri_containerd.lacks(request.param)):
+        skip_or_fail(lacking)
     made = cri_containerd.Containerd(
         tmp_path_factory.mktemp("cri") / request.param, request.param,
         kubernetes_page.runtimes_of(programs / "nvidia-container-runtime"), tools,

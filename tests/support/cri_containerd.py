@@ -24,6 +24,14 @@ disable_cgroup = {disable_cgroup}
 """
 
 
+def lacks(cgroup):
+    """What this machine does not have for pods on that cgroup version, or nothing."""
+    if (cgroup == "v2" and containerd.major_version() >= 2
+            and "cpu" not in container.controllers_of_version_2()):
+        return "containerd 2 needs the controller cpu, which this machine has in version 1"
+    return None
+
+
 def add(archive, name, content):
     entry = tarfile.TarInfo(name)
     entry.size = len(content)
