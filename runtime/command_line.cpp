@@ -126,7 +126,7 @@ void read_global(Words& words, CommandLine& line) {
     }
 }
 
-// C's programs take options behind the ID as well.
+/// C's programs take options behind the ID as well, here and at an update.
 void read_creation(Words& words, CommandLine& line) {
     for (;;) {
         while (const auto option = words.option(command_options))

@@ -17,8 +17,7 @@ namespace {
 
 constexpr std::string_view unreadable_cure =
     "set the sysctl kernel.kptr_restrict or net.core.bpf_jit_harden to 0 or 1, or allow the "
-    "devices "
-    "in another way and leave the cgroup alone (--no-cgroups)";
+    "devices in another way and leave the cgroup alone (--no-cgroups)";
 constexpr std::string_view name_of_systemds = "sd_devices";
 
 constexpr std::string_view allow_there =
@@ -32,8 +31,7 @@ std::string made_anew_remark(const CgroupLevel& level) {
     return "a device program of the cgroup " + level.directory.text()
            + " cannot be read back and was made anew from config.json: what its runtime allows "
              "beside that, such as /dev/net/tun, is denied now; set the sysctl "
-             "kernel.kptr_restrict or "
-             "net.core.bpf_jit_harden to 0 or 1";
+             "kernel.kptr_restrict or net.core.bpf_jit_harden to 0 or 1";
 }
 
 std::string not_known_remark(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
