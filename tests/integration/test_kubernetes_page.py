@@ -181,7 +181,7 @@ def test_the_lines_of_the_page_are_lines_of_the_hook(bundle):
 
 
 def test_the_command_for_a_plan_is_one_that_works(bundle, hook):
-    command = next(line for line in page.text().splitlines() if line.startswith("    echo '{\"id\""))
+    command = next(line for line in page.text().splitlines() if line.startswith("echo '{\"id\""))
     bundles = re.search(r'"bundle": "(.*)/\'', command)[1]
     bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
     script = command.strip().replace(bundles, str(bundle.directory.parent))

@@ -16,9 +16,7 @@ lxc.uts.name = {name}
 lxc.rootfs.path = dir:{root}
 lxc.mount.auto = proc:mixed sys:ro
 lxc.mount.entry = /proc/driver proc/driver none rbind 0 0
-lxc.environment = NVIDIA_VISIBLE_DEVICES={devices}
-lxc.environment = NVIDIA_DRIVER_CAPABILITIES={capabilities}
-lxc.hook.mount = {hook}
+{request}
 lxc.net.0.type = empty
 lxc.idmap = u 0 {user} 65536
 lxc.idmap = g 0 {user} 65536
@@ -27,6 +25,10 @@ lxc.pty.max = 1
 lxc.console.path = none
 lxc.apparmor.profile = unconfined
 lxc.cgroup.relative = 1
+"""
+REQUEST = """lxc.hook.mount = {hook}
+lxc.environment = NVIDIA_VISIBLE_DEVICES={devices}
+lxc.environment = NVIDIA_DRIVER_CAPABILITIES={capabilities}
 """
 
 
@@ -52,13 +54,14 @@ class Lxc:
             process.whole_proc_setup(directory),
             f"mount --bind {directory}/ids /etc/subuid", f"mount --bind {directory}/ids /etc/subgid"))
 
-    def __call__(self, *command, devices="0", capabilities="utility,compute", version="v1"):
+    def __call__(self, *command, devices="0", capabilities="utility,compute", version="v1",
+                 request=REQUEST):
         name = self.bundle.name
         directory = self.directory / "lxc" / name
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "config").write_text(CONFIG.format(
-            name=name, root=self.bundle.root, devices=devices, capabilities=capabilities,
-            hook=HOOK, user=process.FIRST_SUBID))
+            name=name, root=self.bundle.root, user=process.FIRST_SUBID, request=request.format(
+                devices=devices, capabilities=capabilities, hook=HOOK)))
         start = ["lxc-start", "-P", directory.parent, "-n", name, "-F",
                  "-o", self.directory / "lxc.log", "-l", "DEBUG", "--", *command]
         result = container.Result(subprocess.run(
