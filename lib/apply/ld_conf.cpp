@@ -29,7 +29,7 @@ class Reader {
         }
         if (files_.size() >= most_files || !files_.insert(path).second)
             return;
-        const auto text = root_.read(path, file_limit);
+        const auto text = root_.read_linked(path, file_limit);
         if (!text || !*text)
             return;
         for (const auto whole : split(**text, '\n'))

@@ -13,6 +13,7 @@
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,9 +69,15 @@ class RootDir {
     /// volume.
     [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target);
 
-    /// The content of a regular file, at most `limit` bytes; nothing if there is no such file.
+    /// The content of a regular file, at most `limit` bytes; nothing if there is no such file, or
+    /// a link or anything else in its place.
     [[nodiscard]] Result<std::optional<std::string>> read(const InsidePath& path,
                                                           std::size_t limit);
+
+    /// The same where a link is legitimate: it is followed as long as it stays on the root's own
+    /// mount.
+    [[nodiscard]] Result<std::optional<std::string>> read_linked(const InsidePath& path,
+                                                                 std::size_t limit);
 
     /// The regular file of that name, for reading; nothing if there is none, or a link or
     /// anything else in its place. Opening it never blocks.
@@ -82,10 +89,17 @@ class RootDir {
     /// Replaces or makes the file in one step. The directory must exist.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 
-    /// A small file of this program's for the container's time, made in one step, with the
-    /// directories above it; a file of the image that it replaces is part of the record. Nothing
-    /// is done if that is its content already. Refused where something other than a regular
-    /// file has the name, and on a volume, which outlives the container.
+    /// From the text of a file, nothing where there is no regular file, to its new text; nothing
+    /// or the same text: the file stays as it is.
+    using Edit = std::function<std::optional<std::string>(const std::optional<std::string>&)>;
+
+    /// A small file of this program's for the container's time, looked up once and replaced in one
+    /// step, with the directories above it; a file of the image that it replaces is part of the
+    /// record. Refused where something other than a regular file has the name, and on a volume,
+    /// which outlives the container.
+    [[nodiscard]] Status edit_file(const InsidePath& path, const Edit& edit);
+
+    /// The same for a text that does not depend on the one before.
     [[nodiscard]] Status put_file(const InsidePath& path, const std::string& text);
 
     /// Undoes a creation if it is still what was made: the same inode, of the same size, a file
@@ -100,6 +114,11 @@ class RootDir {
   private:
     RootDir(Fd fd, std::uint64_t mount) : fd_(std::move(fd)), mount_(mount) {}
     [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
+    /// The regular file that an O_PATH descriptor stands for.
+    [[nodiscard]] static Result<std::optional<Fd>> open_handle(const Result<Fd>& handle,
+                                                               const InsidePath& path);
+    /// What is there before a file is made, with its text if it is a regular file.
+    [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
     /// Fills in the facts of what was made.
     Status record(FdRef parent, Creation made);
     [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const Creation& made, bool directory);

@@ -102,6 +102,37 @@ TEST_CASE("what is no regular file is not replaced") {
     CHECK(text_of(ground, "secret") == "of the host");
 }
 
+TEST_CASE("an edit gets the text before, and leaves the file without a new one") {
+    const Ground ground;
+    ground.write("r/f", "before");
+    ground.link("r/l", "f");
+    auto root = ground.root();
+    std::vector<std::string> seen;
+    const auto keep = [&](const std::optional<std::string>& before) -> std::optional<std::string> {
+        seen.push_back(before.value_or("nothing"));
+        return before;
+    };
+    for (const auto* const name : {"/f", "/l", "/none/f"})
+        CHECK(root.edit_file(inside_path(name), keep));
+    CHECK(seen == std::vector<std::string>{"before", "nothing", "nothing"});
+    CHECK(ground.names("r") == std::vector<std::string>{"f", "l"});
+    CHECK(root.creations().empty());
+}
+
+TEST_CASE("an edit writes where it read, also when the directory moved") {
+    const Ground ground;
+    ground.directory("r/etc");
+    ground.write("r/etc/f", "before");
+    auto root = ground.root();
+    REQUIRE(root.edit_file(inside_path("/etc/f"), [&](const auto& before) {
+        REQUIRE(::rename(ground.path("r/etc").c_str(), ground.path("r/moved").c_str()) == 0);
+        ground.directory("r/etc");
+        return std::optional(*before + " and after");
+    }));
+    CHECK(text_of(ground, "r/moved/f") == "before and after");
+    CHECK(ground.names("r/etc").empty());
+}
+
 TEST_CASE("only a regular file is opened, and a link is none") {
     const Ground ground;
     ground.write("r/f", "text");

@@ -305,13 +305,16 @@ TEST_CASE("no link in a path leads out of the root") {
     for (const auto& row : rows) {
         CAPTURE(row.path);
         auto root = ground.root();
-        const auto text = root.read(inside_path(row.path), 100);
+        const auto text = root.read_linked(inside_path(row.path), 100);
         CAPTURE(error_of(text));
         REQUIRE(text);
         CHECK(text->value_or("") == row.content);
     }
     auto root = ground.root();
-    CHECK(root.read(inside_path("/loop"), 100).error().sys == ELOOP);
+    CHECK(root.read_linked(inside_path("/loop"), 100).error().sys == ELOOP);
+    CHECK(root.read(inside_path("/dir/secret"), 100)->value_or("") == "of the image");
+    for (const auto* const link : {"/to-file", "/dangling", "/loop"})
+        CHECK_FALSE(root.read(inside_path(link), 100)->has_value());
     CHECK(root.directory(inside_path("/loop/x")).error().sys == ELOOP);
     CHECK(root.directory(inside_path("/out")).error().sys == ENOENT);
 }
@@ -323,7 +326,8 @@ TEST_CASE("magic links are not followed") {
     for (const auto* const path : {"/proc/self/root", "/proc/self/cwd", "/proc/self/fd/0"}) {
         CAPTURE(path);
         CHECK(root->directory(inside_path(path)).error().sys == ELOOP);
-        CHECK_FALSE(root->read(inside_path(path), 100));
+        CHECK_FALSE(root->read(inside_path(path), 100)->has_value());
+        CHECK_FALSE(root->read_linked(inside_path(path), 100).value_or(std::nullopt));
     }
 }
 
