@@ -2,6 +2,7 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 
 #include <cerrno>
@@ -181,7 +182,7 @@ Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {
     return root;
 }
 
-ImageLayout image_layout(sys::RootDir& root) {
+Result<ImageLayout> image_layout(sys::RootDir& root) {
     const bool debian =
         root.facts(inside_path("/etc/debian_version")).has_value() || is_directory(root, multiarch);
     ImageLayout layout;
@@ -194,7 +195,10 @@ ImageLayout image_layout(sys::RootDir& root) {
         inside_path(debian                                             ? multiarch_32bit
                     : lib_is_free && !is_directory(root, "/usr/lib32") ? "/usr/lib"
                                                                        : "/usr/lib32");
-    layout.proc_driver_nvidia = root.directory(inside_path("/proc/driver/nvidia")).has_value();
+    const auto shown = root.directory(inside_path("/proc/driver/nvidia"));
+    if (!shown && sys::is_without_answer(shown.error()))
+        return shown.error(); // a container without our view of it sees every GPU of the host
+    layout.proc_driver_nvidia = shown.has_value();
     return layout;
 }
 

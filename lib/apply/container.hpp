@@ -50,6 +50,6 @@ struct Container {
 
 /// Where this image keeps libraries: /usr/lib/<triplet> in Debian's family, else /usr/lib64 if
 /// it is a directory, else /usr/lib.
-[[nodiscard]] ImageLayout image_layout(sys::RootDir& root);
+[[nodiscard]] Result<ImageLayout> image_layout(sys::RootDir& root);
 
 } // namespace grapnel::apply

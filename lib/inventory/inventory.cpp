@@ -5,6 +5,7 @@
 #include "inventory/parts.hpp"
 #include "inventory/same_places.hpp"
 #include "inventory/tegra_gpus.hpp"
+#include "inventory/watched_host.hpp"
 
 #include <algorithm>
 
@@ -80,9 +81,7 @@ Inventory without_driver(const sys::HostFs& host, const InventoryScope& scope) {
     return out;
 }
 
-} // namespace
-
-Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& scope) {
     if (!scope.driver)
         return without_driver(host, scope);
     if (scope.csv.use == CsvScope::Use::always)
@@ -137,6 +136,16 @@ Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& 
     out.sockets = inventory::sockets(host, wanted);
     out.socket_directories = inventory::socket_directories(host, wanted);
     out.proc_files = inventory::proc_files(host);
+    return out;
+}
+
+} // namespace
+
+Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+    const inventory::WatchedHost watched(host);
+    auto out = inventory_of(watched, scope);
+    if (watched.failure() && (out || !sys::is_without_answer(out.error())))
+        return *watched.failure();
     return out;
 }
 

@@ -119,7 +119,8 @@ Result<Plan> Planner::plan_with(const Look& look) const {
     const auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
     say(inventory.remarks);
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, look(inventory)));
+    const auto layout = GRAPNEL_TRY(look(inventory));
+    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, layout));
     if (rooted_) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         GRAPNEL_TRY(relocate(
@@ -136,12 +137,12 @@ Result<Plan> Planner::plan_for(sys::RootDir& root) {
 }
 
 Result<Plan> Planner::plan_without_image() {
-    auto plan = plan_with([](const Inventory&) { return ImageLayout(); });
+    auto plan = plan_with([](const Inventory&) { return Result<ImageLayout>(ImageLayout()); });
     return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
 }
 
-ImageLayout Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
-    auto layout = apply::image_layout(root);
+Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
+    auto layout = GRAPNEL_TRY(apply::image_layout(root));
     if (!request_.forward_compat)
         return layout;
     auto compat = apply::find_compat_library(

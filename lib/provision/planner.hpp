@@ -55,7 +55,7 @@ class Planner {
     Result<Inventory> take_inventory_with(bool arch) const;
     template <typename Look>
     Result<Plan> plan_with(const Look& look) const;
-    ImageLayout look_at_image(const Inventory& inventory, sys::RootDir& root) const;
+    Result<ImageLayout> look_at_image(const Inventory& inventory, sys::RootDir& root) const;
     void say(const std::vector<std::string>& remarks) const;
     const sys::HostFs& host() const;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/host_fs.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -12,6 +13,11 @@ namespace grapnel::sys {
 
 bool is_missing(const Error& error) {
     return error.sys == ENOENT || error.sys == ENOTDIR;
+}
+
+bool is_without_answer(const Error& error) {
+    constexpr std::array causes{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+    return std::ranges::find(causes, error.sys) != causes.end();
 }
 
 Result<std::string> LinuxHostFs::read(const HostPath& path) const {

@@ -53,6 +53,10 @@ class HostFs {
 
 [[nodiscard]] bool is_missing(const Error& error);
 
+/// The system could not look the file up (ENOMEM, EIO, EMFILE, EPERM ...), which says nothing about
+/// the file; that it is absent, of another type or not to be read by this user are answers.
+[[nodiscard]] bool is_without_answer(const Error& error);
+
 class LinuxHostFs final : public HostFs {
   public:
     [[nodiscard]] Result<std::string> read(const HostPath& path) const override;

@@ -46,9 +46,9 @@ def link_by_number():
                 link.symlink_to(f"../{node.name}")
 
 
-def strace_arguments(call, when, record="/dev/null"):
+def strace_arguments(call, when, record="/dev/null", error="EPERM"):
     return ["strace", "-f", "-qq", "-o", record, "-e", f"trace={call}", "-e",
-            f"inject={call}:error=EPERM:when={when}"]
+            f"inject={call}:error={error}:when={when}"]
 
 
 def traced(bundle, call, when):
@@ -96,6 +96,7 @@ def counts(failing_bundle, hand_made, tmp_path):
 
 
 SETUP = 'mount --bind /proc/driver "$ROOT/proc/driver"'
+NODES = ("/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -115,11 +116,33 @@ def test_every_failure_is_an_exit_code_and_one_line(failing_bundle, hand_made, c
             assert done.stderr.count("\n") == 1, context
         else:
             assert done.stderr == "", context
-            loaded = made.look("load:libcuda.so.1", "open:/dev/nvidia0", "open:/dev/nvidiactl")
+            loaded = made.look("load:libcuda.so.1", *(f"open:{node}" for node in NODES))
             assert loaded["load:libcuda.so.1"].endswith(" libcuda"), context
-            assert loaded["open:/dev/nvidia0"] == loaded["open:/dev/nvidiactl"] == "ENXIO", context
+            assert all(loaded[f"open:{node}"] == "ENXIO" for node in NODES), context
         made.end()
         assert open("/proc/self/mountinfo").read() == mounts, context
+        assert failing_bundle.call_hook("poststop").returncode == 0
+
+
+@pytest.mark.parametrize("error", ["EPERM", "EIO", "ENOMEM"])
+@pytest.mark.parametrize("call", ["read", "getdents64"])
+def test_a_failed_read_hides_nothing(failing_bundle, hand_made, counts, call, error):
+    whole = hand_made(failing_bundle, setup=SETUP)
+    assert whole.hook().returncode == 0
+    mounts = set(whole.mounts())
+    whole.end()
+    assert failing_bundle.call_hook("poststop").returncode == 0
+    for when in range(1, counts[call] + 1):
+        made = hand_made(failing_bundle, setup=SETUP)
+        done = made.hook(prefix=strace_arguments(call, when, error=error))
+        context = f"{call} number {when} of {counts[call]}: {done}"
+        if done.returncode == 0:
+            assert set(made.mounts()) == mounts, context
+            proc = made.look(*(f"text:/proc/driver/nvidia/{name}" for name in ("params", "version")))
+            assert "ENOENT" not in proc.answers.values(), context
+        else:
+            assert done.returncode == 1 and done.stderr.count("\n") == 1, context
+        made.end()
         assert failing_bundle.call_hook("poststop").returncode == 0
 
 

@@ -123,7 +123,7 @@ class Reader {
         return {};
     }
     Status take_unreadable(const Words& words) {
-        host_.unreadable(words[1], EIO);
+        host_.unreadable(words[1], ENODEV);
         return {};
     }
     Status take_char(const Words& words) {

@@ -280,7 +280,7 @@ TEST_CASE("what the driver said about a GPU is not asked again while it stays bo
     }
     SUBCASE("no longer bound, it is asked, and nothing is kept") {
         host.remove(binding);
-        host.unreadable(information, EIO);
+        host.unreadable(information, ENODEV);
         const auto second = take_inventory(host, again);
         CHECK_FALSE(second->gpus.front().fault.empty());
         CHECK(second->known_gpus.empty());

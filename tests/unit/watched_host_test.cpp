@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// A look-up that failed without an answer.
+#include "inventory/inventory.hpp"
+#include "inventory/watched_host.hpp"
+#include "support/elf_file.hpp"
+#include "support/memory_host.hpp"
+
+#include <cerrno>
+#include <doctest/doctest.h>
+
+using namespace grapnel;
+using test::MemoryHost;
+
+namespace {
+
+const char* const gpu = "/proc/driver/nvidia/gpus/0000:00:06.0/information";
+
+void add_driver(MemoryHost& host) {
+    host.file("/proc/driver/nvidia/version",
+              "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release\n");
+    host.file("/proc/driver/nvidia/params", "ModifyDeviceFiles: 1\n");
+    host.file("/proc/devices", "Character devices:\n195 nvidia\n");
+    host.file(gpu, "GPU UUID: \t GPU-6df8bb41\nDevice Minor: \t 0\n");
+    host.character_device("/dev/nvidiactl", 195, 255);
+    host.character_device("/dev/nvidia0", 195, 0);
+    host.file("/usr/lib64/libnvidia-ml.so.580.159.04",
+              test::elf_file({.soname = "libnvidia-ml.so.1"}));
+}
+
+} // namespace
+
+TEST_CASE("a look-up without an answer refuses the inventory") {
+    const char* const paths[] = {"/proc/driver/nvidia/version", "/proc/devices", gpu,
+                                 "/proc/driver/nvidia/params",
+                                 "/usr/lib64/libnvidia-ml.so.580.159.04"};
+    const InventoryScope scope{.driver_capabilities = {DriverCapability::utility}};
+    for (const auto* const path : paths) {
+        for (const int error : {EIO, ENOMEM, EMFILE, EINTR, EPERM}) {
+            CAPTURE(path);
+            CAPTURE(error);
+            MemoryHost host;
+            add_driver(host);
+            REQUIRE(take_inventory(host, scope));
+            host.unreadable(path, error);
+            const auto inventory = take_inventory(host, scope);
+            REQUIRE(!inventory);
+            CHECK(inventory.error().sys == error);
+            CHECK(inventory.error().text().find(path) != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("a file that is absent or forbidden is an answer") {
+    for (const int error : {ENOENT, EACCES, ENODEV, ELOOP}) {
+        MemoryHost host;
+        host.unreadable("/x", error);
+        const inventory::WatchedHost watched(host);
+        CHECK(!watched.read(host_path("/x")));
+        CHECK(!watched.failure());
+    }
+}
+
+TEST_CASE("the first failed look-up is kept") {
+    MemoryHost host;
+    host.unreadable("/x", EIO);
+    host.unreadable("/y", ENOMEM);
+    const inventory::WatchedHost watched(host);
+    CHECK(!watched.map(host_path("/x")));
+    CHECK(!watched.read(host_path("/y")));
+    REQUIRE(watched.failure());
+    CHECK(watched.failure()->sys == EIO);
+}
