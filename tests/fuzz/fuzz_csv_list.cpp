@@ -11,8 +11,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (const auto& entry : list.entries) {
         const auto& path = entry.path.text();
         fuzz::expect_normal(path);
-        expect(path.starts_with("/dev/") == (entry.type == CsvEntry::Type::device),
-               "devices lie below /dev, and nothing else does");
+        const bool is_device = entry.type == CsvEntry::Type::device;
+        const bool is_directory = entry.type == CsvEntry::Type::directory;
+        expect(path.starts_with("/dev/") ? is_device || is_directory : !is_device,
+               "devices lie below /dev, and nothing else but directories does");
         expect(path != "/proc" && !path.starts_with("/proc/") && path != "/sys"
                    && !path.starts_with("/sys/") && path != "/" && path != "/dev",
                "the kernel's file systems are the container's own");

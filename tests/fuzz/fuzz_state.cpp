@@ -20,6 +20,8 @@ void expect_id(const std::string& id) {
 
 std::string rendered(const State& state) {
     oci::Json json{{"id", state.id}, {"bundle", state.bundle.text()}};
+    if (state.stopped)
+        json["status"] = "stopped";
     if (state.pid)
         json["pid"] = *state.pid;
     return json.dump();
