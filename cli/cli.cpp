@@ -11,6 +11,7 @@
 #include "sys/argument_path.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
+#include "sys/supervise.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -55,11 +56,17 @@ Result<T> classed(Result<T> result, std::string_view otherwise) {
 
 constexpr auto detection = "detection error";
 
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return 1;
+}
+
 class Cli {
   public:
     Cli(const Options& options, Log& log) : options_(options), log_(log) {}
 
-    Status run() {
+    /// The exit code.
+    Result<int> run() {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto file = GRAPNEL_TRY(load_settings(std::nullopt, Variables::count));
         settings_ = GRAPNEL_TRY(settings_of(options_, file, sys::own_user()));
@@ -70,29 +77,40 @@ class Cli {
         case Command::configure:
             return configure();
         case Command::list:
-            return list();
+            return code_of(list());
         case Command::info:
-            return info();
+            return code_of(info());
         case Command::help:
         case Command::usage:
         case Command::version:
             break;
         }
-        return {};
+        return 0;
     }
 
   private:
+    static Result<int> code_of(const Status& done) {
+        return done ? Result<int>(0) : Result<int>(done.error());
+    }
+
     [[nodiscard]] Result<apply::Container> open(const HostPath& rootfs) const {
         if (!options_.pid)
             return apply::open_own_container(rootfs);
         return apply::open_container(GRAPNEL_TRY(pid_of(options_)), rootfs);
     }
 
-    Status configure() {
+    Result<int> configure() {
         const auto rootfs = GRAPNEL_TRY(rootfs_of(options_));
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
         Planner planner(settings_, log_, Planner::DryRun::no);
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        return sys::supervise(sys::container_time_limit_ms, [&] {
+            const auto done = serve(planner, rootfs);
+            return done ? 0 : fail(done.error(), log_);
+        });
+    }
+
+    Status serve(Planner& planner, const HostPath& rootfs) {
         GRAPNEL_TRY(sys::filter_hook());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
@@ -161,11 +179,6 @@ Status use_debug_file(const std::string& name, Log& log) {
     return {};
 }
 
-int fail(const Error& error, const Log& log) {
-    log.error(error.text());
-    return 1;
-}
-
 } // namespace
 
 int run(int argc, char** argv) {
@@ -182,10 +195,10 @@ int run(int argc, char** argv) {
     if (const auto text = answer(*options))
         return sys::write_all({STDOUT_FILENO}, *text, "stdout") ? 0 : 1;
     log.to_file(Settings{}.log);
-    auto done = use_debug_file(options->debug, log);
-    if (done)
-        done = Cli(*options, log).run();
-    return done ? 0 : fail(done.error(), log);
+    if (const auto used = use_debug_file(options->debug, log); !used)
+        return fail(used.error(), log);
+    const auto code = Cli(*options, log).run();
+    return code ? *code : fail(code.error(), log);
 }
 
 } // namespace grapnel::cli

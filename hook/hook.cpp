@@ -16,6 +16,7 @@
 #include "request/request.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
+#include "sys/supervise.hpp"
 
 #include <optional>
 #include <unistd.h>
@@ -37,13 +38,19 @@ Result<Spec> read_spec(const State& state) {
     return parse_spec(text);
 }
 
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return exit_refused;
+}
+
 class Hook {
   public:
     Hook(const Options& options, Log& log) : options_(options), log_(log) {}
 
-    Status run() {
+    /// The exit code.
+    Result<int> run() {
         if (options_.stage == Stage::precreate)
-            return precreate(options_, log_);
+            return code_of(precreate(options_, log_));
         const auto state = GRAPNEL_TRY(read_state());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         log_.of_container(state.id);
@@ -58,11 +65,24 @@ class Hook {
         case Stage::poststart:
             break;
         }
-        return {};
+        return exit_done;
     }
 
   private:
-    Status give(const State& state) {
+    static Result<int> code_of(const Status& done) {
+        return done ? Result<int>(exit_done) : Result<int>(done.error());
+    }
+
+    /// In a child process: a file system of the container may never answer.
+    template <typename Work>
+    Result<int> supervised(const Work& work) {
+        return sys::supervise(sys::container_time_limit_ms, [&] {
+            const Status done = work();
+            return done ? int{exit_done} : fail(done.error(), log_);
+        });
+    }
+
+    Result<int> give(const State& state) {
         const auto settings = GRAPNEL_TRY(load_settings(options_.config, Variables::count));
         if (!options_.dry_run)
             log_.to_file(settings.log);
@@ -71,34 +91,37 @@ class Hook {
         for (const auto& remark : asked.remarks)
             log_.remark(remark);
         if (!asked.request)
-            return options_.dry_run ? print(std::nullopt) : Status();
+            return code_of(options_.dry_run ? print(std::nullopt) : Status());
         GRAPNEL_TRY(apply::get_rights(state));
         Planner planner(settings, log_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
         GRAPNEL_TRY(planner.prepare(*asked.request));
-        GRAPNEL_TRY(sys::filter_hook());
-        return options_.dry_run && !state.pid ? plan_for_rootfs(planner, state, spec)
-                                              : serve(planner, state, spec, settings.ldconfig);
+        if (options_.dry_run)
+            return code_of(print_plan(planner, state, spec));
+        return supervised([&]() -> Status {
+            GRAPNEL_TRY(sys::filter_hook());
+            return serve(planner, state, spec, settings.ldconfig);
+        });
     }
 
     /// Settings that cannot be read do not keep the root file system from being tidied.
-    Status clean_up(const State& state) {
+    Result<int> clean_up(const State& state) {
         if (options_.dry_run)
-            return {};
+            return exit_done;
         if (const auto settings = load_settings(options_.config, Variables::are_ignored))
             log_.to_file(settings->log);
-        GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
-        GRAPNEL_TRY(sys::filter_hook());
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
-        return apply::remove_residue(state);
+        return supervised([&]() -> Status {
+            GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
+            GRAPNEL_TRY(sys::filter_hook());
+            GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
+            return apply::remove_residue(state);
+        });
     }
 
     Status serve(Planner& planner, const State& state, const Spec& spec, const HostPath& ldconfig) {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
-        if (options_.dry_run)
-            return print(plan);
         log_.hold();
         const auto remarks = GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig));
         for (const auto& remark : remarks)
@@ -106,9 +129,14 @@ class Hook {
         return {};
     }
 
-    /// The plan for a bundle that no container was made of yet.
-    static Status plan_for_rootfs(Planner& planner, const State& state, const Spec& spec) {
+    /// Without a process in the state, for a bundle that no container was made of yet.
+    static Status print_plan(Planner& planner, const State& state, const Spec& spec) {
+        GRAPNEL_TRY(sys::filter_hook());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        if (state.pid) {
+            auto container = GRAPNEL_TRY(apply::open_container(state, spec));
+            return print(GRAPNEL_TRY(planner.plan_for(container.root)));
+        }
         const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
         auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
         return print(GRAPNEL_TRY(planner.plan_for(root)));
@@ -121,11 +149,6 @@ class Hook {
     const Options& options_;
     Log& log_;
 };
-
-int fail(const Error& error, const Log& log) {
-    log.error(error.text());
-    return exit_refused;
-}
 
 int print(const std::string& text) {
     return sys::write_all({STDOUT_FILENO}, text, "stdout") ? exit_done : exit_refused;
@@ -150,8 +173,8 @@ int run_hook(int argc, char** argv) {
     log.remarks_to_stderr(options->debug);
     if (!options->dry_run)
         log.to_file(Settings{}.log);
-    const auto done = Hook(*options, log).run();
-    return done ? exit_done : fail(done.error(), log);
+    const auto code = Hook(*options, log).run();
+    return code ? *code : fail(code.error(), log);
 }
 
 } // namespace grapnel

@@ -40,6 +40,8 @@ bool ends_within(FdRef pidfd, int milliseconds) {
     return count > 0;
 }
 
+} // namespace
+
 Result<Ended> wait_for(FdRef pidfd, int time_limit_ms) {
     const bool in_time = ends_within(pidfd, time_limit_ms);
     if (!in_time) {
@@ -56,8 +58,6 @@ Result<Ended> wait_for(FdRef pidfd, int time_limit_ms) {
     return Ended{.how = ended.si_code == CLD_EXITED ? Ended::How::exited : Ended::How::by_signal,
                  .number = ended.si_status};
 }
-
-} // namespace
 
 Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags) {
     const unsigned executable = kind == MemoryFile::executable ? MFD_EXEC : 0U;

@@ -36,6 +36,9 @@ struct Ended {
 /// process of the machine gets it.
 [[nodiscard]] Result<Ended> run_child(const Child& child);
 
+/// Waits for the end of a child that is held by pidfd, which is killed if it is too slow.
+[[nodiscard]] Result<Ended> wait_for(FdRef pidfd, int time_limit_ms);
+
 /// For run_child's `become`:
 
 /// The mounts of this new namespace let go of those that they are copies of.

@@ -5,6 +5,7 @@
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 #include "sys/privilege.hpp"
+#include "sys/supervise.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -189,6 +190,7 @@ std::optional<HostPath> own_run_directory() {
 void create_files_as(const FileOwner& owner) {
     setfsgid(owner.group);
     setfsuid(owner.user);
+    stay_supervised();
 }
 
 FileOwner own_user() {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hook takes over from whoever starts it, and what it gives up."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -181,6 +182,12 @@ def test_while_it_waits_for_the_state_it_has_no_more_than_it_will_need(made):
         process.communicate(b"", timeout=20)
 
 
+def children(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return []
+
+
 PHASES = {
     "open_tree": ({"sys_admin"}, {"net_admin", "dac_override", "sys_ptrace", "setpcap"}),
     "move_mount": ({"sys_admin", "dac_override"}, {"net_admin", "setpcap"}),
@@ -199,7 +206,7 @@ def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups
     view = container.in_cgroup_view("v2", []) if call == "bpf" else []
     bundle.write_config(["/bin/true"])
     process = subprocess.Popen(
-        [*view, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+        [*view, "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
          f"inject={call}:delay_enter=400000:when=1", bundle.hook, f"--config={bundle.settings}",
          "prestart"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -208,16 +215,14 @@ def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups
     process.stdin = None
     seen = None
     while process.poll() is None and seen is None:
-        for child in pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children") \
-                .read_text().split():
-            try:
-                number = pathlib.Path(f"/proc/{child}/syscall").read_text().split(" ")[0]
-                now = status(child)
-                program = os.readlink(f"/proc/{child}/exe")
-            except OSError:
-                continue
-            if number == str(NUMBERS[call]) and program == str(bundle.hook):
-                seen = now
+        for supervisor in children(process.pid):
+            for worker in children(supervisor):
+                with contextlib.suppress(OSError):
+                    number = pathlib.Path(f"/proc/{worker}/syscall").read_text().split(" ")[0]
+                    now = status(worker)
+                    if number == str(NUMBERS[call]) and os.readlink(f"/proc/{worker}/exe") == str(bundle.hook):
+                        seen = now
+                        over = status(supervisor)
         time.sleep(0.005)
     process.communicate(timeout=20)
     assert process.returncode == 0
@@ -227,6 +232,8 @@ def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups
     assert has(seen["CapEff"], *refused) == []
     assert has(seen["CapPrm"], "mknod", "chown", "sys_module", "net_raw") == []
     assert (seen["Seccomp"], seen["NoNewPrivs"]) == ("2", "1")
+    # the process that only waits can write the log, and nothing else
+    assert int(over["CapPrm"], 16) == 1 << CAPABILITIES["dac_override"]
 
 
 NUMBERS = {"open_tree": 428, "move_mount": 429, "bpf": 321, "memfd_create": 319, "clone": 56}

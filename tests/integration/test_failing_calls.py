@@ -84,11 +84,11 @@ def counts(failing_bundle, hand_made, tmp_path):
     """How often the hook makes each call for such a container."""
     record = tmp_path / "trace"
     made = hand_made(failing_bundle, setup=SETUP)
-    done = made.hook(prefix=["strace", "-qq", "-o", str(record)])
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", str(record)])
     assert done.returncode == 0, done.stderr
     found = {}
     for line in record.read_text().splitlines():
-        name = line.split("(")[0]
+        name = line.split(maxsplit=1)[1].split("(")[0]
         found[name] = found.get(name, 0) + 1
     subprocess.run([failing_bundle.hook, f"--config={failing_bundle.settings}", "poststop"],
                    input=failing_bundle.state(), text=True, check=True, env={})

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/supervise.hpp"
+
+#include "base/exit_code.hpp"
+#include "sys/child.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel.hpp"
+#include "sys/privilege.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr int exit_without_work = 125;
+
+/// In the child: its supervisor, by pidfd.
+Fd& supervisor() {
+    static Fd held;
+    return held;
+}
+
+class Deadline {
+  public:
+    explicit Deadline(int milliseconds) : end_(now() + milliseconds) {}
+    [[nodiscard]] int left() const { return static_cast<int>(std::max(end_ - now(), 0L)); }
+
+  private:
+    static long now() {
+        timespec time{};
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
+    }
+    long end_;
+};
+
+struct Relayed {
+    bool closed = false; ///< by the child: it ended, before the deadline
+    bool spoke = false;  ///< the child wrote something, so that its failure is told
+};
+
+/// Copies from the pipe to standard error until the child has closed it.
+Result<Relayed> relay(FdRef pipe, const Deadline& deadline) {
+    std::array<char, 4096> buffer{};
+    Relayed relayed;
+    for (;;) {
+        pollfd ready{pipe.value, POLLIN, 0};
+        const int count = poll(&ready, 1, deadline.left());
+        if (count == 0)
+            return relayed;
+        const auto length = count < 0 ? -1 : read(pipe.value, buffer.data(), buffer.size());
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return system_error("read the messages of the work in the container");
+        relayed.closed = length == 0;
+        if (relayed.closed)
+            return relayed;
+        relayed.spoke = true;
+        (void)write_all({STDERR_FILENO}, {buffer.data(), static_cast<std::size_t>(length)},
+                        "stderr"); // nobody is left to tell
+    }
+}
+
+[[noreturn]] void be_child(Fd parent, FdRef pipe, const std::function<int()>& work) {
+    supervisor() = std::move(parent);
+    stay_supervised();
+    if (!use_descriptors(pipe, pipe))
+        _exit(exit_without_work);
+    _exit(work());
+}
+
+Error judge(const Ended& ended, int time_limit_ms) {
+    const std::string work = "the work in the container ";
+    if (ended.how == Ended::How::exited)
+        return refused(work + "could not begin in a process of its own");
+    if (ended.how == Ended::How::by_signal)
+        return refused(work + describe(ended, ""));
+    return refused(work + "took longer than " + std::to_string(time_limit_ms / 1000) + " seconds",
+                   "a file system in the container does not answer: look at its volumes (FUSE, "
+                   "NFS) and at where the image's links lead");
+}
+
+Result<int> watch(FdRef child, FdRef pipe, int time_limit_ms) {
+    const Deadline deadline(time_limit_ms);
+    const auto relayed = relay(pipe, deadline);
+    const bool closed = relayed && relayed->closed;
+    const auto ended = wait_for(child, closed ? deadline.left() : 0);
+    if (!relayed)
+        return relayed.error();
+    if (!ended)
+        return relayed->spoke ? Result<int>(exit_refused) : Result<int>(ended.error());
+    if (ended->how == Ended::How::exited && ended->number != exit_without_work)
+        return ended->number;
+    return judge(*ended, time_limit_ms);
+}
+
+} // namespace
+
+void stay_supervised() {
+    if (supervisor().valid() && !end_with(supervisor().ref()))
+        _exit(exit_without_work);
+}
+
+Result<int> supervise(int time_limit_ms, const std::function<int()>& work) {
+    Fd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    if (!self.valid())
+        return call_error("pidfd_open", "of this process");
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("pipe2");
+    const Fd from_child(ends[0]);
+    Fd to_parent(ends[1]);
+    int pidfd = -1;
+    const auto pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+    if (pid < 0)
+        return call_error("clone", "of the hook");
+    if (pid == 0)
+        be_child(std::move(self), to_parent.ref(), work);
+    const Fd child(pidfd);
+    to_parent = Fd();
+    GRAPNEL_TRY(keep_capabilities({CAP_DAC_OVERRIDE}));
+    return watch(child.ref(), from_child.ref(), time_limit_ms);
+}
+
+} // namespace grapnel::sys

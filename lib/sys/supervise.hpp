@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Work that must end in time, whatever file system it touches: a system call on a FUSE or NFS
+// mount whose server never answers cannot be interrupted, not even by SIGKILL.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <functional>
+
+namespace grapnel::sys {
+
+/// For all that touches a container's file systems: kubelet gives its runtime two minutes.
+constexpr int container_time_limit_ms = 60'000;
+
+/// Runs `work` in a child process and returns its result, which becomes the child's exit status.
+/// The child's standard output and error reach this process's standard error through a pipe, so
+/// that a child that cannot be killed holds no descriptor of the caller. This process gives up
+/// every Linux capability but CAP_DAC_OVERRIDE, for the log.
+///
+/// An error if the child runs longer than `time_limit_ms` (it is killed, and left behind if it
+/// hangs in the kernel) or is ended by a signal. The child is killed when this process ends.
+[[nodiscard]] Result<int> supervise(int time_limit_ms, const std::function<int()>& work);
+
+/// To be called in the child after each change of its credentials, which makes the kernel forget
+/// that the child ends with its supervisor (PR_SET_PDEATHSIG(2const)). Does nothing elsewhere.
+void stay_supervised();
+
+} // namespace grapnel::sys

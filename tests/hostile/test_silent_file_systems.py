@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A volume whose server stops answering (FUSE, NFS) while the hook works in the container: a call on
+it cannot be interrupted, not even by SIGKILL. The start ends in time all the same."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import container
+import pytest
+from conftest import skip_or_fail
+
+LIMIT = 60  # seconds: the hook's own
+SPARE = 15
+LATE = "took longer than 60 seconds"
+LDCONFIG_LATE = "hangs in the kernel and cannot be ended"  # it has a limit of its own
+# where a link of the image leads to the volume, and the operations that the hook asks of it there
+CASES = [(place, operation) for place, operations in {
+    "etc": ("LOOKUP", "GETATTR", "OPEN", "READ", "MKNOD", "MKDIR", "READDIR", "FLUSH"),
+    "usr/lib/x86_64-linux-gnu": ("LOOKUP", "GETATTR", "MKNOD", "SYMLINK", "READLINK", "RENAME2"),
+}.items() for operation in operations]
+
+
+class Server:
+    def __init__(self, directory, operation):
+        self.place = directory / "volume"
+        self.place.mkdir()
+        self.trigger = directory / "trigger"
+        self.process = subprocess.Popen(
+            [sys.executable, container.SUPPORT / "silent_fuse.py", self.place, operation, self.trigger],
+            stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def end(self):
+        """Who waits for an answer gets an error then."""
+        self.process.kill()
+        self.process.wait()
+        subprocess.run(["umount", "--lazy", self.place], check=False)
+
+
+def lead_to_the_volume(bundle, place, server):
+    path = bundle.root / place
+    if path.is_dir() and any(path.iterdir()):
+        shutil.copytree(path, server.place, dirs_exist_ok=True, symlinks=True,
+                        copy_function=shutil.copyfile)
+    shutil.rmtree(path, ignore_errors=True)
+    path.symlink_to("/data")
+    (bundle.root / "data").mkdir()
+    bundle.config["mounts"].append({"destination": "/data", "type": "bind",
+                                    "source": str(server.place), "options": ["rbind", "rw"]})
+
+
+def hooks_of(bundle):
+    for directory in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(bundle.settings).encode() in (directory / "cmdline").read_bytes():
+                yield int(directory.name)
+
+
+def start(bundle, place, operation):
+    server = Server(bundle.directory, operation)
+    try:
+        lead_to_the_volume(bundle, place, server)
+        bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+        bundle.add_hook("prestart", shutil.which("touch"), server.trigger, first=True)
+        began = time.monotonic()
+        result = bundle.run("runc", "v2", args=["/bin/busybox", "true"], timeout=2 * LIMIT)
+        result.seconds = time.monotonic() - began
+    finally:
+        server.end()
+    return result
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory, hook, tools):
+    """All at once: each can take the whole time."""
+    if not os.path.exists("/dev/fuse"):
+        skip_or_fail("this machine has no /dev/fuse")
+    bundles = {case: container.Bundle(tmp_path_factory.mktemp("silent") / f"{number}", hook, tools)
+               for number, case in enumerate(CASES)}
+    with concurrent.futures.ThreadPoolExecutor(len(CASES)) as pool:
+        futures = {case: pool.submit(start, bundle, *case) for case, bundle in bundles.items()}
+        return {case: (bundles[case], future.result()) for case, future in futures.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_silent_volume_never_holds_a_start(starts, case):
+    bundle, result = starts[case]
+    assert result.seconds < LIMIT + SPARE
+    said = result.err + bundle.logged()
+    assert result.code == 0 or LATE in said or LDCONFIG_LATE in said, said
+    assert list(hooks_of(bundle)) == []
+
+
+def test_most_cases_reach_the_silent_operation(starts):
+    late = [case for case, (bundle, result) in starts.items() if LATE in bundle.logged()]
+    assert len(late) >= 3, late
+
+
+def test_late_start_says_its_cause_and_where_to_look(starts):
+    bundle, result = starts["etc", "LOOKUP"]
+    assert result.code != 0
+    assert "a file system in the container does not answer: look at its volumes" in result.err
+    assert bundle.logged().count("error") == 1
