@@ -84,7 +84,7 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
                                              Container& container) {
     auto remarks = host.remarks;
     remarks.insert(remarks.end(), host.sources.remarks.begin(), host.sources.remarks.end());
-    const auto left_out = GRAPNEL_TRY(attach_all(plan, host.sources, container.root));
+    const auto left_out = GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container));
     remarks.insert(remarks.end(), left_out.begin(), left_out.end());
     if (!host.ldconfig)
         return remarks;

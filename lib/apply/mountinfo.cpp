@@ -33,9 +33,13 @@ std::optional<MountInfo> parse_line(std::string_view line) {
         return std::nullopt;
     MountInfo info{.id = *id, .root = unescape(words[3]), .point = unescape(words[4])};
     constexpr std::string_view shared = "shared:";
-    for (auto word = words.begin() + 6; word != dash; ++word)
+    constexpr std::string_view master = "master:";
+    for (auto word = words.begin() + 6; word != dash; ++word) {
         if (word->starts_with(shared))
             info.peer_group = parse_number<std::uint64_t>(word->substr(shared.size()));
+        if (word->starts_with(master))
+            info.master = parse_number<std::uint64_t>(word->substr(master.size()));
+    }
     info.type = dash[1];
     for (const auto option : split(dash[3], ','))
         info.super_options.emplace_back(option);

@@ -15,6 +15,7 @@ struct MountInfo {
     std::string root = {};                        ///< the part of the file system that is mounted
     std::string point = {};                       ///< where
     std::optional<std::uint64_t> peer_group = {}; ///< of a shared mount
+    std::optional<std::uint64_t> master = {};     ///< the peer group that a slave receives from
     std::string type = {};
     std::vector<std::string> super_options = {};
 

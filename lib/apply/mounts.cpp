@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/mounts.hpp"
 
-#include "apply/mountinfo.hpp"
+#include "apply/peer_groups.hpp"
 #include "base/text.hpp"
-#include "sys/cgroup.hpp"
 #include "sys/mount.hpp"
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace grapnel::apply {
@@ -106,20 +104,9 @@ bool is_same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
 }
 
-/// The shared mounts of the namespace that this process is in: what is mounted on one shows up
-/// wherever it has a peer, which can be a namespace that nobody here sees.
-Result<std::set<std::uint64_t>> leaking_mounts() {
-    std::set<std::uint64_t> out;
-    for (const auto& mount : parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo())))
-        if (mount.peer_group)
-            out.insert(mount.id);
-    return out;
-}
-
 class Attacher {
   public:
-    Attacher(sys::RootDir& root, std::set<std::uint64_t> leaking)
-        : root_(root), leaking_(std::move(leaking)) {}
+    Attacher(sys::RootDir& root, PeerGroups& peers) : root_(root), peers_(peers) {}
 
     /// Returns whether it was attached: it is not where it is already, from an earlier run or by
     /// the bundle.
@@ -131,7 +118,8 @@ class Attacher {
         const auto facts = GRAPNEL_TRY(sys::facts(place, ""));
         if (facts.mount_root)
             return false;
-        GRAPNEL_TRY(attach(tree, place, facts, view.inside));
+        GRAPNEL_TRY(peers_.contain(place, facts, place, view.inside));
+        GRAPNEL_TRY(sys::attach(tree, place, view.inside.text()));
         root_.is_covered(view.inside);
         return true;
     }
@@ -177,10 +165,8 @@ class Attacher {
   private:
     Status attach(sys::FdRef tree, sys::FdRef place, const FileFacts& facts,
                   const InsidePath& inside) {
-        if (leaking_.contains(facts.mount))
-            return refused("what is mounted on " + quote(inside.text())
-                               + " would be mounted on the host as well",
-                           "the volume there is shared with the host: mount it private or slave");
+        const auto directory = GRAPNEL_TRY(root_.directory(inside.parent()));
+        GRAPNEL_TRY(peers_.contain(place, facts, directory, inside));
         return sys::attach(tree, place, inside.text());
     }
 
@@ -209,7 +195,7 @@ class Attacher {
     }
 
     sys::RootDir& root_;
-    std::set<std::uint64_t> leaking_;
+    PeerGroups& peers_;
 };
 
 /// A program that lacks a file finds less: it keeps no container from starting.
@@ -250,9 +236,11 @@ Result<Sources> open_sources(const Plan& plan) {
 }
 
 Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
-                                            sys::RootDir& root) {
+                                            const std::vector<MountInfo>& host,
+                                            Container& container) {
     std::vector<std::string> remarks;
-    Attacher attacher(root, GRAPNEL_TRY(leaking_mounts()));
+    PeerGroups peers(host, container.process ? &*container.process : nullptr, container.root);
+    Attacher attacher(container.root, peers);
     for (std::size_t i = 0; i < plan.views.size(); ++i) {
         const auto& view = plan.views[i];
         const auto tree = sources.views[i].ref();

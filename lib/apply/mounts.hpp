@@ -4,6 +4,7 @@
 #pragma once
 
 #include "apply/container.hpp"
+#include "apply/mountinfo.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"
@@ -30,9 +31,10 @@ struct Sources {
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan);
 
 /// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
-/// A place on a shared mount is refused: the host would see the mount as well. Returns remarks.
-/// Must run in the container's mount namespace.
+/// A target on a volume that is shared with the host is refused (peer_groups.hpp); `host` is the
+/// host's mountinfo. Returns remarks. Must run in the container's mount namespace.
 [[nodiscard]] Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
-                                                          sys::RootDir& root);
+                                                          const std::vector<MountInfo>& host,
+                                                          Container& container);
 
 } // namespace grapnel::apply

@@ -14,6 +14,7 @@ import make_driver
 import pytest
 from conftest import skip_or_fail
 from engines import containerd
+from engines import process
 
 GPU_0, GPU_1 = (f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2))
 NODE_0, NODE_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
@@ -111,6 +112,20 @@ def test_a_pod_without_the_runtime_class_gets_nothing(pod):
 def test_a_pod_of_the_runtime_class_that_asks_for_nothing_gets_nothing(pod, log):
     check_nothing(look(pod()))
     assert not log.exists()
+
+
+def test_bidirectional_volume_keeps_the_nodes_mounts(pod, node, tmp_path):
+    pid = node.daemon.process.pid
+    process.answer(["nsenter", f"--mount=/proc/{pid}/ns/mnt", "sh", "-c", process.share(tmp_path)])
+    one = pod()
+    before = process.mounts_seen_by(pid)
+    identity = one.run(image=IMAGE, env={"NVIDIA_VISIBLE_DEVICES": "0"}, privileged=True,
+                       mounts=[("/volume", str(tmp_path))], propagation=cri.BIDIRECTIONAL)
+    seen = one.ask(identity, CUDA, NODE_0, NODE_1, "mounts")
+    assert (seen[CUDA].split(" ")[-1], seen[NODE_0]) == ("libcuda", "ENXIO")
+    assert "shared:" in next(line for line in seen["mounts"].splitlines() if " /volume " in line)
+    new = set(process.mounts_seen_by(pid).splitlines()) - set(before.splitlines())
+    assert [line.split(" - ")[1].split(" ")[0] for line in new] == ["overlay"]  # the root, by containerd
 
 
 def test_any_image_takes_every_gpu_where_the_variable_counts(pod):

@@ -11,6 +11,7 @@ import make_driver
 import pytest
 from conftest import skip_or_fail
 from engines import docker as engine
+from engines import process
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 NODES = ("open:/dev/nvidia0", "open:/dev/nvidia1")
@@ -166,6 +167,22 @@ def test_options_of_containers(docker, options):
     assert result.code == 0, result.err
     assert result[GPU_0] == REACHED
     assert result[CUDA].endswith(" libcuda") and result[MANAGEMENT].endswith(" libnvidia-ml")
+
+
+def test_rshared_volume_keeps_host_mounts(docker, tmp_path):
+    pid = docker.daemon.process.pid
+    process.answer(["nsenter", f"--mount=/proc/{pid}/ns/mnt", "sh", "-c", process.share(tmp_path)])
+    before = process.mounts_seen_by(pid)
+    started = docker("run", "--detach", "--network=none", "--gpus", "device=0",
+                     f"--volume={tmp_path}:/volume:rshared", engine.IMAGE, "/bin/busybox", "sleep", "600")
+    assert started.code == 0, started.err
+    name = started.out.strip()
+    assert gpus_of(docker("exec", name, "/bin/look", *NODES)) == {0}
+    seen = process.mounts_seen_by(pid)
+    assert [line for line in seen.splitlines() if "nvidia" in line.lower()] == \
+        [line for line in before.splitlines() if "nvidia" in line.lower()]
+    docker("rm", "--force", name)
+    assert process.mounts_seen_by(pid) == before
 
 
 def test_what_stays_in_the_layer_is_empty(docker):

@@ -87,6 +87,26 @@ def changes(podman, name):
     return {line for line in podman("diff", name).out.splitlines() if line}
 
 
+def test_rshared_volume_keeps_host_mounts(podman, tmp_path):
+    for name in ("before", "during"):
+        (tmp_path / name).touch()
+    watch = (f"cd {tmp_path} && {process.share(tmp_path)} && cat /proc/self/mountinfo >before && "
+             "{ until [ -e runs ]; do sleep 0.01; done; cat /proc/self/mountinfo >during; "
+             "touch end; } & :")
+    inside = 'touch /volume/runs; until [ -e /volume/end ]; do sleep 0.01; done; exec look "$@"'
+    setup = podman.setup
+    podman.setup = watch
+    try:
+        result = podman("run", "--rm", *asks(0), f"--volume={tmp_path}:/volume:rshared",
+                        engine.IMAGE, "/bin/busybox", "sh", "-c", inside, "sh", *NODES, CUDA)
+    finally:
+        podman.setup = setup
+    assert gpus_of(result) == {0}
+    assert result[CUDA].endswith(" libcuda")
+    before, during = ((tmp_path / name).read_text().splitlines() for name in ("before", "during"))
+    assert not [line for line in set(during) - set(before) if "nvidia" in line]
+
+
 def test_the_file_that_is_installed(hook):
     description = json.loads(shipped_file(hook))
     assert description["version"] == "1.0.0"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Volumes that are shared with the host: nothing mounted on them may appear there."""
+"""Shared mounts: nothing that is mounted in a container may appear elsewhere."""
 
 import pathlib
 import subprocess
 
 import pytest
+import user_namespaces
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 LINE = ("what is mounted on '/usr/lib/x86_64-linux-gnu/libcuda.so.580.159.04' would be mounted on "
@@ -22,6 +23,16 @@ def volume(bundle, tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+def mounts_of_this_namespace():
+    return pathlib.Path("/proc/self/mountinfo").read_text()
+
+
+def propagation_of(made, place):
+    """The fields of the mount at that place in the container, such as master:1."""
+    words = made.mounts()[place].split(" ")
+    return {word.split(":")[0] for word in words[6:words.index("-")]}
+
+
 def volume_mount(volume, *options):
     return {"destination": f"/{LIBRARIES}", "type": "bind", "source": str(volume),
             "options": ["rbind", *options]}
@@ -30,10 +41,10 @@ def volume_mount(volume, *options):
 def test_a_volume_that_is_shared_with_the_host_is_refused(hand_made, bundle, volume):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"),
                      setup=f'mount --bind {volume} "$ROOT/{LIBRARIES}"')
-    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    before = mounts_of_this_namespace()
     done = made.hook()
     assert (done.returncode, done.stderr) == (1, f"grapnel-hook: {LINE}\n")
-    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+    assert mounts_of_this_namespace() == before
 
 
 @pytest.mark.parametrize("kind", ["private", "slave", "unbindable"])
@@ -41,11 +52,11 @@ def test_a_volume_of_its_own_is_used(hand_made, bundle, volume, kind):
     place = f'"$ROOT/{LIBRARIES}"'
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"),
                      setup=f"mount --bind {volume} {place}; mount --make-{kind} {place}")
-    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    before = mounts_of_this_namespace()
     done = made.hook()
     assert (done.returncode, done.stderr) == (0, "")
     assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
-    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+    assert mounts_of_this_namespace() == before
 
 
 @pytest.mark.parametrize("propagation", ["private", "slave", "shared"])
@@ -63,6 +74,88 @@ def test_a_runtimes_volume_never_shows_the_driver_to_the_host(engine, bundle, tm
     else:
         assert propagation == "shared", bundle.logged() + result.err
         assert LINE in bundle.logged()
+
+
+@pytest.mark.parametrize("users", ["root", "mapped"])
+@pytest.mark.parametrize("propagation", ["shared", "rshared", "slave", "rslave"])
+def test_bidirectional_volume_keeps_host_mounts(engine, bundle, tmp_path, propagation, users):
+    """What kubelet's mountPropagation: Bidirectional becomes. With mapped users /proc is bound."""
+    place = tmp_path / "volume"
+    place.mkdir()
+    if users == "mapped":
+        user_namespaces.map_users(bundle)
+        place.chmod(0o755)
+    bundle.config["mounts"].append({"destination": "/volume", "type": "bind", "source": str(place),
+                                    "options": ["rbind", "rshared"]})
+    bundle.config["linux"]["rootfsPropagation"] = propagation
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").register("prestart", "poststop")
+    bundle.add_hook("poststart", "/bin/sh", "-c",  # runc dies of a hook that does not read
+                    f"cat >/dev/null; cat /proc/self/mountinfo >{place}/during")
+    queries = ("load:libcuda.so.1", "open:/dev/nvidiactl", "list:/proc/driver/nvidia")
+    wait = "until [ -e /volume/during ]; do busybox sleep 0.01; done"
+    for below in ("private", "shared"):
+        result = engine(bundle, args=["/bin/sh", "-c", f'{wait}; exec look "$@"', "sh", *queries],
+                        setup=f"mount --make-r{below} / && mount --bind {place} {place} && "
+                              f"mount --make-shared {place}")
+        assert result.code == 0, bundle.logged() + result.err
+        assert result["load:libcuda.so.1"].endswith(" libcuda")
+        assert result["open:/dev/nvidiactl"] == "ENXIO"
+        if users == "mapped" and engine.runtime == "runc":  # crun binds /proc without what is on it
+            assert "params" in result["list:/proc/driver/nvidia"]
+        assert (place / "during").read_text() == result.host_mounts[0]
+        (place / "during").unlink()
+
+
+@pytest.mark.parametrize("kinds, kept", [(["private", "shared"], {"shared"}),
+                                         (["slave", "shared"], {"shared", "master"})])
+def test_volume_shared_inside_alone_is_used(hand_made, bundle, volume, kinds, kept):
+    place = f'"$ROOT/{LIBRARIES}"'
+    changes = "; ".join(f"mount --make-{kind} {place}" for kind in kinds)
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), setup=(
+        f'mount --bind {volume} {place}; {changes}; mkdir "$ROOT/peer"; '
+        f'mount --bind {place} "$ROOT/peer"'))
+    before = mounts_of_this_namespace()
+    done = made.hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
+    assert mounts_of_this_namespace() == before
+    assert not [place for place in made.mounts() if place.startswith("/peer/")]
+    assert propagation_of(made, f"/{LIBRARIES}") >= kept
+    again = made.hook()
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_unseen_peer_gets_no_mounts(hand_made, bundle, volume):
+    """The host's mount is gone, and one of a third namespace is in the peer group."""
+    third = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), basis=":")
+    prefix = f"nsenter --mount=/proc/{third.pid}/ns/mnt unshare --mount --propagation unchanged"
+    made = hand_made(bundle, namespace=prefix.split(" "),
+                     setup=f'mount --bind {volume} "$ROOT/{LIBRARIES}"')
+    subprocess.run(["umount", volume], check=True)
+    try:
+        assert any(str(volume) in line and "shared:" in line
+                   for line in third.mountinfo().splitlines())
+        before = third.mountinfo()
+        done = made.hook()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
+        assert third.mountinfo() == before
+    finally:
+        subprocess.run(["mount", "--bind", volume, volume], check=True)
+
+
+def test_rootfs_shared_with_the_host_is_refused(hand_made, bundle):
+    subprocess.run(["mount", "--bind", bundle.root, bundle.root], check=True)
+    subprocess.run(["mount", "--make-shared", bundle.root], check=True)
+    try:
+        made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), basis=":")
+        before = mounts_of_this_namespace()
+        done = made.hook()
+        assert done.returncode == 1
+        assert "would be mounted on the host as well: the root file system is shared" in done.stderr
+        assert mounts_of_this_namespace() == before
+    finally:
+        subprocess.run(["umount", bundle.root], check=True)
 
 
 def test_what_the_host_mounts_in_dev_later_is_not_the_containers(hand_made, bundle):

@@ -13,6 +13,7 @@ import protobuf
 
 NODE = 2  # the namespace of the node, not one of the pod
 ALONE = 1  # one of the container
+BIDIRECTIONAL = 2  # mount propagation
 MESSAGES = {
     "RunPodSandbox": {"config": (1, "Pod"), "runtime_handler": 2},
     "StopPodSandbox": {"pod_sandbox_id": 1},
@@ -36,7 +37,7 @@ MESSAGES = {
     "Name": {"name": 1},
     "Image": {"image": 1},
     "Variable": {"key": 1, "value": 2},
-    "Mount": {"container_path": 1, "host_path": 2, "readonly": 3},
+    "Mount": {"container_path": 1, "host_path": 2, "readonly": 3, "propagation": 5},
     "Device": {"container_path": 1, "host_path": 2, "permissions": 3},
     "ContainerLinux": {"resources": (1, "Resources"), "security_context": (2, "Security")},
     "Resources": {"cpuset_cpus": 6},
@@ -89,7 +90,7 @@ class Pod:
         self.identity = client("RunPodSandbox", config=self.config, runtime_handler=handler)[1][0].decode()
 
     def create(self, image, env=None, mounts=(), devices=(), capabilities=(), dropped=(),
-               privileged=False, **more):
+               privileged=False, propagation=0, **more):
         """`env` is a dict; `mounts` and `devices` are pairs: in the container, on the node."""
         security = {"capabilities": {"add_capabilities": list(capabilities),
                                      "drop_capabilities": list(dropped)},
@@ -98,7 +99,8 @@ class Pod:
         config = {
             "metadata": {"name": "main"}, "image": {"image": image},
             "envs": [{"key": key, "value": value} for key, value in (env or {}).items()],
-            "mounts": [{"container_path": inside, "host_path": outside} for inside, outside in mounts],
+            "mounts": [{"container_path": inside, "host_path": outside, "propagation": propagation}
+                       for inside, outside in mounts],
             "devices": [{"container_path": inside, "host_path": outside, "permissions": "rw"}
                         for inside, outside in devices],
             "linux": {"resources": {}, "security_context": security}, **more,

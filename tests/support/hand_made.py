@@ -20,11 +20,13 @@ mount -t proc proc "$ROOT/proc"
 
 class HandMade:
     def __init__(self, bundle, setup=":", basis=SETUP, namespace=True, cgroup=None):
-        """`setup` is shell, run inside after `basis`, with the rootfs as $ROOT."""
+        """`setup` is shell, run inside after `basis`, with the rootfs as $ROOT. `namespace`: whether
+        it gets a mount namespace, or the command that makes one."""
         self.bundle = bundle
         bundle.write_config(["/bin/true"])
         script = f"set -e\n{basis}\n{setup}\necho ready\nexec cat"
-        unshare = ["unshare", "--mount", "--propagation", "unchanged"] if namespace else []
+        unshare = ["unshare", "--mount", "--propagation", "unchanged"] if namespace is True \
+            else namespace or []
         self.process = subprocess.Popen(
             [*unshare, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "ROOT": str(bundle.root)}, text=True)

@@ -77,6 +77,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
                        .root = "/docker/c1",
                        .point = "/mnt/with blank\\",
                        .peer_group = 7,
+                       .master = 3,
                        .type = "cgroup",
                        .super_options = {"rw", "devices"}});
 }

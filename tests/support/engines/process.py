@@ -56,6 +56,15 @@ def as_user(command):
     return ["setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", *command]
 
 
+def share(directory):
+    """Shell that makes a directory a shared mount, as engines ask of a volume with rshared."""
+    return f"mount --bind {directory} {directory} && mount --make-shared {directory}"
+
+
+def mounts_seen_by(pid):
+    return pathlib.Path(f"/proc/{pid}/mountinfo").read_text()
+
+
 def make_reachable(directory):
     """Every user may look names up on the way there."""
     for parent in (directory, *directory.parents):

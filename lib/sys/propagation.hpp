@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Propagation of attached mounts (mount_namespaces(7)).
+#pragma once
+
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+
+namespace grapnel::sys {
+
+/// The root of the mount `id`, found from `directory` on it by "..". Refused where `directory` lies
+/// on another mount, or too deep in that one.
+[[nodiscard]] Result<Fd> mount_root(FdRef directory, std::uint64_t id);
+
+/// Sets the propagation of one attached mount, by its root; the mounts below it keep theirs. A
+/// slave receives mounts and sends none. It is a slave of its former peers; without peers it stays
+/// a slave of its master, and is private if it has none.
+enum class Propagation { slave, shared };
+[[nodiscard]] Status set_propagation(FdRef root, Propagation propagation);
+
+/// Another descriptor of the same file: keeps its mount, and with it the mount's ID, in use.
+[[nodiscard]] Result<Fd> duplicate(FdRef fd);
+
+} // namespace grapnel::sys
