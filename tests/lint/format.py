@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All C++ is laid out as .clang-format says."""
 
-import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +14,11 @@ def main(root):
     program = shutil.which("clang-format-14") or shutil.which("clang-format")
     if program is None:
         tree.skip("clang-format is not installed")
-    wrong = [
-        path
-        for path in tree.files(root, (".cpp", ".hpp"))
-        if subprocess.run([program, str(path)], cwd=root, capture_output=True, check=True).stdout
-        != (pathlib.Path(root) / path).read_bytes()
-    ]
+    checked = subprocess.run(
+        [program, "--dry-run", "-Werror", *map(str, tree.files(root, (".cpp", ".hpp")))],
+        cwd=root, capture_output=True, check=False, text=True)
+    wrong = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error:", checked.stderr, re.M)))
+    assert bool(wrong) == (checked.returncode != 0), checked.stderr
     if wrong:
         print(f"not as .clang-format says; run {program} -i on:")
     tree.finish(wrong)
