@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What tests/demo shows: demo.py DIRECTORY"""
+"""The container of tests/demo: demo.py DIRECTORY
+
+demo.py --check DIRECTORY starts one without hook and driver, to see whether runc can."""
 
 import collections
 import os
@@ -81,7 +83,18 @@ def show_without_hook(bundle):
     print(f"  dlopen libcuda.so.1: {seen['load:libcuda.so.1']}")
 
 
+def check(directory):
+    nothing = pathlib.Path("/nonexistent")
+    bundle = container.Bundle(directory / "demo", nothing, container.Tools(directory / "tools"))
+    bundle.config.pop("hooks")
+    run(bundle, "/bin/busybox", "echo", "started")
+    container.remove_test_cgroups()
+
+
 def main():
+    if sys.argv[1] == "--check":
+        check(pathlib.Path(sys.argv[2]))
+        return
     bundle = make_bundle(pathlib.Path(sys.argv[1]))
     plan = bundle.plan()
     show_plan(plan)

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the files of a simulated NVIDIA driver: make_driver.py DIRECTORY [--gpus N] [--special]
+"""Makes the files of a simulated NVIDIA driver:
+
+  make_driver.py DIRECTORY [--gpus N] [--special] [--without-32bit]
 
 With --special the first GPU is cut into MIG devices, and there are IMEX channels and the nodes of
 nvidia-fs, RDMA verbs, gdrdrv and NVSwitches.
@@ -254,13 +256,15 @@ def nodes(gpus):
     return "\n".join(lines) + "\n"
 
 
-def make(directory, gpus, special=False):
+def make(directory, gpus, special=False, with_32bit=True):
     directory.mkdir(parents=True)
     root = directory / "opt" / "nvidia"
     make_libraries(root / "lib64")
-    if platform.machine() == "x86_64":
+    if with_32bit and platform.machine() == "x86_64":
         # ldconfig takes a 32-bit library that needs no libc for one of another time
         make_libraries(root / "lib32", LIBRARIES_32BIT, ["-m32", "-Wl,--no-as-needed", "-lc"])
+    else:
+        (root / "lib32").mkdir()
     make_graphics(root)
     make_binaries(root / "bin", gpus)
     write(root / "firmware" / "nvidia" / VERSION / "gsp_ga10x.bin", "firmware\n")
@@ -279,8 +283,9 @@ def main():
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("--gpus", type=int, default=2)
     parser.add_argument("--special", action="store_true")
+    parser.add_argument("--without-32bit", action="store_true", help="gcc-multilib is not needed")
     arguments = parser.parse_args()
-    make(arguments.directory, arguments.gpus, arguments.special)
+    make(arguments.directory, arguments.gpus, arguments.special, not arguments.without_32bit)
 
 
 if __name__ == "__main__":
