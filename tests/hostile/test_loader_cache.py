@@ -244,7 +244,7 @@ def test_ldconfig_has_namespaces_a_filter_and_one_capability(caged):
 
 def test_ldconfig_sees_the_image_alone_and_can_write_to_its_scratch_alone(caged):
     mounts = container.parse_mountinfo((caged / "mountinfo").read_text())
-    assert "/" in mounts and not any(place.startswith("/work") for place in mounts)
+    assert "/" in mounts and "/opt" not in mounts
     for place, (options, propagation, _) in mounts.items():
         assert {"nosuid", "nodev", "noexec"} <= options, place
         assert "ro" in options or place == "/dev", place
