@@ -96,7 +96,8 @@ OTHER_PROGRAMS = {  # lines of engines, of CUDA and of the kernel
     "Failed to initialize NVML: Driver/library version mismatch",
     'could not select device driver "" with capabilities: [[gpu]]',
     "unknown or invalid runtime name: nvidia", "Unknown runtime specified nvidia",
-    'no runtime for "nvidia" is configured', "Permission denied", "Read-only file system", "/dev/nvidia0"}
+    'no runtime for "nvidia" is configured', "Permission denied", "Read-only file system", 'error mounting "proc" to rootfs at "/proc"',
+    "operation not permitted", "/dev/nvidia0"}
 
 
 def sentences_of_grapnel():

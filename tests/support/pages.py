@@ -28,6 +28,12 @@ PLACES = {
     "crio": "on a node with CRI-O, which Debian does not have",
     "enroot": "on a cluster with enroot and Slurm; enroot is no package of Debian",
     "apptainer": "by tests/nightly: Debian 12 does not have it",
+    "nested": "by test_nested, on the host of a container that has an engine",
+    "inside": "by test_nested, in that container as root",
+    "insideuser": "by test_nested, in that container as a user",
+    "inrootless": "by test_nested, in a container of a user's",
+    "unprivileged": "by test_nested, on the host of a container without privileges",
+    "inunprivileged": "by test_nested, in that container as a user",
     "selinux": "on a host with SELinux",
     "host": "on a host with the fault that the page describes",
 }
