@@ -47,12 +47,13 @@ class Deadline {
 };
 
 struct Relayed {
+    Status status = {};  ///< an error: the pipe could not be read
     bool closed = false; ///< by the child: it ended, before the deadline
     bool spoke = false;  ///< the child wrote something, so that its failure is told
 };
 
 /// Copies from the pipe to standard error until the child has closed it.
-Result<Relayed> relay(FdRef pipe, const Deadline& deadline) {
+Relayed relay(FdRef pipe, const Deadline& deadline) {
     std::array<char, 4096> buffer{};
     Relayed relayed;
     for (;;) {
@@ -64,9 +65,9 @@ Result<Relayed> relay(FdRef pipe, const Deadline& deadline) {
         if (length < 0 && errno == EINTR)
             continue;
         if (length < 0)
-            return system_error("read the messages of the work in the container");
+            relayed.status = system_error("read the messages of the work in the container");
         relayed.closed = length == 0;
-        if (relayed.closed)
+        if (length <= 0)
             return relayed;
         relayed.spoke = true;
         (void)write_all({STDERR_FILENO}, {buffer.data(), static_cast<std::size_t>(length)},
@@ -93,15 +94,16 @@ Error judge(const Ended& ended, int time_limit_ms) {
                    "NFS) and at where the image's links lead");
 }
 
+/// One failure is one line: if the child has told its own, nothing is added.
 Result<int> watch(FdRef child, FdRef pipe, int time_limit_ms) {
     const Deadline deadline(time_limit_ms);
     const auto relayed = relay(pipe, deadline);
-    const bool closed = relayed && relayed->closed;
-    const auto ended = wait_for(child, closed ? deadline.left() : 0);
-    if (!relayed)
-        return relayed.error();
+    const auto ended = wait_for(child, relayed.closed ? deadline.left() : 0);
+    if (relayed.spoke && (!relayed.status || !ended))
+        return exit_refused;
+    GRAPNEL_TRY(relayed.status);
     if (!ended)
-        return relayed->spoke ? Result<int>(exit_refused) : Result<int>(ended.error());
+        return ended.error();
     if (ended->how == Ended::How::exited && ended->number != exit_without_work)
         return ended->number;
     return judge(*ended, time_limit_ms);
