@@ -8,6 +8,7 @@
 #include "low_level.hpp"
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
+#include "procfs.hpp"
 #include "provision/log.hpp"
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
@@ -104,6 +105,8 @@ class Runtime {
                 log_.remark(remark);
             return {};
         }
+        if (asked.request)
+            GRAPNEL_TRY(check_procfs(spec));
         return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, settings_file)));
     }
 

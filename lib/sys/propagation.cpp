@@ -48,6 +48,12 @@ Status set_propagation(FdRef root, Propagation propagation) {
     return call_error("mount_setattr", "the propagation of a mount");
 }
 
+bool has_locked_mounts(const HostPath& path) {
+    // a copy without them would show what they cover
+    const Fd copy(open_tree(AT_FDCWD, path.text().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    return !copy.valid() && errno == EINVAL;
+}
+
 Result<Fd> duplicate(FdRef fd) {
     Fd copy(fcntl(fd.value, F_DUPFD_CLOEXEC, 0));
     if (!copy.valid())

@@ -2,6 +2,7 @@
 // Propagation of attached mounts (mount_namespaces(7)).
 #pragma once
 
+#include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 
@@ -18,6 +19,10 @@ namespace grapnel::sys {
 /// a slave of its master, and is private if it has none.
 enum class Propagation { slave, shared };
 [[nodiscard]] Status set_propagation(FdRef root, Propagation propagation);
+
+/// Whether mounts below that of `path` are locked to it (mount_namespaces(7)): they came with it
+/// from a mount namespace of more rights. False where that cannot be told.
+[[nodiscard]] bool has_locked_mounts(const HostPath& path);
 
 /// Another descriptor of the same file: keeps its mount, and with it the mount's ID, in use.
 [[nodiscard]] Result<Fd> duplicate(FdRef fd);

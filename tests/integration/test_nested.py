@@ -181,7 +181,8 @@ def test_rootless_podman_in_podman_gives_gpus(outer_podman):
         check(outer_podman(*prepared, as_user))
         refused = outer_podman(as_user)
         assert refused.code != 0
-        assert 'error mounting \\"proc\\" to rootfs at \\"/proc\\"' in refused.err
+        assert ("grapnel-runtime: /proc cannot be mounted in the container's user namespace: "
+                "/proc/driver/nvidia covers a part of this container's own: run 'mkdir") in refused.err
 
 
 def test_rootless_podman_in_unprivileged_podman_gives_gpus(outer_podman):

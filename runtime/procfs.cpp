@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "procfs.hpp"
+
+#include "apply/mountinfo.hpp"
+#include "sys/cgroup.hpp"
+#include "sys/propagation.hpp"
+
+#include <algorithm>
+
+namespace grapnel {
+
+namespace {
+
+bool wants_new_procfs(const Spec& spec) {
+    return std::ranges::any_of(spec.mounts, [](const SpecMount& mount) {
+        return mount.destination == "/proc" && mount.source == "proc";
+    });
+}
+
+bool has_user_namespace(const Spec& spec) {
+    return !spec.gid_mappings.empty();
+}
+
+} // namespace
+
+Status check_procfs(const Spec& spec) {
+    if (!wants_new_procfs(spec))
+        return {};
+    const auto text = sys::own_mountinfo();
+    if (!text)
+        return {};
+    bool covered = false;
+    const auto mounts = apply::parse_mountinfo(*text);
+    for (const auto& mount : mounts) {
+        if (mount.type != "proc" || mount.root != "/")
+            continue;
+        const auto driver =
+            std::ranges::find(mounts, mount.point + "/driver/nvidia", &apply::MountInfo::point);
+        const auto point = HostPath::make(mount.point);
+        if (driver == mounts.end() || !point
+            || !(has_user_namespace(spec) || sys::has_locked_mounts(*point)))
+            return {}; // this one is whole, or is in the container's user namespace
+        covered = true;
+    }
+    if (!covered)
+        return {};
+    return refused("/proc cannot be mounted in the container's user namespace: "
+                   "/proc/driver/nvidia covers a part of this container's own",
+                   "run 'mkdir /run/proc && mount -t proc proc /run/proc' as root of this "
+                   "container, or give the new one the option --pid=host");
+}
+
+} // namespace grapnel
