@@ -2,8 +2,8 @@
 #include "hook.hpp"
 
 #include "apply/apply.hpp"
+#include "apply/cleanup.hpp"
 #include "apply/container.hpp"
-#include "apply/residue.hpp"
 #include "base/exit_code.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
@@ -114,7 +114,7 @@ class Hook {
             GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
             GRAPNEL_TRY(sys::filter_hook());
             GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
-            return apply::remove_residue(state);
+            return apply::clean_up(state);
         });
     }
 

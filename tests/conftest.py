@@ -273,6 +273,7 @@ def no_trace_on_the_host():
     yield
     for record in pathlib.Path("/run/grapnel/containers").glob("*"):
         record.unlink()
+    shutil.rmtree("/run/grapnel/roots", ignore_errors=True)
     shutil.rmtree("/dev/char", ignore_errors=True)
 
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/apply.hpp"
 
+#include "apply/cleanup.hpp"
 #include "apply/device_cgroup.hpp"
 #include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
 #include "apply/loader_files.hpp"
 #include "apply/mountinfo.hpp"
 #include "apply/mounts.hpp"
-#include "apply/residue.hpp"
+#include "apply/prune.hpp"
 #include "sys/cgroup.hpp"
 #include "sys/privilege.hpp"
+#include "sys/process.hpp"
 
 #include <cerrno>
 #include <optional>
@@ -25,9 +27,21 @@ struct HostSide {
     Sources sources = {};
     std::optional<LdConfig> ldconfig = {};
     std::vector<MountInfo> mounts = {};
-    std::optional<ResiduePlace> records = {}; ///< nothing where /run cannot be written to
+    std::optional<RecordStore> records = {}; ///< nothing where the container has no record
     std::vector<std::string> remarks = {};
 };
+
+/// A start without a cleanup record is refused, but for two reasons: a lock that another process
+/// keeps must not keep containers from starting, and a host can have nowhere to write.
+Result<std::string> unrecorded_warning(const Error& error) {
+    const bool nowhere =
+        error.sys == EROFS || (error.sys == EACCES && sys::unprivileged_user().has_value());
+    if (error.sys != EBUSY && !nowhere)
+        return error;
+    return "no cleanup record: files and links made in the root file system stay there when the "
+           "container ends: "
+           + error.text();
+}
 
 Result<HostSide> open_host_side(const Plan& plan, const Container& container,
                                 const HostPath& ldconfig) {
@@ -39,37 +53,27 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
     if (!container.state)
         return host;
-    if (auto records = make_residue_place())
+    auto records = make_record_store();
+    if (records)
         host.records = std::move(*records);
     else
-        host.remarks.push_back("there is no place for a record of what is created: it stays in the "
-                               "root file system");
+        host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(records.error())));
     return host;
 }
 
-/// Who keeps a lock must not keep containers from starting: they go on without a record, or with
-/// the one they have.
-Status unless_busy(const Status& recorded, std::vector<std::string>& remarks) {
-    if (recorded || recorded.error().sys != EBUSY)
-        return recorded;
-    remarks.push_back("what is created in the root file system stays there when the container "
-                      "ends, because it cannot be recorded: "
-                      + recorded.error().text());
-    return {};
-}
-
 /// What was looked up before, another container that ended meanwhile may have removed.
-Status claim(HostSide& host, Container& container) {
+Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
+    using Claimed = std::optional<Claim>;
     if (!host.records)
-        return {};
-    const auto claimed = claim_rootfs(*host.records, *container.state, container.rootfs);
-    GRAPNEL_TRY(unless_busy(claimed, host.remarks));
-    if (claimed)
-        forget_the_gone(*host.records, host.mounts);
-    else
-        host.records.reset();
+        return Claimed();
+    auto claimed = Claim::make(*host.records, *container.state, container.rootfs, container.root);
     container.root.look_anew();
-    return {};
+    if (!claimed) {
+        host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
+        return Claimed();
+    }
+    prune_stale_records(*host.records, container.rootfs, host.mounts);
+    return Claimed(std::move(*claimed));
 }
 
 Status enter(const Container& container) {
@@ -114,14 +118,10 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
     return remarks;
 }
 
-/// Also of a start that failed: what it made stays until poststop.
-Status record(const HostSide& host, const Container& container, bool started) {
-    if (!host.records)
-        return {};
+/// Also of a start that failed: what it made stays until poststop, or the next start.
+Status record(const HostSide& host, const Container& container, Claim& claim, bool started) {
     const auto& made = container.root.creations();
-    if (!made.empty())
-        return save_residue(*host.records, *container.state, {container.rootfs, made});
-    return started ? Status() : give_up_claim(*host.records, *container.state, container.rootfs);
+    return started || !made.empty() ? claim.complete(made) : claim.release(*host.records);
 }
 
 } // namespace
@@ -129,13 +129,13 @@ Status record(const HostSide& host, const Container& container, bool started) {
 Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
                                            const HostPath& ldconfig) {
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
-    GRAPNEL_TRY(claim(host, container));
+    auto claimed = GRAPNEL_TRY(claim(host, container));
     auto remarks = change(plan, host, container);
     GRAPNEL_TRY(sys::enter_phase(Phase::done));
-    const auto recorded = record(host, container, remarks.has_value());
-    if (!remarks)
-        return remarks; // the first failure is the one to tell
-    GRAPNEL_TRY(unless_busy(recorded, *remarks));
+    const auto recorded =
+        claimed ? record(host, container, *claimed, remarks.has_value()) : Status();
+    if (remarks) // else its failure is the one to tell
+        GRAPNEL_TRY(recorded);
     return remarks;
 }
 

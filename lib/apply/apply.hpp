@@ -12,7 +12,7 @@
 namespace grapnel::apply {
 
 /// Carries out a plan, in this order: device nodes that the host lacks are made there; everything
-/// of the host is opened and cloned; the root file system is claimed by a record (residue.hpp); the
+/// of the host is opened and cloned; the root file system is claimed by a record (cleanup.hpp); the
 /// device cgroup is opened; the container's mount namespace is entered, if it is not this
 /// program's, and this process does not return from it; mounts and links are made; ld.so.cache is
 /// brought up to date. What was made in the root file system is recorded, also if a step fails.

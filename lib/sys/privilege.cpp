@@ -58,7 +58,7 @@ Capabilities needed_by(Phase phase) {
     case Phase::done:
         break;
     }
-    return {CAP_DAC_OVERRIDE}; // the log and the residue's record
+    return {CAP_DAC_OVERRIDE}; // the log and the cleanup record
 }
 
 /// In this order the first ones are given up.

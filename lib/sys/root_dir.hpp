@@ -30,6 +30,11 @@ struct Creation {
     std::optional<std::string> former_text = {};   ///< of the file that was there instead
     FileFacts former = {}; ///< of that link or file: its inode, owner and mode
 
+    /// About to be made: its link's target, or its file's text. Of the facts only the type is
+    /// known.
+    std::optional<std::string> planned = {};
+    std::uint64_t parent_inode = 0; ///< of the directory that a planned one goes to
+
     [[nodiscard]] bool has_former() const { return former_target || former_text; }
     [[nodiscard]] bool is_link() const { return facts.type == FileFacts::Type::link; }
 };

@@ -61,7 +61,7 @@ bool put_back(FdRef parent, const std::string& name, const Creation& creation) {
 /// A mount point is empty, and what is mounted on it can be used. What has content is
 /// somebody else's once it was written to.
 bool is_as_made(const FileFacts& now, const FileFacts& then) {
-    if (now.type != then.type || now.inode != then.inode || now.device != then.device)
+    if (now.type != then.type || now.inode != then.inode)
         return false;
     if (then.type == FileFacts::Type::directory)
         return true;
@@ -227,7 +227,7 @@ bool RootDir::remove(const Creation& creation) {
         return false;
     const std::string name(creation.path.name());
     const auto now = sys::facts(*parent, name.c_str());
-    if (!now || !is_as_made(*now, creation.facts))
+    if (!now || now->mount != mount_ || !is_as_made(*now, creation.facts))
         return false;
     const bool directory = now->type == FileFacts::Type::directory;
     // a directory goes only if it is empty: the kernel sees to that

@@ -4,7 +4,6 @@ does not answer may stop the containers of others."""
 
 import contextlib
 import ctypes
-import json
 import os
 import pathlib
 import subprocess
@@ -89,8 +88,8 @@ def test_a_container_starts_without_a_record_where_the_lock_is_kept(gpu_containe
     bundle = gpu_container.bundle
     assert not bundle.record.exists()
     assert bundle.logged().count("\n") == 1
-    assert ("remark: what is created in the root file system stays there when the container ends, "
-            f"because it cannot be recorded: lock {record_lock.MACHINES} for {bundle.root}: Device "
+    assert ("no cleanup record: files and links made in the root file system stay there when the "
+            f"container ends: lock {record_lock.MACHINES} for {bundle.root}: Device "
             "or resource busy: ") in bundle.logged()
 
 
@@ -128,10 +127,6 @@ def dead(tmp_path):
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def record_of(rootfs):
-    return json.dumps({"rootfs": str(rootfs), "created": []}, indent=1) + "\n"
-
-
 def waits_for_fuse(process):
     """A child of the hook does the work in root file systems."""
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -142,7 +137,7 @@ def test_the_end_of_a_container_on_a_dead_file_system_holds_up_nobody(gpu_contai
                                                                       dead):
     RECORDS.mkdir(parents=True, exist_ok=True)
     sick = make_bundle(name="sick")
-    sick.record.write_text(record_of(dead / "rootfs"))
+    sick.record.write_text(container.record_header(dead / "rootfs"))
     sick.write_config(["/bin/true"])
     ending = subprocess.Popen([sick.hook, f"--config={sick.settings}", "poststop"],
                               stdin=subprocess.PIPE, text=True, env={})
@@ -160,11 +155,9 @@ def test_the_end_of_a_container_on_a_dead_file_system_holds_up_nobody(gpu_contai
 
 
 def test_records_on_a_dead_file_system_hold_up_nobody_and_stay(gpu_container, dead):
-    """At 64 records those of root file systems that are gone are removed."""
-    RECORDS.mkdir(parents=True, exist_ok=True)
-    for number in range(63):
-        rootfs = dead / "rootfs" if number == 5 else pathlib.Path("/nowhere", str(number))
-        (RECORDS / f"other{number}-0000000000000000.json").write_text(record_of(rootfs))
+    """Records beside a container's own are removed if their root file systems are gone."""
+    rootfs = gpu_container.bundle.root
+    sick, gone = container.make_records(
+        container.beside(rootfs, pattern) for pattern in (f"{dead}/{{}}", "/nowhere/{}"))
     check_that_it_starts_at_once(gpu_container)
-    assert sorted(RECORDS.iterdir()) == sorted([gpu_container.bundle.record,
-                                                RECORDS / "other5-0000000000000000.json"])
+    assert sick.exists() and not gone.exists()

@@ -76,7 +76,7 @@ def test_many_containers_at_once(bundle, cgroup):
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     started = [Started(bundle, number, cgroup) for number in range(AT_ONCE)]
     answers = [one.answers() for one in started]
-    there = len(list(RECORDS.glob("*.json")))
+    there = len(list(RECORDS.glob("*.jsonl")))
     for one in started:
         one.end()
     ended = [one.wait() for one in started]

@@ -2,7 +2,6 @@
 """Containers that share something: a root file system, an ID, a volume, an ancestor's name."""
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -83,7 +82,7 @@ def test_the_end_of_one_container_leaves_the_driver_to_one_that_is_starting(make
 def test_a_start_that_fails_before_it_makes_anything_leaves_no_record(bundle, hand_made,
                                                                             strace):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
-    done = made.hook(prefix=["strace", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e",
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e",
                              "inject=setns:error=EPERM"], env={"PATH": os.environ["PATH"]})
     assert done.returncode == 1
     assert "setns" in done.stderr
@@ -108,10 +107,10 @@ def test_a_second_run_adds_to_the_record(bundle, hand_made):
     before = container.listing(bundle.root)
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
     assert made.hook().returncode == 0
-    first = json.loads(bundle.record.read_text())["created"]
+    first = list(bundle.recorded())
     bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=all")
     assert made.hook(stage="createRuntime").returncode == 0
-    both = json.loads(bundle.record.read_text())["created"]
+    both = list(bundle.recorded())
     assert len(both) > len(first) and both[:len(first)] == first
     made.end()
     assert bundle.call_hook("poststop").returncode == 0
@@ -124,7 +123,7 @@ def test_a_container_that_is_started_over_and_over_has_a_record_of_one_size(bund
     for _ in range(3):
         made = hand_made(bundle)
         assert made.hook().returncode == 0
-        sizes.add(len(json.loads(bundle.record.read_text())["created"]))
+        sizes.add(len(bundle.recorded()))
         made.end()
         # as an engine does that makes the upper layer anew, without poststop
         for stub in (bundle.root / LIBRARIES).glob("*nvidia*"):

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stays in a root file system, and on the host, when a container has stopped."""
 
+import collections
 import json
 import os
 import pathlib
+import re
+import shutil
+import subprocess
 
 import compat_library
 import container
@@ -16,6 +20,11 @@ RECORDS = pathlib.Path("/run/grapnel/containers")
 
 def records():
     return os.listdir(RECORDS) if RECORDS.exists() else []
+
+
+def claims():
+    """The claims of all containers."""
+    return [path for path in pathlib.Path("/run/grapnel/roots").glob("*/*/*")]
 
 
 def driver_state():
@@ -93,9 +102,9 @@ def test_the_record_names_what_was_made(hand_made, bundle):
     made = hand_made(bundle)
     assert made.hook().returncode == 0
     record = bundle.record
-    content = json.loads(record.read_text())
-    places = {entry["path"]: entry["type"] for entry in content["created"]}
-    assert content["rootfs"] == str(bundle.root)
+    header = json.loads(record.read_text().splitlines()[0])
+    places = {path: entry["type"] for path, entry in bundle.recorded().items()}
+    assert header["rootfs"] == str(bundle.root)
     assert places[f"/{LIBRARIES}/libcuda.so.{make_driver.VERSION}"] == "file"
     assert places[f"/{LIBRARIES}/libcuda.so.1"] == "link"
     assert places["/lib/firmware"] == "directory"
@@ -160,7 +169,7 @@ def test_poststop_without_a_root_file_system_removes_the_record(hand_made, bundl
 def test_a_damaged_record_is_an_error_that_names_it(bundle):
     RECORDS.mkdir(parents=True, exist_ok=True)
     record = bundle.record
-    record.write_text('{"rootfs": "/x", "created": [{"path": "relative"}]}')
+    record.write_text(container.record_header("/x") + '{"path": "relative"}\n')
     try:
         done = bundle.call_hook("poststop")
         assert done.returncode == 1
@@ -248,15 +257,115 @@ def test_a_file_that_was_written_to_since_stays(hand_made, with_path_file):
     assert path.read_text() == text
 
 
-def test_records_of_root_file_systems_that_are_gone_go(hand_made, bundle):
-    """With Docker's --gpus no poststop hook removes a record when its container ends."""
-    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
-    made = hand_made(bundle)
+def old_record(bundle):
+    """As version 1 wrote it for a container that has been running since: one JSON object."""
+    root = json.loads(bundle.record.read_text().splitlines()[0])["rootfs"]
+    entries = [{**entry, "device": 1} for entry in bundle.recorded().values()]
+    record = bundle.record.with_suffix(".json")
+    record.write_text(json.dumps({"rootfs": root, "created": entries}, indent=1) + "\n")
+    bundle.record.unlink()
+    shutil.rmtree("/run/grapnel/roots")
+    return record
+
+
+def test_poststop_understands_old_records(hand_made, bundle):
+    before = container.listing(bundle.root)
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
     assert made.hook().returncode == 0
-    gone = [RECORDS / f"{number:064x}-0000000000000000.json" for number in range(300)]
-    for record in gone:
-        record.write_text(json.dumps({"rootfs": "/nowhere/merged", "created": []}))
-    started = 64
-    for number in range(started):
+    made.end()
+    old_record(bundle)
+    done = bundle.call_hook("poststop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert container.listing(bundle.root) == before
+    assert records() == []
+
+
+def test_old_record_is_handed_to_another_container(hand_made, bundle, make_bundle):
+    before = container.listing(bundle.root)
+    old = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    assert old.hook().returncode == 0
+    old_record(bundle)
+    other = make_bundle(name="other")
+    other.config["root"]["path"] = str(bundle.root)
+    other.root = bundle.root
+    living = hand_made(other.env("NVIDIA_VISIBLE_DEVICES=0"))
+    assert living.hook().returncode == 0
+    assert bundle.call_hook("poststop").returncode == 0
+    assert container.listing(bundle.root) != before
+    living.end()
+    assert other.call_hook("poststop").returncode == 0
+    assert container.listing(bundle.root) == before
+    assert records() == []
+
+
+def test_start_undoes_record_without_poststop(hand_made, bundle):
+    """The next container wants less: the rest of the first one's is gone before it runs."""
+    before = container.listing(bundle.root)
+    first = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"))
+    assert first.hook().returncode == 0
+    all_of_it = set(container.listing(bundle.root)) - set(before)
+    first.end()
+    bundle.name += "-next"
+    second = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0",
+                                  "NVIDIA_DRIVER_CAPABILITIES=utility"))
+    assert second.hook().returncode == 0
+    assert len(records()) == len(claims()) == 1
+    less = set(container.listing(bundle.root)) - set(before)
+    assert less and less < all_of_it
+    second.end()
+    assert bundle.call_hook("poststop").returncode == 0
+    assert container.listing(bundle.root) == before
+    assert records() == claims() == []
+
+
+def test_new_root_at_old_path_stays(hand_made, bundle):
+    """An image that has what an earlier one at the same path was given."""
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    assert made.hook().returncode == 0
+    made.end()
+    subprocess.run(["cp", "-a", bundle.root, bundle.directory / "copy"], check=True)
+    shutil.rmtree(bundle.root)
+    (bundle.directory / "copy").rename(bundle.root)
+    before = container.listing(bundle.root)
+    assert bundle.call_hook("poststop").returncode == 0
+    assert container.listing(bundle.root) == before
+    assert records() == []
+
+
+def test_stale_records_stay_few(hand_made, bundle):
+    """With Docker's --gpus no poststop hook removes a record when its container ends."""
+    container.make_records(f"/nowhere/{number}/merged" for number in range(2000))
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    beside = container.claims_directory(bundle.root).parent
+    there = len(list(beside.iterdir()))
+    for number in range(there):
         assert made.hook(state=made.state(id=f"other-{number}")).returncode == 0
-    assert len(records()) == 1 + started
+    assert [path.name for path in beside.iterdir()] == \
+        [container.claims_directory(bundle.root).name]
+    assert len(records()) == 2000  # as many are new
+
+
+def system_calls(made, stage, tmp_path):
+    """How often the hook makes each system call."""
+    trace = tmp_path / "trace"
+    prefix = ["strace", "-f", "-qq", "-o", str(trace)]
+    done = made.hook(stage=stage, prefix=prefix, env={"PATH": os.environ["PATH"]})
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M)
+    return collections.Counter(call for call in calls if call != "poll")  # as often as it waits
+
+
+@pytest.mark.parametrize("living", [True, False])
+def test_work_does_not_grow_with_records(hand_made, bundle, tmp_path, living):
+    """With 5,000 records a start makes at most as many calls more as four of them need."""
+    bundle.set_settings('ldcache = "off"')
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    stages = ("prestart", "poststop")
+    alone = [system_calls(made, stage, tmp_path) for stage in stages]
+    container.make_records((f"/nowhere/{number}" for number in range(5000)),
+                           holder=made.pid if living else None)
+    start, stop = (system_calls(made, stage, tmp_path) for stage in stages)
+    assert stop == alone[1]
+    more = start - alone[0]
+    assert more["getdents64"] <= 1 + 4 * 2  # the claims of one are looked at twice
+    assert sum(more.values()) <= 5 + 4 * 40

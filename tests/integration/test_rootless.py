@@ -94,12 +94,13 @@ def test_root_of_a_user_namespace_believes_no_record_of_another_user(rootless):
     victim.write_text("kept")
     rootless.give(state, victim)
     status = victim.stat()
-    made = {"path": "/victim", "type": "file", "device": status.st_dev, "inode": status.st_ino,
-            "size": status.st_size, "modified": status.st_mtime_ns}
+    made = {"path": "/victim", "type": "file", "inode": status.st_ino, "size": status.st_size,
+            "modified": status.st_mtime_ns}
     others = rootless.run_directory / "grapnel/containers"
     others.mkdir(parents=True)
     record = others / rootless.record_name("it")
-    record.write_text(json.dumps({"rootfs": str(state), "created": [made]}))
+    header = {"version": 2, "rootfs": str(state), "root_inode": state.stat().st_ino, "root_born": 0}
+    record.write_text("".join(json.dumps(line) + "\n" for line in (header, made)))
     for place in (rootless.run_directory, *others.parents[:1], others):
         os.chown(place, OTHER_USER, OTHER_USER)
         place.chmod(0o755)

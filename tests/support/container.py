@@ -3,6 +3,7 @@
 
 import contextlib
 import copy
+import itertools
 import json
 import os
 import pathlib
@@ -219,6 +220,57 @@ class Result:
         return self.answers[query]
 
 
+def fnv1a(text):
+    number = 14695981039346656037
+    for byte in text.encode():
+        number = (number ^ byte) * 1099511628211 % 2**64
+    return number
+
+
+def claims_directory(rootfs):
+    """Where the claims on a root file system are."""
+    number = f"{fnv1a(str(rootfs)):016x}"
+    return pathlib.Path("/run/grapnel/roots", number[:2], number)
+
+
+def beside(rootfs, pattern):
+    """A path made of the pattern whose claims lie beside those on `rootfs`."""
+    paths = (pattern.format(number) for number in itertools.count())
+    wanted = claims_directory(rootfs).parent
+    return next(path for path in paths if claims_directory(path).parent == wanted)
+
+
+def record_header(rootfs):
+    return json.dumps({"version": 2, "rootfs": str(rootfs), "root_inode": 1, "root_born": 0}) + "\n"
+
+
+def process_identity(pid):
+    """As a claim names its container's process."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return f"{pid}-{stat[19]}-{os.stat('/proc/self/ns/pid').st_ino}"
+
+
+def make_records(rootfs_paths, holder=None):
+    """Of living containers, whose process is `holder`, or of ones that ended without poststop."""
+    if holder is None:
+        ended = subprocess.Popen(["true"])
+        identity = f"{ended.pid}-1-{os.stat('/proc/self/ns/pid').st_ino}"
+        ended.wait()
+    else:
+        identity = process_identity(holder)
+    records = pathlib.Path("/run/grapnel/containers")
+    records.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = []
+    for number, rootfs in enumerate(rootfs_paths):
+        key = f"{number:064x}-{0:016x}"
+        made.append(records / f"{key}.jsonl")
+        made[-1].write_text(record_header(rootfs))
+        claims = claims_directory(rootfs)
+        claims.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (claims / key).symlink_to(identity)
+    return made
+
+
 class Bundle:
     """A bundle with a rootfs of its own and the hook registered."""
 
@@ -304,11 +356,14 @@ class Bundle:
 
     @property
     def record(self):
-        """The record of what the hook made: the ID and FNV-1a of the bundle's path."""
-        number = 14695981039346656037
-        for byte in str(self.directory).encode():
-            number = (number ^ byte) * 1099511628211 % 2**64
-        return pathlib.Path(f"/run/grapnel/containers/{self.name}-{number:016x}.json")
+        """The cleanup record: the ID and FNV-1a of the bundle's path."""
+        return pathlib.Path("/run/grapnel/containers",
+                            f"{self.name}-{fnv1a(str(self.directory)):016x}.jsonl")
+
+    def recorded(self):
+        """What the record says was made: {path: entry}, in that order."""
+        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
+        return {line["path"]: line for line in lines if "inode" in line}
 
     def logged(self):
         return self.log.read_text() if self.log.exists() else ""

@@ -74,11 +74,8 @@ class Rootless:
             os.chown(path, process.USER_ID, process.USER_ID)
 
     def record_name(self, name):
-        """As the hook names the record of a container of this bundle: FNV-1a of its path."""
-        value = 14695981039346656037
-        for byte in str(self.bundle.directory).encode():
-            value = (value ^ byte) * 1099511628211 % 2**64
-        return f"{name}-{value:016x}.json"
+        """As the hook names the record of a container of this bundle."""
+        return f"{name}-{container.fnv1a(str(self.bundle.directory)):016x}.jsonl"
 
     def poststop_in_a_user_namespace(self, name):
         state = {"ociVersion": "1.0.2", "id": name, "status": "stopped",

@@ -3,8 +3,6 @@
 #include "apply/cgroup_path.hpp"
 #include "apply/mountinfo.hpp"
 #include "apply/mounts.hpp"
-#include "apply/residue.hpp"
-#include "apply/residue_place.hpp"
 #include "support/outcome.hpp"
 
 #include <algorithm>
@@ -45,11 +43,6 @@ std::string levels_text(const std::optional<DeviceCgroup>& cgroup) {
     for (const auto& level : cgroup->levels)
         text += " " + level.directory.text() + (level.own ? "*" : "");
     return text;
-}
-
-sys::Creation creation(const char* path, sys::FileFacts::Type type) {
-    return {.path = inside_path(path),
-            .facts = {.type = type, .device = 0xfd01, .inode = ~std::uint64_t{0}, .size = 7}};
 }
 
 } // namespace
@@ -303,7 +296,7 @@ TEST_CASE("without a name the lowest cgroup is the container's, unless this prog
     }
 }
 
-// --- residue ---
+// --- scopes ---
 
 TEST_CASE("a scope is the container's own if it has its name and systemd made it") {
     struct Row {
@@ -384,99 +377,4 @@ TEST_CASE("without a name the scope is the lowest cgroup that the outsider is no
         if (found && row.unit != nullptr)
             CHECK(found->unit == row.unit);
     }
-}
-
-TEST_CASE("a record of what was made is read back as it was written") {
-    using File = sys::FileFacts::Type;
-    Residue residue{.rootfs = host_path("/var/lib/c/rootfs"),
-                    .creations = {creation("/usr/lib/libcuda.so.1", File::link),
-                                  creation("/usr/lib/x", File::regular),
-                                  creation("/dev", File::directory)}};
-    residue.creations[0].former_target = "libcuda.so.470";
-    residue.creations[1].former_text = "a%\n\xff";
-    residue.creations[1].facts.modified_ns = 1'700'000'000'123'456'789;
-    residue.creations[1].former = {.inode = 77, .mode = 0640, .owner = {.user = 1000, .group = 50}};
-    const auto back = parse_residue(to_json(residue));
-    CAPTURE(error_of(back));
-    REQUIRE(back);
-    CHECK(back->rootfs == residue.rootfs);
-    REQUIRE(back->creations.size() == residue.creations.size());
-    for (std::size_t i = 0; i < residue.creations.size(); ++i) {
-        const auto& then = residue.creations[i];
-        const auto& now = back->creations[i];
-        CHECK(now.path == then.path);
-        CHECK(now.facts.type == then.facts.type);
-        CHECK(now.facts.device == then.facts.device);
-        CHECK(now.facts.inode == then.facts.inode);
-        CHECK(now.facts.size == then.facts.size);
-        CHECK(now.former_target == then.former_target);
-        CHECK(now.former_text == then.former_text);
-        CHECK(now.facts.modified_ns == then.facts.modified_ns);
-        CHECK(now.former.inode == then.former.inode);
-        CHECK(now.former.owner == then.former.owner);
-        CHECK((!then.has_former() || now.former.mode == then.former.mode));
-    }
-    CHECK(to_json(*back) == to_json(residue));
-    CHECK(parse_residue(to_json({.rootfs = host_path("/r")}))->creations.empty());
-}
-
-TEST_CASE("a damaged record is refused, and the error names the culprit") {
-    const std::string good =
-        R"({"rootfs":"/r","created":[{"path":"/x","type":"file","device":1,"inode":2,"size":0}]})";
-    REQUIRE(parse_residue(good));
-    struct Row {
-        const char* part;
-        const char* damage;
-        const char* culprit;
-    };
-    const Row rows[] = {
-        {"{\"rootfs", "[\"rootfs", "not a JSON object"},
-        {"\"/r\"", "1", "rootfs"},
-        {"\"/r\"", "\"r\"", "not absolute"},
-        {"rootfs", "root", "rootfs"},
-        {"created", "made", "created"},
-        {"\"/x\"", "\"/../x\"", "'..'"},
-        {"\"/x\"", "null", "path"},
-        {"\"file\"", "\"fifo\"", "type"},
-        {"\"file\"", "1", "type"},
-        {"\"device\":1", "\"device\":-1", "device"},
-        {"\"device\":1", "\"device\":\"1\"", "device"},
-        {"\"inode\":2", "\"inode\":2.5", "inode"},
-        {"\"size\":0", "\"length\":0", "size"},
-        {"\"size\":0", "\"size\":0,\"former_target\":1", "former_target"},
-        {"\"size\":0", "\"size\":0,\"former_text\":\"%0\"", "former_text"},
-        {"\"size\":0", "\"size\":0,\"former_inode\":1,\"former_user\":4294967296", "former_user"},
-        {"\"size\":0", "\"size\":0,\"modified\":\"1\"", "modified"},
-        {"[{", "[1,{", "an entry"},
-    };
-    for (const auto& row : rows) {
-        CAPTURE(row.damage);
-        auto text = good;
-        text.replace(text.find(row.part), std::string(row.part).size(), row.damage);
-        const auto error = error_of(parse_residue(text));
-        CAPTURE(error);
-        CHECK(contains(error, row.culprit));
-        CHECK_FALSE(error.empty());
-    }
-    for (std::size_t length = 0; length < good.size(); ++length)
-        CHECK_FALSE(parse_residue(good.substr(0, length)));
-}
-
-TEST_CASE("a root file system is gone where its place can be looked up for sure, and is missing") {
-    const auto gone = [](const std::vector<MountInfo>& mounts, const char* rootfs) {
-        return is_gone(host_path(rootfs), mounts);
-    };
-    const MountInfo disk{.point = "/", .type = "ext4"};
-    CHECK(gone({disk}, "/nonexistent/a/rootfs"));
-    CHECK_FALSE(gone({disk}, "/usr"));
-    for (const auto* const type : {"nfs4", "fuse.sshfs", "autofs", "cifs", "a new one"}) {
-        CAPTURE(type);
-        CHECK_FALSE(gone({disk, {.point = "/nonexistent", .type = type}}, "/nonexistent/rootfs"));
-        CHECK_FALSE(gone({{.point = "/", .type = type}, {.point = "/nonexistent", .type = "xfs"}},
-                         "/nonexistent/rootfs"));
-        CHECK(gone({disk, {.point = "/nonexistent", .type = type}}, "/nonexistent-too/rootfs"));
-    }
-    // it is mounted: in use
-    CHECK_FALSE(
-        gone({disk, {.point = "/nonexistent/rootfs", .type = "overlay"}}, "/nonexistent/rootfs"));
 }

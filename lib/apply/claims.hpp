@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which containers use a root file system.
+//
+// A directory for each root file system holds a link for each container that claimed it; the link's
+// target is the identity of the container's process. A claim whose process has ended without
+// poststop is stale: nothing in the root file system is kept for it. Callers hold the lock of the
+// root file system (record_store.hpp).
+#pragma once
+
+#include "apply/record_store.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+#include "sys/process_identity.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel::apply {
+
+/// The claims beside one's own. Of very many as many are looked at as one read of the directory
+/// brings; stale ones are dropped with each look, so that all get their turn.
+struct OtherClaims {
+    std::vector<std::string> living = {}; ///< keys
+    std::vector<std::string> stale = {};
+
+    [[nodiscard]] bool in_use() const { return !living.empty(); }
+};
+
+class Claims {
+  public:
+    /// Makes the directory where it is missing.
+    [[nodiscard]] static Result<Claims> make(const RecordStore& store, const HostPath& rootfs);
+    [[nodiscard]] static Result<Claims> open(const RecordStore& store, std::uint64_t rootfs_number);
+
+    [[nodiscard]] Result<OtherClaims> others(const std::string& own) const;
+
+    /// Nothing where there is no claim of that key, or it cannot be read.
+    [[nodiscard]] std::optional<sys::ProcessIdentity> holder(const std::string& key) const;
+
+    [[nodiscard]] Status add(const std::string& key, const sys::ProcessIdentity& holder) const;
+    void remove(const std::string& key) const;
+
+    /// Removes the directory if no claim is left.
+    void remove_if_empty(const RecordStore& store) const;
+
+  private:
+    Claims(sys::Fd directory, std::string path)
+        : directory_(std::move(directory)), path_(std::move(path)) {}
+
+    sys::Fd directory_;
+    std::string path_; ///< below the store
+};
+
+} // namespace grapnel::apply

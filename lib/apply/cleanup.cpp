@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/cleanup.hpp"
+
+#include "apply/container.hpp"
+#include "apply/old_records.hpp"
+#include "sys/directory.hpp"
+#include "sys/file.hpp"
+#include "sys/privilege.hpp"
+#include "sys/process.hpp"
+#include "sys/process_identity.hpp"
+
+#include <cerrno>
+#include <optional>
+
+namespace grapnel::apply {
+
+namespace {
+
+using Creations = std::vector<sys::Creation>;
+
+/// Unless the record is of an earlier root file system at the same path.
+Creations creations_in(const CleanupRecord& record, const RootIdentity& root) {
+    return record.root && !record.root->is(root) ? Creations() : record.creations;
+}
+
+void add_all(Creations& creations, const Creations& more) {
+    for (const auto& creation : more)
+        add_creation(creations, creation);
+}
+
+/// No record, or a damaged one: of such nothing is known. Any other error may be so for a moment
+/// only.
+bool says_nothing(const Error& error) {
+    return error.sys == 0 || error.sys == ENOENT;
+}
+
+Result<Creations> creations_of(const RecordStore& store, const std::vector<std::string>& keys,
+                               const RootIdentity& root) {
+    Creations creations;
+    for (const auto& key : keys) {
+        const auto record = read_record(store, key);
+        if (!record && !says_nothing(record.error()))
+            return record.error();
+        if (record)
+            add_all(creations, creations_in(*record, root));
+    }
+    return creations;
+}
+
+/// A container that is about to claim a root file system.
+struct Claimant {
+    std::string key = {};
+    sys::ProcessIdentity process = {};
+    HostPath rootfs = {};
+    RootIdentity root = {};
+};
+
+/// What earlier starts left on record for a root file system.
+struct Former {
+    bool in_use = false;                 ///< by another container, or by this one already
+    bool own_goes_on = false;            ///< the container's own record is added to
+    std::vector<std::string> stale = {}; ///< keys of the records of others that end here
+    Creations creations = {};            ///< of those, and of an own record that ends here
+};
+
+Result<Former> find_former(const RecordStore& store, const Claims& claims, const State& state,
+                           const Claimant& claimant) {
+    const auto holder = claims.holder(claimant.key);
+    auto others = GRAPNEL_TRY(claims.others(claimant.key));
+    const bool own_lives = holder && (*holder == claimant.process || !sys::has_ended(*holder));
+    Former former{.in_use = others.in_use() || own_lives, .stale = std::move(others.stale)};
+    former.creations = GRAPNEL_TRY(creations_of(store, former.stale, claimant.root));
+    const auto own = read_record(store, claimant.key);
+    if (!own && !says_nothing(own.error()))
+        return own.error();
+    former.own_goes_on = own && former.in_use && own->root && own->root->is(claimant.root);
+    if (own && !former.own_goes_on)
+        add_all(former.creations, creations_in(*own, claimant.root));
+    const auto old = GRAPNEL_TRY(creations_of_old_record(store, state, claimant.rootfs));
+    former.in_use = former.in_use || !old.empty(); // that version knew no claims
+    add_all(former.creations, old);
+    return former;
+}
+
+/// Returns what stays on record: all of it where the root file system is in use, else what cannot
+/// be undone now, because a mount of this container lies over it.
+Result<Creations> undo_unless_used(const Former& former, sys::RootDir& root) {
+    if (former.in_use || former.creations.empty())
+        return former.creations;
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
+    auto kept = undo(root, former.creations);
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    return kept;
+}
+
+/// Stale records of others go along.
+Status undo_or_hand_over(const RecordStore& store, const Claims& claims, const std::string& key,
+                         const CleanupRecord& record) {
+    const auto others = GRAPNEL_TRY(claims.others(key));
+    if (others.in_use())
+        return hand_over(store, others.living.front(), record.creations);
+    auto root = recorded_root(record);
+    if (!root)
+        return {};
+    const auto identity = GRAPNEL_TRY(identity_of(*root));
+    auto creations = GRAPNEL_TRY(creations_of(store, others.stale, identity));
+    add_all(creations, record.creations);
+    (void)undo(*root, creations); // what is not ours any more stays
+    for (const auto& stale : others.stale)
+        remove_record(store, claims, stale);
+    return {};
+}
+
+/// The root file system may never answer, so nobody is kept from the records of others meanwhile.
+Status clean_up_in(const RecordStore& store, const State& state) {
+    const auto key = record_key(state);
+    const auto read = [&] { return read_record(store, key); };
+    const auto found = read();
+    if (!found)
+        return found.error().sys == ENOENT ? clean_up_old_record(store, state)
+                                           : Status(found.error());
+    const auto locked = GRAPNEL_TRY(lock_rootfs(store, found->rootfs));
+    const auto record = read(); // while this waited, another's end may have added to it
+    if (!record)
+        return record.error().sys == ENOENT ? Status() : Status(record.error());
+    if (record->rootfs != found->rootfs)
+        return {}; // it is a later start's, whose lock is another
+    const auto claims = GRAPNEL_TRY(Claims::make(store, record->rootfs));
+    GRAPNEL_TRY(undo_or_hand_over(store, claims, key, *record));
+    remove_record(store, claims, key);
+    claims.remove_if_empty(store);
+    return {};
+}
+
+} // namespace
+
+std::vector<sys::Creation> undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
+    Creations kept;
+    for (auto made = creations.rbegin(); made != creations.rend(); ++made)
+        if (!root.remove(*made))
+            kept.insert(kept.begin(), *made);
+    return kept;
+}
+
+std::optional<sys::RootDir> recorded_root(const CleanupRecord& record) {
+    auto root = open_rootfs(record.rootfs);
+    if (!root)
+        return std::nullopt;
+    const auto identity = identity_of(*root);
+    if (record.root && (!identity || !identity->is(*record.root)))
+        return std::nullopt;
+    return std::move(*root);
+}
+
+Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key) {
+    constexpr std::size_t limit = std::size_t{16} << 20;
+    const auto path = store.record_path(key).text();
+    const auto text =
+        GRAPNEL_TRY(sys::read_file_in(store.records.ref(), record_name(key), limit).note(path));
+    return parse_cleanup_record(text).note(path);
+}
+
+Status hand_over(const RecordStore& store, const std::string& heir,
+                 const std::vector<sys::Creation>& creations) {
+    if (creations.empty())
+        return {};
+    const auto path = store.record_path(heir).text();
+    const auto record = GRAPNEL_TRY(
+        sys::open_to_append(store.records.ref(), record_name(heir), sys::Content::keep).note(path));
+    return sys::write_all(record.ref(), creation_lines(creations), path);
+}
+
+void remove_record(const RecordStore& store, const Claims& claims, const std::string& key) {
+    (void)sys::remove_file_in(store.records.ref(), record_name(key));
+    claims.remove(key); // last: a record without a claim would never be found
+}
+
+Result<Claim> Claim::make(const RecordStore& store, const State& state, const HostPath& rootfs,
+                          sys::RootDir& root) {
+    const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs));
+    const auto claims = GRAPNEL_TRY(Claims::make(store, rootfs));
+    const Claimant claimant{.key = record_key(state),
+                            .process = GRAPNEL_TRY(sys::process_identity(*state.pid)),
+                            .rootfs = rootfs,
+                            .root = GRAPNEL_TRY(identity_of(root))};
+    const auto former = GRAPNEL_TRY(find_former(store, claims, state, claimant));
+    const auto kept = GRAPNEL_TRY(undo_unless_used(former, root));
+    GRAPNEL_TRY(claims.add(claimant.key, claimant.process).note(store.path.text()));
+    const auto path = store.record_path(claimant.key).text();
+    auto record = GRAPNEL_TRY(
+        sys::open_to_append(store.records.ref(), record_name(claimant.key),
+                            former.own_goes_on ? sys::Content::keep : sys::Content::drop)
+            .note(path));
+    const auto header = former.own_goes_on ? std::string() : header_line(rootfs, claimant.root);
+    GRAPNEL_TRY(sys::write_all(record.ref(), header + creation_lines(kept), path));
+    for (const auto& key : former.stale)
+        remove_record(store, claims, key);
+    drop_old_record(store, state);
+    return Claim(claimant.key, rootfs, std::move(record));
+}
+
+Status Claim::complete(const std::vector<sys::Creation>& made) {
+    return made.empty() ? Status() : sys::write_all(record_.ref(), creation_lines(made), key_);
+}
+
+Status Claim::release(const RecordStore& store) const {
+    const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs_));
+    const auto claims = GRAPNEL_TRY(Claims::make(store, rootfs_));
+    const auto record = GRAPNEL_TRY(read_record(store, key_));
+    if (!record.creations.empty())
+        return {};
+    remove_record(store, claims, key_);
+    claims.remove_if_empty(store);
+    return {};
+}
+
+Status clean_up(const State& state) {
+    for (const auto& path : store_paths()) {
+        const auto store = open_record_store(path);
+        if (store) {
+            GRAPNEL_TRY(clean_up_in(*store, state));
+            continue;
+        }
+        const bool roots = store.error().sys == EACCES && sys::unprivileged_user();
+        if (store.error().sys != ENOENT && !roots)
+            return store.error();
+    }
+    return {};
+}
+
+} // namespace grapnel::apply

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a start makes in a root file system is written down before it is made, and goes when the
+// container has ended.
+//
+// | comes to a root file system | another container uses it | no other container uses it |
+// |-----------------------------|---------------------------|----------------------------|
+// | a start                     | takes over stale records  | undoes stale records       |
+// | poststop                    | hands its record over     | undoes its record          |
+//
+// A record is stale when its container's process has ended without poststop.
+#pragma once
+
+#include "apply/claims.hpp"
+#include "apply/cleanup_record.hpp"
+#include "apply/record_store.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "oci/state.hpp"
+#include "sys/root_dir.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel::apply {
+
+/// A container's claim on its root file system, with its record open for what is made from now on.
+/// From then on the root file system is in use: nothing in it goes when another container that has
+/// it ends.
+class Claim {
+  public:
+    /// To be called before anything in the root file system is relied on or made. An error of EBUSY
+    /// after ten seconds in which another process kept the root file system's lock.
+    [[nodiscard]] static Result<Claim> make(const RecordStore& store, const State& state,
+                                            const HostPath& rootfs, sys::RootDir& root);
+
+    /// Adds what was made.
+    [[nodiscard]] Status complete(const std::vector<sys::Creation>& made);
+
+    /// Takes the claim back if nothing is on record: the container did not start, and for such a
+    /// one not every runtime calls poststop.
+    [[nodiscard]] Status release(const RecordStore& store) const;
+
+  private:
+    Claim(std::string key, HostPath rootfs, sys::Fd record)
+        : key_(std::move(key)), rootfs_(std::move(rootfs)), record_(std::move(record)) {}
+
+    std::string key_;
+    HostPath rootfs_;
+    sys::Fd record_;
+};
+
+/// Undoes what the container's record names, newest first, and removes the record; or hands it to
+/// another container that uses the root file system. Without a record there is nothing to do.
+[[nodiscard]] Status clean_up(const State& state);
+
+/// Undoes creations, newest first. Returns those that are not as they were made, or not to be seen
+/// below a mount.
+[[nodiscard]] std::vector<sys::Creation> undo(sys::RootDir& root,
+                                              const std::vector<sys::Creation>& creations);
+
+/// The root file system of a record as the host sees it. Nothing where it is gone, or another is
+/// at its path.
+[[nodiscard]] std::optional<sys::RootDir> recorded_root(const CleanupRecord& record);
+
+[[nodiscard]] Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key);
+
+/// Adds to the record of a container that uses the root file system too.
+[[nodiscard]] Status hand_over(const RecordStore& store, const std::string& heir,
+                               const std::vector<sys::Creation>& creations);
+
+/// With its claim.
+void remove_record(const RecordStore& store, const Claims& claims, const std::string& key);
+
+} // namespace grapnel::apply

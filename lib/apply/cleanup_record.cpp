@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apply/cleanup_record.hpp"
+
+#include "base/text.hpp"
+#include "sys/directory.hpp"
+#include "sys/file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace grapnel::apply {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Type = sys::FileFacts::Type;
+
+/// More than any driver has files; folding takes the square of it.
+constexpr std::size_t most_creations = 4096;
+constexpr std::array<std::pair<std::string_view, Type>, 4> types{{{"file", Type::regular},
+                                                                  {"directory", Type::directory},
+                                                                  {"link", Type::link},
+                                                                  {"temporary", Type::other}}};
+
+/// JSON holds text, a path of an image any bytes: what is not plain is written as %XX.
+std::string escape(std::string_view bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte > 0x7e || c == '%')
+            out += fmt::format("%{:02x}", byte);
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::optional<std::string> unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        const auto byte = parse_number<unsigned char>(text.substr(i + 1, 2), 16);
+        if (!byte || text.size() - i < 3)
+            return std::nullopt;
+        out += static_cast<char>(*byte);
+        i += 2;
+    }
+    return out;
+}
+
+Error damaged(const char* what) {
+    return refused(std::string("the cleanup record is damaged: ") + what);
+}
+
+std::string to_line(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json creation_json(const sys::Creation& creation) {
+    const auto* const type =
+        std::ranges::find(types, creation.facts.type, &std::pair<std::string_view, Type>::second);
+    Json json{{"path", escape(creation.path.text())},
+              {"type", type == types.end() ? "file" : type->first}};
+    if (creation.planned) {
+        json["planned"] = escape(*creation.planned);
+        json["parent"] = creation.parent_inode;
+    } else {
+        json["inode"] = creation.facts.inode;
+        json["size"] = creation.facts.size;
+        json["modified"] = creation.facts.modified_ns;
+    }
+    if (creation.former_target)
+        json["former_target"] = escape(*creation.former_target);
+    if (creation.former_text)
+        json["former_text"] = escape(*creation.former_text);
+    if (creation.has_former()) {
+        json["former_inode"] = creation.former.inode;
+        json["former_user"] = creation.former.owner.user;
+        json["former_group"] = creation.former.owner.group;
+        json["former_mode"] = creation.former.mode;
+    }
+    return json;
+}
+
+template <typename T>
+Result<T> value(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    const auto* const typed = found == json.end() ? nullptr : found->get_ptr<const T*>();
+    if (typed == nullptr)
+        return damaged(key);
+    return *typed;
+}
+
+Result<std::string> bytes(const Json& json, const char* key) {
+    auto text = unescape(GRAPNEL_TRY(value<std::string>(json, key)));
+    if (!text)
+        return damaged(key);
+    return std::move(*text);
+}
+
+Result<std::uint32_t> small_value(const Json& json, const char* key) {
+    const auto number = GRAPNEL_TRY(value<std::uint64_t>(json, key));
+    if (number > std::numeric_limits<std::uint32_t>::max())
+        return damaged(key);
+    return static_cast<std::uint32_t>(number);
+}
+
+/// A record of an earlier version has none of these.
+Result<sys::FileFacts> parse_former(const Json& json) {
+    sys::FileFacts former{.mode = 0644};
+    if (!json.contains("former_inode"))
+        return former;
+    former.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "former_inode"));
+    former.owner.user = GRAPNEL_TRY(small_value(json, "former_user"));
+    former.owner.group = GRAPNEL_TRY(small_value(json, "former_group"));
+    former.mode = GRAPNEL_TRY(small_value(json, "former_mode"));
+    return former;
+}
+
+/// The inode of the thing, or what it was planned to be.
+Status parse_made(const Json& json, sys::Creation& creation) {
+    if (json.contains("planned")) {
+        creation.planned = GRAPNEL_TRY(bytes(json, "planned"));
+        creation.parent_inode = GRAPNEL_TRY(value<std::uint64_t>(json, "parent"));
+        return {};
+    }
+    if (creation.facts.type == Type::other)
+        return damaged("type");
+    creation.facts.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "inode"));
+    creation.facts.size = GRAPNEL_TRY(value<std::uint64_t>(json, "size"));
+    if (json.contains("modified")) // not in records of the first versions
+        creation.facts.modified_ns = GRAPNEL_TRY(value<std::int64_t>(json, "modified"));
+    return {};
+}
+
+Result<sys::Creation> parse_creation(const Json& json) {
+    if (!json.is_object())
+        return damaged("an entry");
+    const auto path = GRAPNEL_TRY(bytes(json, "path"));
+    const auto type = GRAPNEL_TRY(value<std::string>(json, "type"));
+    const auto* const known =
+        std::ranges::find(types, type, &std::pair<std::string_view, Type>::first);
+    if (known == types.end())
+        return damaged("type");
+    sys::Creation creation{.path = GRAPNEL_TRY(InsidePath::make(path))};
+    creation.facts.type = known->second;
+    GRAPNEL_TRY(parse_made(json, creation));
+    if (json.contains("former_target"))
+        creation.former_target = GRAPNEL_TRY(bytes(json, "former_target"));
+    if (json.contains("former_text"))
+        creation.former_text = GRAPNEL_TRY(bytes(json, "former_text"));
+    creation.former = GRAPNEL_TRY(parse_former(json));
+    return creation;
+}
+
+Status parse_entry(const Json& json, std::vector<sys::Creation>& creations) {
+    if (creations.size() >= most_creations)
+        return damaged("too many entries");
+    add_creation(creations, GRAPNEL_TRY(parse_creation(json)));
+    return {};
+}
+
+Result<CleanupRecord> parse_header(const Json& json) {
+    const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
+    CleanupRecord record{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs))};
+    record.root = RootIdentity{.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "root_inode")),
+                               .born_ns = GRAPNEL_TRY(value<std::int64_t>(json, "root_born"))};
+    return record;
+}
+
+bool replaced(const sys::Creation& one, const sys::Creation& other) {
+    if (!other.planned)
+        return one.has_former() && one.former.inode == other.facts.inode;
+    const auto& former = other.is_link() ? one.former_target : one.former_text;
+    return former && former == other.planned;
+}
+
+/// `newest`, with what was at its place before `replaced` was made.
+sys::Creation over(sys::Creation newest, const sys::Creation& replaced) {
+    newest.former_target = replaced.former_target;
+    newest.former_text = replaced.former_text;
+    newest.former = replaced.former;
+    return newest;
+}
+
+} // namespace
+
+Result<RootIdentity> identity_of(const sys::RootDir& root) {
+    const auto facts = GRAPNEL_TRY(sys::facts(root.ref(), ""));
+    return RootIdentity{.inode = facts.inode, .born_ns = sys::birth_time(root.ref())};
+}
+
+std::string header_line(const HostPath& rootfs, const RootIdentity& root) {
+    return to_line({{"version", 2},
+                    {"rootfs", escape(rootfs.text())},
+                    {"root_inode", root.inode},
+                    {"root_born", root.born_ns}});
+}
+
+std::string creation_line(const sys::Creation& creation) {
+    return to_line(creation_json(creation));
+}
+
+std::string creation_lines(const std::vector<sys::Creation>& creations) {
+    std::string lines;
+    for (const auto& creation : creations)
+        lines += creation_line(creation);
+    return lines;
+}
+
+void add_creation(std::vector<sys::Creation>& creations, sys::Creation later) {
+    std::erase_if(creations, [&](auto& earlier) {
+        if (earlier.path != later.path)
+            return false;
+        if (replaced(later, earlier))
+            later = over(later, earlier);
+        else if (!later.planned && !earlier.planned && replaced(earlier, later))
+            later = over(earlier, later);
+        return !later.planned || earlier.planned == later.planned;
+    });
+    creations.push_back(std::move(later));
+}
+
+Result<CleanupRecord> parse_cleanup_record(std::string_view text) {
+    CleanupRecord record{.rootfs = host_path("/")};
+    bool has_header = false;
+    text = text.substr(0, text.rfind('\n') + 1);
+    for (const auto line : split(text, '\n')) {
+        if (line.empty())
+            continue;
+        const auto json = Json::parse(line, nullptr, false);
+        if (!json.is_object())
+            return damaged("a line is no JSON object");
+        if (json.contains("version")) {
+            if (has_header)
+                return damaged("version");
+            record = GRAPNEL_TRY(parse_header(json));
+            has_header = true;
+        } else if (!has_header) {
+            return damaged("version");
+        } else {
+            GRAPNEL_TRY(parse_entry(json, record.creations));
+        }
+    }
+    return record;
+}
+
+std::string old_record_text(const CleanupRecord& record) {
+    auto created = Json::array();
+    for (const auto& creation : record.creations)
+        created.push_back(creation_json(creation));
+    return to_line({{"rootfs", escape(record.rootfs.text())}, {"created", created}});
+}
+
+Result<CleanupRecord> parse_old_record(std::string_view text) {
+    const auto json = Json::parse(text, nullptr, false);
+    if (!json.is_object())
+        return damaged("not a JSON object");
+    const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
+    CleanupRecord record{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs))};
+    const auto created = json.find("created");
+    if (created == json.end() || !created->is_array())
+        return damaged("created");
+    for (const auto& entry : *created)
+        GRAPNEL_TRY(parse_entry(entry, record.creations));
+    return record;
+}
+
+} // namespace grapnel::apply

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where cleanup records lie, and the lock of a root file system.
+//
+//   DIRECTORY/containers/ID-NUMBER.jsonl     the record of a container
+//   DIRECTORY/roots/NN/NUMBER/ID-NUMBER      its claim on a root file system: claims.hpp
+//   DIRECTORY/containers.lock                a byte of it for each root file system
+//
+// Each is found by its name. No directory is listed that grows with the number of containers: a
+// start or a stop takes as long with 5,000 records as with one.
+#pragma once
+
+#include "apply/mountinfo.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "oci/state.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct RecordStore {
+    HostPath path = {};
+    sys::Fd directory = {};
+    sys::Fd records = {};
+
+    [[nodiscard]] HostPath lock_path() const;
+    [[nodiscard]] HostPath record_path(const std::string& key) const;
+};
+
+/// In the order in which they are tried: /run/grapnel, and for a user who may not write there
+/// /run/user/ID/grapnel. No other user's: nobody else may decide what is removed.
+[[nodiscard]] std::vector<HostPath> store_paths();
+
+[[nodiscard]] Result<RecordStore> open_record_store(const HostPath& path);
+
+/// The first that can be made, with mode 0700. To be opened before a container's mount namespace
+/// is entered.
+[[nodiscard]] Result<RecordStore> make_record_store();
+
+/// A container's name in the store: its ID, and a number made of the bundle's path, because two
+/// engines can use one ID.
+[[nodiscard]] std::string record_key(const State& state);
+[[nodiscard]] std::string record_name(const std::string& key);
+
+/// Where the claims on a root file system are, below the store.
+[[nodiscard]] std::string claims_path(std::uint64_t rootfs_number);
+
+/// Keeps other processes from a root file system's records, and from undoing or claiming what is in
+/// it, until the result goes. Each root file system has a lock of its own: one that does not answer
+/// holds up nobody else. An error of EBUSY if another process had it for all of that time.
+constexpr int lock_limit_ms = 10'000;
+[[nodiscard]] Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs,
+                                          int time_limit_ms = lock_limit_ms);
+
+/// Whether nothing is left of a root file system. `mounts` are this process's. Where the question
+/// could take long no answer is had, and it counts as there: a network's file system, or one that
+/// a program serves, may never answer.
+[[nodiscard]] bool is_gone(const HostPath& rootfs, const std::vector<MountInfo>& mounts);
+
+/// FNV-1a: the same in every version of this program.
+[[nodiscard]] std::uint64_t number_of(std::string_view text);
+
+} // namespace grapnel::apply

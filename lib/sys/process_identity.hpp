@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process by its ID and start time: written down now, asked for later.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+namespace grapnel::sys {
+
+struct ProcessIdentity {
+    pid_t pid = 0;
+    std::uint64_t start_time = 0;    ///< field 22 of /proc/PID/stat (proc(5))
+    std::uint64_t pid_namespace = 0; ///< in which the ID counts: the inode of ns/pid
+
+    bool operator==(const ProcessIdentity&) const = default;
+};
+
+/// Of a process in this program's PID namespace.
+[[nodiscard]] Result<ProcessIdentity> process_identity(pid_t pid);
+
+/// Whether that process has ended, a zombie included. False where that cannot be told: in another
+/// PID namespace, or where /proc hides the process.
+[[nodiscard]] bool has_ended(const ProcessIdentity& process);
+
+/// As "PID-START-NAMESPACE".
+[[nodiscard]] std::string to_text(const ProcessIdentity& process);
+[[nodiscard]] std::optional<ProcessIdentity> parse_process_identity(std::string_view text);
+
+} // namespace grapnel::sys
