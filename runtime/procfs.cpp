@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "procfs.hpp"
 
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "sys/cgroup.hpp"
 #include "sys/propagation.hpp"
 
@@ -30,12 +30,12 @@ Status check_procfs(const Spec& spec) {
     if (!text)
         return {};
     bool covered = false;
-    const auto mounts = apply::parse_mountinfo(*text);
+    const auto mounts = parse_mountinfo(*text);
     for (const auto& mount : mounts) {
         if (mount.type != "proc" || mount.root != "/")
             continue;
         const auto driver =
-            std::ranges::find(mounts, mount.point + "/driver/nvidia", &apply::MountInfo::point);
+            std::ranges::find(mounts, mount.point + "/driver/nvidia", &MountInfo::point);
         const auto point = HostPath::make(mount.point);
         if (driver == mounts.end() || !point
             || !(has_user_namespace(spec) || sys::has_locked_mounts(*point)))

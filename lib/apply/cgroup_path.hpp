@@ -2,7 +2,7 @@
 // Which cgroup decides about the container's devices, and which of its ancestors are its own.
 #pragma once
 
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "base/path.hpp"
 #include "oci/spec.hpp"
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "apply/cgroup_path.hpp"
-#include "apply/mountinfo.hpp"
 #include "base/device_number.hpp"
+#include "base/mountinfo.hpp"
 #include "base/result.hpp"
 #include "sys/process.hpp"
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "apply/container.hpp"
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"

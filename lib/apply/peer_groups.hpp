@@ -27,7 +27,7 @@
 // | of a user of nvidia-container-cli  | -                      | any                           |
 #pragma once
 
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"

@@ -2,8 +2,8 @@
 // Cleanup records that nobody will come for.
 #pragma once
 
-#include "apply/mountinfo.hpp"
 #include "apply/record_store.hpp"
+#include "base/mountinfo.hpp"
 #include "base/path.hpp"
 
 #include <vector>

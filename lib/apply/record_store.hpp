@@ -9,7 +9,7 @@
 // start or a stop takes as long with 5,000 records as with one.
 #pragma once
 
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "oci/state.hpp"

@@ -2,7 +2,7 @@
 // Mounts and cgroups. Input: a line with the container's ID, a line with linux.cgroupsPath, the
 // lines of /proc/PID/cgroup, an empty line, the lines of /proc/PID/mountinfo.
 #include "apply/cgroup_path.hpp"
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "fuzz.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "apply/cgroup_path.hpp"
-#include "apply/mountinfo.hpp"
 #include "apply/mounts.hpp"
+#include "base/mountinfo.hpp"
 #include "support/outcome.hpp"
 
 #include <algorithm>
@@ -56,6 +56,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
           == MountInfo{.id = 22,
                        .root = "/",
                        .point = "/",
+                       .options = {"rw", "relatime"},
                        .peer_group = 1,
                        .type = "ext4",
                        .super_options = {"rw"}});
@@ -63,12 +64,14 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
           == MountInfo{.id = 30,
                        .root = "/",
                        .point = "/sys/fs/cgroup",
+                       .options = {"rw", "nosuid"},
                        .type = "cgroup2",
                        .super_options = {"rw", "nsdelegate"}});
     CHECK(mounts[2]
           == MountInfo{.id = 31,
                        .root = "/docker/c1",
                        .point = "/mnt/with blank\\",
+                       .options = {"rw"},
                        .peer_group = 7,
                        .master = 3,
                        .type = "cgroup",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/mountinfo.hpp"
+#include "base/mountinfo.hpp"
 
 #include "base/text.hpp"
 
 #include <algorithm>
 
-namespace grapnel::apply {
+namespace grapnel {
 
 namespace {
 
@@ -32,6 +32,8 @@ std::optional<MountInfo> parse_line(std::string_view line) {
     if (!id)
         return std::nullopt;
     MountInfo info{.id = *id, .root = unescape(words[3]), .point = unescape(words[4])};
+    for (const auto option : split(words[5], ','))
+        info.options.emplace_back(option);
     constexpr std::string_view shared = "shared:";
     constexpr std::string_view master = "master:";
     for (auto word = words.begin() + 6; word != dash; ++word) {
@@ -56,4 +58,4 @@ std::vector<MountInfo> parse_mountinfo(std::string_view text) {
     return out;
 }
 
-} // namespace grapnel::apply
+} // namespace grapnel

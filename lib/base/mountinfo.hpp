@@ -8,12 +8,13 @@
 #include <string_view>
 #include <vector>
 
-namespace grapnel::apply {
+namespace grapnel {
 
 struct MountInfo {
     std::uint64_t id = 0;
     std::string root = {};                        ///< the part of the file system that is mounted
     std::string point = {};                       ///< where
+    std::vector<std::string> options = {};        ///< of this mount: "ro", "nosuid"
     std::optional<std::uint64_t> peer_group = {}; ///< of a shared mount
     std::optional<std::uint64_t> master = {};     ///< the peer group that a slave receives from
     std::string type = {};
@@ -25,4 +26,4 @@ struct MountInfo {
 /// In the order of the text; octal escapes are undone. A line that cannot be read is left out.
 [[nodiscard]] std::vector<MountInfo> parse_mountinfo(std::string_view text);
 
-} // namespace grapnel::apply
+} // namespace grapnel
