@@ -56,8 +56,7 @@ Result<std::string> made_cache(sys::FdRef scratch) {
 }
 
 Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys::RootDir& root) {
-    const auto tree = GRAPNEL_TRY(sys::clone_recursively(
-        root.ref(), {.read_only = true, .nosuid = true, .nodev = true, .noexec = true}));
+    const auto tree = GRAPNEL_TRY(sys::clone_recursively(root.ref()));
     const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m"));
     GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan, root), 0444));
     const auto inside = [](const char* name) { return (scratch_place() / name).text(); };

@@ -37,7 +37,7 @@ Result<Source> open_source(const Mount& mount) {
     // the sockets lie where other users may write: a link there is not followed
     const auto last_link = mount.kind == Kind::ipc ? sys::LastLink::keep : sys::LastLink::follow;
     Source source{.mount = &mount};
-    source.tree = GRAPNEL_TRY(sys::clone_tree(mount.host, last_link, mount_options(mount.kind)));
+    source.tree = GRAPNEL_TRY(sys::clone_tree(mount.host, last_link));
     source.facts = GRAPNEL_TRY(sys::facts(source.tree.ref(), ""));
     GRAPNEL_TRY(check_source(mount, source.facts));
     return source;
@@ -84,8 +84,26 @@ Result<sys::Fd> make_view(const View& view) {
         GRAPNEL_TRY(maker.directory(directory));
     for (const auto& file : view.files)
         GRAPNEL_TRY(maker.file(file));
-    GRAPNEL_TRY(sys::set_options(tree.ref(), mount_options(Kind::proc)));
     return tree;
+}
+
+Status set_options(sys::FdRef tree, Kind kind, const std::string& name) {
+    const sys::DetachedMount mount{.tree = tree, .options = mount_options(kind), .name = name};
+    return sys::set_options({&mount, 1});
+}
+
+/// All at once: on Linux before 5.12 each call takes a process of its own.
+Status set_options(const Plan& plan, const Sources& sources) {
+    std::vector<sys::DetachedMount> mounts;
+    for (const auto& source : sources.mounts)
+        mounts.push_back({.tree = source.tree.ref(),
+                          .options = mount_options(source.mount->kind),
+                          .name = source.mount->host.text()});
+    for (std::size_t i = 0; i < plan.views.size(); ++i)
+        mounts.push_back({.tree = sources.views[i].ref(),
+                          .options = mount_options(Kind::proc),
+                          .name = plan.views[i].inside.text()});
+    return sys::set_options(mounts);
 }
 
 /// A daemon that has just ended, a user's link in its place and a node that could not be made
@@ -129,7 +147,8 @@ class Attacher {
     Status view_file(const Mount& mount, const View& view, sys::FdRef tree) {
         const auto path = mount.view_file.text().substr(view.inside.text().size() + 1);
         Source source{.mount = &mount};
-        source.tree = GRAPNEL_TRY(sys::clone_attached_file(tree, path, mount_options(mount.kind)));
+        source.tree = GRAPNEL_TRY(sys::clone_attached_file(tree, path));
+        GRAPNEL_TRY(set_options(source.tree.ref(), mount.kind, path));
         source.facts = GRAPNEL_TRY(sys::facts(source.tree.ref(), ""));
         return this->mount(source);
     }
@@ -157,8 +176,8 @@ class Attacher {
         const auto facts = GRAPNEL_TRY(sys::facts(place.ref(), ""));
         if (facts.mount_root && is_same_file(facts, library->facts))
             return {};
-        const auto tree = GRAPNEL_TRY(
-            sys::clone_attached(library->tree.ref(), mount_options(library->mount->kind)));
+        const auto tree = GRAPNEL_TRY(sys::clone_attached(library->tree.ref()));
+        GRAPNEL_TRY(set_options(tree.ref(), library->mount->kind, link.inside.text()));
         return attach(tree.ref(), place.ref(), facts, link.inside);
     }
 
@@ -232,6 +251,7 @@ Result<Sources> open_sources(const Plan& plan) {
     }
     for (const auto& view : plan.views)
         sources.views.push_back(GRAPNEL_TRY(make_view(view).note(view.inside.text())));
+    GRAPNEL_TRY(set_options(plan, sources));
     return sources;
 }
 

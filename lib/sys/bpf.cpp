@@ -10,6 +10,7 @@
 #include <iterator>
 #include <linux/magic.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -54,6 +55,18 @@ Result<bpf_prog_info> program_info(FdRef program, std::vector<bpf_insn>* code) {
     if (bpf(BPF_OBJ_GET_INFO_BY_FD, attributes) != 0)
         return call_error("bpf", "(read the device program)");
     return info;
+}
+
+/// Before Linux 5.11 the programs of a user count in RLIMIT_MEMLOCK, and beyond it the call fails
+/// with EPERM. Leaves errno as it was if the limit cannot be raised.
+bool raise_memory_limit() {
+    const int cause = errno;
+    constexpr rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+    rlimit now{};
+    const bool raised = getrlimit(RLIMIT_MEMLOCK, &now) == 0 && now.rlim_cur != RLIM_INFINITY
+                        && setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0;
+    errno = cause;
+    return raised;
 }
 
 Status pin(const HostPath& path, FdRef program) {
@@ -128,7 +141,7 @@ Result<Fd> load_device_program(const std::vector<bpf_insn>& code) {
         Fd program(static_cast<int>(bpf(BPF_PROG_LOAD, attributes)));
         if (program.valid())
             return program;
-        if (errno != EAGAIN)
+        if (errno != EAGAIN && (errno != EPERM || !raise_memory_limit()))
             break;
     }
     return call_error("bpf", "(load the device program)");

@@ -32,6 +32,8 @@ Status enter_root(const Caged& caged) {
     GRAPNEL_TRY(attach(caged.root, old_root.ref(), "/"));
     if (fchdir(caged.root.value) != 0)
         return system_error("fchdir");
+    GRAPNEL_TRY(set_options_recursively(
+        ".", {.read_only = true, .nosuid = true, .nodev = true, .noexec = true}));
     // pivot_root(2): with "." twice the old root ends up on top of the new one, and goes.
     // On an initramfs it cannot be moved, and chroot has to do.
     if (syscall(SYS_pivot_root, ".", ".") == 0) {

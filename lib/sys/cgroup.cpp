@@ -2,6 +2,7 @@
 #include "sys/cgroup.hpp"
 
 #include "sys/file.hpp"
+#include "sys/proc_self.hpp"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -42,7 +43,8 @@ Status write_cgroup_file(FdRef cgroup, const char* name, std::string_view text) 
 }
 
 Result<std::string> own_mountinfo() {
-    return read_host_file(host_path("/proc/self/mountinfo"), file_limit);
+    const auto file = GRAPNEL_TRY(open_proc_self("mountinfo", O_RDONLY));
+    return read_all(file.ref(), file_limit, "/proc/self/mountinfo");
 }
 
 } // namespace grapnel::sys

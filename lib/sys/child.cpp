@@ -40,6 +40,18 @@ bool ends_within(FdRef pidfd, int milliseconds) {
     return count > 0;
 }
 
+unsigned long clone_flags(Child::Namespaces namespaces) {
+    switch (namespaces) {
+    case Child::Namespaces::mounts:
+        return CLONE_NEWNS | CLONE_FILES;
+    case Child::Namespaces::all:
+        return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
+    case Child::Namespaces::none:
+        break;
+    }
+    return 0;
+}
+
 } // namespace
 
 Result<Ended> wait_for(FdRef pidfd, int time_limit_ms) {
@@ -70,16 +82,16 @@ Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags) {
 }
 
 Result<Ended> run_child(const Child& child) {
-    constexpr unsigned long namespaces =
-        CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS;
     const Fd parent(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     if (!parent.valid())
         return call_error("pidfd_open", "of this process");
     int pidfd = -1;
-    const auto flags = (child.own_namespaces ? namespaces : 0UL) | CLONE_PIDFD | SIGCHLD;
+    const auto flags = clone_flags(child.namespaces) | CLONE_PIDFD | SIGCHLD;
     const auto pid = syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr);
     if (pid < 0)
-        return call_error("clone", child.own_namespaces ? "into new namespaces" : "of the hook");
+        return call_error("clone", child.namespaces == Child::Namespaces::none
+                                       ? "of the hook"
+                                       : "into new namespaces");
     if (pid == 0) {
         const auto failed = child.become(parent.ref());
         const auto line = failed ? std::string("it came back") : failed.error().text();

@@ -18,11 +18,14 @@ enum class MemoryFile { data, executable };
 [[nodiscard]] Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags = 0);
 
 struct Child {
-    /// In the child; returns only if it fails.
+    /// In the child; returns only if it fails. A child that becomes no program ends in it.
     std::function<Status(FdRef parent)> become = {};
     FdRef errors = {}; ///< where the child's failure is written
     int time_limit_ms = 0;
-    bool own_namespaces = true; ///< mount, PID, IPC, network and UTS
+    /// New ones of the child. all: mount, PID, IPC, network and UTS. mounts: the mount namespace,
+    /// and the table of descriptors is its parent's.
+    enum class Namespaces { none, mounts, all };
+    Namespaces namespaces = Namespaces::all;
 };
 
 struct Ended {

@@ -2,6 +2,7 @@
 #include "sys/file.hpp"
 
 #include "base/text.hpp"
+#include "sys/mount_id.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,12 +40,16 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
     if (statx(directory, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &found)
         != 0)
         return system_error("statx " + quote(name));
+    MountOfFile mount{.id = found.stx_mnt_id,
+                      .is_root = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+    if ((found.stx_mask & STATX_MNT_ID) == 0) // before Linux 5.8
+        mount = GRAPNEL_TRY(mount_of_file(directory, name, flags));
     return FileFacts{.type = type_of(found.stx_mode),
                      .device = makedev(found.stx_dev_major, found.stx_dev_minor),
                      .inode = found.stx_ino,
                      .size = found.stx_size,
-                     .mount = (found.stx_mask & STATX_MNT_ID) != 0 ? found.stx_mnt_id : 0,
-                     .mount_root = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+                     .mount = mount.id,
+                     .mount_root = mount.is_root,
                      .major = found.stx_rdev_major,
                      .minor = found.stx_rdev_minor,
                      .mode = static_cast<std::uint32_t>(found.stx_mode & 07777),

@@ -37,7 +37,7 @@ struct FileFacts {
     std::uint64_t device = 0; ///< of the file system: makedev(3)
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
-    std::uint64_t mount = 0; ///< ID of the mount it was reached through; 0 before Linux 5.8
+    std::uint64_t mount = 0; ///< ID of the mount it was reached through
     bool mount_root = false; ///< it is the root of that mount
     std::uint32_t major = 0; ///< of the node, for devices
     std::uint32_t minor = 0;

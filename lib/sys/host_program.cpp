@@ -36,7 +36,7 @@ void set_limits() {
 }
 
 Status become(const HostProgram& program, const Files& files, FdRef parent) {
-    GRAPNEL_TRY(protect_all_mounts());
+    GRAPNEL_TRY(set_options_recursively("/", {.read_only = true}));
     // away from the terminal that the runtime was started at: ioctl(2) could type on it
     if (setsid() < 0)
         return system_error("setsid");

@@ -1,18 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/kernel.hpp"
 
+#include "base/version.hpp"
+
 #include <cerrno>
 #include <sys/utsname.h>
 
 namespace grapnel::sys {
+
+namespace {
+
+/// The newest system calls without which the program cannot work are those of Linux 5.6 (openat2).
+bool is_too_old(const std::string& release) {
+    const auto version =
+        Version::parse(release.substr(0, release.find_first_not_of("0123456789.")));
+    return version && *version < Version{{5, 6}};
+}
+
+} // namespace
 
 Error call_error(const char* call, const std::string& object) {
     if (errno != ENOSYS)
         return system_error(std::string(call) + " " + object);
     struct utsname name {};
     const std::string release = uname(&name) == 0 ? name.release : "?";
-    return refused("this kernel (" + release + ") lacks the system call " + call,
-                   "Linux 5.12 or newer is needed");
+    if (is_too_old(release))
+        return refused("this kernel (" + release + ") lacks the system call " + call,
+                       "Linux 5.6 or newer is needed");
+    return refused("the system call " + std::string(call)
+                       + " is denied by a seccomp filter, or this kernel (" + release
+                       + ") is built without it",
+                   "allow it in the seccomp profile of the outer container, and update its "
+                   "libseccomp");
 }
 
 } // namespace grapnel::sys

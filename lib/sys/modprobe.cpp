@@ -57,7 +57,7 @@ Status run_modprobe(const std::string& module) {
         {.become = [&](FdRef parent) { return become(path, module, messages.ref(), parent); },
          .errors = messages.ref(),
          .time_limit_ms = time_limit_ms,
-         .own_namespaces = false}));
+         .namespaces = Child::Namespaces::none}));
     if (ended.how == Ended::How::too_slow || ended.how == Ended::How::unkillable)
         return refused(what + " took longer than 60 seconds");
     if (ended.how == Ended::How::by_signal || ended.number != 0)

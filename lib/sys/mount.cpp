@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "sys/kernel.hpp"
+#include "sys/remount.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -33,48 +34,38 @@ struct mount_attr attributes(const MountOptions& options) {
     return out;
 }
 
-Status set(FdRef tree, const MountOptions& options, unsigned flags) {
-    auto wanted = attributes(options);
-    if (mount_setattr(tree.value, "", AT_EMPTY_PATH | flags, &wanted, sizeof wanted) != 0)
-        return mount_error("mount_setattr", "on a detached mount");
-    return {};
-}
-
-Result<Fd> clone_below(FdRef place, const MountOptions& options, unsigned recursive) {
+Result<Fd> clone_below(FdRef place, unsigned recursive) {
     Fd tree(open_tree(place.value, "",
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
     if (!tree.valid())
         return mount_error("open_tree", "of what is mounted in the container");
-    GRAPNEL_TRY(set(tree.ref(), options, recursive));
     return tree;
 }
 
 } // namespace
 
-Result<Fd> clone_tree(const HostPath& path, LastLink last_link, const MountOptions& options) {
+Result<Fd> clone_tree(const HostPath& path, LastLink last_link) {
     const unsigned follow = last_link == LastLink::follow ? 0U : unsigned{AT_SYMLINK_NOFOLLOW};
     Fd tree(open_tree(AT_FDCWD, path.text().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | follow));
     if (!tree.valid())
         return mount_error("open_tree", path.text());
-    GRAPNEL_TRY(set(tree.ref(), options, 0).note(path.text()));
     return tree;
 }
 
-Result<Fd> clone_attached(FdRef mount, const MountOptions& options) {
-    return clone_below(mount, options, 0);
+Result<Fd> clone_attached(FdRef mount) {
+    return clone_below(mount, 0);
 }
 
-Result<Fd> clone_attached_file(FdRef mount, const std::string& path, const MountOptions& options) {
+Result<Fd> clone_attached_file(FdRef mount, const std::string& path) {
     Fd tree(open_tree(mount.value, path.c_str(),
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | unsigned{AT_SYMLINK_NOFOLLOW}));
     if (!tree.valid())
         return mount_error("open_tree", path);
-    GRAPNEL_TRY(set(tree.ref(), options, 0));
     return tree;
 }
 
-Result<Fd> clone_recursively(FdRef directory, const MountOptions& options) {
-    return clone_below(directory, options, AT_RECURSIVE);
+Result<Fd> clone_recursively(FdRef directory) {
+    return clone_below(directory, AT_RECURSIVE);
 }
 
 Result<Fd> new_tmpfs(const char* size) {
@@ -97,15 +88,23 @@ Result<Fd> new_tmpfs(const char* size) {
     return tree;
 }
 
-Status set_options(FdRef tree, const MountOptions& options) {
-    return set(tree, options, 0);
+Status set_options(std::span<const DetachedMount> mounts) {
+    for (const auto& mount : mounts) {
+        auto wanted = attributes(mount.options);
+        if (mount_setattr(mount.tree.value, "", AT_EMPTY_PATH, &wanted, sizeof wanted) == 0)
+            continue;
+        return errno == ENOSYS ? remount_detached(mounts)
+                               : mount_error("mount_setattr", quote(mount.name));
+    }
+    return {};
 }
 
-Status protect_all_mounts() {
-    auto wanted = attributes({.read_only = true});
-    if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &wanted, sizeof wanted) != 0)
-        return mount_error("mount_setattr", "on the host's mounts");
-    return {};
+Status set_options_recursively(const char* path, const MountOptions& options) {
+    auto wanted = attributes(options);
+    if (mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &wanted, sizeof wanted) == 0)
+        return {};
+    return errno == ENOSYS ? remount_recursively(path, options)
+                           : mount_error("mount_setattr", quote(path));
 }
 
 Status attach(FdRef tree, FdRef target, const std::string& what) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts by descriptor alone (open_tree(2), mount_setattr(2), move_mount(2), fsopen(2)).
-// A mount gets its attributes before anybody can see it, and is private from the start, so
-// that it never shows up on the host. Needs Linux 5.12.
+// A mount gets its options before anybody can see it, and is private from then on, so that it
+// never shows up on the host. Linux before 5.12 has no mount_setattr(2): see remount.hpp.
 #pragma once
 
 #include "base/mount_options.hpp"
@@ -9,35 +9,43 @@
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 
+#include <span>
 #include <string>
 
 namespace grapnel::sys {
 
 /// A detached copy of the mount at `path`, showing what lies there: one file or directory,
-/// without the mounts below it. A link at the end of `path` is followed only if asked for.
+/// without the mounts below it, and with that mount's options. A link at the end of `path` is
+/// followed only if asked for.
 enum class LastLink { follow, keep };
-[[nodiscard]] Result<Fd> clone_tree(const HostPath& path, LastLink last_link,
-                                    const MountOptions& options);
+[[nodiscard]] Result<Fd> clone_tree(const HostPath& path, LastLink last_link);
 
 /// A detached copy of a mount that is attached in this process's mount namespace.
-[[nodiscard]] Result<Fd> clone_attached(FdRef mount, const MountOptions& options);
+[[nodiscard]] Result<Fd> clone_attached(FdRef mount);
 
 /// The same of a file below it; `path` is trusted, and so is what lies there.
-[[nodiscard]] Result<Fd> clone_attached_file(FdRef mount, const std::string& path,
-                                             const MountOptions& options);
+[[nodiscard]] Result<Fd> clone_attached_file(FdRef mount, const std::string& path);
 
-/// A detached, recursive copy of what `directory` shows, with those options on all of it.
-[[nodiscard]] Result<Fd> clone_recursively(FdRef directory, const MountOptions& options);
+/// A detached, recursive copy of what `directory` shows.
+[[nodiscard]] Result<Fd> clone_recursively(FdRef directory);
 
 /// A detached, empty tmpfs that this user can write to, also while files are created as another
 /// user; `size` as tmpfs(5) has it.
 [[nodiscard]] Result<Fd> new_tmpfs(const char* size);
 
-/// Every mount of this process's mount namespace made read-only, nosuid and private. Device nodes,
-/// sockets and FIFOs can be written to all the same.
-[[nodiscard]] Status protect_all_mounts();
+struct DetachedMount {
+    FdRef tree = {};
+    MountOptions options = {};
+    std::string name = {}; ///< in errors
+};
 
-[[nodiscard]] Status set_options(FdRef tree, const MountOptions& options);
+/// Adds these options to detached mounts, and makes each private.
+[[nodiscard]] Status set_options(std::span<const DetachedMount> mounts);
+
+/// The same for the mount at `path` and every mount below it, in a mount namespace of this
+/// process's own. Device nodes, sockets and FIFOs of a read-only mount can be written to all the
+/// same.
+[[nodiscard]] Status set_options_recursively(const char* path, const MountOptions& options);
 
 /// Attaches a detached tree on top of `target`, which must lie in the mount namespace that this
 /// process is in. `what` names it in errors.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/privilege.hpp"
 
+#include "base/text.hpp"
+#include "sys/file.hpp"
 #include "sys/kernel.hpp"
 #include "sys/process.hpp"
 
@@ -31,7 +33,8 @@ using Capabilities = std::vector<cap_value_t>;
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
 /// in a root file system that belongs to another user, and what they took the place of. SYS_PTRACE:
 /// /proc/PID/root and the namespaces of a process with more capabilities. NET_ADMIN: attaching a
-/// device program. SYSLOG: reading one whose constants the kernel hides. SETPCAP: the bounding set
+/// device program. SYS_RESOURCE: its memory, which RLIMIT_MEMLOCK limits before Linux 5.11. SYSLOG:
+/// reading one whose constants the kernel hides. SETPCAP: the bounding set
 /// of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
@@ -47,7 +50,7 @@ Capabilities needed_by(Phase phase) {
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETGID,
                 CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT, CAP_SYS_PTRACE};
     case Phase::device_cgroup:
-        return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYSLOG, CAP_SYS_ADMIN};
+        return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYSLOG, CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
     case Phase::ldcache:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
                 CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
@@ -96,6 +99,20 @@ Status cut_capabilities(std::size_t first_phase) {
     return {};
 }
 
+Status close_inherited_descriptors() {
+    constexpr int first = 3;
+    if (syscall(SYS_close_range, unsigned{first}, ~0U, 0U) == 0)
+        return {};
+    // before Linux 5.9
+    const auto directory = GRAPNEL_TRY(open_host_directory(host_path("/proc/self/fd")));
+    for (const auto& name : GRAPNEL_TRY(directory_names(directory.ref(), "/proc/self/fd"))) {
+        const auto number = parse_number<int>(name);
+        if (number && *number >= first && *number != directory.ref().value)
+            close(*number);
+    }
+    return {};
+}
+
 /// A descriptor that was closed for us would be given to the first file that is opened, and
 /// what is meant for stderr would be written to it.
 Status open_standard_descriptors(int flags = 0) {
@@ -113,7 +130,7 @@ Status hold_standard_descriptors() {
 }
 
 Status confine_process() {
-    syscall(SYS_close_range, 3U, ~0U, 0U); // before Linux 5.9 what was inherited stays open
+    GRAPNEL_TRY(close_inherited_descriptors());
     GRAPNEL_TRY(open_standard_descriptors());
     umask(022);
     constexpr rlimit none{0, 0};

@@ -41,6 +41,17 @@ Result<std::uint64_t> inode_of(FdRef directory, const char* name) {
     return std::uint64_t{found.st_ino};
 }
 
+/// Enters one namespace of a process. A pidfd is enough since Linux 5.8; before, the namespace is
+/// opened in the process's directory.
+bool enter_namespace(FdRef pidfd, FdRef directory, const char* name, int type) {
+    if (setns(pidfd.value, type) == 0)
+        return true;
+    if (errno != EINVAL)
+        return false;
+    const Fd opened(openat(directory.value, name, O_RDONLY | O_CLOEXEC));
+    return opened.valid() && setns(opened.ref().value, type) == 0;
+}
+
 constexpr std::uint32_t all_users = 4294967295;
 
 /// A line of uid_map (user_namespaces(7)).
@@ -129,7 +140,7 @@ Status Process::enter_user_namespace() const {
     // whoever has rights in that namespace could otherwise look into this process and change it
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_DUMPABLE");
-    if (setns(pidfd_.ref().value, CLONE_NEWUSER) != 0)
+    if (!enter_namespace(pidfd_.ref(), directory_.ref(), "ns/user", CLONE_NEWUSER))
         return call_error("setns", "to the user namespace of process " + std::to_string(pid_));
     if (unshare(CLONE_NEWNS) != 0)
         return system_error("unshare the mount namespace");
@@ -137,7 +148,7 @@ Status Process::enter_user_namespace() const {
 }
 
 Status Process::enter_mount_namespace() const {
-    if (setns(pidfd_.ref().value, CLONE_NEWNS) != 0)
+    if (!enter_namespace(pidfd_.ref(), directory_.ref(), "ns/mnt", CLONE_NEWNS))
         return call_error("setns", "to the container's mount namespace");
     return {};
 }

@@ -116,7 +116,7 @@ Result<std::string> run_own_program(const HostPath& program,
         GRAPNEL_TRY(run_child({.become = [&](FdRef parent) { return become(files, words, parent); },
                                .errors = files.errors.ref(),
                                .time_limit_ms = time_limit_ms,
-                               .own_namespaces = false}));
+                               .namespaces = Child::Namespaces::none}));
     return judge(program.name(), ended, files, limit);
 }
 
@@ -138,7 +138,7 @@ Result<std::string> ask_program(const HostPath& program, const std::vector<std::
     const auto ended = GRAPNEL_TRY(run_child({.become = ask,
                                               .errors = files.errors.ref(),
                                               .time_limit_ms = time_limit_ms,
-                                              .own_namespaces = false}));
+                                              .namespaces = Child::Namespaces::none}));
     return judge(program.name(), ended, files, limit);
 }
 

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/proc_self.hpp"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string>
+#include <sys/vfs.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+Result<Fd> open_procfs() {
+    Fd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!proc.valid())
+        return system_error("open /proc");
+    struct statfs filesystem {};
+    if (fstatfs(proc.ref().value, &filesystem) != 0)
+        return system_error("fstatfs /proc");
+    if (filesystem.f_type != PROC_SUPER_MAGIC)
+        return refused("/proc is not procfs");
+    return proc;
+}
+
+} // namespace
+
+Result<Fd> open_proc_self(const char* name, int flags) {
+    static const auto proc = open_procfs();
+    if (!proc)
+        return proc.error();
+    const auto path = std::string("self/") + name;
+    Fd file(openat(proc->ref().value, path.c_str(), flags | O_CLOEXEC));
+    if (!file.valid())
+        return system_error("open /proc/" + path);
+    return file;
+}
+
+} // namespace grapnel::sys

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// This process's own directory in procfs. Private to this module.
+#pragma once
+
+#include "base/result.hpp"
+#include "sys/fd.hpp"
+
+namespace grapnel::sys {
+
+/// Opens /proc/self/`name`. procfs is opened once, at the first call, and checked: after this
+/// process has entered a container, the path /proc belongs to the container.
+[[nodiscard]] Result<Fd> open_proc_self(const char* name, int flags);
+
+} // namespace grapnel::sys
