@@ -65,6 +65,14 @@ void set_limits() {
     set_limit(RLIMIT_CORE, 0);
 }
 
+/// The kernel names a program that is executed by descriptor /dev/fd/NUMBER. TOMOYO before
+/// Linux 6.11 looks that path up, and refuses a program whose name is missing: an empty file is
+/// enough.
+Status make_program_name(const Caged& caged) {
+    const auto directory = GRAPNEL_TRY(make_directory(caged.scratch, "fd"));
+    return make_file(directory.ref(), std::to_string(caged.program.value), "", 0400);
+}
+
 Status become(const Caged& caged, FdRef messages, FdRef parent) {
     create_files_as(own_user()); // exec would clear the next line for a foreign fsuid
     GRAPNEL_TRY(end_with(parent));
@@ -75,6 +83,10 @@ Status become(const Caged& caged, FdRef messages, FdRef parent) {
     GRAPNEL_TRY(keep_capabilities_over_exec({CAP_DAC_READ_SEARCH}));
     set_limits();
     GRAPNEL_TRY(filter_ldconfig());
+    auto failed = execute(caged.program, caged.arguments);
+    if (failed.error().sys != ENOENT)
+        return failed;
+    GRAPNEL_TRY(make_program_name(caged));
     return execute(caged.program, caged.arguments);
 }
 

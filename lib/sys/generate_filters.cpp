@@ -79,8 +79,8 @@ constexpr std::array reading{
 
 /// What the hook and ldconfig need to write files.
 constexpr std::array changing{
-    "chdir",     "chmod", "execve", "fadvise64", "fchmod",    "fchmodat", "fdatasync", "fsync",
-    "ftruncate", "mkdir", "rename", "renameat",  "renameat2", "unlink",   "unlinkat",
+    "chdir",     "chmod", "execve",  "fadvise64", "fchmod",   "fchmodat",  "fdatasync", "fsync",
+    "ftruncate", "mkdir", "mkdirat", "rename",    "renameat", "renameat2", "unlink",    "unlinkat",
 };
 
 /// What the driver's library needs beside reading to ask its devices. Nothing that makes a
@@ -94,23 +94,17 @@ constexpr std::array probe_only{
 /// What the hook does beside that: mounts, namespaces, device programs, systemd, its own
 /// confinement.
 constexpr std::array hook_only{
-    "bpf",           "capget",
-    "capset",        "chroot",
-    "clone",         "connect",
-    "dup3",          "fchdir",
-    "fchownat",      "fsconfig",
-    "fsmount",       "fsopen",
-    "memfd_create",  "mkdirat",
-    "mknodat",       "mount",
-    "mount_setattr", "move_mount",
-    "open_tree",     "openat2",
-    "pidfd_open",    "pidfd_send_signal",
-    "pivot_root",    "poll",
-    "ppoll",         "prctl",
-    "seccomp",       "sendfile",
-    "setfsgid",      "setfsuid",
-    "setns",         "setsockopt",
-    "symlinkat",     "umask",
+    "bpf",           "capget",     "capset",
+    "chroot",        "clone",      "connect",
+    "dup3",          "fchdir",     "fchownat",
+    "fsconfig",      "fsmount",    "fsopen",
+    "memfd_create",  "mknodat",    "mount",
+    "mount_setattr", "move_mount", "open_tree",
+    "openat2",       "pidfd_open", "pidfd_send_signal",
+    "pivot_root",    "poll",       "ppoll",
+    "prctl",         "seccomp",    "sendfile",
+    "setfsgid",      "setfsuid",   "setns",
+    "setsockopt",    "symlinkat",  "umask",
     "umount2",       "waitid",
 };
 

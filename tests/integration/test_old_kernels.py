@@ -153,3 +153,10 @@ def test_device_programs_fit_a_small_memory_limit(hand_made, bundle, cgroups):
     done = made.hook(prefix=prefix)
     assert (done.returncode, done.stderr) == (0, "")
     assert made.look("open:/dev/nvidia1", cgroup=cgroup)["open:/dev/nvidia1"] == "ENXIO"
+
+
+def test_ldconfig_starts_below_tomoyo(made):
+    """TOMOYO before Linux 6.11 looks up /dev/fd/NUMBER, which a cage lacks at first."""
+    done = made.hook(prefix=strace("inject=execveat:error=ENOENT:when=1", calls="execveat"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert made.look("load:libcuda.so.1")["load:libcuda.so.1"] == f"{LIBRARY} libcuda"
