@@ -15,12 +15,18 @@
 
 #include <cerrno>
 #include <optional>
+#include <set>
+#include <string_view>
 
 namespace grapnel::apply {
 
 namespace {
 
 using sys::Phase;
+
+bool lies_in(std::string_view path, const HostPath& directory) {
+    return path == directory.text() || path.starts_with(directory.text() + "/");
+}
 
 /// What is of the host, opened before the container is entered.
 struct HostSide {
@@ -59,6 +65,15 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     else
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(records.error())));
     return host;
+}
+
+/// A namespace that this program shares with the container has the container's mounts too.
+std::set<std::uint64_t> host_file_systems(const HostSide& host, const Container& container) {
+    std::set<std::uint64_t> devices;
+    for (const auto& mount : host.mounts)
+        if (container.process || !lies_in(mount.point, container.rootfs))
+            devices.insert(mount.device);
+    return devices;
 }
 
 /// What was looked up before, another container that ended meanwhile may have removed.
@@ -129,6 +144,7 @@ Status record(const HostSide& host, const Container& container, Claim& claim, bo
 Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
                                            const HostPath& ldconfig) {
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
+    container.root.set_host_file_systems(host_file_systems(host, container));
     auto claimed = GRAPNEL_TRY(claim(host, container));
     auto remarks = change(plan, host, container);
     GRAPNEL_TRY(sys::enter_phase(Phase::done));

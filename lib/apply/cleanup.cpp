@@ -137,7 +137,7 @@ Status clean_up_in(const RecordStore& store, const State& state) {
 std::vector<sys::Creation> undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
     Creations kept;
     for (auto made = creations.rbegin(); made != creations.rend(); ++made)
-        if (!root.remove(*made))
+        if (!root.remove(*made).value_or(false))
             kept.insert(kept.begin(), *made);
     return kept;
 }

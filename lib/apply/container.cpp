@@ -25,6 +25,7 @@ const std::string process_is_closed =
 constexpr std::string_view use_another_runtime =
     "crun without root has no way for hooks: use runc, or podman with either of them, or CDI";
 
+constexpr std::uint32_t nobody = 65534;
 constexpr std::size_t cgroup_limit = std::size_t{64} << 10;
 constexpr auto bundle_cure = "root.path in config.json must name it";
 constexpr auto named_cure = "name the root file system's directory by its absolute path";
@@ -33,29 +34,60 @@ Error no_rootfs(const HostPath& rootfs, const std::string& where, const char* cu
     return refused("the root file system " + rootfs.text() + " was not found " + where, cure);
 }
 
-/// The host's ID of the container's ID 0 (user_namespaces(7): lines of inside, outside, count).
-std::uint32_t mapped_root(std::string_view map) {
+/// The ID in this process's user namespace of an ID inside (user_namespaces(7): lines of inside,
+/// outside, count).
+std::optional<std::uint32_t> mapped(std::string_view map, std::uint32_t id) {
     for (const auto line : split(map, '\n')) {
         std::vector<std::uint32_t> numbers;
         for (const auto word : split(line, ' '))
             if (const auto number = parse_number<std::uint32_t>(word))
                 numbers.push_back(*number);
-        if (numbers.size() == 3 && numbers[0] == 0)
-            return numbers[1];
+        if (numbers.size() == 3 && id >= numbers[0] && id - numbers[0] < numbers[2])
+            return numbers[1] + (id - numbers[0]);
     }
-    return 0;
+    return std::nullopt;
 }
+
+/// The IDs of a container's user namespace, as this process's has them.
+struct IdMaps {
+    std::string users = {};
+    std::string groups = {};
+    bool identity = true;
+
+    /// Whoever has no ID here is nobody.
+    [[nodiscard]] std::uint32_t user(std::uint32_t id, std::uint32_t otherwise = nobody) const {
+        return identity ? id : mapped(users, id).value_or(otherwise);
+    }
+    [[nodiscard]] std::uint32_t group(std::uint32_t id, std::uint32_t otherwise = nobody) const {
+        return identity ? id : mapped(groups, id).value_or(otherwise);
+    }
+    [[nodiscard]] sys::FileOwner root() const { return {.user = user(0, 0), .group = group(0, 0)}; }
+    [[nodiscard]] sys::FileUser of(const ProcessUser& user_inside) const {
+        sys::FileUser out{.owner = {user(user_inside.user), group(user_inside.group)}};
+        for (const auto id : user_inside.groups)
+            out.groups.push_back(group(id));
+        return out;
+    }
+};
 
 /// In a user namespace that the hook shares (rootless podman) root is root: its map tells the
 /// IDs of the namespace above.
-Result<sys::FileOwner> root_user(const sys::Process& process) {
+Result<IdMaps> id_maps(const sys::Process& process) {
     const auto theirs = GRAPNEL_TRY(process.user_namespace());
     const auto ours = GRAPNEL_TRY(sys::own_user_namespace());
     if (theirs == ours)
-        return sys::FileOwner{};
-    const auto users = GRAPNEL_TRY(process.read("uid_map"));
-    const auto groups = GRAPNEL_TRY(process.read("gid_map"));
-    return sys::FileOwner{.user = mapped_root(users), .group = mapped_root(groups)};
+        return IdMaps{};
+    return IdMaps{.users = GRAPNEL_TRY(process.read("uid_map")),
+                  .groups = GRAPNEL_TRY(process.read("gid_map")),
+                  .identity = false};
+}
+
+/// A command line does not tell the user of a container's process, which need not be the root of
+/// this host.
+sys::FileUser unknown_user(const sys::FileOwner& root) {
+    if (root == sys::FileOwner{} && sys::in_initial_user_namespace())
+        return {.owner = {nobody, nobody}};
+    return {.owner = root};
 }
 
 Status check_mount_namespace(const sys::Process& process) {
@@ -136,12 +168,13 @@ Result<Container> open_container(const State& state, const Spec& spec) {
     const auto facts = GRAPNEL_TRY(sys::facts(root->ref(), ""));
     if (!facts.mount_root)
         return no_rootfs(rootfs, "mounted " + where);
-    const auto owner = GRAPNEL_TRY(root_user(process));
+    const auto maps = GRAPNEL_TRY(id_maps(process));
+    root->act_on_volumes_as(maps.of(spec.user));
     return Container{.state = state,
                      .rootfs = rootfs,
                      .process = std::move(process),
                      .root = std::move(*root),
-                     .owner = owner,
+                     .owner = maps.root(),
                      .cgroup = {.owner = cgroup_owner(spec, state.id), .rules = spec.device_rules}};
 }
 
@@ -157,7 +190,8 @@ Result<Container> open_container(pid_t pid, const HostPath& rootfs) {
     const auto base = GRAPNEL_TRY(process.root());
     auto root =
         GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "in the mount namespace of " + whose));
-    const auto owner = GRAPNEL_TRY(root_user(process));
+    const auto owner = GRAPNEL_TRY(id_maps(process)).root();
+    root.act_on_volumes_as(unknown_user(owner));
     auto outsider = GRAPNEL_TRY(sys::read_host_file(host_path("/proc/self/cgroup"), cgroup_limit));
     return Container{.rootfs = rootfs,
                      .process = std::move(process),

@@ -2,6 +2,7 @@
 #include "apply/ldcache.hpp"
 
 #include "apply/ld_conf.hpp"
+#include "base/text.hpp"
 #include "sys/cage.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
@@ -57,13 +58,15 @@ Result<std::string> made_cache(sys::FdRef scratch) {
 
 Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys::RootDir& root) {
     const auto tree = GRAPNEL_TRY(sys::clone_recursively(root.ref()));
-    const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m"));
+    const auto& user = root.volume_user();
+    const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m", user ? user->owner : sys::own_user()));
     GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan, root), 0444));
     const auto inside = [](const char* name) { return (scratch_place() / name).text(); };
     GRAPNEL_TRY(sys::run_caged({.program = ldconfig.program.ref(),
                                 .root = tree.ref(),
                                 .scratch = scratch.ref(),
                                 .scratch_place = scratch_place(),
+                                .user = user,
                                 .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
                                               "-C", inside("ld.so.cache")}}));
     return made_cache(scratch.ref());
@@ -101,6 +104,9 @@ Result<std::optional<std::string>> update_ldcache(const Plan& plan, const LdConf
     if (!image_has_etc(root))
         return Remark("the image has no /etc: no ld.so.cache is made");
     const auto cache = inside_path("/etc/ld.so.cache");
+    if (GRAPNEL_TRY(root.is_on_volume(cache.parent())))
+        return Remark("ld.so.cache stays as it is: " + quote(cache.parent().text())
+                      + " lies on a volume");
     const auto fresh = GRAPNEL_TRY(run_ldconfig(plan, ldconfig, root));
     const auto old = root.read(cache, cache_limit);
     if (old && *old == fresh)

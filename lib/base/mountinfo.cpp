@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <sys/sysmacros.h>
 
 namespace grapnel {
 
@@ -23,6 +24,16 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
+/// "major:minor"; 0 where it is not that.
+std::uint64_t device_number(std::string_view word) {
+    const auto parts = split(word, ':');
+    if (parts.size() != 2)
+        return 0;
+    const auto major = parse_number<unsigned>(parts[0]);
+    const auto minor = parse_number<unsigned>(parts[1]);
+    return major && minor ? makedev(*major, *minor) : 0;
+}
+
 std::optional<MountInfo> parse_line(std::string_view line) {
     const auto words = split(line, ' ');
     const auto dash = std::ranges::find(words, "-");
@@ -31,7 +42,10 @@ std::optional<MountInfo> parse_line(std::string_view line) {
     const auto id = parse_number<std::uint64_t>(words[0]);
     if (!id)
         return std::nullopt;
-    MountInfo info{.id = *id, .root = unescape(words[3]), .point = unescape(words[4])};
+    MountInfo info{.id = *id,
+                   .device = device_number(words[2]),
+                   .root = unescape(words[3]),
+                   .point = unescape(words[4])};
     for (const auto option : split(words[5], ','))
         info.options.emplace_back(option);
     constexpr std::string_view shared = "shared:";

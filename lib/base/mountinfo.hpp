@@ -12,6 +12,7 @@ namespace grapnel {
 
 struct MountInfo {
     std::uint64_t id = 0;
+    std::uint64_t device = 0;                     ///< of the file system: makedev(3)
     std::string root = {};                        ///< the part of the file system that is mounted
     std::string point = {};                       ///< where
     std::vector<std::string> options = {};        ///< of this mount: "ro", "nosuid"

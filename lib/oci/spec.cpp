@@ -26,6 +26,30 @@ Result<bool> bounding_has_sys_admin(const Json& process) {
     return std::ranges::find(bounding, "CAP_SYS_ADMIN") != bounding.end();
 }
 
+Result<std::uint32_t> id_of(const Json* value, const char* key) {
+    if (value == nullptr)
+        return std::uint32_t{0}; // as runtimes take it
+    const auto* const number = value->get_ptr<const std::uint64_t*>();
+    if (number == nullptr || *number > std::numeric_limits<std::uint32_t>::max())
+        return refused("'" + std::string(key) + "' is not a number of 32 bits");
+    return static_cast<std::uint32_t>(*number);
+}
+
+Result<ProcessUser> process_user(const Json& process) {
+    ProcessUser out;
+    const auto* const user = GRAPNEL_TRY(oci::object_member(process, "user"));
+    if (user == nullptr)
+        return out;
+    out.user = GRAPNEL_TRY(id_of(oci::member(*user, "uid"), "uid"));
+    out.group = GRAPNEL_TRY(id_of(oci::member(*user, "gid"), "gid"));
+    const auto* const groups = GRAPNEL_TRY(oci::array_member(*user, "additionalGids"));
+    if (groups == nullptr)
+        return out;
+    for (const auto& group : *groups)
+        out.groups.push_back(GRAPNEL_TRY(id_of(&group, "additionalGids")));
+    return out;
+}
+
 /// Missing: any, as runtimes take it. They also write -1 for any.
 Result<std::optional<std::uint32_t>> number_or_any(const Json& rule, const char* key) {
     using Number = std::optional<std::uint32_t>;
@@ -169,6 +193,7 @@ Result<Spec> read_spec(std::string_view text) {
     if (process == nullptr)
         return refused("'process' is missing");
     spec.environment = GRAPNEL_TRY(oci::strings_member(*process, "env").note("process"));
+    spec.user = GRAPNEL_TRY(process_user(*process).note("process.user"));
     spec.bounding_sys_admin = GRAPNEL_TRY(bounding_has_sys_admin(*process));
     const auto* const root = GRAPNEL_TRY(oci::object_member(json, "root"));
     if (root != nullptr)

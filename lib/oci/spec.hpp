@@ -29,10 +29,19 @@ struct IdMapping {
     bool operator==(const IdMapping&) const = default;
 };
 
+/// Of process.user: numbers in the container's user namespace.
+struct ProcessUser {
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+    std::vector<std::uint32_t> groups = {}; ///< supplementary
+    bool operator==(const ProcessUser&) const = default;
+};
+
 struct Spec {
     std::string root_path = {}; ///< as written: absolute, or relative to the bundle
     /// process.env as written, in order. An image sets it: every value in it is hostile.
     std::vector<std::string> environment = {};
+    ProcessUser user = {};
     bool bounding_sys_admin = false; ///< the bounding set holds CAP_SYS_ADMIN: "privileged"
     std::vector<SpecMount> mounts = {};
     /// Whoever made the container wrote them; engines can take over what a user gave them.

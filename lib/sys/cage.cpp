@@ -11,7 +11,6 @@
 
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -74,13 +73,14 @@ Status make_program_name(const Caged& caged) {
 }
 
 Status become(const Caged& caged, FdRef messages, FdRef parent) {
-    create_files_as(own_user()); // exec would clear the next line for a foreign fsuid
-    GRAPNEL_TRY(end_with(parent));
+    const auto user = caged.user.value_or(FileUser{.owner = own_user()});
+    GRAPNEL_TRY(set_groups(user.groups)); // looks at the host's /proc
     GRAPNEL_TRY(enter_root(caged));
     GRAPNEL_TRY(attach_scratch(caged));
     GRAPNEL_TRY(use_descriptors(messages, messages));
-    // to read what root may not, and nothing else
-    GRAPNEL_TRY(keep_capabilities_over_exec({CAP_DAC_READ_SEARCH}));
+    GRAPNEL_TRY(become_user(user.owner));
+    GRAPNEL_TRY(keep_capabilities_over_exec({}));
+    GRAPNEL_TRY(end_with(parent)); // after the change of the user, which would clear it
     set_limits();
     GRAPNEL_TRY(filter_ldconfig());
     auto failed = execute(caged.program, caged.arguments);

@@ -4,15 +4,18 @@
 // The program is run from a sealed copy in memory, so that nothing can reach the host's file
 // through /proc/PID/exe (CVE-2019-5736, CVE-2024-0135). It runs in mount, PID, IPC, network and
 // UTS namespaces of its own, with a copy of the container's mounts as its root in which nothing
-// can be written or executed, and with one small tmpfs on top for what it makes. It has one
-// Linux capability (to read what root may not), no new privileges, a list of system calls, and
-// limits on time, memory, files and output. Nothing of the image is ever executed.
+// can be written or executed, and with one small tmpfs on top for what it makes. It is the
+// container's process user, without Linux capabilities, so that it reads no more than the container
+// may; it has no new privileges, a list of system calls, and limits on time, memory, files and
+// output. Nothing of the image is ever executed.
 #pragma once
 
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
+#include "sys/file_rights.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,7 @@ struct Caged {
     FdRef root = {};                         ///< detached: becomes the root directory
     FdRef scratch = {};                      ///< detached, writable: is put on scratch_place
     InsidePath scratch_place = {};           ///< must exist in root
+    std::optional<FileUser> user = {};       ///< may write to scratch; nothing: this process's own
     std::vector<std::string> arguments = {}; ///< argv
 };
 

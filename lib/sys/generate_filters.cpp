@@ -94,18 +94,26 @@ constexpr std::array probe_only{
 /// What the hook does beside that: mounts, namespaces, device programs, systemd, its own
 /// confinement.
 constexpr std::array hook_only{
-    "bpf",           "capget",     "capset",
-    "chroot",        "clone",      "connect",
-    "dup3",          "fchdir",     "fchownat",
-    "fsconfig",      "fsmount",    "fsopen",
-    "memfd_create",  "mknodat",    "mount",
-    "mount_setattr", "move_mount", "open_tree",
-    "openat2",       "pidfd_open", "pidfd_send_signal",
-    "pivot_root",    "poll",       "ppoll",
-    "prctl",         "seccomp",    "sendfile",
-    "setfsgid",      "setfsuid",   "setns",
-    "setsockopt",    "symlinkat",  "umask",
-    "umount2",       "waitid",
+    "bpf",           "capget",
+    "capset",        "chroot",
+    "clone",         "connect",
+    "dup3",          "fchdir",
+    "fchownat",      "fsconfig",
+    "fsmount",       "fsopen",
+    "getgroups",     "memfd_create",
+    "mknodat",       "mount",
+    "mount_setattr", "move_mount",
+    "open_tree",     "openat2",
+    "pidfd_open",    "pidfd_send_signal",
+    "pivot_root",    "poll",
+    "ppoll",         "prctl",
+    "seccomp",       "sendfile",
+    "setfsgid",      "setfsuid",
+    "setgroups",     "setns",
+    "setresgid",     "setresuid",
+    "setsockopt",    "symlinkat",
+    "umask",         "umount2",
+    "waitid",
 };
 
 /// Systemd listens on a socket of the file system.

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
+#include "sys/file_rights.hpp"
 #include "sys/mount.hpp"
 #include "sys/privilege.hpp"
 #include "sys/sealed_copy.hpp"
@@ -44,7 +45,8 @@ Status become(const HostProgram& program, const Files& files, FdRef parent) {
         return system_error("chdir");
     GRAPNEL_TRY(use_descriptors(files.output.ref(), files.errors.ref()));
     set_limits();
-    GRAPNEL_TRY(become_user(program.user, program.group));
+    GRAPNEL_TRY(set_groups({}));
+    GRAPNEL_TRY(become_user({program.user, program.group}));
     GRAPNEL_TRY(keep_capabilities_over_exec({}));
     GRAPNEL_TRY(end_with(parent)); // after the change of the user
     GRAPNEL_TRY(filter_probe());

@@ -68,14 +68,13 @@ Result<Fd> clone_recursively(FdRef directory) {
     return clone_below(directory, AT_RECURSIVE);
 }
 
-Result<Fd> new_tmpfs(const char* size) {
+Result<Fd> new_tmpfs(const char* size, const FileOwner& owner) {
     const Fd context(fsopen("tmpfs", FSOPEN_CLOEXEC));
     if (!context.valid())
         return mount_error("fsopen", "tmpfs");
     const int fd = context.ref().value;
-    // a user namespace need not have a root
-    const auto user = std::to_string(geteuid());
-    const auto group = std::to_string(getegid());
+    const auto user = std::to_string(owner.user);
+    const auto group = std::to_string(owner.group);
     if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
         || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
         || fsconfig(fd, FSCONFIG_SET_STRING, "uid", user.c_str(), 0) != 0

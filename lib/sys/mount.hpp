@@ -8,6 +8,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
+#include "sys/process.hpp"
 
 #include <span>
 #include <string>
@@ -29,9 +30,9 @@ enum class LastLink { follow, keep };
 /// A detached, recursive copy of what `directory` shows.
 [[nodiscard]] Result<Fd> clone_recursively(FdRef directory);
 
-/// A detached, empty tmpfs that this user can write to, also while files are created as another
-/// user; `size` as tmpfs(5) has it.
-[[nodiscard]] Result<Fd> new_tmpfs(const char* size);
+/// A detached, empty tmpfs whose root directory belongs to `owner`; `size` as tmpfs(5) has it. The
+/// default can write to it also while files are created as another user.
+[[nodiscard]] Result<Fd> new_tmpfs(const char* size, const FileOwner& owner = own_user());
 
 struct DetachedMount {
     FdRef tree = {};

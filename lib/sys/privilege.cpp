@@ -4,14 +4,12 @@
 #include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
-#include "sys/process.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/securebits.h>
 #include <memory>
 #include <span>
@@ -31,11 +29,12 @@ namespace {
 using Capabilities = std::vector<cap_value_t>;
 
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
-/// in a root file system that belongs to another user, and what they took the place of. SYS_PTRACE:
-/// /proc/PID/root and the namespaces of a process with more capabilities. NET_ADMIN: attaching a
-/// device program. SYS_RESOURCE: its memory, which RLIMIT_MEMLOCK limits before Linux 5.11. SYSLOG:
-/// reading one whose constants the kernel hides. SETPCAP: the bounding set
-/// of ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
+/// in a root file system that belongs to another user, and what they took the place of. SETUID and
+/// SETGID: to act on volumes as the container's process user, and to run ldconfig as that user.
+/// SYS_PTRACE: /proc/PID/root and the namespaces of a process with more capabilities. NET_ADMIN:
+/// attaching a device program. SYS_RESOURCE: its memory, which RLIMIT_MEMLOCK limits before Linux
+/// 5.11. SYSLOG: reading one whose constants the kernel hides. SETPCAP: the bounding set of
+/// ldconfig. KILL, SETUID and SETGID: a program that runs as nobody.
 Capabilities needed_by(Phase phase) {
     switch (phase) {
     case Phase::load_modules:
@@ -45,15 +44,15 @@ Capabilities needed_by(Phase phase) {
     case Phase::read_host:
         return {CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN};
     case Phase::look_inside:
-        return {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
+        return {CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
     case Phase::attach:
         return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETGID,
                 CAP_SETUID,       CAP_SYS_ADMIN,       CAP_SYS_CHROOT, CAP_SYS_PTRACE};
     case Phase::device_cgroup:
         return {CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYSLOG, CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
     case Phase::ldcache:
-        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,
-                CAP_SETPCAP,      CAP_SYS_ADMIN,       CAP_SYS_CHROOT};
+        return {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,    CAP_KILL,      CAP_SETGID,
+                CAP_SETPCAP,      CAP_SETUID,          CAP_SYS_ADMIN, CAP_SYS_CHROOT};
     case Phase::probe:
         return {CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, CAP_SYS_ADMIN};
     case Phase::clean_up:
@@ -213,14 +212,11 @@ Status keep_capabilities_over_exec(const std::vector<int>& kept) {
     return keep_capabilities(kept);
 }
 
-Status become_user(std::uint32_t user, std::uint32_t group) {
-    // where a user namespace forbids it, its map has no groups that would give a right
-    if (setgroups(0, nullptr) != 0 && (errno != EPERM || in_initial_user_namespace()))
-        return system_error("setgroups");
-    if (setresgid(group, group, group) != 0)
-        return system_error("setresgid to " + std::to_string(group));
-    if (setresuid(user, user, user) != 0)
-        return system_error("setresuid to " + std::to_string(user));
+Status become_user(const FileOwner& user) {
+    if (setresgid(user.group, user.group, user.group) != 0)
+        return system_error("setresgid to " + std::to_string(user.group));
+    if (setresuid(user.user, user.user, user.user) != 0)
+        return system_error("setresuid to " + std::to_string(user.user));
     return {};
 }
 

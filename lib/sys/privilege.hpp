@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "sys/file.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -59,8 +60,7 @@ enum class HostChanges { modules, all };
 /// own capabilities bring back more. `kept` are had after it by root alone.
 [[nodiscard]] Status keep_capabilities_over_exec(const std::vector<int>& kept);
 
-/// Makes this process that user and group for good, without any other group. Linux capabilities
-/// stay as they are.
-[[nodiscard]] Status become_user(std::uint32_t user, std::uint32_t group);
+/// Makes this process that user and group for good. Linux capabilities stay as they are.
+[[nodiscard]] Status become_user(const FileOwner& user);
 
 } // namespace grapnel::sys

@@ -7,29 +7,15 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
 
 namespace {
-
-Result<Fd> open_in_root(FdRef root, const std::string& path, std::uint64_t flags,
-                        std::uint64_t more_rules = 0) {
-    struct open_how how {};
-    how.flags = flags | O_CLOEXEC;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | more_rules;
-    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2))
-    for (int attempt = 0; attempt < 64; ++attempt) {
-        Fd fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
-        if (fd.valid())
-            return fd;
-        if (errno != EAGAIN)
-            break;
-    }
-    return call_error("openat2", quote(path));
-}
 
 /// The inode is known to be a regular file: opening it anew cannot block.
 Result<Fd> open_regular(FdRef handle, const InsidePath& path) {
@@ -46,21 +32,88 @@ bool is_absent(const Error& error) {
 
 } // namespace
 
+Result<Fd> RootDir::open_in_root(FdRef root, const std::string& path, std::uint64_t flags,
+                                 std::uint64_t rules) {
+    struct open_how how {};
+    how.flags = flags | O_CLOEXEC;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | rules;
+    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2))
+    for (int attempt = 0; attempt < 64; ++attempt) {
+        Fd fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
+        if (fd.valid())
+            return fd;
+        if (errno != EAGAIN)
+            break;
+    }
+    return call_error("openat2", quote(path));
+}
+
 Result<RootDir> RootDir::open(FdRef base, const HostPath& path) {
     auto fd = GRAPNEL_TRY(open_in_root(base, path.text(), O_PATH | O_DIRECTORY));
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
     return RootDir(std::move(fd), found.mount);
 }
 
-Result<Fd> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
-    return open_in_root(fd_.ref(), path.text(), flags);
+void RootDir::act_on_volumes_as(std::optional<FileUser> user) {
+    user_ = std::move(user);
+    look_anew();
+}
+
+void RootDir::set_host_file_systems(std::set<std::uint64_t> devices) {
+    host_file_systems_ = std::move(devices);
+    look_anew();
+}
+
+Result<bool> RootDir::is_volume(FdRef fd) const {
+    const auto found = GRAPNEL_TRY(sys::facts(fd, ""));
+    if (found.mount == mount_)
+        return false;
+    struct statfs file_system {};
+    if (fstatfs(fd.value, &file_system) != 0)
+        return system_error("fstatfs");
+    return file_system.f_type != TMPFS_MAGIC || !host_file_systems_
+           || host_file_systems_->contains(found.device);
+}
+
+Result<RootDir::Rights> RootDir::rights_at(const Place& place) const {
+    return place.volume ? Rights(GRAPNEL_TRY(FileRights::of(user_))) : Rights();
+}
+
+Result<RootDir::Place> RootDir::resolve(const InsidePath& path, std::uint64_t flags) const {
+    const auto open = [&](std::uint64_t rules) {
+        return open_in_root(fd_.ref(), path.text(), flags, rules);
+    };
+    auto found = open(RESOLVE_NO_XDEV);
+    if (found)
+        return Place{.fd = std::move(*found)};
+    if (found.error().sys != EXDEV)
+        return found.error();
+    if (const auto rights = FileRights::of(user_))
+        found = open(0);
+    // the user need not be able to reach what was made for the container
+    const bool retried = !found && (found.error().sys == EXDEV || found.error().sys == EACCES);
+    auto fd = GRAPNEL_TRY(retried ? open(0) : std::move(found));
+    const bool volume = GRAPNEL_TRY(is_volume(fd.ref()));
+    if (retried && volume) {
+        errno = EACCES;
+        return system_error("open " + quote(path.text()) + " on a volume, as the container's user");
+    }
+    return Place{.fd = std::move(fd), .volume = volume};
+}
+
+Result<const RootDir::Place*> RootDir::place(const InsidePath& path) {
+    if (const auto known = directories_.find(path); known != directories_.end())
+        return &known->second;
+    auto found = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
+    return &directories_.emplace(path, std::move(found)).first->second;
 }
 
 Result<FdRef> RootDir::directory(const InsidePath& path) {
-    if (const auto known = directories_.find(path); known != directories_.end())
-        return known->second.ref();
-    auto fd = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
-    return directories_.emplace(path, std::move(fd)).first->second.ref();
+    return GRAPNEL_TRY(place(path))->fd.ref();
+}
+
+Result<bool> RootDir::is_on_volume(const InsidePath& directory) {
+    return GRAPNEL_TRY(place(directory))->volume;
 }
 
 void RootDir::is_covered(const InsidePath& path) {
@@ -70,20 +123,23 @@ void RootDir::is_covered(const InsidePath& path) {
 }
 
 Result<FileFacts> RootDir::facts(const InsidePath& path) {
-    const auto parent = GRAPNEL_TRY(directory(path.parent()));
-    return sys::facts(parent, std::string(path.name()).c_str());
+    const auto* const parent = GRAPNEL_TRY(place(path.parent()));
+    const auto rights = GRAPNEL_TRY(rights_at(*parent));
+    return sys::facts(parent->fd.ref(), std::string(path.name()).c_str());
 }
 
-Result<std::optional<Fd>> RootDir::open_handle(const Result<Fd>& handle, const InsidePath& path) {
+Result<std::optional<Fd>> RootDir::open_handle(const Result<Place>& handle,
+                                               const InsidePath& path) const {
     using File = std::optional<Fd>;
     if (!handle && is_absent(handle.error()))
         return File();
     if (!handle)
         return handle.error();
-    const auto found = GRAPNEL_TRY(sys::facts(handle->ref(), ""));
+    const auto rights = GRAPNEL_TRY(rights_at(*handle));
+    const auto found = GRAPNEL_TRY(sys::facts(handle->fd.ref(), ""));
     if (found.type != FileFacts::Type::regular)
         return File();
-    return File(GRAPNEL_TRY(open_regular(handle->ref(), path)));
+    return File(GRAPNEL_TRY(open_regular(handle->fd.ref(), path)));
 }
 
 Result<std::optional<Fd>> RootDir::open_file(const InsidePath& path) {
@@ -99,17 +155,19 @@ Result<std::optional<std::string>> RootDir::read(const InsidePath& path, std::si
 Result<std::optional<std::string>> RootDir::read_linked(const InsidePath& path, std::size_t limit) {
     using Text = std::optional<std::string>;
     auto handle = resolve(path, O_PATH | O_NOFOLLOW);
-    if (handle && GRAPNEL_TRY(sys::facts(handle->ref(), "")).type == FileFacts::Type::link)
-        handle = open_in_root(fd_.ref(), path.text(), O_PATH, RESOLVE_NO_XDEV);
-    if (!handle && handle.error().sys == EXDEV)
-        return Text();
+    if (handle && GRAPNEL_TRY(sys::facts(handle->fd.ref(), "")).type == FileFacts::Type::link) {
+        auto end = open_in_root(fd_.ref(), path.text(), O_PATH, RESOLVE_NO_XDEV);
+        if (!end && end.error().sys == EXDEV)
+            return Text();
+        handle = end ? Result<Place>(Place{.fd = std::move(*end)}) : Result<Place>(end.error());
+    }
     const auto file = GRAPNEL_TRY(open_handle(handle, path));
     return file ? Text(GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())))) : Text();
 }
 
 Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
-    const auto fd = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
-    return directory_names(fd.ref(), quote(path.text()));
+    const auto found = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
+    return directory_names(found.fd.ref(), quote(path.text()));
 }
 
 } // namespace grapnel::sys

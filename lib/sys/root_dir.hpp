@@ -6,16 +6,23 @@
 // path is resolved by the kernel with the container's root as its root (openat2 with
 // RESOLVE_IN_ROOT, without magic links), the result is a descriptor, and what follows happens
 // to the descriptor. The last component is never followed: it is taken as it is or replaced.
+//
+// The container's own are the mount of its root and each tmpfs that was made for this container.
+// Anything else is a volume: of somebody else, and it outlives the container. What is looked up,
+// read or made on a volume is so with the rights of the container's process user, without Linux
+// capabilities; nothing on one is replaced or removed.
 #pragma once
 
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
+#include "sys/file_rights.hpp"
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +54,17 @@ class RootDir {
 
     [[nodiscard]] FdRef ref() const noexcept { return fd_.ref(); }
 
+    /// Whose rights count on volumes. Nothing, as at first: those of this process's own user.
+    void act_on_volumes_as(std::optional<FileUser> user);
+    [[nodiscard]] const std::optional<FileUser>& volume_user() const { return user_; }
+
+    /// A tmpfs is the container's own from now on unless it is one of these file systems, which
+    /// are mounted on the host too: a host's tmpfs can be a volume.
+    void set_host_file_systems(std::set<std::uint64_t> devices);
+
+    /// Whether the directory of that name lies on a volume.
+    [[nodiscard]] Result<bool> is_on_volume(const InsidePath& directory);
+
     /// An existing directory. The descriptor lives as long as this object, or
     /// until it is covered.
     [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
@@ -65,8 +83,8 @@ class RootDir {
     [[nodiscard]] Result<FileFacts> facts(const InsidePath& path);
 
     /// A place for a mount: what lies there if it fits (for a file: anything but a directory),
-    /// else a new empty file or directory. A link of the image is replaced; on a volume, which
-    /// outlives the container, it is the place itself.
+    /// else a new empty file or directory. A link of the image is replaced; on a volume it is the
+    /// place itself.
     [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
 
     /// A link to `target`. A link of the image to something else is replaced, in one step.
@@ -91,7 +109,7 @@ class RootDir {
     /// The names in a directory, sorted, without "." and ".."; an error past 65,536 of them.
     [[nodiscard]] Result<std::vector<std::string>> list(const InsidePath& path);
 
-    /// Replaces or makes the file in one step. The directory must exist.
+    /// Replaces or makes the file in one step. The directory must exist. Refused on a volume.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 
     /// From the text of a file, nothing where there is no regular file, to its new text; nothing
@@ -100,8 +118,7 @@ class RootDir {
 
     /// A small file of this program's for the container's time, looked up once and replaced in one
     /// step, with the directories above it; a file of the image that it replaces is part of the
-    /// record. Refused where something other than a regular file has the name, and on a volume,
-    /// which outlives the container.
+    /// record. Refused where something other than a regular file has the name, and on a volume.
     [[nodiscard]] Status edit_file(const InsidePath& path, const Edit& edit);
 
     /// The same for a text that does not depend on the one before.
@@ -109,28 +126,48 @@ class RootDir {
 
     /// Undoes a creation if it is still what was made: the same inode, of the same size, a file
     /// with content not written to since, and a directory empty. What was there before comes back
-    /// with its owner and mode. Returns whether it did.
-    [[nodiscard]] bool remove(const Creation& creation);
+    /// with its owner and mode. False: it is somebody else's by now, or gone. An error: it is still
+    /// there, with what was there before still missing. No mount below the root is entered.
+    [[nodiscard]] Result<bool> remove(const Creation& creation);
 
     /// What was made so far, oldest first, without what lies in file systems mounted below
     /// the root: that goes with the container.
     [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
 
   private:
+    struct Place {
+        Fd fd = {};
+        bool volume = false;
+    };
+    using Rights = std::optional<FileRights>; ///< nothing: this process's own
+
     RootDir(Fd fd, std::uint64_t mount) : fd_(std::move(fd)), mount_(mount) {}
-    [[nodiscard]] Result<Fd> resolve(const InsidePath& path, std::uint64_t flags) const;
+    /// `rules` beside RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS.
+    [[nodiscard]] static Result<Fd> open_in_root(FdRef root, const std::string& path,
+                                                 std::uint64_t flags, std::uint64_t rules = 0);
+    [[nodiscard]] Result<Place> resolve(const InsidePath& path, std::uint64_t flags) const;
+    [[nodiscard]] Result<bool> is_volume(FdRef fd) const;
+    [[nodiscard]] Result<Rights> rights_at(const Place& place) const;
+    /// An existing directory; one that is made where it or a parent is missing.
+    [[nodiscard]] Result<const Place*> place(const InsidePath& path);
+    [[nodiscard]] Result<const Place*> make_place(const InsidePath& path);
     /// The regular file that an O_PATH descriptor stands for.
-    [[nodiscard]] static Result<std::optional<Fd>> open_handle(const Result<Fd>& handle,
-                                                               const InsidePath& path);
+    [[nodiscard]] Result<std::optional<Fd>> open_handle(const Result<Place>& handle,
+                                                        const InsidePath& path) const;
     /// What is there before a file is made, with its text if it is a regular file.
     [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
-    /// Fills in the facts of what was made.
-    Status record(FdRef parent, Creation made);
-    [[nodiscard]] Result<Fd> make_mount_point(FdRef parent, const Creation& made, bool directory);
+    /// Fills in the facts of what was made; takes it back where they are not to be had.
+    Status record(const Place& parent, Creation made);
+    [[nodiscard]] Result<Fd> make_mount_point(const Place& parent, const Creation& made,
+                                              bool directory);
+    [[nodiscard]] Result<Fd> replace_by_mount_point(const Place& parent, FdRef link, Creation made,
+                                                    bool directory);
 
     Fd fd_;
-    std::uint64_t mount_; ///< of the root: what lies in another one goes or stays with that
-    std::map<InsidePath, Fd> directories_ = {};
+    std::uint64_t mount_;               ///< of the root
+    std::optional<FileUser> user_ = {}; ///< on volumes
+    std::optional<std::set<std::uint64_t>> host_file_systems_ = {};
+    std::map<InsidePath, Place> directories_ = {};
     std::vector<Creation> creations_ = {};
 };
 
