@@ -134,9 +134,12 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
 }
 
 /// Also of a start that failed: what it made stays until poststop, or the next start.
-Status record(const HostSide& host, const Container& container, Claim& claim, bool started) {
+Status record(const HostSide& host, const Container& container, const Claim& claim, bool started) {
     const auto& made = container.root.creations();
-    return started || !made.empty() ? claim.complete(made) : claim.release(*host.records);
+    if (!started && made.empty())
+        return claim.release(*host.records);
+    claim.complete(made);
+    return {};
 }
 
 } // namespace
@@ -146,6 +149,8 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
     container.root.set_host_file_systems(host_file_systems(host, container));
     auto claimed = GRAPNEL_TRY(claim(host, container));
+    if (claimed)
+        container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
     auto remarks = change(plan, host, container);
     GRAPNEL_TRY(sys::enter_phase(Phase::done));
     const auto recorded =

@@ -82,13 +82,22 @@ Result<Former> find_former(const RecordStore& store, const Claims& claims, const
     return former;
 }
 
+/// What comes back does so by way of a temporary name, and this process can be killed as well.
+void announce_to_record(const RecordStore& store, const std::string& key, sys::RootDir& root) {
+    root.announce_to(
+        [&store, key](const sys::Creation& planned) { return hand_over(store, key, {planned}); });
+}
+
 /// Returns what stays on record: all of it where the root file system is in use, else what cannot
 /// be undone now, because a mount of this container lies over it.
-Result<Creations> undo_unless_used(const Former& former, sys::RootDir& root) {
+Result<Creations> undo_unless_used(const RecordStore& store, const std::string& own,
+                                   const Former& former, sys::RootDir& root) {
     if (former.in_use || former.creations.empty())
         return former.creations;
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
-    auto kept = undo(root, former.creations);
+    announce_to_record(store, former.stale.empty() ? own : former.stale.front(), root);
+    auto kept = GRAPNEL_TRY(undo(root, former.creations));
+    root.announce_to({});
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
     return kept;
 }
@@ -105,7 +114,8 @@ Status undo_or_hand_over(const RecordStore& store, const Claims& claims, const s
     const auto identity = GRAPNEL_TRY(identity_of(*root));
     auto creations = GRAPNEL_TRY(creations_of(store, others.stale, identity));
     add_all(creations, record.creations);
-    (void)undo(*root, creations); // what is not ours any more stays
+    announce_to_record(store, key, *root);
+    GRAPNEL_TRY(undo(*root, creations)); // what is not ours any more stays
     for (const auto& stale : others.stale)
         remove_record(store, claims, stale);
     return {};
@@ -134,11 +144,18 @@ Status clean_up_in(const RecordStore& store, const State& state) {
 
 } // namespace
 
-std::vector<sys::Creation> undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
+Result<std::vector<sys::Creation>> undo(sys::RootDir& root,
+                                        const std::vector<sys::Creation>& creations) {
     Creations kept;
-    for (auto made = creations.rbegin(); made != creations.rend(); ++made)
-        if (!root.remove(*made).value_or(false))
+    Status undone;
+    for (auto made = creations.rbegin(); made != creations.rend(); ++made) {
+        auto removed = root.remove(*made);
+        if (!removed && undone)
+            undone = std::move(removed).error(); // the others go all the same
+        if (removed && !*removed)
             kept.insert(kept.begin(), *made);
+    }
+    GRAPNEL_TRY(undone);
     return kept;
 }
 
@@ -167,7 +184,7 @@ Status hand_over(const RecordStore& store, const std::string& heir,
     const auto path = store.record_path(heir).text();
     const auto record = GRAPNEL_TRY(
         sys::open_to_append(store.records.ref(), record_name(heir), sys::Content::keep).note(path));
-    return sys::write_all(record.ref(), creation_lines(creations), path);
+    return sys::write_all(record.ref(), "\n" + creation_lines(creations), path);
 }
 
 void remove_record(const RecordStore& store, const Claims& claims, const std::string& key) {
@@ -184,14 +201,14 @@ Result<Claim> Claim::make(const RecordStore& store, const State& state, const Ho
                             .rootfs = rootfs,
                             .root = GRAPNEL_TRY(identity_of(root))};
     const auto former = GRAPNEL_TRY(find_former(store, claims, state, claimant));
-    const auto kept = GRAPNEL_TRY(undo_unless_used(former, root));
+    const auto kept = GRAPNEL_TRY(undo_unless_used(store, claimant.key, former, root));
     GRAPNEL_TRY(claims.add(claimant.key, claimant.process).note(store.path.text()));
     const auto path = store.record_path(claimant.key).text();
     auto record = GRAPNEL_TRY(
         sys::open_to_append(store.records.ref(), record_name(claimant.key),
                             former.own_goes_on ? sys::Content::keep : sys::Content::drop)
             .note(path));
-    const auto header = former.own_goes_on ? std::string() : header_line(rootfs, claimant.root);
+    const auto header = former.own_goes_on ? std::string("\n") : header_line(rootfs, claimant.root);
     GRAPNEL_TRY(sys::write_all(record.ref(), header + creation_lines(kept), path));
     for (const auto& key : former.stale)
         remove_record(store, claims, key);
@@ -199,8 +216,13 @@ Result<Claim> Claim::make(const RecordStore& store, const State& state, const Ho
     return Claim(claimant.key, rootfs, std::move(record));
 }
 
-Status Claim::complete(const std::vector<sys::Creation>& made) {
-    return made.empty() ? Status() : sys::write_all(record_.ref(), creation_lines(made), key_);
+Status Claim::note(const sys::Creation& planned) const {
+    return sys::write_all(record_.ref(), creation_line(planned), "the cleanup record of " + key_);
+}
+
+void Claim::complete(const std::vector<sys::Creation>& made) const {
+    if (!made.empty())
+        (void)sys::write_all(record_.ref(), "\n" + creation_lines(made), key_);
 }
 
 Status Claim::release(const RecordStore& store) const {

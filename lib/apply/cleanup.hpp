@@ -34,8 +34,12 @@ class Claim {
     [[nodiscard]] static Result<Claim> make(const RecordStore& store, const State& state,
                                             const HostPath& rootfs, sys::RootDir& root);
 
-    /// Adds what was made.
-    [[nodiscard]] Status complete(const std::vector<sys::Creation>& made);
+    /// Adds what is about to be made.
+    [[nodiscard]] Status note(const sys::Creation& planned) const;
+
+    /// Adds what was made, of which more is known than of what was planned. Without it the plans
+    /// count.
+    void complete(const std::vector<sys::Creation>& made) const;
 
     /// Takes the claim back if nothing is on record: the container did not start, and for such a
     /// one not every runtime calls poststop.
@@ -51,13 +55,14 @@ class Claim {
 };
 
 /// Undoes what the container's record names, newest first, and removes the record; or hands it to
-/// another container that uses the root file system. Without a record there is nothing to do.
+/// another container that uses the root file system. Without a record there is nothing to do. A
+/// record of which something could not be undone stays, with an error: a later call goes on.
 [[nodiscard]] Status clean_up(const State& state);
 
 /// Undoes creations, newest first. Returns those that are not as they were made, or not to be seen
 /// below a mount.
-[[nodiscard]] std::vector<sys::Creation> undo(sys::RootDir& root,
-                                              const std::vector<sys::Creation>& creations);
+[[nodiscard]] Result<std::vector<sys::Creation>> undo(sys::RootDir& root,
+                                                      const std::vector<sys::Creation>& creations);
 
 /// The root file system of a record as the host sees it. Nothing where it is gone, or another is
 /// at its path.

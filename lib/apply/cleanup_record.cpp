@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -26,12 +27,13 @@ constexpr std::array<std::pair<std::string_view, Type>, 4> types{{{"file", Type:
                                                                   {"link", Type::link},
                                                                   {"temporary", Type::other}}};
 
-/// JSON holds text, a path of an image any bytes: what is not plain is written as %XX.
+/// JSON holds text, a path of an image any bytes: what is not plain, or means something in JSON, is
+/// written as %XX.
 std::string escape(std::string_view bytes) {
     std::string out;
     for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte > 0x7e || c == '%')
+        if (byte < 0x20 || byte > 0x7e || c == '%' || c == '"' || c == '\\')
             out += fmt::format("%{:02x}", byte);
         else
             out += c;
@@ -59,34 +61,30 @@ Error damaged(const char* what) {
     return refused(std::string("the cleanup record is damaged: ") + what);
 }
 
-std::string to_line(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json creation_json(const sys::Creation& creation) {
+/// Most of a start's record is planned creations, and each is written by itself: without a JSON
+/// object in between it takes a microsecond.
+std::string creation_json(const sys::Creation& creation) {
     const auto* const type =
         std::ranges::find(types, creation.facts.type, &std::pair<std::string_view, Type>::second);
-    Json json{{"path", escape(creation.path.text())},
-              {"type", type == types.end() ? "file" : type->first}};
-    if (creation.planned) {
-        json["planned"] = escape(*creation.planned);
-        json["parent"] = creation.parent_inode;
-    } else {
-        json["inode"] = creation.facts.inode;
-        json["size"] = creation.facts.size;
-        json["modified"] = creation.facts.modified_ns;
-    }
+    auto json = fmt::format(R"({{"path":"{}","type":"{}")", escape(creation.path.text()),
+                            type == types.end() ? "file" : type->first);
+    auto end = std::back_inserter(json);
+    if (creation.planned)
+        fmt::format_to(end, R"(,"planned":"{}","parent":{})", escape(*creation.planned),
+                       creation.parent_inode);
+    else
+        fmt::format_to(end, R"(,"inode":{},"size":{},"modified":{})", creation.facts.inode,
+                       creation.facts.size, creation.facts.modified_ns);
     if (creation.former_target)
-        json["former_target"] = escape(*creation.former_target);
+        fmt::format_to(end, R"(,"former_target":"{}")", escape(*creation.former_target));
     if (creation.former_text)
-        json["former_text"] = escape(*creation.former_text);
-    if (creation.has_former()) {
-        json["former_inode"] = creation.former.inode;
-        json["former_user"] = creation.former.owner.user;
-        json["former_group"] = creation.former.owner.group;
-        json["former_mode"] = creation.former.mode;
-    }
-    return json;
+        fmt::format_to(end, R"(,"former_text":"{}")", escape(*creation.former_text));
+    if (creation.has_former())
+        fmt::format_to(end,
+                       R"(,"former_inode":{},"former_user":{},"former_group":{},"former_mode":{})",
+                       creation.former.inode, creation.former.owner.user,
+                       creation.former.owner.group, creation.former.mode);
+    return json + "}";
 }
 
 template <typename T>
@@ -198,14 +196,13 @@ Result<RootIdentity> identity_of(const sys::RootDir& root) {
 }
 
 std::string header_line(const HostPath& rootfs, const RootIdentity& root) {
-    return to_line({{"version", 2},
-                    {"rootfs", escape(rootfs.text())},
-                    {"root_inode", root.inode},
-                    {"root_born", root.born_ns}});
+    return fmt::format(R"({{"version":2,"rootfs":"{}","root_inode":{},"root_born":{}}})"
+                       "\n",
+                       escape(rootfs.text()), root.inode, root.born_ns);
 }
 
 std::string creation_line(const sys::Creation& creation) {
-    return to_line(creation_json(creation));
+    return creation_json(creation) + "\n";
 }
 
 std::string creation_lines(const std::vector<sys::Creation>& creations) {
@@ -236,6 +233,8 @@ Result<CleanupRecord> parse_cleanup_record(std::string_view text) {
         if (line.empty())
             continue;
         const auto json = Json::parse(line, nullptr, false);
+        if (json.is_discarded())
+            continue; // not written whole
         if (!json.is_object())
             return damaged("a line is no JSON object");
         if (json.contains("version")) {
@@ -253,10 +252,12 @@ Result<CleanupRecord> parse_cleanup_record(std::string_view text) {
 }
 
 std::string old_record_text(const CleanupRecord& record) {
-    auto created = Json::array();
+    std::string created;
     for (const auto& creation : record.creations)
-        created.push_back(creation_json(creation));
-    return to_line({{"rootfs", escape(record.rootfs.text())}, {"created", created}});
+        created += (created.empty() ? "" : ",") + creation_json(creation);
+    return fmt::format(R"({{"rootfs":"{}","created":[{}]}})"
+                       "\n",
+                       escape(record.rootfs.text()), created);
 }
 
 Result<CleanupRecord> parse_old_record(std::string_view text) {

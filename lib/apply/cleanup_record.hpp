@@ -7,8 +7,9 @@
 //   {"path":...,"planned":...}            before each creation: also a killed start is on record
 //   {"path":...,"inode":...}              after the last one: what was made can be told for sure
 //
-// A last line without a newline was never written whole, and counts as not written. Version 1 was
-// one JSON object without planned creations; poststop still understands it.
+// A line that was not written whole, by a process that was killed or for want of space, counts as
+// not written. Version 1 was one JSON object without planned creations; poststop still understands
+// it.
 #pragma once
 
 #include "base/path.hpp"

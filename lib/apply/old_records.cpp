@@ -57,7 +57,7 @@ Status undo_or_hand_over(const RecordStore& store, const std::string& name,
                                  0600);
     }
     if (auto root = recorded_root(record))
-        (void)undo(*root, record.creations);
+        GRAPNEL_TRY(undo(*root, record.creations));
     return {};
 }
 

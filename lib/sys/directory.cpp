@@ -15,6 +15,10 @@
 
 namespace grapnel::sys {
 
+std::string temporary_name(const std::string& name) {
+    return "." + name + ".grapnel-" + std::to_string(getpid());
+}
+
 Result<Fd> open_directory_in(FdRef directory, const std::string& path) {
     Fd fd(openat(directory.value, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd.valid())

@@ -30,6 +30,9 @@ namespace grapnel::sys {
 enum class Content { keep, drop };
 [[nodiscard]] Result<Fd> open_to_append(FdRef directory, const std::string& name, Content content);
 
+/// The name beside `name` under which this process makes what is to replace it.
+[[nodiscard]] std::string temporary_name(const std::string& name);
+
 /// Time of a file's or directory's creation, in nanoseconds since 1970; 0 where its file system
 /// knows none.
 [[nodiscard]] std::int64_t birth_time(FdRef file);

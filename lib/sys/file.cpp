@@ -2,6 +2,7 @@
 #include "sys/file.hpp"
 
 #include "base/text.hpp"
+#include "sys/directory.hpp"
 #include "sys/mount_id.hpp"
 
 #include <algorithm>
@@ -56,10 +57,6 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                      .owner = {.user = found.stx_uid, .group = found.stx_gid},
                      .modified_ns = found.stx_mtime.tv_sec * std::int64_t{1'000'000'000}
                                     + found.stx_mtime.tv_nsec};
-}
-
-std::string temporary_name(const std::string& name) {
-    return "." + name + ".grapnel-" + std::to_string(getpid());
 }
 
 Status own_as(FdRef file, const FileFacts& model) {

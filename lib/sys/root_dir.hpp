@@ -130,6 +130,12 @@ class RootDir {
     /// there, with what was there before still missing. No mount below the root is entered.
     [[nodiscard]] Result<bool> remove(const Creation& creation);
 
+    /// Called before each creation on the root's own mount: with what is about to be made, or with
+    /// the temporary name of what is replaced in one step (type `other`). An error keeps it from
+    /// being made. A planned creation is undone by remove() where what is there is as planned.
+    using Announce = std::function<Status(const Creation& planned)>;
+    void announce_to(Announce announce) { announce_ = std::move(announce); }
+
     /// What was made so far, oldest first, without what lies in file systems mounted below
     /// the root: that goes with the container.
     [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
@@ -156,6 +162,10 @@ class RootDir {
                                                         const InsidePath& path) const;
     /// What is there before a file is made, with its text if it is a regular file.
     [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
+    [[nodiscard]] Status announce(FdRef parent, Creation planned, std::string content = {}) const;
+    [[nodiscard]] Status announce_temporary(FdRef parent, const InsidePath& path) const;
+    [[nodiscard]] Status announce_former(FdRef parent, const Creation& creation) const;
+    [[nodiscard]] Status restore(FdRef parent, const Creation& creation) const;
     /// Fills in the facts of what was made; takes it back where they are not to be had.
     Status record(const Place& parent, Creation made);
     [[nodiscard]] Result<Fd> make_mount_point(const Place& parent, const Creation& made,
@@ -169,6 +179,7 @@ class RootDir {
     std::optional<std::set<std::uint64_t>> host_file_systems_ = {};
     std::map<InsidePath, Place> directories_ = {};
     std::vector<Creation> creations_ = {};
+    Announce announce_ = {};
 };
 
 } // namespace grapnel::sys

@@ -3,11 +3,10 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
+#include "sys/former.hpp"
 #include "sys/process.hpp"
 
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -23,67 +22,6 @@ constexpr const char* read_only_cure =
 /// EOVERFLOW: an overlay first copies the directory with its owner, who has no ID here.
 constexpr const char* other_owner_cure =
     "where its directory is another user's, give the image to the user who starts the container";
-
-/// Of `name` in `parent`, or of the link that is open, for an empty name.
-Result<std::string> read_link(FdRef parent, const std::string& name) {
-    std::array<char, PATH_MAX> target{};
-    const auto length = readlinkat(parent.value, name.c_str(), target.data(), target.size());
-    if (length < 0)
-        return system_error("readlink");
-    return std::string(target.data(), static_cast<std::size_t>(length));
-}
-
-/// A link in the place of what is there, in one step.
-Status replace_link(FdRef parent, const std::string& name, const std::string& target) {
-    const auto temporary = "." + name + ".grapnel-" + std::to_string(getpid());
-    unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
-    if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
-        return system_error("symlinkat");
-    if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
-        auto failed = system_error("renameat");
-        unlinkat(parent.value, temporary.c_str(), 0);
-        return failed;
-    }
-    return {};
-}
-
-/// What was there before, in the place of a file or a link, or of nothing: in one step.
-Status make_former(FdRef parent, const std::string& name, const Creation& creation) {
-    const auto make = [&]() -> Status {
-        return creation.former_text
-                   ? replace_file(parent, name, *creation.former_text, creation.former.mode & 0777)
-                   : replace_link(parent, name, *creation.former_target);
-    };
-    const auto before = file_owner();
-    create_files_as(creation.former.owner);
-    auto made = make();
-    create_files_as(before);
-    return made ? made : make(); // not every file system takes every owner
-}
-
-/// The same in the place of what was made, which stays where that fails.
-Status put_back(FdRef parent, const std::string& name, const Creation& creation) {
-    if (creation.facts.type != FileFacts::Type::directory)
-        return make_former(parent, name, creation);
-    const auto aside = "." + name + ".grapnel-former-" + std::to_string(getpid());
-    GRAPNEL_TRY(make_former(parent, aside, creation));
-    if (unlinkat(parent.value, name.c_str(), AT_REMOVEDIR) == 0
-        && renameat(parent.value, aside.c_str(), parent.value, name.c_str()) == 0)
-        return {};
-    auto failed = system_error("put back " + quote(name));
-    unlinkat(parent.value, aside.c_str(), 0);
-    return failed;
-}
-
-Status take_away(FdRef parent, const std::string& name, const Creation& creation) {
-    if (creation.has_former())
-        return put_back(parent, name, creation);
-    // a directory goes only if it is empty: the kernel sees to that
-    const bool directory = creation.facts.type == FileFacts::Type::directory;
-    if (unlinkat(parent.value, name.c_str(), directory ? AT_REMOVEDIR : 0) != 0)
-        return system_error("remove " + quote(name));
-    return {};
-}
 
 /// A mount point is empty, and what is mounted on it can be used. What has content is
 /// somebody else's once it was written to.
@@ -113,6 +51,16 @@ Error create_error(const InsidePath& path, bool volume) {
     return error;
 }
 
+Fd open_there(FdRef parent, const std::string& name) {
+    return Fd(openat(parent.value, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+/// A process can have been killed after it removed one thing and before it made the other.
+bool is_missing_former(const Creation& creation) {
+    return creation.has_former()
+           && (creation.planned || creation.facts.type == FileFacts::Type::directory);
+}
+
 Error on_volume(const InsidePath& path) {
     return refused(quote(path.text()) + " lies on a volume");
 }
@@ -140,15 +88,17 @@ Result<const RootDir::Place*> RootDir::make_place(const InsidePath& path) {
     const auto rights = GRAPNEL_TRY(rights_at(*parent));
     const auto at = parent->fd.ref().value;
     const std::string name(path.name());
+    const Creation made{.path = path, .facts = {.type = FileFacts::Type::directory}};
+    GRAPNEL_TRY(announce(parent->fd.ref(), made));
     if (mkdirat(at, name.c_str(), 0755) != 0)
         // EEXIST is a link to nowhere, or a rival in the container
         return create_error(path, parent->volume);
-    GRAPNEL_TRY(record(*parent, {.path = path, .facts = {.type = FileFacts::Type::directory}}));
+    GRAPNEL_TRY(record(*parent, made));
     Fd fd(openat(at, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd.valid())
         return create_error(path, parent->volume);
-    Place made{.fd = std::move(fd), .volume = parent->volume};
-    return &directories_.emplace(path, std::move(made)).first->second;
+    Place place{.fd = std::move(fd), .volume = parent->volume};
+    return &directories_.emplace(path, std::move(place)).first->second;
 }
 
 Result<FdRef> RootDir::make_directory(const InsidePath& path) {
@@ -180,6 +130,7 @@ Result<Fd> RootDir::replace_by_mount_point(const Place& parent, FdRef link, Crea
     const std::string name(made.path.name());
     const auto doing = "replace the link " + quote(made.path.text()) + " in the root file system";
     made.former_target = GRAPNEL_TRY(read_link(link, "").note(doing));
+    GRAPNEL_TRY(announce(parent.fd.ref(), made));
     if (unlinkat(parent.fd.ref().value, name.c_str(), 0) != 0)
         return system_error(doing);
     auto point = make_mount_point(parent, made, directory);
@@ -194,12 +145,17 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     const std::string name(path.name());
     const auto type = directory ? FileFacts::Type::directory : FileFacts::Type::regular;
     const Creation creation{.path = path, .facts = {.type = type}};
-    auto made = make_mount_point(*parent, creation, directory);
-    if (made)
-        return made;
-    Fd fd(openat(parent->fd.ref().value, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    const auto at = parent->fd.ref();
+    auto fd = open_there(at, name);
+    if (!fd.valid() && errno == ENOENT) {
+        GRAPNEL_TRY(announce(at, creation));
+        auto made = make_mount_point(*parent, creation, directory);
+        if (made || made.error().sys != EEXIST)
+            return made;
+        fd = open_there(at, name); // a rival made it
+    }
     if (!fd.valid())
-        return made; // nothing there, and nothing can be made
+        return create_error(path, parent->volume);
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
     if (found.type == FileFacts::Type::link && parent->volume)
         return fd;
@@ -221,14 +177,18 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
     const auto at = parent->fd.ref();
     const std::string name(path.name());
     Creation made{.path = path, .facts = {.type = FileFacts::Type::link}};
-    if (symlinkat(target.c_str(), at.value, name.c_str()) == 0) {
-        GRAPNEL_TRY(record(*parent, std::move(made)));
-        return true;
+    auto there = open_there(at, name);
+    if (!there.valid() && errno == ENOENT) {
+        GRAPNEL_TRY(announce(at, made, target));
+        if (symlinkat(target.c_str(), at.value, name.c_str()) == 0) {
+            GRAPNEL_TRY(record(*parent, std::move(made)));
+            return true;
+        }
+        if (errno == EEXIST)
+            there = open_there(at, name); // a rival made it
     }
-    const auto error = create_error(path, parent->volume);
-    const Fd there(openat(at.value, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!there.valid())
-        return error; // nothing there, and nothing can be made
+        return create_error(path, parent->volume);
     made.former = GRAPNEL_TRY(sys::facts(there.ref(), ""));
     if (made.former.type != FileFacts::Type::link)
         return false;
@@ -237,6 +197,8 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
         return true;
     if (parent->volume)
         return false;
+    GRAPNEL_TRY(announce_temporary(at, path));
+    GRAPNEL_TRY(announce(at, made, target));
     if (const auto done = replace_link(at, name, target); !done) {
         errno = done.error().sys;
         return create_error(path, false);
@@ -249,6 +211,7 @@ Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32
     const auto* const parent = GRAPNEL_TRY(place(path.parent()));
     if (parent->volume)
         return on_volume(path);
+    GRAPNEL_TRY(announce_temporary(parent->fd.ref(), path));
     return replace_file(parent->fd.ref(), std::string(path.name()), data, mode);
 }
 
@@ -288,6 +251,8 @@ Status RootDir::edit_file(const InsidePath& path, const Edit& edit) {
     const bool is_there = made.former.inode != 0;
     if (is_there && (!made.former_text || made.former.mount != mount_))
         return refused(quote(path.text()) + " in the root file system is no regular file");
+    GRAPNEL_TRY(announce_temporary(at, path));
+    GRAPNEL_TRY(announce(at, made, *text));
     auto written = replace_file(at, std::string(path.name()), *text, 0644);
     if (!written && written.error().sys == EROFS)
         return refused(quote(path.text()) + " cannot be written: the root file system is read-only",
@@ -311,11 +276,24 @@ Result<bool> RootDir::remove(const Creation& creation) {
     if (!parent)
         return is_elsewhere(parent.error()) ? Result<bool>(false) : Result<bool>(parent.error());
     const std::string name(creation.path.name());
+    if (creation.planned
+        && GRAPNEL_TRY(sys::facts(parent->ref(), "")).inode != creation.parent_inode)
+        return false;
     const auto now = sys::facts(parent->ref(), name.c_str());
+    if (!now && now.error().sys == ENOENT && is_missing_former(creation)) {
+        GRAPNEL_TRY(restore(parent->ref(), creation));
+        return true;
+    }
     if (!now)
         return is_elsewhere(now.error()) ? Result<bool>(false) : Result<bool>(now.error());
-    if (now->mount != mount_ || !is_as_made(*now, creation.facts))
+    if (now->mount != mount_)
         return false;
+    const bool ours = creation.planned
+                          ? GRAPNEL_TRY(is_as_planned(parent->ref(), name, *now, creation))
+                          : is_as_made(*now, creation.facts);
+    if (!ours)
+        return false;
+    GRAPNEL_TRY(announce_former(parent->ref(), creation));
     auto removed = take_away(parent->ref(), name, creation);
     if (!removed && removed.error().sys == ENOTEMPTY)
         return false;

@@ -54,7 +54,7 @@ def test_start_without_inodes_makes_nothing(started, inodes):
         check_refusal(*started())
 
 
-@pytest.mark.parametrize("pages", range(1))
+@pytest.mark.parametrize("pages", range(5))
 def test_start_without_pages_leaves_nothing(started, bundle, pages):
     with mounted(f"size={64 * PAGE}"):
         with contextlib.suppress(OSError), (STORE / "filler").open("wb", buffering=0) as filler:

@@ -362,7 +362,7 @@ class Bundle:
 
     def recorded(self):
         """What the record says was made: {path: entry}, in that order."""
-        lines = [json.loads(line) for line in self.record.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.record.read_text().splitlines() if line]
         return {line["path"]: line for line in lines if "inode" in line}
 
     def logged(self):

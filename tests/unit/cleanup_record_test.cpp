@@ -133,7 +133,7 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
         const char* culprit;
     };
     const Row rows[] = {
-        {"{\"version", "[\"version", "no JSON object"},
+        {"{\"version", "[\"version", "version"},
         {"\"version\"", "\"edition\"", "version"},
         {"\"/r\"", "1", "rootfs"},
         {"\"/r\"", "\"r\"", "not absolute"},
@@ -164,6 +164,9 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
     }
     CHECK_FALSE(parse_cleanup_record(entry + "\n"));
     CHECK_FALSE(parse_cleanup_record(header + header));
+    CHECK_FALSE(parse_cleanup_record(header + "[]\n"));
+    CHECK(parse_cleanup_record(header + "{\"path\":\"/y\",\n" + entry + "\n")->creations.size()
+          == 1);
 }
 
 TEST_CASE("a process is told from a later one with its ID") {

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook is killed at a system call, as by a runtime's time limit or for want of memory. What it
+made in the root file system goes with poststop; where that never comes, with the next container."""
+
+import collections
+import datetime
+import os
+import random
+import shutil
+
+import container
+import pytest
+from conftest import skip_or_fail
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+PATH_FILE = "etc/ld-musl-x86_64.path"
+CHANGES = ("mkdirat", "openat", "symlinkat", "renameat", "unlinkat", "write", "move_mount",
+           "setfsuid", "execveat", "waitid", "clone", "statx")
+SAMPLE = 30  # of a thousand and more; another one each day
+
+
+@pytest.fixture
+def killed(hand_made, bundle):
+    """Kills the hook at the call of that name and number."""
+    if shutil.which("strace") is None:
+        skip_or_fail("strace is not installed")
+    # an image of which links and a file are replaced for the container's time
+    (bundle.root / "usr/lib/ld-musl-x86_64.so.1").write_bytes(b"musl's loader")
+    (bundle.root / PATH_FILE).write_text("/lib:/usr/lib\n")
+    (bundle.root / LIBRARIES / "libcuda.so.1").symlink_to("libcuda.so.470.57.02")
+    (bundle.root / "usr/bin/nvidia-smi").symlink_to("/nowhere")
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+
+    def kill(call, number):
+        made = hand_made(bundle)
+        done = made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                                 "-e", f"inject={call}:signal=KILL:when={number}"],
+                         env={"PATH": os.environ["PATH"]})
+        made.end()
+        return done.returncode
+
+    return kill
+
+
+@pytest.fixture
+def calls(killed, bundle, hand_made, tmp_path):
+    """(name, number) of each call that changes something, in the process that does the work."""
+    trace = tmp_path / "trace"
+    made = hand_made(bundle)
+    done = made.hook(prefix=["strace", "-ff", "-qq", "-o", str(trace)],
+                     env={"PATH": os.environ["PATH"]})
+    assert (done.returncode, done.stderr) == (0, "")
+    made.end()
+    assert bundle.call_hook("poststop").returncode == 0
+    largest = max(tmp_path.glob("trace.*"), key=lambda path: path.stat().st_size)
+    counts = collections.Counter(line.split("(")[0] for line in
+                                 largest.read_text().splitlines())
+    return [(name, number + 1) for name in CHANGES for number in range(counts[name])]
+
+
+def sample_of(calls):
+    seed = datetime.date.today().isoformat()
+    print("seed", seed)
+    return random.Random(seed).sample(calls, SAMPLE)
+
+
+@pytest.mark.parametrize("call, number", [("waitid", 1), ("execveat", 1), ("move_mount", 5)])
+def test_poststop_removes_what_a_killed_hook_made(killed, bundle, call, number):
+    before = container.listing(bundle.root)
+    assert killed(call, number) != 0
+    done = bundle.call_hook("poststop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert container.listing(bundle.root) == before
+    assert os.listdir("/run/grapnel/containers") == []
+
+
+def test_poststop_after_a_kill_at_any_call(calls, killed, bundle):
+    before = container.listing(bundle.root)
+    left = {}
+    for call, number in sample_of(calls):
+        killed(call, number)
+        done = bundle.call_hook("poststop")
+        now = container.listing(bundle.root)
+        if (done.returncode, done.stderr) != (0, "") or now != before:
+            left[call, number] = done.stderr, sorted(set(now.items()) ^ set(before.items()))
+            break
+    assert left == {}
+
+
+def test_next_start_after_a_kill_at_any_call(calls, killed, bundle, hand_made):
+    before = container.listing(bundle.root)
+    name = bundle.name
+    for call, number in sample_of(calls)[:SAMPLE // 2]:
+        killed(call, number)
+        bundle.name = f"{name}-next"
+        made = hand_made(bundle)
+        assert made.hook().returncode == 0
+        made.end()
+        done = bundle.call_hook("poststop")
+        assert (done.returncode, done.stderr) == (0, "")
+        bundle.name = name
+        assert container.listing(bundle.root) == before, (call, number)
+
+
+def test_link_of_the_image_stays_where_it_cannot_be_read(killed, bundle, hand_made):
+    before = container.listing(bundle.root)
+    for number in range(1, 5):
+        made = hand_made(bundle)
+        made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=readlinkat", "-e",
+                          f"inject=readlinkat:error=EIO:when={number}"],
+                  env={"PATH": os.environ["PATH"]})
+        made.end()
+        assert bundle.call_hook("poststop").returncode == 0
+        assert container.listing(bundle.root) == before, number
