@@ -31,7 +31,7 @@ bool lies_in(std::string_view path, const HostPath& directory) {
 /// What is of the host, opened before the container is entered.
 struct HostSide {
     Sources sources = {};
-    std::optional<LdConfig> ldconfig = {};
+    LdConfig ldconfig = {};
     std::vector<MountInfo> mounts = {};
     std::optional<RecordStore> records = {}; ///< nothing where the container has no record
     std::vector<std::string> remarks = {};
@@ -55,7 +55,8 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
     GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
     host.sources = GRAPNEL_TRY(open_sources(plan));
-    host.ldconfig = GRAPNEL_TRY(open_ldconfig(plan, ldconfig));
+    if (updates_ldcache(plan))
+        host.ldconfig = open_ldconfig(ldconfig);
     host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
     if (!container.state)
         return host;
@@ -99,22 +100,27 @@ Status enter(const Container& container) {
     return container.process->enter_mount_namespace();
 }
 
+void append(std::vector<std::string>& remarks, const std::vector<std::string>& more) {
+    remarks.insert(remarks.end(), more.begin(), more.end());
+}
+
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              Container& container) {
+    auto& root = container.root;
     auto remarks = host.remarks;
-    remarks.insert(remarks.end(), host.sources.remarks.begin(), host.sources.remarks.end());
-    const auto left_out = GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container));
-    remarks.insert(remarks.end(), left_out.begin(), left_out.end());
-    if (!host.ldconfig)
+    append(remarks, host.sources.remarks);
+    if (!updates_ldcache(plan)) {
+        append(remarks, GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container)));
         return remarks;
-    const auto not_written = write_loader_files(plan, container.root);
-    remarks.insert(remarks.end(), not_written.begin(), not_written.end());
-    GRAPNEL_TRY(sys::enter_phase(Phase::ldcache));
-    auto remark = GRAPNEL_TRY(update_ldcache(plan, *host.ldconfig, container.root)
-                                  .note("update ld.so.cache")
-                                  .about(Error::Subject::ldcache));
-    if (remark)
-        remarks.push_back(std::move(*remark));
+    }
+    // mount points make their directories newer than the cache
+    const auto conf = read_ld_conf(root);
+    const auto cache = look_at_cache(conf, root);
+    append(remarks, GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container)));
+    append(remarks, write_loader_files(plan, conf, root));
+    append(remarks, GRAPNEL_TRY(update_ldcache(plan, conf, cache, host.ldconfig, root)
+                                    .note("update ld.so.cache")
+                                    .about(Error::Subject::ldcache)));
     return remarks;
 }
 

@@ -2,7 +2,6 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
-#include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 
 #include <cerrno>
@@ -10,14 +9,6 @@
 namespace grapnel::apply {
 
 namespace {
-
-#if defined(__x86_64__)
-constexpr auto multiarch = "/usr/lib/x86_64-linux-gnu";
-constexpr auto multiarch_32bit = "/usr/lib/i386-linux-gnu";
-#else
-constexpr auto multiarch = "/usr/lib/aarch64-linux-gnu";
-constexpr auto multiarch_32bit = "/usr/lib/arm-linux-gnueabihf";
-#endif
 
 /// crun's is: prctl(PR_SET_DUMPABLE).
 const std::string process_is_closed =
@@ -117,22 +108,6 @@ Result<sys::RootDir> open_named_rootfs(sys::FdRef base, const HostPath& rootfs,
     return root;
 }
 
-bool is_directory(sys::RootDir& root, const char* path) {
-    const auto facts = root.facts(inside_path(path));
-    return facts && facts->type == sys::FileFacts::Type::directory;
-}
-
-/// A directory, be it by way of links, and not the same as `other`.
-bool is_apart(sys::RootDir& root, const char* path, const char* other) {
-    const auto facts_of = [&](const char* name) {
-        const auto directory = root.directory(inside_path(name));
-        return directory ? sys::facts(*directory, "") : Result<sys::FileFacts>(directory.error());
-    };
-    const auto there = facts_of(path);
-    const auto here = facts_of(other);
-    return there && (!here || here->inode != there->inode || here->device != there->device);
-}
-
 } // namespace
 
 Status get_rights(const State& state) {
@@ -214,26 +189,6 @@ Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {
     if (!root && (root.error().sys == ENOENT || root.error().sys == ENOTDIR))
         return no_rootfs(rootfs, "on the host");
     return root;
-}
-
-Result<ImageLayout> image_layout(sys::RootDir& root) {
-    const bool debian =
-        root.facts(inside_path("/etc/debian_version")).has_value() || is_directory(root, multiarch);
-    ImageLayout layout;
-    // Arch has /usr/lib64 as a link to /usr/lib
-    const bool has_lib64 = is_apart(root, "/usr/lib64", "/usr/lib");
-    layout.libraries = inside_path(debian ? multiarch : has_lib64 ? "/usr/lib64" : "/usr/lib");
-    const bool lib_is_free =
-        layout.libraries != inside_path("/usr/lib") && is_directory(root, "/usr/lib");
-    layout.libraries_32bit =
-        inside_path(debian                                             ? multiarch_32bit
-                    : lib_is_free && !is_directory(root, "/usr/lib32") ? "/usr/lib"
-                                                                       : "/usr/lib32");
-    const auto shown = root.directory(inside_path("/proc/driver/nvidia"));
-    if (!shown && sys::is_without_answer(shown.error()))
-        return shown.error(); // a container without our view of it sees every GPU of the host
-    layout.proc_driver_nvidia = shown.has_value();
-    return layout;
 }
 
 } // namespace grapnel::apply

@@ -48,8 +48,4 @@ struct Container {
 /// The rootfs as the host sees it, for a look without a container.
 [[nodiscard]] Result<sys::RootDir> open_rootfs(const HostPath& rootfs);
 
-/// Where this image keeps libraries: /usr/lib/<triplet> in Debian's family, else /usr/lib64 if
-/// it is a directory, else /usr/lib.
-[[nodiscard]] Result<ImageLayout> image_layout(sys::RootDir& root);
-
 } // namespace grapnel::apply

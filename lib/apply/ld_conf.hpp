@@ -18,11 +18,12 @@ struct LdConf {
     bool reads_compat_file = false;            ///< it would, if it were there
 };
 
-/// What it and the files that it includes say. What compat_file() says is left out: whether it
-/// holds is decided anew for each container. ldconfig would read these files itself, and wait for
-/// ever for a FIFO among them or follow an include that includes itself; here files that are not
-/// regular are passed over, each file is read once, and there are limits (256 files of 64 KiB,
-/// 4,096 directories) past which the rest is passed over.
-[[nodiscard]] LdConf image_ld_conf(sys::RootDir& root);
+/// The directories that it and the files that it includes name, but for compat_file(), which holds
+/// for one container. ldconfig itself would wait for ever for a FIFO or follow a file that includes
+/// itself. Here a file that is not regular is passed over, each file is read once and each
+/// directory listed once, and one budget bounds the work to a fraction of a second: 256 files of 64
+/// KiB, 1 MiB in all, 65,536 names listed, 4,096 directories, and steps of comparing patterns with
+/// names. The rest is passed over.
+[[nodiscard]] LdConf read_ld_conf(sys::RootDir& root);
 
 } // namespace grapnel::apply

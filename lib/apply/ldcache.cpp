@@ -1,47 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/ldcache.hpp"
 
-#include "apply/ld_conf.hpp"
-#include "base/text.hpp"
-#include "sys/cage.hpp"
-#include "sys/file.hpp"
-#include "sys/mount.hpp"
-#include "sys/sealed_copy.hpp"
+#include "apply/ld_cache_merge.hpp"
+#include "inventory/ld_cache.hpp"
+#include "sys/privilege.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
+#include <set>
 
 namespace grapnel::apply {
 
 namespace {
 
-constexpr std::size_t cache_limit = std::size_t{16} << 20;
-constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
-constexpr std::string_view old_cache_magic = "ld.so-1.7.0";
-constexpr std::string_view real_ending = ".real";
+using sys::FileFacts;
 
-/// Every plan puts device nodes there, so it exists; ldconfig needs nothing that lies in it.
-const InsidePath& scratch_place() {
-    static const auto place = inside_path("/dev");
-    return place;
-}
-
-/// The image's directories come first, so that the loader prefers what it preferred before; but
-/// for its libcuda, which the plan can prefer to all others, also its own. An ldconfig knows the
-/// system directories of its own distribution only.
-std::string configuration(const Plan& plan, sys::RootDir& root) {
-    std::string text;
-    if (plan.compat)
-        text += plan.compat->directory.text() + "\n";
-    for (const auto& directory : image_ld_conf(root).directories)
-        text += directory + "\n";
-    for (const auto& directory : plan.library_directories)
-        text += directory.text() + "\n";
-    for (const auto* const directory : {"/lib64", "/usr/lib64", "/lib", "/usr/lib"})
-        text += std::string(directory) + "\n";
-    return text;
-}
+constexpr std::uint32_t default_mode = 0644;
+constexpr std::uint8_t little_endian = 2;
 
 /// A read-only or immutable directory, or something mounted on the file or in its place: the
 /// loader finds the libraries in its default directories.
@@ -49,74 +24,134 @@ bool keeps_its_cache(int sys) {
     return sys == EROFS || sys == EBUSY || sys == EPERM || sys == EACCES || sys == EISDIR;
 }
 
-Result<std::string> made_cache(sys::FdRef scratch) {
-    const auto text = GRAPNEL_TRY(sys::read_file_in(scratch, "ld.so.cache", cache_limit));
-    if (!text.starts_with(cache_magic) && !text.starts_with(old_cache_magic))
-        return refused("ldconfig made something that is not an ld.so.cache");
-    return text;
+std::string stem(const std::string& name) {
+    return name.substr(0, name.find(".so"));
 }
 
-Result<std::string> run_ldconfig(const Plan& plan, const LdConfig& ldconfig, sys::RootDir& root) {
-    const auto tree = GRAPNEL_TRY(sys::clone_recursively(root.ref()));
-    const auto& user = root.volume_user();
-    const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m", user ? user->owner : sys::own_user()));
-    GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan, root), 0444));
-    const auto inside = [](const char* name) { return (scratch_place() / name).text(); };
-    GRAPNEL_TRY(sys::run_caged({.program = ldconfig.program.ref(),
-                                .root = tree.ref(),
-                                .scratch = scratch.ref(),
-                                .scratch_place = scratch_place(),
-                                .user = user,
-                                .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
-                                              "-C", inside("ld.so.cache")}}));
-    return made_cache(scratch.ref());
+/// The names in the directory of the image's libcuda: its links, and the files that have none.
+std::vector<DriverName> compat_names(const PlannedCompat& compat, sys::RootDir& root) {
+    constexpr std::size_t most_names = 1024;
+    auto names = root.list(compat.directory).value_or(std::vector<std::string>());
+    std::erase_if(names, [](const auto& name) {
+        return !name.starts_with("lib") || name.find(".so") == std::string::npos
+               || !is_plain_name(name);
+    });
+    names.resize(std::min(names.size(), most_names));
+    std::set<std::string> linked;
+    std::vector<std::string> files;
+    std::vector<DriverName> out;
+    for (const auto& name : names) {
+        const auto facts = root.facts(compat.directory / name);
+        if (facts && facts->type == FileFacts::Type::regular)
+            files.push_back(name);
+        if (!facts || facts->type != FileFacts::Type::link)
+            continue;
+        linked.insert(stem(name));
+        out.push_back({compat.directory / name});
+    }
+    for (const auto& name : files)
+        if (!linked.contains(stem(name)))
+            out.push_back({compat.directory / name});
+    return out;
 }
 
-/// One that was made for a mount goes when the container ends, if it is empty.
-bool image_has_etc(sys::RootDir& root) {
-    const auto etc = inside_path("/etc");
-    return root.directory(etc)
-           && std::ranges::find(root.creations(), etc, &sys::Creation::path)
-                  == root.creations().end();
+std::vector<DriverName> all_names(const Plan& plan, sys::RootDir& root) {
+    std::vector<DriverName> names;
+    if (plan.compat)
+        names = compat_names(*plan.compat, root);
+    std::ranges::move(driver_names(plan), std::back_inserter(names));
+    return names;
+}
+
+/// The file into which the driver's entries are merged.
+class Base {
+  public:
+    Base(const Plan& plan, const LdConf& conf, const ImageCache& cache, const LdConfig& ldconfig,
+         sys::RootDir& root)
+        : plan_(plan), conf_(conf), cache_(cache), ldconfig_(ldconfig), root_(root) {}
+
+    Result<std::string> text() {
+        if (plan_.ldcache == LdCache::ldconfig)
+            return made("the setting ldcache");
+        auto reason = cache_.stale;
+        if (!reason && !knows_driver_names(plan_))
+            reason = "the SONAMEs of this driver's libraries are not known";
+        if (!reason)
+            return cache_.text;
+        auto fresh = made(*reason);
+        if (fresh)
+            return fresh;
+        warnings.push_back("ld.so.cache can lack libraries of the image: " + *reason + ", and "
+                           + fresh.error().text());
+        return cache_.text;
+    }
+
+    std::vector<std::string> warnings = {};
+
+  private:
+    Result<std::string> made(const std::string& reason) {
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::ldcache));
+        auto text = run_ldconfig(plan_, conf_, ldconfig_, root_);
+        GRAPNEL_TRY(sys::enter_phase(sys::Phase::attach));
+        if (text && plan_.ldcache != LdCache::ldconfig)
+            warnings.push_back("ldconfig was run for ld.so.cache: " + reason
+                               + ": run it at the end of the image's build");
+        return text;
+    }
+
+    const Plan& plan_;
+    const LdConf& conf_;
+    const ImageCache& cache_;
+    const LdConfig& ldconfig_;
+    sys::RootDir& root_;
+};
+
+Result<std::string> merged(const std::string& text, const std::vector<DriverName>& names) {
+    const bool counts = is_ld_cache(text);
+    const auto parsed =
+        counts ? GRAPNEL_TRY(parse_ld_cache(text)) : LdCacheFile{.byte_order = little_endian};
+    if (!is_sorted(parsed))
+        return refused("it is not sorted");
+    return write_ld_cache(merge_driver(parsed, names));
+}
+
+Status replace(const ImageCache& cache, std::string_view text, sys::RootDir& root) {
+    const auto path = inside_path("/etc/ld.so.cache");
+    return cache.facts ? root.write_like(path, text, *cache.facts)
+                       : root.write(path, text, default_mode);
+}
+
+std::string stays(const std::string& reason) {
+    return "ld.so.cache stays as it is: " + reason;
 }
 
 } // namespace
 
-Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& path) {
-    using Opened = std::optional<LdConfig>;
-    if (plan.ldcache == LdCache::off || plan.library_directories.empty())
-        return Opened();
-    auto plain = path.empty() ? std::string("/sbin/ldconfig") : path.text();
-    if (plain.ends_with(real_ending))
-        plain.resize(plain.size() - real_ending.size());
-    const auto real = GRAPNEL_TRY(HostPath::make(plain + std::string(real_ending)));
-    if (auto program = sys::sealed_copy(real))
-        return Opened(LdConfig{real, std::move(*program)});
-    const auto chosen = GRAPNEL_TRY(HostPath::make(plain));
-    auto program = GRAPNEL_TRY(sys::sealed_copy(chosen).cure(
-        "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\""));
-    return Opened(LdConfig{chosen, std::move(program)});
+bool updates_ldcache(const Plan& plan) {
+    return plan.ldcache != LdCache::off && !plan.library_directories.empty();
 }
 
-Result<std::optional<std::string>> update_ldcache(const Plan& plan, const LdConfig& ldconfig,
-                                                  sys::RootDir& root) {
-    using Remark = std::optional<std::string>;
-    if (!image_has_etc(root))
-        return Remark("the image has no /etc: no ld.so.cache is made");
-    const auto cache = inside_path("/etc/ld.so.cache");
-    if (GRAPNEL_TRY(root.is_on_volume(cache.parent())))
-        return Remark("ld.so.cache stays as it is: " + quote(cache.parent().text())
-                      + " lies on a volume");
-    const auto fresh = GRAPNEL_TRY(run_ldconfig(plan, ldconfig, root));
-    const auto old = root.read(cache, cache_limit);
-    if (old && *old == fresh)
-        return Remark();
-    const auto written = root.write(cache, fresh, 0644);
-    if (!written && keeps_its_cache(written.error().sys))
-        return Remark("ld.so.cache stays as it is: " + written.error().text());
+Result<std::vector<std::string>> update_ldcache(const Plan& plan, const LdConf& conf,
+                                                const ImageCache& cache, const LdConfig& ldconfig,
+                                                sys::RootDir& root) {
+    if (cache.fixed)
+        return std::vector{*cache.fixed};
+    Base base(plan, conf, cache, ldconfig, root);
+    const auto text = GRAPNEL_TRY(base.text());
+    auto warnings = std::move(base.warnings);
+    const auto fresh = merged(text, all_names(plan, root));
+    if (!fresh) {
+        warnings.push_back(stays(fresh.error().text()));
+        return warnings;
+    }
+    if (*fresh == cache.text)
+        return warnings;
+    const auto written = replace(cache, *fresh, root);
+    if (!written && !keeps_its_cache(written.error().sys))
+        return written.error();
     if (!written)
-        return Error(written.error());
-    return Remark();
+        warnings.push_back(stays(written.error().text()));
+    return warnings;
 }
 
 } // namespace grapnel::apply

@@ -2,36 +2,37 @@
 // The container's ld.so.cache.
 #pragma once
 
+#include "apply/image_cache.hpp"
+#include "apply/ldconfig.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
-#include "sys/fd.hpp"
 #include "sys/root_dir.hpp"
 
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace grapnel::apply {
 
-/// The host's ldconfig, copied before the container is entered. Nothing if the plan leaves the
-/// cache alone. `path` is the settings' ldconfig; empty: /sbin/ldconfig. If there is a file of
-/// that name with ".real" at its end, that one is taken (Ubuntu's ldconfig is a script around it).
-struct LdConfig {
-    HostPath path = {};
-    sys::Fd program = {};
-};
-[[nodiscard]] Result<std::optional<LdConfig>> open_ldconfig(const Plan& plan, const HostPath& path);
+/// Whether the plan has something for a loader, and may tell it.
+[[nodiscard]] bool updates_ldcache(const Plan& plan);
 
-/// Runs ldconfig in a cage (sys/cage.hpp) over a copy of the root file system in which it can
-/// write nothing, and puts what it made in the place of /etc/ld.so.cache, in one step and only
-/// if it differs. The image's own configuration comes first, so that the loader prefers what it
-/// preferred before; the plan's library directories and the system's follow.
+/// Puts the driver's libraries in the place of every other library of the same SONAME and ABI; a
+/// libcuda of the image that the plan prefers comes before them.
 ///
-/// An image without /etc, and one whose /etc cannot be written to, is left as it is: the
-/// loader looks into the directories of the libraries anyhow. Returns a remark then.
+/// | setting  | image's cache | driver's SONAMEs | the entries are merged into         |
+/// | auto     | sound         | known            | the image's cache                   |
+/// | auto     | stale         | any              | ldconfig's, else the image's cache  |
+/// | auto     | sound         | not known        | ldconfig's, else the image's cache  |
+/// | ldconfig | any           | any              | ldconfig's, else the start fails    |
+///
+/// Of a cache that no loader reads nothing is kept. The file is replaced atomically, only if it
+/// differs, with the mode and owner of the one before; where it is fixed or cannot be replaced it
+/// stays as it is. Returns warnings: why ldconfig was run, what is lacking.
 ///
 /// Must run in the container's mount namespace, after the mounts.
-[[nodiscard]] Result<std::optional<std::string>>
-update_ldcache(const Plan& plan, const LdConfig& ldconfig, sys::RootDir& root);
+[[nodiscard]] Result<std::vector<std::string>> update_ldcache(const Plan& plan, const LdConf& conf,
+                                                              const ImageCache& cache,
+                                                              const LdConfig& ldconfig,
+                                                              sys::RootDir& root);
 
 } // namespace grapnel::apply

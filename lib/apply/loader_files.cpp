@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/loader_files.hpp"
 
-#include "apply/ld_conf.hpp"
+#include "apply/musl.hpp"
 #include "base/text.hpp"
 #include "plan/forward_compat.hpp"
 #include "sys/file.hpp"
@@ -15,18 +15,8 @@ namespace {
 
 using sys::FileFacts;
 
-#if defined(__x86_64__)
-constexpr auto musl_loader = "/lib/ld-musl-x86_64.so.1";
-constexpr auto musl_path_file = "/etc/ld-musl-x86_64.path";
-#else
-constexpr auto musl_loader = "/lib/ld-musl-aarch64.so.1";
-constexpr auto musl_path_file = "/etc/ld-musl-aarch64.path";
-#endif
-constexpr std::string_view musl_default_path = "/lib:/usr/local/lib:/usr/lib";
-constexpr std::size_t musl_path_limit = 65536;
-
-Status write_compat_file(const PlannedCompat& compat, sys::RootDir& root) {
-    if (!image_ld_conf(root).reads_compat_file)
+Status write_compat_file(const PlannedCompat& compat, const LdConf& conf, sys::RootDir& root) {
+    if (!conf.reads_compat_file)
         return {};
     return root.put_file(compat_file(), compat.directory.text() + "\n");
 }
@@ -55,21 +45,9 @@ Status link_compat_library(const PlannedCompat& compat, sys::RootDir& root) {
     return {};
 }
 
-std::vector<std::string> musl_directories(std::string_view text) {
-    std::vector<std::string> out;
-    for (const auto line : split(text, '\n'))
-        for (const auto directory : split(line, ':'))
-            if (!directory.empty())
-                out.emplace_back(directory);
-    return out;
-}
-
-Status write_musl_path(const Plan& plan, sys::RootDir& root) {
-    if (!root.facts(inside_path(musl_loader)))
-        return {};
-    const auto path = inside_path(musl_path_file);
-    const auto text = GRAPNEL_TRY(root.read(path, musl_path_limit));
-    const auto before = musl_directories(text.value_or(std::string(musl_default_path)));
+/// The path file's new text; nothing: it stays.
+std::optional<std::string> musl_path(const Plan& plan, const std::optional<std::string>& old) {
+    const auto before = musl_directories(old);
     auto after = before;
     std::erase(after, compat_directory().text());
     std::erase(after, jetson_compat_directory().text());
@@ -82,16 +60,23 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
             after.push_back(directory);
     }
     if (after == before)
-        return {};
+        return std::nullopt;
     std::string lines;
     for (const auto& directory : after)
         lines += directory + "\n";
-    return root.put_file(path, lines);
+    return lines;
+}
+
+Status write_musl_path(const Plan& plan, sys::RootDir& root) {
+    if (!root.facts(musl_loader()))
+        return {};
+    return root.edit_file(musl_path_file(), [&](const auto& old) { return musl_path(plan, old); });
 }
 
 } // namespace
 
-std::vector<std::string> write_loader_files(const Plan& plan, sys::RootDir& root) {
+std::vector<std::string> write_loader_files(const Plan& plan, const LdConf& conf,
+                                            sys::RootDir& root) {
     std::vector<std::string> remarks;
     const auto note = [&](const Status& done) {
         if (!done)
@@ -99,7 +84,7 @@ std::vector<std::string> write_loader_files(const Plan& plan, sys::RootDir& root
     };
     if (plan.compat) {
         note(link_compat_library(*plan.compat, root));
-        note(write_compat_file(*plan.compat, root));
+        note(write_compat_file(*plan.compat, conf, root));
     } else {
         remove_compat_file(root);
     }

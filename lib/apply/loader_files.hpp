@@ -2,6 +2,7 @@
 // Small files of the image that tell its loaders where to look, beside the ld.so.cache.
 #pragma once
 
+#include "apply/ld_conf.hpp"
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
 
@@ -21,6 +22,7 @@ namespace grapnel::apply {
 /// What is made is for the container's time, and recorded. None of it is needed to start a
 /// container: returns a remark for each that cannot be made. Must run in the container's mount
 /// namespace, after the mounts.
-[[nodiscard]] std::vector<std::string> write_loader_files(const Plan& plan, sys::RootDir& root);
+[[nodiscard]] std::vector<std::string> write_loader_files(const Plan& plan, const LdConf& conf,
+                                                          sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -70,16 +70,16 @@ void push_cached(const sys::HostFs& host, const HostPath& cache, bool with_32bit
         remarks.push_back(file.error().text());
         return;
     }
-    const auto entries = parse_ld_cache(file->bytes());
-    if (!entries) {
-        remarks.push_back(cache.text() + " is passed over: " + entries.error().text());
+    const auto cached = parse_ld_cache(file->bytes());
+    if (!cached) {
+        remarks.push_back(cache.text() + " is passed over: " + cached.error().text());
         return;
     }
-    for (const auto& entry : *entries) {
+    for (const auto& entry : cached->entries) {
         const bool landmark = std::ranges::any_of(
             landmarks, [&](auto name) { return entry.soname.starts_with(name); });
-        if (!landmark || entry.machine == LdCacheEntry::Machine::other
-            || (entry.machine == LdCacheEntry::Machine::native32 && !with_32bit))
+        if (!landmark || entry.machine() == LdCacheEntry::Machine::other
+            || (entry.machine() == LdCacheEntry::Machine::native32 && !with_32bit))
             continue;
         const auto path = HostPath::make(entry.path);
         if (!path)

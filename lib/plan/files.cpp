@@ -43,7 +43,8 @@ void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
     const auto name = library.path.name();
     plan.mounts.push_back({.kind = library.is_32bit ? Kind::library32 : Kind::library,
                            .host = library.path,
-                           .inside = directory / name});
+                           .inside = directory / name,
+                           .soname = library.soname.empty() ? std::string(name) : library.soname});
     if (!library.soname.empty() && library.soname != name)
         plan.links.push_back({directory / library.soname, std::string(name)});
     add_extra_links(plan, directory, library);

@@ -48,7 +48,8 @@ struct Mount {
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
     std::vector<DeviceNumber> grants = {};   ///< of a device node: others that may be used
-    bool optional = false; ///< where its place cannot be made there is a remark, no error
+    bool optional = false;   ///< where its place cannot be made there is a remark, no error
+    std::string soname = {}; ///< of a library: the name that a loader looks up, where it is known
 
     auto operator<=>(const Mount&) const = default;
 };

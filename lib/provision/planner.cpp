@@ -3,6 +3,7 @@
 
 #include "apply/container.hpp"
 #include "apply/forward_compat.hpp"
+#include "apply/image_layout.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"

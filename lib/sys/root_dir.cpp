@@ -165,6 +165,11 @@ Result<std::optional<std::string>> RootDir::read_linked(const InsidePath& path, 
     return file ? Text(GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())))) : Text();
 }
 
+Result<FileFacts> RootDir::directory_facts(const InsidePath& path) const {
+    const auto fd = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
+    return sys::facts(fd.ref(), "");
+}
+
 Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
     const auto found = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
     return directory_names(found.fd.ref(), quote(path.text()));

@@ -69,6 +69,9 @@ class RootDir {
     /// until it is covered.
     [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
 
+    /// Facts of an existing directory, links followed, of which no descriptor is kept.
+    [[nodiscard]] Result<FileFacts> directory_facts(const InsidePath& path) const;
+
     /// Something was mounted on the directory: what is known of it and below lies underneath.
     /// Its descriptors are closed.
     void is_covered(const InsidePath& path);
@@ -111,6 +114,10 @@ class RootDir {
 
     /// Replaces or makes the file in one step. The directory must exist. Refused on a volume.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
+
+    /// Replaces a file that exists by one with that file's mode, owner and SELinux label.
+    [[nodiscard]] Status write_like(const InsidePath& path, std::string_view data,
+                                    const FileFacts& model);
 
     /// From the text of a file, nothing where there is no regular file, to its new text; nothing
     /// or the same text: the file stays as it is.

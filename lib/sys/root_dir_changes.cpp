@@ -3,6 +3,7 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
+#include "sys/file_like.hpp"
 #include "sys/former.hpp"
 #include "sys/process.hpp"
 
@@ -213,6 +214,14 @@ Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32
         return on_volume(path);
     GRAPNEL_TRY(announce_temporary(parent->fd.ref(), path));
     return replace_file(parent->fd.ref(), std::string(path.name()), data, mode);
+}
+
+Status RootDir::write_like(const InsidePath& path, std::string_view data, const FileFacts& model) {
+    const auto* const parent = GRAPNEL_TRY(place(path.parent()));
+    if (parent->volume)
+        return on_volume(path);
+    GRAPNEL_TRY(announce_temporary(parent->fd.ref(), path));
+    return replace_file_like(parent->fd.ref(), std::string(path.name()), data, model);
 }
 
 Result<Creation> RootDir::former_file(const InsidePath& path) {

@@ -13,11 +13,15 @@ namespace grapnel::sys {
 
 Result<Fd> sealed_copy(const HostPath& program) {
     const auto source = GRAPNEL_TRY(open_host_file(program));
+    return sealed_copy(source.ref(), program);
+}
+
+Result<Fd> sealed_copy(FdRef source, const HostPath& program) {
     auto copy =
         GRAPNEL_TRY(memory_file("grapnel-program", MemoryFile::executable, MFD_ALLOW_SEALING)
                         .note(program.text()));
     for (;;) {
-        const auto count = sendfile(copy.ref().value, source.ref().value, nullptr, 1 << 24);
+        const auto count = sendfile(copy.ref().value, source.value, nullptr, 1 << 24);
         if (count < 0)
             return system_error("copy " + program.text());
         if (count == 0)

@@ -22,9 +22,11 @@ def gpu_bundle(bundle):
     return bundle.env("NVIDIA_VISIBLE_DEVICES=all")
 
 
-@pytest.fixture
-def cached(gpu_bundle, hand_made, canary):
+@pytest.fixture(params=["auto", "ldconfig"])
+def cached(gpu_bundle, hand_made, canary, request):
     """Runs the hook for the image as it is; what its cache says then, or the error line."""
+    gpu_bundle.set_settings(f'ldcache = "{request.param}"\n')
+
     def run(timeout=8):
         made = hand_made(gpu_bundle)
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
@@ -190,6 +192,7 @@ def strace_or_skip():
 def caged(gpu_bundle, hand_made):
     """The ldconfig of a running hook, stopped for a while by strace: its process ID."""
     strace_or_skip()
+    gpu_bundle.set_settings('ldcache = "ldconfig"\n')
     made = hand_made(gpu_bundle)
     gpu_bundle.write_config(["/bin/true"])
     hook = subprocess.Popen(
@@ -256,7 +259,8 @@ def test_an_ldconfig_that_never_ends_is_ended(gpu_bundle, hand_made, tmp_path):
     source = tmp_path / "slow.c"
     source.write_text("int main(void) { for (;;) ; }\n")
     subprocess.run(["gcc", "-static", source, "-o", tmp_path / "slow"], check=True)
-    gpu_bundle.set_settings(f'[nvidia-container-cli]\nldconfig = "@{tmp_path}/slow"\n')
+    gpu_bundle.set_settings(
+        f'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@{tmp_path}/slow"\n')
     limit = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=poll", "-e",
              "inject=poll:retval=0:when=1"]
     strace_or_skip()

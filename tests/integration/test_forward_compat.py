@@ -168,12 +168,12 @@ def test_a_libcuda_without_its_link_gets_one_for_the_containers_time(engine, ima
     assert container.listing(image.root) == before
 
 
-def test_another_libcuda_that_the_image_prefers_comes_second(engine, with_compat):
+def test_another_libcuda_in_ld_so_conf_comes_last(engine, with_compat):
     compat_library.make(with_compat.root, place="opt/own", version="470.1.1")
     (with_compat.root / "etc/ld.so.conf.d/a.conf").write_text("/opt/own\n")
     assert needed(engine, with_compat) == f"{NEWER} compat libcuda"
     shutil.rmtree(with_compat.root / compat_library.PLACE)
-    assert needed(engine, with_compat) == "/opt/own/libcuda.so.470.1.1 compat libcuda"
+    assert needed(engine, with_compat).endswith(f"/libcuda.so.{make_driver.VERSION} libcuda")
 
 
 def test_a_later_ldconfig_in_the_container_prefers_it_still(hand_made, with_compat):

@@ -2,7 +2,6 @@
 """The container's ld.so.cache: it holds the driver's libraries and prefers what it preferred."""
 
 import os
-import pathlib
 import shutil
 
 import container
@@ -130,7 +129,8 @@ def test_an_ldconfig_that_fails_is_named_with_its_last_words(made, bundle, tmp_p
     source.write_text('#include <unistd.h>\nint main(void) '
                       '{ return write(2, "no\\nsuch luck\\n", 13) == 13 ? 3 : 4; }\n')
     container.subprocess.run(["gcc", "-static", source, "-o", program], check=True)
-    bundle.set_settings(f'[nvidia-container-cli]\nldconfig = "@{program}"\n')
+    bundle.set_settings(
+        f'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@{program}"\n')
     done = made.hook()
     assert done.returncode == 1
     assert done.stderr == (
@@ -139,11 +139,12 @@ def test_an_ldconfig_that_fails_is_named_with_its_last_words(made, bundle, tmp_p
 
 
 def test_an_ldconfig_that_is_not_there_is_an_error_with_the_cure(made, bundle):
-    bundle.set_settings('[nvidia-container-cli]\nldconfig = "@/sbin/no-ldconfig"\n')
+    bundle.set_settings(
+        'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@/sbin/no-ldconfig"\n')
     done = made.hook()
     assert done.returncode == 1
     assert done.stderr == (
-        "grapnel-hook: open /sbin/no-ldconfig: No such file or directory: name the host's in "
+        "grapnel-hook: update ld.so.cache: open /sbin/no-ldconfig: No such file or directory: name the host's in "
         'nvidia-container-cli.ldconfig, or set ldcache = "off"\n')
 
 
@@ -154,6 +155,7 @@ def test_debians_wrapped_ldconfig_is_passed_over(made, bundle, tmp_path):
                '"lowerdir=/sbin/.,upperdir=$d/upper,workdir=$d/work" /sbin && '
                'mv /sbin/ldconfig /sbin/ldconfig.real && '
                'printf "#!/bin/sh\\nexit 9\\n" >/sbin/ldconfig && exec "$@"', "sh"]
+    bundle.set_settings('ldcache = "ldconfig"\n')
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     container.subprocess.run(["mount", "-t", "tmpfs", "tmpfs", overlay], check=True)
@@ -183,14 +185,17 @@ def test_libraries_on_a_volume_are_found(engine, bundle, tmp_path):
     assert result["load:libvolume.so.1"] == "/opt/volume/libvolume.so.1 volume"
 
 
-def test_cache_of_etc_on_a_volume_stays(engine, bundle, tmp_path):
-    etc = tmp_path / "etc"
-    shutil.copytree(bundle.root / "etc", etc)
-    bundle.config["mounts"].append({"destination": "/etc", "type": "bind", "source": str(etc),
-                                    "options": ["rbind", "rprivate"]})
-    before = [(place / "ld.so.cache").read_bytes() for place in (etc, bundle.root / "etc")]
+@pytest.mark.parametrize("place", ["etc", "etc/ld.so.cache"])
+def test_a_cache_on_a_volume_is_left_alone(engine, bundle, tmp_path, place):
+    volume = tmp_path / "volume"
+    copy = shutil.copytree if place == "etc" else shutil.copy
+    copy(bundle.root / place, volume)
+    bundle.config["mounts"].append({"destination": f"/{place}", "type": "bind",
+                                    "source": str(volume), "options": ["bind", "rprivate"]})
+    caches = [bundle.root / "etc/ld.so.cache",
+              volume / "ld.so.cache" if place == "etc" else volume]
+    before = [cache.read_bytes() for cache in caches]
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
     assert result["load:libcuda.so.1"].endswith(" libcuda")
-    assert [(place / "ld.so.cache").read_bytes()
-            for place in (etc, bundle.root / "etc")] == before
-    assert "ld.so.cache stays as it is: '/etc' lies on a volume" in bundle.logged()
+    assert [cache.read_bytes() for cache in caches] == before
+    assert f"ld.so.cache stays as it is: '/{place}' lies on a volume" in bundle.logged()

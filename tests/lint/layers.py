@@ -23,7 +23,7 @@ MODULES = {
 }
 # of a module that may be used, only these headers
 NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
-          ("apply", "inventory"): {"inventory/elf.hpp"}}
+          ("apply", "inventory"): {"inventory/elf.hpp", "inventory/ld_cache.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
     "nlohmann/": {"oci", "engines", "plan", "apply", "runtime"},

@@ -5,6 +5,7 @@
 #include "sys/host_fs.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <vector>
 
@@ -25,20 +26,21 @@ TEST_CASE("an ld.so.cache gives its entries in their order, with their machine")
     using Machine = LdCacheEntry::Machine;
     for (const auto format : {CacheFormat::glibc, CacheFormat::behind_old_entries}) {
         const auto file = ld_cache_file(lines, format);
-        const auto entries = parse_ld_cache(file);
-        CAPTURE(error_of(entries));
-        REQUIRE(entries);
-        REQUIRE(entries->size() == lines.size());
+        const auto cache = parse_ld_cache(file);
+        CAPTURE(error_of(cache));
+        REQUIRE(cache);
+        const auto& entries = cache->entries;
+        REQUIRE(entries.size() == lines.size());
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            CHECK((*entries)[i].soname == lines[i].soname);
-            CHECK((*entries)[i].path == lines[i].path);
+            CHECK(entries[i].soname == lines[i].soname);
+            CHECK(entries[i].path == lines[i].path);
         }
-        CHECK((*entries)[0].machine == Machine::native);
-        CHECK((*entries)[1].machine == Machine::native32);
-        CHECK((*entries)[2].machine == Machine::other);
-        CHECK((*entries)[3].machine == Machine::other);
+        CHECK(entries[0].machine() == Machine::native);
+        CHECK(entries[1].machine() == Machine::native32);
+        CHECK(entries[2].machine() == Machine::other);
+        CHECK(entries[3].machine() == Machine::other);
     }
-    CHECK(parse_ld_cache(ld_cache_file({}))->empty());
+    CHECK(parse_ld_cache(ld_cache_file({}))->entries.empty());
 }
 
 TEST_CASE("an ld.so.cache that is cut off anywhere is refused") {
@@ -62,9 +64,9 @@ TEST_CASE("an ld.so.cache with any byte wrong is read without harm") {
             CAPTURE(at);
             auto damaged = std::vector<char>(file.begin(), file.end());
             damaged[at] = wrong;
-            const auto entries = parse_ld_cache({damaged.data(), damaged.size()});
-            if (entries)
-                CHECK(entries->size() <= 1);
+            const auto cache = parse_ld_cache({damaged.data(), damaged.size()});
+            if (cache)
+                CHECK(cache->entries.size() <= 1);
         }
 }
 
@@ -96,11 +98,79 @@ TEST_CASE("the ld.so.cache of this machine is read") {
     const auto file = sys::LinuxHostFs().map(host_path("/etc/ld.so.cache"));
     if (!file)
         return; // a machine without one
-    const auto entries = parse_ld_cache(file->bytes());
-    CAPTURE(error_of(entries));
-    REQUIRE(entries);
-    CHECK(std::ranges::any_of(*entries, [](const auto& entry) {
-        return entry.soname == "libc.so.6" && entry.machine == LdCacheEntry::Machine::native
+    const auto cache = parse_ld_cache(file->bytes());
+    CAPTURE(error_of(cache));
+    REQUIRE(cache);
+    CHECK(is_sorted(*cache));
+    CHECK(std::ranges::any_of(cache->entries, [](const auto& entry) {
+        return entry.soname == "libc.so.6" && entry.machine() == LdCacheEntry::Machine::native
                && entry.path.starts_with('/') && entry.path.ends_with("libc.so.6");
     }));
+    const auto copy = write_ld_cache(*cache);
+    CHECK(parse_ld_cache(copy) == *cache);
+}
+
+TEST_CASE("an ld.so.cache survives being written") {
+    LdCacheFile cache{.entries = {{0x0303, "libb.so.1", "/usr/lib64/glibc-hwcaps/x86-64-v3/libb.so",
+                                   0x030200, (std::uint64_t{1} << 62) + 1},
+                                  {0x0303, "libb.so.1", "/usr/lib64/libb.so.1"},
+                                  {0x0003, "liba.so.1", "/usr/lib/liba.so.1.2.3", 0, 1}},
+                      .byte_order = 2,
+                      .has_extension = true,
+                      .generator = "ldconfig (GNU libc) release release version 2.40",
+                      .hwcap_names = {"x86-64-v2", "x86-64-v3"}};
+    for (const bool has_names : {true, false}) {
+        if (!has_names)
+            cache.hwcap_names.clear();
+        const auto file = write_ld_cache(cache);
+        const auto again = parse_ld_cache(file);
+        CAPTURE(error_of(again));
+        CHECK(again == cache);
+    }
+}
+
+TEST_CASE("an extension of an unknown kind is refused") {
+    auto file = write_ld_cache({.has_extension = true, .generator = "x"});
+    REQUIRE(parse_ld_cache(file));
+    file[48 + 8] = 7; // the tag
+    CHECK(contains(error_of(parse_ld_cache(file)), "unknown kind"));
+    file[48] = 0;
+    CHECK(contains(error_of(parse_ld_cache(file)), "wrong extension"));
+}
+
+TEST_CASE("a name that a million entries share is refused") {
+    constexpr std::size_t count = 100'000;
+    std::vector<CacheLine> lines(count, {"a", "b"});
+    auto file = ld_cache_file(lines);
+    const auto long_name = static_cast<std::uint32_t>(file.size());
+    file += std::string(4000, 'x') + '\0';
+    for (std::size_t i = 0; i < count; ++i)
+        std::memcpy(file.data() + 48 + i * 24 + 8, &long_name, sizeof long_name);
+    CHECK_FALSE(parse_ld_cache(file));
+}
+
+TEST_CASE("names are compared as a loader does it") {
+    struct Row {
+        const char* one;
+        const char* other;
+        int sign;
+    };
+    const Row rows[] = {
+        {"", "", 0},
+        {"liba.so.1", "liba.so.1", 0},
+        {"libb.so.1", "liba.so.1", 1},
+        {"liba.so.10", "liba.so.9", 1},
+        {"liba.so.01", "liba.so.1", 0},
+        {"liba.so.1", "liba.so", 1},
+        {"liba1.so", "liba.so", 1}, // a digit comes after every other character
+        {"liba.so.4294967297", "liba.so.1", 0},
+        {"liba.so.2147483650", "liba.so.1", -1},
+    };
+    const auto sign = [](int number) { return (number > 0) - (number < 0); };
+    for (const auto& row : rows) {
+        CAPTURE(row.one);
+        CAPTURE(row.other);
+        CHECK(sign(compare_ld_names(row.one, row.other)) == row.sign);
+        CHECK(sign(compare_ld_names(row.other, row.one)) == -row.sign);
+    }
 }

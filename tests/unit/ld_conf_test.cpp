@@ -2,9 +2,11 @@
 #include "apply/ld_conf.hpp"
 #include "support/ground.hpp"
 
+#include <chrono>
 #include <doctest/doctest.h>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -27,7 +29,7 @@ std::string directories(const std::string& configuration) {
     REQUIRE(::mkfifo(ground.path("r/etc/fifo").c_str(), 0644) == 0);
     auto root = ground.root();
     std::string text;
-    for (const auto& directory : apply::image_ld_conf(root).directories)
+    for (const auto& directory : apply::read_ld_conf(root).directories)
         text += directory + " ";
     return text;
 }
@@ -75,7 +77,7 @@ TEST_CASE("the image's library directories are those of its ld.so.conf, in its o
 TEST_CASE("an image without ld.so.conf names no directories") {
     const Ground ground;
     auto root = ground.root();
-    CHECK(apply::image_ld_conf(root).directories.empty());
+    CHECK(apply::read_ld_conf(root).directories.empty());
 }
 
 TEST_CASE("of ever so many directories 4,096 are read") {
@@ -86,5 +88,25 @@ TEST_CASE("of ever so many directories 4,096 are read") {
     ground.directory("r/etc");
     ground.write("r/etc/ld.so.conf", configuration);
     auto root = ground.root();
-    CHECK(apply::image_ld_conf(root).directories.size() == 4096);
+    CHECK(apply::read_ld_conf(root).directories.size() == 4096);
+}
+
+TEST_CASE("a configuration at its limits takes less than a second") {
+    const Ground ground;
+    ground.directory("r/etc");
+    ground.directory("r/many");
+    const std::string stars = "*a*a*a*a*a*a*a*a*a*a*a*b";
+    std::string configuration;
+    for (int i = 0; i < 10'000; ++i)
+        configuration += "include /many/" + stars + "\n";
+    ground.write("r/etc/ld.so.conf", configuration.substr(0, 65536));
+    ground.write("r/many/first", "");
+    for (int i = 0; i < 20'000; ++i) {
+        const auto name = ground.path("r/many/" + std::string(200, 'a') + std::to_string(i));
+        REQUIRE(::link(ground.path("r/many/first").c_str(), name.c_str()) == 0);
+    }
+    auto root = ground.root();
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(apply::read_ld_conf(root).directories.empty());
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
 }

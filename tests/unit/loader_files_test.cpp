@@ -49,17 +49,21 @@ TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
         ground.directory("r/etc/ld.so.conf.d");
         ground.write("r/etc/ld.so.conf", include);
         auto root = ground.root();
-        CHECK(apply::write_loader_files(plan_with("/usr/lib", true), root).empty());
+        CHECK(
+            apply::write_loader_files(plan_with("/usr/lib", true), apply::read_ld_conf(root), root)
+                .empty());
         const bool read = contains(include, "ld.so.conf.d");
         CHECK(text_of(ground, conf) == (read ? "/usr/local/cuda/compat\n" : "?"));
-        CHECK(apply::image_ld_conf(root).reads_compat_file == read);
+        CHECK(apply::read_ld_conf(root).reads_compat_file == read);
         CHECK(ground.target("r/usr/local/cuda/compat/libcuda.so.1") == "libcuda.so.570.1.1");
         if (!read)
             continue;
         // what this program wrote is no configuration of the image
-        for (const auto& directory : apply::image_ld_conf(root).directories)
+        for (const auto& directory : apply::read_ld_conf(root).directories)
             CHECK(directory != "/usr/local/cuda/compat");
-        CHECK(apply::write_loader_files(plan_with("/usr/lib", false), root).empty());
+        CHECK(
+            apply::write_loader_files(plan_with("/usr/lib", false), apply::read_ld_conf(root), root)
+                .empty());
         CHECK_FALSE(ground.exists(conf));
     }
 }
@@ -97,10 +101,14 @@ TEST_CASE("musl's path file says what it said, and where the driver lies") {
         if (row.before != nullptr)
             ground.write(file, row.before);
         // without musl's loader the file is nobody's
-        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat), root).empty());
+        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat),
+                                        apply::read_ld_conf(root), root)
+                  .empty());
         CHECK(text_of(ground, file) == (row.before == nullptr ? "?" : row.before));
         ground.link("r/lib/ld-musl-" + name + ".so.1", "libc.so");
-        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat), root).empty());
+        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat),
+                                        apply::read_ld_conf(root), root)
+                  .empty());
         CHECK(text_of(ground, file) == row.after);
     }
 }
