@@ -94,6 +94,7 @@ Result<HostPath> host_ldconfig(const std::string& text) {
 Result<Request> configure_request(const Options& options, const Settings& settings) {
     auto request = GRAPNEL_TRY(shared_request(options));
     request.driver_capabilities = options.driver_capabilities;
+    request.named_capabilities = options.driver_capabilities;
     if (options.compat32)
         request.driver_capabilities.insert(DriverCapability::compat32);
     for (const auto& text : options.requirements) {

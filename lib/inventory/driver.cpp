@@ -75,10 +75,13 @@ std::optional<std::string> cuda_version_in(const sys::HostFs& host, const HostPa
 }
 
 std::optional<std::string> cuda_version(const sys::HostFs& host,
-                                        const std::vector<HostPath>& directories,
+                                        const std::vector<LibraryDirectory>& directories,
                                         const std::string& driver_version) {
     for (const auto& directory : directories) {
-        if (auto version = cuda_version_in(host, directory / ("libcuda.so." + driver_version)))
+        const auto name = "libcuda.so." + driver_version;
+        if (!std::ranges::binary_search(directory.names, name))
+            continue;
+        if (auto version = cuda_version_in(host, directory.path / name))
             return version;
     }
     return cuda_of_branch(driver_version);

@@ -27,11 +27,6 @@ constexpr std::array<std::pair<std::string_view, std::size_t>, 7> own_versions{{
 
 constexpr std::string_view egl_platform = "libnvidia-egl-";
 
-bool has_version(std::string_view name, std::string_view version) {
-    return name.starts_with("lib") && name.ends_with(version)
-           && name.substr(0, name.size() - version.size()).ends_with(".so.");
-}
-
 bool leads_to(const sys::HostFs& host, const HostPath& path, const sys::FileId& file) {
     const auto facts = host.stat(path);
     return facts && facts->id() == file;
@@ -69,6 +64,19 @@ class Collector {
             add(place, best.second, stem);
     }
 
+    /// A library that needs another one of the driver's that is not given cannot be loaded.
+    void warn_of_gaps() {
+        std::set<std::pair<std::string, bool>> names;
+        for (const auto& library : libraries)
+            for (const auto& name : {std::string(library.path.name()), library.soname})
+                names.emplace(name, library.is_32bit);
+        for (const auto& [library, needed] : needed_)
+            if (!names.contains({needed, libraries[library].is_32bit}))
+                remarks_.push_back(libraries[library].path.text() + " cannot be loaded: it needs "
+                                   + needed + ", which is not among the driver's files here "
+                                   + "(install the driver's package that holds it)");
+    }
+
     std::vector<Library> libraries = {};
 
   private:
@@ -88,6 +96,9 @@ class Collector {
         const auto plain = std::string(name.substr(0, name.find(".so"))) + ".so";
         library.plain_link = std::ranges::binary_search(place.names, plain)
                              && leads_to(host_, place.directory / plain, (*found)->file);
+        for (auto& needed : (*found)->needed)
+            if (has_version(needed, version_) || is_driver_library(needed))
+                needed_.emplace_back(libraries.size(), std::move(needed));
         libraries.push_back(std::move(library));
     }
 
@@ -96,6 +107,7 @@ class Collector {
     DriverCapabilities wanted_;
     std::vector<std::string>& remarks_;
     std::set<std::pair<std::string, bool>> taken_ = {};
+    std::vector<std::pair<std::size_t, std::string>> needed_ = {}; ///< by the index of a library
 };
 
 } // namespace
@@ -129,24 +141,27 @@ Result<std::optional<ReadLibrary>> read_library(const sys::HostFs& host, const H
         ReadLibrary{.library = {.path = path,
                                 .soname = std::move(elf.soname),
                                 .is_32bit = elf.machine == ElfFacts::Machine::native32},
+                    .needed = std::move(elf.needed),
                     .file = file.id()});
 }
 
 Result<std::vector<Library>> libraries(const sys::HostFs& host,
-                                       const std::vector<HostPath>& directories,
+                                       const std::vector<LibraryDirectory>& directories,
                                        const std::string& version, DriverCapabilities wanted,
                                        std::vector<std::string>& remarks) {
     Collector collector(host, version, wanted, remarks);
     for (const auto& directory : directories) {
-        collector.take({.directory = directory, .names = GRAPNEL_TRY(host.list(directory))});
+        collector.take({.directory = directory.path, .names = directory.names});
         // libvdpau looks for its drivers below
-        auto vdpau = wanted.has(DriverCapability::video) ? host.list(directory / "vdpau")
-                                                         : std::vector<std::string>();
-        if (vdpau)
-            collector.take({.directory = directory / "vdpau",
+        if (!wanted.has(DriverCapability::video)
+            || !std::ranges::binary_search(directory.names, "vdpau"))
+            continue;
+        if (auto vdpau = host.list(directory.path / "vdpau"))
+            collector.take({.directory = directory.path / "vdpau",
                             .subdirectory = "vdpau",
                             .names = std::move(*vdpau)});
     }
+    collector.warn_of_gaps();
     add_egl_platforms(host, wanted, collector.libraries, remarks);
     std::ranges::sort(collector.libraries, {}, &Library::path);
     return std::move(collector.libraries);

@@ -20,6 +20,8 @@ constexpr auto native32_machine = EM_ARM;
 #error "the NVIDIA driver exists for x86_64 and aarch64"
 #endif
 
+constexpr std::uint64_t part_limit = 65536;
+
 struct Class64 {
     using Ehdr = Elf64_Ehdr;
     using Phdr = Elf64_Phdr;
@@ -75,39 +77,68 @@ std::optional<std::uint64_t> file_offset(std::string_view file, const typename C
 }
 
 template <typename Class>
-std::optional<typename Class::Phdr> dynamic_segment(std::string_view file,
-                                                    const typename Class::Ehdr& header) {
+std::optional<typename Class::Phdr>
+segment_of_type(std::string_view file, const typename Class::Ehdr& header, std::uint32_t type) {
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         const auto segment =
             at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
-        if (segment && segment->p_type == PT_DYNAMIC)
+        if (segment && segment->p_type == type)
             return segment;
     }
     return std::nullopt;
 }
 
-/// Empty if the file has no DT_SONAME that can be read.
+/// The entries of the dynamic section up to DT_NULL.
 template <typename Class>
-std::string soname(std::string_view file, const typename Class::Ehdr& header) {
+std::vector<typename Class::Dyn> dynamic_entries(std::string_view file,
+                                                 const typename Class::Ehdr& header) {
     using Dyn = typename Class::Dyn;
-    const auto dynamic = dynamic_segment<Class>(file, header);
+    constexpr std::uint64_t most = 4096;
+    std::vector<Dyn> out;
+    const auto dynamic = segment_of_type<Class>(file, header, PT_DYNAMIC);
     if (!dynamic)
-        return {};
-    std::optional<std::uint64_t> name;
-    std::optional<std::uint64_t> strings;
-    for (std::uint64_t at_byte = 0; at_byte + sizeof(Dyn) <= dynamic->p_filesz;
-         at_byte += sizeof(Dyn)) {
-        const auto entry = at<Dyn>(file, dynamic->p_offset + at_byte);
+        return out;
+    const auto count = std::min<std::uint64_t>(dynamic->p_filesz / sizeof(Dyn), most);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const auto entry = at<Dyn>(file, dynamic->p_offset + i * sizeof(Dyn));
         if (!entry || entry->d_tag == DT_NULL)
             break;
-        if (entry->d_tag == DT_SONAME)
-            name = entry->d_un.d_val;
-        else if (entry->d_tag == DT_STRTAB)
-            strings = file_offset<Class>(file, header, entry->d_un.d_ptr);
+        out.push_back(*entry);
     }
-    if (!name || !strings || *strings > file.size())
-        return {};
-    return std::string(text_at(file.substr(*strings), *name).value_or(""));
+    return out;
+}
+
+/// Adds the names and paths that the dynamic section holds, as far as they can be read.
+template <typename Class>
+void read_dynamic(std::string_view file, const typename Class::Ehdr& header, ElfFacts& facts) {
+    constexpr std::size_t most_needed = 256;
+    constexpr std::size_t longest_name = 255;
+    const auto entries = dynamic_entries<Class>(file, header);
+    std::optional<std::uint64_t> strings;
+    for (const auto& entry : entries)
+        if (entry.d_tag == DT_STRTAB)
+            strings = file_offset<Class>(file, header, entry.d_un.d_ptr);
+    if (!strings || *strings > file.size())
+        return;
+    const auto text = [&](const auto& entry) {
+        return text_at(file.substr(*strings), entry.d_un.d_val).value_or("");
+    };
+    for (const auto& entry : entries) {
+        if (entry.d_tag == DT_SONAME)
+            facts.soname = text(entry);
+        else if (entry.d_tag == DT_RUNPATH || (entry.d_tag == DT_RPATH && facts.run_path.empty()))
+            facts.run_path = text(entry).substr(0, part_limit);
+        else if (entry.d_tag == DT_NEEDED && facts.needed.size() < most_needed)
+            if (const auto name = text(entry); !name.empty() && name.size() <= longest_name)
+                facts.needed.emplace_back(name);
+    }
+}
+
+template <typename Class>
+std::string interpreter(std::string_view file, const typename Class::Ehdr& header) {
+    const auto segment = segment_of_type<Class>(file, header, PT_INTERP);
+    const auto text = segment ? slice(file, segment->p_offset, segment->p_filesz) : std::nullopt;
+    return std::string(text_at(text.value_or(""), 0).value_or("").substr(0, part_limit));
 }
 
 template <typename Class>
@@ -155,8 +186,6 @@ std::optional<std::string_view> note_of(std::string_view content, std::string_vi
     return std::nullopt;
 }
 
-constexpr std::uint64_t part_limit = 65536;
-
 /// All of a part, or an error.
 Result<std::string> whole_part(const ElfParts& file, std::uint64_t offset, std::uint64_t size) {
     if (size > part_limit)
@@ -175,7 +204,9 @@ Result<ElfFacts> facts_of(std::string_view file) {
     const auto machine = header->e_machine == native_machine     ? ElfFacts::Machine::native
                          : header->e_machine == native32_machine ? ElfFacts::Machine::native32
                                                                  : ElfFacts::Machine::other;
-    return ElfFacts{.machine = machine, .soname = soname<Class>(file, *header)};
+    ElfFacts facts{.machine = machine, .interpreter = interpreter<Class>(file, *header)};
+    read_dynamic<Class>(file, *header, facts);
+    return facts;
 }
 
 } // namespace

@@ -11,13 +11,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace grapnel {
 
 struct ElfFacts {
     enum class Machine { native, native32, other };
     Machine machine = Machine::other;
-    std::string soname = {}; ///< DT_SONAME; empty if there is none
+    std::string soname = {};              ///< DT_SONAME; empty if there is none
+    std::vector<std::string> needed = {}; ///< DT_NEEDED, at most 256 file names
+    std::string run_path = {};            ///< DT_RUNPATH, else DT_RPATH
+    std::string interpreter = {};         ///< PT_INTERP
 
     bool operator==(const ElfFacts&) const = default;
 };

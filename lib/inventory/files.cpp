@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace grapnel::inventory {
 
@@ -24,24 +25,47 @@ constexpr std::array<std::pair<std::string_view, DriverCapabilities>, 9> program
     {"nvidia-xconfig", {graphics, display}},
 }};
 
-constexpr std::array<std::string_view, 7> usual_binary_directories{
+constexpr std::array<std::string_view, 8> usual_binary_directories{
     "/usr/bin",
     "/usr/sbin",
     "/usr/local/bin",
     "/usr/local/sbin",
     "/bin",
     "/sbin",
-    "/run/current-system/sw/bin"}; // the last of NixOS
+    "/run/current-system/sw/bin", // NixOS
+    "/opt/bin"};                  // Flatcar
 
-/// A driver that is unpacked under a directory of its own has bin beside lib or lib64.
-std::vector<HostPath> binary_directories(const InventoryScope& scope,
-                                         const std::vector<HostPath>& library_directories) {
-    auto out = scope.binary_search_path;
+/// Directories of programs beside a library directory: bin of a driver that is unpacked under a
+/// directory of its own, and Debian's /usr/lib/nvidia/BRANCH for .../nvidia/BRANCH.
+std::vector<HostPath> beside(const HostPath& library_directory) {
+    std::vector<HostPath> out;
+    const auto prefix = prefix_of(library_directory);
+    if (!prefix)
+        return out;
+    if (library_directory.parent().name() == "nvidia")
+        out.push_back(*prefix / "lib/nvidia" / library_directory.name());
+    out.push_back(*prefix / "bin");
+    return out;
+}
+
+/// In the order of the search, each once by its path without links, and only those that exist.
+std::vector<HostPath> binary_directories(const sys::HostFs& host, const InventoryScope& scope,
+                                         const std::vector<LibraryDirectory>& library_directories) {
+    auto all = scope.binary_search_path;
     for (const auto& directory : library_directories)
-        if (directory.name() == "lib" || directory.name() == "lib64")
-            out.push_back(directory.parent() / "bin");
+        for (auto& path : beside(directory.path))
+            all.push_back(std::move(path));
     for (const auto directory : usual_binary_directories)
-        out.push_back(host_path(directory));
+        all.push_back(host_path(directory));
+    const auto bottlerocket = host_path("/usr/libexec/nvidia");
+    if (const auto branches = host.list(bottlerocket))
+        for (const auto& branch : *branches)
+            all.push_back(bottlerocket / branch / "bin");
+    std::vector<HostPath> out;
+    std::set<HostPath> seen;
+    for (auto& directory : all)
+        if (auto real = host.resolve(directory); real && seen.insert(std::move(*real)).second)
+            out.push_back(std::move(directory));
     return out;
 }
 
@@ -76,8 +100,8 @@ std::vector<HostPath> firmware_directories(const sys::HostFs& host) {
 } // namespace
 
 std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
-                             const std::vector<HostPath>& library_directories) {
-    const auto directories = binary_directories(scope, library_directories);
+                             const std::vector<LibraryDirectory>& library_directories) {
+    const auto directories = binary_directories(host, scope, library_directories);
     std::vector<Binary> out;
     for (const auto& program : programs) {
         const auto name = program.first;

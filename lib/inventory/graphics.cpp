@@ -60,17 +60,19 @@ bool is_wanted(const KnownFile& file, DriverCapabilities wanted) {
 /// Directories in the order of the search. What an administrator put into /etc counts before
 /// what came with the driver, and that before what else is on the host.
 std::vector<HostPath> search_path(const InventoryScope& scope, Home home,
-                                  const std::vector<HostPath>& library_directories) {
+                                  const std::vector<LibraryDirectory>& library_directories) {
     auto out = scope.config_search_path;
     out.push_back(host_path("/etc"));
     for (const auto& directory : library_directories) {
         // a driver that is unpacked under a directory of its own has share beside lib or lib64
-        if ((directory.name() != "lib" && directory.name() != "lib64")
-            || directory.parent() == host_path("/usr"))
+        const auto prefix = prefix_of(directory.path);
+        if (!prefix || *prefix == host_path("/usr") || *prefix == host_path("/"))
             continue;
-        out.push_back(directory.parent() / "share");
+        out.push_back(*prefix / "share");
+        if (home == Home::etc)
+            out.push_back(*prefix / "etc"); // NixOS
         if (home == Home::vulkan)
-            out.push_back(directory.parent()); // GKE
+            out.push_back(*prefix); // GKE
     }
     out.push_back(host_path("/usr/local/share"));
     out.push_back(host_path("/usr/share"));
@@ -103,7 +105,7 @@ std::optional<std::uint32_t> drm_minor(std::string_view name) {
 } // namespace
 
 std::vector<ConfigFile> config_files(const sys::HostFs& host, const InventoryScope& scope,
-                                     const std::vector<HostPath>& library_directories,
+                                     const std::vector<LibraryDirectory>& library_directories,
                                      std::vector<std::string>& remarks) {
     std::vector<ConfigFile> out;
     for (const auto& file : known_files) {
@@ -129,7 +131,7 @@ std::vector<ConfigFile> config_files(const sys::HostFs& host, const InventorySco
 
 std::vector<HostPath> x_server_modules(const sys::HostFs& host, const std::string& version,
                                        DriverCapabilities wanted,
-                                       const std::vector<HostPath>& library_directories) {
+                                       const std::vector<LibraryDirectory>& library_directories) {
     if (!wanted.draws())
         return {};
     std::vector<HostPath> directories;
@@ -139,8 +141,9 @@ std::vector<HostPath> x_server_modules(const sys::HostFs& host, const std::strin
                 directories.push_back(host_path(modules.text() + update + kind));
     };
     for (const auto& directory : library_directories) {
-        directories.push_back(directory / "nvidia/xorg");
-        push_modules(directory / "xorg/modules");
+        directories.push_back(directory.path); // Debian
+        directories.push_back(directory.path / "nvidia/xorg");
+        push_modules(directory.path / "xorg/modules");
     }
     for (const auto* const modules : {"/usr/lib/xorg/modules", "/usr/lib64/xorg/modules",
                                       "/usr/X11R6/lib/modules", "/usr/X11R6/lib64/modules"})

@@ -3,11 +3,13 @@
 
 #include "base/text.hpp"
 #include "inventory/parts.hpp"
+#include "inventory/program_needs.hpp"
 #include "inventory/same_places.hpp"
 #include "inventory/tegra_gpus.hpp"
 #include "inventory/watched_host.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace grapnel {
 
@@ -53,6 +55,23 @@ bool is_in_csv_lists(const sys::HostFs& host, const InventoryScope& scope,
                      const std::vector<Gpu>& gpus) {
     return std::ranges::any_of(gpus, inventory::is_integrated)
            && inventory::has_csv_lists(host, scope.csv);
+}
+
+void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
+    using enum DriverCapability;
+    constexpr std::array<std::pair<DriverCapability, std::string_view>, 2> first_libraries{
+        {{compute, "libcuda.so."}, {utility, "libnvidia-ml.so."}}};
+    for (const auto& [capability, name] : first_libraries) {
+        const auto is_it = [&](const Library& library) {
+            return library.path.name().starts_with(name) && !library.is_32bit;
+        };
+        if (!scope.driver_capabilities.has(capability) || scope.named_capabilities.has(capability)
+            || std::ranges::any_of(out.libraries, is_it))
+            continue;
+        out.remarks.push_back("driver capability " + DriverCapabilities{capability}.names().front()
+                              + " is left out: this host has no " + std::string(name)
+                              + out.driver_version);
+    }
 }
 
 /// What other modules bring has nothing to do with where the driver's files lie.
@@ -120,6 +139,7 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
                         .about(Error::Subject::driver));
     out.libraries = GRAPNEL_TRY(
         inventory::libraries(host, directories, out.driver_version, wanted, out.remarks));
+    remark_missing_capabilities(scope, out);
     if (scope.cuda_version)
         out.cuda_version = inventory::cuda_version(host, directories, out.driver_version);
     if (scope.arch) {
@@ -129,6 +149,7 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
             inventory::management_library(host, directories, out.driver_version);
     }
     out.binaries = inventory::binaries(host, scope, directories);
+    out.same_places = inventory::program_needs(host, out.binaries, out.remarks);
     out.firmware = inventory::firmware(host, out.driver_version);
     out.config_files = inventory::config_files(host, scope, directories, out.remarks);
     out.x_server_modules =

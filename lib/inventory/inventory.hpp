@@ -34,6 +34,8 @@ struct CsvScope {
 struct InventoryScope {
     bool driver = true; ///< false: only IMEX channels and device groups; a driver need not be there
     DriverCapabilities driver_capabilities = {};
+    DriverCapabilities named_capabilities =
+        {};                    ///< their lack is the plan's to refuse, not a remark
     bool cuda_version = false; ///< costs a look into libcuda
     bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
     std::vector<HostPath> library_search_path = {};

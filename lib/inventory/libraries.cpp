@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The search for the directories that hold the driver's libraries. A directory counts if it holds
+// a lib*.so.VERSION of the loaded driver: distributions split the driver over several.
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "inventory/ld_cache.hpp"
@@ -6,183 +8,196 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <map>
 #include <set>
 
 namespace grapnel::inventory {
 
 namespace {
 
-/// A directory that holds one of these at the driver's version is one of the driver's.
-constexpr std::array<std::string_view, 2> landmarks{"libcuda.so", "libnvidia-ml.so"};
+bool holds(const LibraryDirectory& directory, const std::string& name) {
+    return std::ranges::binary_search(directory.names, name);
+}
 
-#if defined(__x86_64__)
-constexpr std::array<std::string_view, 9> usual_directories{
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu/nvidia/current",
-    "/usr/lib64",
-    "/usr/lib64/nvidia",
-    "/usr/lib",
-    "/usr/lib/nvidia",
-    "/usr/local/nvidia/lib64",
-    "/run/opengl-driver/lib",
-    "/lib/x86_64-linux-gnu",
-};
-constexpr std::array<std::string_view, 4> usual_directories_32bit{
-    "/usr/lib/i386-linux-gnu",
-    "/usr/lib/i386-linux-gnu/nvidia/current",
-    "/usr/lib32",
-    "/run/opengl-driver-32/lib",
-};
-#else
-constexpr std::array<std::string_view, 9> usual_directories{
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu/nvidia/current",
-    "/usr/lib64",
-    "/usr/lib64/nvidia",
-    "/usr/lib",
-    "/usr/lib/nvidia",
-    "/usr/local/nvidia/lib64",
-    "/run/opengl-driver/lib",
-    "/lib/aarch64-linux-gnu",
-};
-constexpr std::array<std::string_view, 1> usual_directories_32bit{"/usr/lib/arm-linux-gnueabihf"};
-#endif
+std::string_view stem_of(std::string_view name) {
+    return name.substr(0, name.find(".so"));
+}
 
-/// Directories in the order of the search; what is pushed twice counts where it came first.
-class Candidates {
+/// Lists each directory once, by its path without links.
+class Search {
   public:
-    void push(HostPath directory) {
-        if (seen_.insert(directory).second)
-            list_.push_back(std::move(directory));
+    Search(const sys::HostFs& host, const std::string& version) : host_(host), version_(version) {}
+
+    /// Nothing if there is no such directory; valid as long as the search.
+    const LibraryDirectory* look(const HostPath& directory) {
+        const auto [known, is_new] = asked_.try_emplace(directory, nullptr);
+        if (!is_new)
+            return known->second;
+        const auto real = host_.resolve(directory);
+        if (!real)
+            return nullptr;
+        if (*real != directory)
+            return known->second = look(*real);
+        auto names = host_.list(*real);
+        if (!names)
+            return nullptr;
+        listed_.push_back({.path = *real, .names = std::move(*names)});
+        return known->second = &listed_.back();
     }
-    [[nodiscard]] const std::vector<HostPath>& list() const { return list_; }
+
+    /// With the directories in it that belong to NVIDIA: nvidia, nvidia/current, nvidia-580.
+    void look_below(const HostPath& directory) {
+        const auto* const found = look(directory);
+        if (found == nullptr || !searched_below_.insert(found).second)
+            return;
+        constexpr std::string_view maker = "nvidia";
+        auto name = std::ranges::lower_bound(found->names, maker);
+        for (; name != found->names.end() && name->starts_with(maker); ++name) {
+            if (*name != maker && !name->starts_with("nvidia-"))
+                continue;
+            const auto* const below = look(found->path / *name);
+            if (below == nullptr || *name != maker)
+                continue;
+            for (const auto& branch : below->names)
+                if (branch.find('.') == std::string::npos)
+                    look(below->path / branch);
+        }
+    }
+
+    /// An entry of the host's ld.so.cache; false if its file is not there. Where the directory
+    /// holds no library of this version under that name, the entry can be a link to another one.
+    bool look_at_entry(const HostPath& path, std::string_view soname) {
+        const auto* const directory = look(path.parent());
+        if (directory == nullptr || !holds(*directory, std::string(path.name())))
+            return false;
+        const auto file = std::string(stem_of(soname)) + ".so." + version_;
+        auto& targets = targets_[directory];
+        targets.insert(directory);
+        if (std::ranges::any_of(targets, [&](const auto* one) { return holds(*one, file); }))
+            return true;
+        const auto real = host_.resolve(path);
+        if (!real)
+            return false;
+        if (const auto* const target = look(real->parent()))
+            targets.insert(target);
+        return true;
+    }
+
+    [[nodiscard]] const std::deque<LibraryDirectory>& listed() const { return listed_; }
 
   private:
-    std::set<HostPath> seen_;
-    std::vector<HostPath> list_;
+    const sys::HostFs& host_;
+    const std::string& version_;
+    std::map<HostPath, const LibraryDirectory*> asked_ = {};
+    std::deque<LibraryDirectory> listed_ = {};
+    std::set<const LibraryDirectory*> searched_below_ = {};
+    /// Where the links in a directory lead.
+    std::map<const LibraryDirectory*, std::set<const LibraryDirectory*>> targets_ = {};
 };
 
-/// The directories in which the host's loader finds the landmarks, links followed and not.
-void push_cached(const sys::HostFs& host, const HostPath& cache, bool with_32bit,
-                 Candidates& candidates, std::vector<std::string>& remarks) {
+/// Returns the warning about the first entry whose file is not there; empty if there is none.
+std::string look_at_cache(const sys::HostFs& host, const HostPath& cache, bool with_32bit,
+                          Search& search, std::vector<std::string>& remarks) {
     const auto file = host.map(cache);
     if (!file) {
         remarks.push_back(file.error().text());
-        return;
+        return {};
     }
     const auto cached = parse_ld_cache(file->bytes());
     if (!cached) {
         remarks.push_back(cache.text() + " is passed over: " + cached.error().text());
-        return;
+        return {};
     }
+    std::string stale;
     for (const auto& entry : cached->entries) {
-        const bool landmark = std::ranges::any_of(
-            landmarks, [&](auto name) { return entry.soname.starts_with(name); });
-        if (!landmark || entry.machine() == LdCacheEntry::Machine::other
-            || (entry.machine() == LdCacheEntry::Machine::native32 && !with_32bit))
+        if (entry.machine() == LdCacheEntry::Machine::other
+            || (entry.machine() == LdCacheEntry::Machine::native32 && !with_32bit)
+            || !is_driver_library(entry.soname))
             continue;
         const auto path = HostPath::make(entry.path);
-        if (!path)
-            continue;
-        if (const auto real = host.resolve(*path))
-            candidates.push(real->parent());
-        else
-            remarks.push_back(cache.text() + " is stale: it names " + path->text()
-                              + ", which is not there (run ldconfig)");
-        candidates.push(path->parent());
+        if (path && !search.look_at_entry(*path, entry.soname) && stale.empty())
+            stale = cache.text() + " is stale: it names " + path->text()
+                    + ", which is not there (run ldconfig)";
     }
+    if (!stale.empty())
+        remarks.push_back(stale);
+    return stale;
 }
 
-Candidates candidate_directories(const sys::HostFs& host, const InventoryScope& scope,
-                                 std::vector<std::string>& remarks) {
-    const bool with_32bit = scope.driver_capabilities.has(DriverCapability::compat32);
-    Candidates candidates;
-    for (const auto& directory : scope.library_search_path)
-        candidates.push(directory);
-    push_cached(host, scope.ldcache_file, with_32bit, candidates, remarks);
-    for (auto& directory : usual_library_directories(with_32bit))
-        candidates.push(std::move(directory));
-    return candidates;
+bool holds_driver(const LibraryDirectory& directory, const std::string& version) {
+    return std::ranges::any_of(directory.names,
+                               [&](const auto& name) { return has_version(name, version); });
 }
 
-bool holds_driver(const sys::HostFs& host, const HostPath& directory, const std::string& version) {
-    return std::ranges::any_of(landmarks, [&](auto name) {
-        return host.stat(directory / (std::string(name) + "." + version)).has_value();
-    });
-}
-
-/// The versions of landmarks in these directories, for a host that has none of the right one.
-std::set<std::string> versions_present(const sys::HostFs& host,
-                                       const std::vector<HostPath>& directories) {
+/// The driver's versions in these directories, for a host that has none of the right one.
+std::set<std::string> versions_present(const std::deque<LibraryDirectory>& directories) {
+    // a driver for computing, for drawing, or for the management alone has one of these
+    constexpr std::array<std::string_view, 5> telling{"libcuda", "libnvidia-ml", "libnvidia-glcore",
+                                                      "libnvidia-eglcore", "libnvidia-tls"};
     std::set<std::string> versions;
-    for (const auto& directory : directories) {
-        const auto names = host.list(directory);
-        if (!names)
-            continue;
-        for (const std::string_view name : *names)
-            for (const auto landmark : landmarks) {
-                if (!name.starts_with(landmark) || name.size() <= landmark.size() + 1)
-                    continue;
-                const auto suffix = name.substr(landmark.size() + 1);
-                const auto version = Version::parse(suffix);
-                if (version && version->parts.size() > 1)
-                    versions.emplace(suffix);
-            }
-    }
+    for (const auto& directory : directories)
+        for (const std::string_view name : directory.names) {
+            const auto stem = stem_of(name);
+            if (std::ranges::find(telling, stem) == telling.end() || name.size() < stem.size() + 4)
+                continue;
+            const auto suffix = name.substr(stem.size() + 4);
+            const auto version = Version::parse(suffix);
+            if (version && version->parts.size() > 1)
+                versions.emplace(suffix);
+        }
     return versions;
 }
 
-Error no_libraries(const sys::HostFs& host, const std::vector<HostPath>& searched,
-                   const std::string& version, const std::vector<std::string>& remarks) {
-    const auto present = versions_present(host, searched);
+Error no_libraries(const Search& search, const std::string& version, const std::string& stale) {
+    const auto present = versions_present(search.listed());
     if (!present.empty())
         return refused("driver " + version + " is loaded but the libraries are "
                            + enumerate({present.begin(), present.end()}),
                        "reboot, or reload the nvidia module");
-    const auto stale = std::ranges::find_if(remarks, [](const auto& remark) {
-        return remark.find(" is stale: ") != std::string::npos;
-    });
     return refused("driver " + version + " is loaded but its libraries (libcuda.so." + version
-                       + ") were not found"
-                       + (stale == remarks.end() ? std::string() : "; " + *stale),
+                       + ") were not found" + (stale.empty() ? "" : "; " + stale),
                    "install them, or name their directory in library-search-path");
 }
 
 } // namespace
 
-Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
-                                                  const InventoryScope& scope,
-                                                  const std::string& version,
-                                                  std::vector<std::string>& remarks) {
-    const auto searched = candidate_directories(host, scope, remarks);
-    Candidates found;
-    for (const auto& directory : searched.list())
-        if (holds_driver(host, directory, version))
-            if (auto real = host.resolve(directory))
-                found.push(std::move(*real));
-    if (found.list().empty())
-        return no_libraries(host, searched.list(), version, remarks);
-    return found.list();
+bool has_version(std::string_view name, std::string_view version) {
+    return name.starts_with("lib") && name.ends_with(version)
+           && name.substr(0, name.size() - version.size()).ends_with(".so.");
 }
 
-HostPath management_library(const sys::HostFs& host, const std::vector<HostPath>& directories,
+Result<std::vector<LibraryDirectory>> library_directories(const sys::HostFs& host,
+                                                          const InventoryScope& scope,
+                                                          const std::string& version,
+                                                          std::vector<std::string>& remarks) {
+    const bool with_32bit = scope.driver_capabilities.has(DriverCapability::compat32);
+    Search search(host, version);
+    for (const auto& directory : scope.library_search_path)
+        search.look_below(directory);
+    const auto stale = look_at_cache(host, scope.ldcache_file, with_32bit, search, remarks);
+    for (const auto& directory : usual_library_directories(with_32bit))
+        search.look_below(directory);
+    std::vector<LibraryDirectory> found;
+    std::ranges::copy_if(search.listed(), std::back_inserter(found),
+                         [&](const auto& directory) { return holds_driver(directory, version); });
+    if (found.empty())
+        return no_libraries(search, version, stale);
+    return found;
+}
+
+HostPath management_library(const sys::HostFs& host,
+                            const std::vector<LibraryDirectory>& directories,
                             const std::string& version) {
+    const auto name = "libnvidia-ml.so." + version;
     for (const auto& directory : directories) {
-        auto found = read_library(host, directory / ("libnvidia-ml.so." + version), false);
+        if (!holds(directory, name))
+            continue;
+        auto found = read_library(host, directory.path / name, false);
         if (found && *found)
             return std::move((*found)->library.path);
     }
     return {};
-}
-
-std::vector<HostPath> usual_library_directories(bool with_32bit) {
-    std::vector<HostPath> out;
-    for (const auto directory : usual_directories)
-        out.push_back(host_path(directory));
-    if (with_32bit)
-        for (const auto directory : usual_directories_32bit)
-            out.push_back(host_path(directory));
-    return out;
 }
 
 } // namespace grapnel::inventory

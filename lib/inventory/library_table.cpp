@@ -19,7 +19,7 @@ constexpr Caps drawing{graphics, display};
 constexpr Caps everything_but_utility{compute, display, graphics, ngx, video};
 
 /// By the name before ".so".
-constexpr std::array<std::pair<std::string_view, Caps>, 53> table{{
+constexpr std::array<std::pair<std::string_view, Caps>, 54> table{{
     {"libEGL", drawing}, // of a driver that was installed without libglvnd, like the next three
     {"libGL", drawing},
     {"libGLESv1_CM", drawing},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<std::string_view, Caps>, 53> table{{
     {"libGLESv1_CM_nvidia", drawing},
     {"libGLESv2_nvidia", drawing},
     {"libGLX_nvidia", drawing},
+    {"libglxserver_nvidia", nobody}, // a module of the X server: see x_server_modules()
     {"libcuda", cuda},
     {"libcudadebugger", cuda},
     {"libnvcuvid", Caps{video}},
@@ -75,7 +76,20 @@ constexpr std::array<std::pair<std::string_view, Caps>, 53> table{{
     {"libnvidia-vksc-core", drawing},
 }};
 
+/// Names of the table that libraries of other makers have too.
+constexpr std::array<std::string_view, 4> also_others{"libEGL", "libGL", "libGLESv1_CM",
+                                                      "libGLESv2"};
+
 } // namespace
+
+bool is_driver_library(std::string_view name) {
+    const auto stem = name.substr(0, name.find(".so"));
+    if (stem.starts_with("libnvidia-"))
+        return true;
+    const bool is_known =
+        std::ranges::any_of(table, [&](const auto& one) { return one.first == stem; });
+    return is_known && std::ranges::find(also_others, stem) == also_others.end();
+}
 
 bool library_wanted(std::string_view name, DriverCapabilities wanted) {
     const auto stem = name.substr(0, name.find(".so"));

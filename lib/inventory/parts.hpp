@@ -13,13 +13,19 @@
 
 namespace grapnel::inventory {
 
+/// A directory without links in its path, with its names, sorted.
+struct LibraryDirectory {
+    HostPath path = {};
+    std::vector<std::string> names = {};
+};
+
 /// The version of the loaded kernel module.
 [[nodiscard]] Result<std::string> driver_version(const sys::HostFs& host);
 
 /// From libcuda's note, else by the driver's branch.
-[[nodiscard]] std::optional<std::string> cuda_version(const sys::HostFs& host,
-                                                      const std::vector<HostPath>& directories,
-                                                      const std::string& driver_version);
+[[nodiscard]] std::optional<std::string>
+cuda_version(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
+             const std::string& driver_version);
 
 /// The same by the driver's branch alone.
 [[nodiscard]] std::optional<std::string> cuda_of_branch(const std::string& driver_version);
@@ -104,25 +110,34 @@ void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const Inv
 /// with the driver's name, or "no driver", in brackets.
 [[nodiscard]] std::vector<std::string> gpus_of_others(const sys::HostFs& host);
 
-/// The directories that hold the driver's libraries of `version`, canonical, without duplicates.
-[[nodiscard]] Result<std::vector<HostPath>> library_directories(const sys::HostFs& host,
-                                                                const InventoryScope& scope,
-                                                                const std::string& version,
-                                                                std::vector<std::string>& remarks);
+/// The directories that hold libraries of the driver `version`, in the order of the search,
+/// without duplicates.
+[[nodiscard]] Result<std::vector<LibraryDirectory>>
+library_directories(const sys::HostFs& host, const InventoryScope& scope,
+                    const std::string& version, std::vector<std::string>& remarks);
+
+/// True of libX.so.VERSION.
+[[nodiscard]] bool has_version(std::string_view name, std::string_view version);
+
+/// The directory that a library directory is `lib` or `lib64` of, or lies below: /usr of
+/// /usr/lib/x86_64-linux-gnu/nvidia/current.
+[[nodiscard]] std::optional<HostPath> prefix_of(const HostPath& library_directory);
 
 /// The driver's libnvidia-ml of this machine's kind; empty if there is none.
 [[nodiscard]] HostPath management_library(const sys::HostFs& host,
-                                          const std::vector<HostPath>& directories,
+                                          const std::vector<LibraryDirectory>& directories,
                                           const std::string& version);
 
 /// A file that is no library of this machine, such as an empty one that another tool left, is
-/// passed over with a remark.
+/// passed over with a remark. So is a library of the driver's that another one needs and that is
+/// not among them.
 [[nodiscard]] Result<std::vector<Library>>
-libraries(const sys::HostFs& host, const std::vector<HostPath>& directories,
+libraries(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
 
 struct ReadLibrary {
     Library library = {};
+    std::vector<std::string> needed = {}; ///< names of other libraries
     sys::FileId file = {};
 };
 
@@ -145,15 +160,16 @@ struct OwnVersion {
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                        std::vector<Library>& have, std::vector<std::string>& remarks);
 
-[[nodiscard]] std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
-                                           const std::vector<HostPath>& library_directories);
+[[nodiscard]] std::vector<Binary>
+binaries(const sys::HostFs& host, const InventoryScope& scope,
+         const std::vector<LibraryDirectory>& library_directories);
 
 [[nodiscard]] std::vector<HostPath> firmware(const sys::HostFs& host, const std::string& version);
 
-[[nodiscard]] std::vector<ConfigFile> config_files(const sys::HostFs& host,
-                                                   const InventoryScope& scope,
-                                                   const std::vector<HostPath>& library_directories,
-                                                   std::vector<std::string>& remarks);
+[[nodiscard]] std::vector<ConfigFile>
+config_files(const sys::HostFs& host, const InventoryScope& scope,
+             const std::vector<LibraryDirectory>& library_directories,
+             std::vector<std::string>& remarks);
 
 /// `text` with each library that it names by a path named by its file name alone, as a loader in
 /// a container finds it; nothing if there is none. `text` is JSON with members "library_path", or
@@ -162,7 +178,7 @@ void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
 
 [[nodiscard]] std::vector<HostPath>
 x_server_modules(const sys::HostFs& host, const std::string& version, DriverCapabilities wanted,
-                 const std::vector<HostPath>& library_directories);
+                 const std::vector<LibraryDirectory>& library_directories);
 
 /// The nodes that the kernel's graphics subsystem has for the GPU at that PCI address.
 [[nodiscard]] std::vector<Node> drm_nodes(const sys::HostFs& host, const Majors& majors,
@@ -174,6 +190,9 @@ x_server_modules(const sys::HostFs& host, const std::string& version, DriverCapa
                                                        DriverCapabilities wanted);
 
 [[nodiscard]] std::vector<ProcFile> proc_files(const sys::HostFs& host);
+
+/// True if a library of that name (libcuda.so.1) is one of the driver's and of nobody else.
+[[nodiscard]] bool is_driver_library(std::string_view name);
 
 /// True if a library of that name (libcuda.so.580.65.06) belongs to one of the capabilities.
 /// A name that is not known belongs to every capability but utility: new driver branches bring

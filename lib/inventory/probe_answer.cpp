@@ -203,6 +203,8 @@ void add_answer(Inventory& inventory, const ProbeAnswer& answer) {
         const auto probed = std::ranges::find(answer.gpus, gpu.pci, &ProbedGpu::pci);
         if (probed == answer.gpus.end())
             continue;
+        if (gpu.uuid.find('?') != std::string::npos && !probed->uuid.empty())
+            gpu.uuid = probed->uuid;
         if (!gpu.arch && !probed->arch.empty())
             gpu.arch = probed->arch;
         if (!gpu.brand && !probed->brand.empty())

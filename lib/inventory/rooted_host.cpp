@@ -164,7 +164,10 @@ rooted_host(const sys::HostFs& host, const HostPath& driver_root, const HostPath
         return std::make_unique<RootedHost>(host, files,
                                             GRAPNEL_TRY(real(device_root, "device-root")));
     auto rooted = std::make_unique<RootedHost>(host, files, files);
-    if (!rooted->stat(host_path("/dev/nvidiactl")))
+    const auto control = rooted->stat(host_path("/dev/nvidiactl"));
+    if (!control && sys::is_without_answer(control.error()))
+        return control.error();
+    if (!control)
         rooted = std::make_unique<RootedHost>(host, files, top);
     return rooted;
 }

@@ -53,7 +53,9 @@ void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
         plan.library_directories.push_back(home);
 }
 
-/// A capability without its first library is a driver that is only half installed.
+/// A capability that is asked for by name is refused without its first library. By `all` and by
+/// default a driver for drawing alone, or without its tools, gives what it has (see the warnings
+/// of the inventory).
 Status require_library(const Inventory& inventory, DriverCapability capability,
                        std::string_view name) {
     const bool there = std::ranges::any_of(inventory.libraries, [&](const auto& library) {
@@ -78,9 +80,9 @@ bool is_wanted(const HostPath& socket, const Request& request) {
 
 Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
                  const ImageLayout& image) {
-    if (request.driver_capabilities.has(DriverCapability::compute))
+    if (request.named_capabilities.has(DriverCapability::compute))
         GRAPNEL_TRY(require_library(inventory, DriverCapability::compute, "libcuda"));
-    if (request.driver_capabilities.has(DriverCapability::utility))
+    if (request.named_capabilities.has(DriverCapability::utility))
         GRAPNEL_TRY(require_library(inventory, DriverCapability::utility, "libnvidia-ml"));
     for (const auto& library : inventory.libraries)
         add_library(plan, library, image);

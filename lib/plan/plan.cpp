@@ -36,6 +36,11 @@ Status add_driver(Plan& plan, const Request& request, const Inventory& inventory
             GRAPNEL_TRY(plan::add_device(plan, node));
     GRAPNEL_TRY(plan::add_files(plan, request, inventory, image));
     GRAPNEL_TRY(plan::add_graphics(plan, inventory));
+    for (const auto& file : inventory.same_places) // of programs with a loader of their own
+        plan.mounts.push_back({.kind = Kind::library,
+                               .host = file.path,
+                               .inside = GRAPNEL_TRY(InsidePath::make(file.path.text())),
+                               .optional = true});
     // who manages the driver sees all that the kernel shows of it
     if (image.proc_driver_nvidia && !request.management)
         plan::add_proc_view(plan, request, inventory);

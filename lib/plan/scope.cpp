@@ -21,6 +21,7 @@ CsvScope csv_scope(const Settings& settings, const Request& request) {
 InventoryScope inventory_scope(const Request& request, const Settings& settings) {
     return {.driver = request.driver,
             .driver_capabilities = request.driver_capabilities,
+            .named_capabilities = request.named_capabilities,
             .library_search_path = settings.library_search_path,
             .binary_search_path = settings.binary_search_path,
             .config_search_path = settings.config_search_path,

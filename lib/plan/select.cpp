@@ -93,6 +93,18 @@ std::string described(const std::vector<Gpu>& gpus) {
     return "this host has " + enumerate(known);
 }
 
+bool has_hidden_uuid(const std::vector<Gpu>& gpus) {
+    return std::ranges::any_of(
+        gpus, [](const auto& gpu) { return gpu.uuid.find('?') != std::string::npos; });
+}
+
+bool is_gpu_uuid(std::string_view name) {
+    constexpr std::string_view prefix = "GPU-";
+    constexpr std::string_view mig_prefix = "MIG-GPU-";
+    return equal_ignoring_case(name.substr(0, prefix.size()), prefix)
+           || equal_ignoring_case(name.substr(0, mig_prefix.size()), mig_prefix);
+}
+
 Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
                      const std::string& probe_fault) {
     if (gpus.empty())
@@ -101,6 +113,10 @@ Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
     if (is_mig_uuid(name) && has_unnamed_mig_device(gpus))
         why = ": MIG UUIDs are known to the driver's library alone, and "
               + (probe_fault.empty() ? "it did not name all of them" : probe_fault);
+    if (is_gpu_uuid(name) && has_hidden_uuid(gpus))
+        why =
+            ": the kernel does not show every GPU's UUID yet, and "
+            + (probe_fault.empty() ? "the driver's library did not name all of them" : probe_fault);
     return refused("unknown device " + quote(name) + why, described(gpus));
 }
 
@@ -186,6 +202,22 @@ Result<std::vector<Gpu>> select_gpus(const Request& request, const std::vector<G
     for (auto& [index, gpu] : chosen)
         out.push_back(std::move(gpu));
     return out;
+}
+
+bool names_gpu_uuid(const Request& request) {
+    return std::ranges::any_of(request.listed, is_gpu_uuid);
+}
+
+bool needs_gpu_uuids(const Request& request, const Inventory& inventory) {
+    const auto is_shown = [&](const std::string& name) {
+        return std::ranges::any_of(inventory.gpus, [&](const auto& gpu) {
+            return begins_uuid(gpu, name) || is_mig_name_of(gpu, name);
+        });
+    };
+    return has_hidden_uuid(inventory.gpus)
+           && std::ranges::any_of(request.listed, [&](const auto& name) {
+                  return is_gpu_uuid(name) && !is_shown(name);
+              });
 }
 
 } // namespace grapnel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the names that a container uses to GPUs. Private to this module.
+// From the names that a container uses to GPUs.
 #pragma once
 
 #include "inventory/inventory.hpp"
@@ -21,5 +21,12 @@ namespace grapnel {
 [[nodiscard]] Result<std::vector<Gpu>> select_gpus(const Request& request,
                                                    const std::vector<Gpu>& gpus,
                                                    const std::string& probe_fault = {});
+
+/// Whether a UUID of a GPU is asked for by name.
+[[nodiscard]] bool names_gpu_uuid(const Request& request);
+
+/// Whether grapnel-probe has to be asked: such a UUID is none that the kernel shows, and of a GPU
+/// it shows question marks (GPU-????????-...), as before the GPU is first used.
+[[nodiscard]] bool needs_gpu_uuids(const Request& request, const Inventory& inventory);
 
 } // namespace grapnel

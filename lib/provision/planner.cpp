@@ -7,6 +7,7 @@
 #include "plan/mig_names.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
+#include "plan/select.hpp"
 #include "provision/modules.hpp"
 #include "provision/probe.hpp"
 #include "provision/state_file.hpp"
@@ -32,6 +33,13 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
     const auto boot = boot_id();
     return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
                                                     : std::vector<KnownGpu>();
+}
+
+/// Whether the kernel may show a GPU without its UUID: no GPU of that kind is kept, so a host whose
+/// GPUs are all known is not looked at.
+bool shows_hidden_uuid(const sys::HostFs& host) {
+    const auto gpus = host.list(host_path("/proc/driver/nvidia/gpus"));
+    return gpus && gpus->size() > known_gpus_of_this_boot().size();
 }
 
 } // namespace
@@ -64,15 +72,17 @@ Status Planner::start(Request request) {
 /// the host's own files and nothing of the container. All others are served behind the filter
 /// from the first look at the host.
 Result<std::optional<Inventory>> Planner::early_inventory() const {
-    if (!names_gpu(request_) && !names_mig_uuid(request_))
+    const bool hidden_uuid = names_gpu_uuid(request_) && shows_hidden_uuid(plain_);
+    if (!names_gpu(request_) && !names_mig_uuid(request_) && !hidden_uuid)
         return std::optional<Inventory>();
     const auto branch = driver_branch(plain_);
     // without a driver the plan says so
-    if (!branch || !(names_mig_uuid(request_) || may_need_probe(request_, *branch)))
+    if (!branch || !(hidden_uuid || names_mig_uuid(request_) || may_need_probe(request_, *branch)))
         return std::optional<Inventory>();
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
     GRAPNEL_TRY(place_management_library(inventory));
-    if (needs_mig_uuids(request_, inventory) || needs_probe(request_, inventory))
+    if (needs_gpu_uuids(request_, inventory) || needs_mig_uuids(request_, inventory)
+        || needs_probe(request_, inventory))
         ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
     return std::optional(std::move(inventory));
 }

@@ -37,14 +37,25 @@ Result<DriverCapabilities> named_capabilities(const std::string& list,
     return asked;
 }
 
-Result<DriverCapabilities> capabilities(const Spec& spec, DriverCapabilities supported) {
+bool names_all(std::string_view list) {
+    const auto names = comma_list(std::string(list));
+    return std::ranges::find(names, "all") != names.end();
+}
+
+Status ask_for_capabilities(const Spec& spec, DriverCapabilities supported, Request& request) {
     using enum DriverCapability;
     const auto list = spec.variable("NVIDIA_DRIVER_CAPABILITIES");
-    if (!list && is_legacy_image(spec))
-        return supported;
-    if (!list || list->empty())
-        return supported & DriverCapabilities{utility, compute};
-    return named_capabilities(std::string(*list), supported);
+    if (list && !list->empty()) {
+        request.driver_capabilities =
+            GRAPNEL_TRY(named_capabilities(std::string(*list), supported));
+        if (!names_all(*list))
+            request.named_capabilities = request.driver_capabilities;
+        return {};
+    }
+    request.driver_capabilities = !list && is_legacy_image(spec)
+                                      ? supported
+                                      : supported & DriverCapabilities{utility, compute};
+    return {};
 }
 
 /// The first two parts of CUDA_VERSION, such as 9.0 of "v9.0.116"; one part stands for itself.
@@ -106,8 +117,7 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
 Status ask_for_driver(const Spec& spec, const Settings& settings, Request& request,
                       std::vector<std::string>& remarks) {
     GRAPNEL_TRY(ask_for_mig_management(spec, request));
-    request.driver_capabilities =
-        GRAPNEL_TRY(capabilities(spec, settings.supported_driver_capabilities));
+    GRAPNEL_TRY(ask_for_capabilities(spec, settings.supported_driver_capabilities, request));
     if (!settings.disable_require && !requirements_disabled(spec, remarks))
         request.requirements = GRAPNEL_TRY(requirements(spec));
     request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;

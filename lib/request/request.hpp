@@ -19,7 +19,9 @@
 //    driver has, and needs a privileged container. A name of a kind that is none of NVIDIA's is
 //    refused; in an annotation it is the engine's, and passed over.
 // 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to what the settings support.
-//    Unset or empty it means utility and compute; in a legacy image unset means all.
+//    Unset or empty it means utility and compute; in a legacy image unset means all. A capability
+//    that is named must have its library on the host; by `all` and by default a container gets
+//    the capabilities whose libraries are there.
 // 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
 //    and cuda>=MAJOR.MINOR of CUDA_VERSION in a legacy image, unless they are disabled.
 // 6. NVIDIA_MIG_CONFIG_DEVICES=all and NVIDIA_MIG_MONITOR_DEVICES=all ask for the right to make
@@ -52,6 +54,7 @@ struct Request {
     Devices devices = Devices::none;
     std::vector<std::string> listed = {}; ///< as asked for, without duplicates, in order
     DriverCapabilities driver_capabilities = {};
+    DriverCapabilities named_capabilities = {}; ///< of these, asked for by name: not by `all`
     std::vector<Requirement> requirements = {};
     bool mig_config = false;  ///< the right to make MIG devices
     bool mig_monitor = false; ///< the right to watch all MIG devices

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "sys/directory.hpp"
 #include "sys/mount_id.hpp"
+#include "sys/retry.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,8 +39,9 @@ FileFacts::Type type_of(mode_t mode) {
 
 Result<FileFacts> stat_file(int directory, const char* name, int flags) {
     struct statx found {};
-    if (statx(directory, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &found)
-        != 0)
+    constexpr auto mask = STATX_BASIC_STATS | STATX_MNT_ID;
+    flags |= AT_NO_AUTOMOUNT;
+    if (retried([&] { return statx(directory, name, flags, mask, &found); }) != 0)
         return system_error("statx " + quote(name));
     MountOfFile mount{.id = found.stx_mnt_id,
                       .is_root = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
@@ -165,11 +167,12 @@ Status write_all(FdRef fd, std::string_view data, std::string_view what) {
 }
 
 Result<OpenFile> open_sized_host_file(const HostPath& path) {
-    Fd fd(::open(path.text().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    Fd fd(retried(
+        [&] { return ::open(path.text().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
     if (!fd.valid())
         return system_error("open " + path.text());
     struct stat found {};
-    if (fstat(fd.ref().value, &found) != 0)
+    if (retried([&] { return fstat(fd.ref().value, &found); }) != 0)
         return system_error("fstat " + path.text());
     if (!S_ISREG(found.st_mode))
         return refused(path.text() + " is not a regular file");
@@ -188,14 +191,14 @@ Result<std::string> read_host_file(const HostPath& path, std::size_t limit) {
 }
 
 Result<Fd> open_host_path(const HostPath& path) {
-    Fd fd(::open(path.text().c_str(), O_PATH | O_CLOEXEC));
+    Fd fd(retried([&] { return ::open(path.text().c_str(), O_PATH | O_CLOEXEC); }));
     if (!fd.valid())
         return system_error("open " + path.text());
     return fd;
 }
 
 Result<Fd> open_host_directory(const HostPath& path) {
-    Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd fd(retried([&] { return ::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!fd.valid())
         return system_error("open " + path.text());
     return fd;
@@ -220,7 +223,8 @@ Result<std::vector<std::string>> directory_names(FdRef directory, const std::str
     std::vector<std::string> names;
     alignas(dirent64) std::array<char, 32768> buffer{};
     for (;;) {
-        const auto count = getdents64(directory.value, buffer.data(), buffer.size());
+        const auto count =
+            retried([&] { return getdents64(directory.value, buffer.data(), buffer.size()); });
         if (count < 0)
             return system_error("read " + what);
         if (count == 0)
@@ -288,7 +292,8 @@ Result<HostPath> real_path(const std::string& text, PathOf kind) {
         return system_error("open " + quote(text));
     const auto link = "/proc/self/fd/" + std::to_string(file.ref().value);
     std::array<char, PATH_MAX> target{};
-    const auto length = readlink(link.c_str(), target.data(), target.size());
+    const auto length =
+        retried([&] { return readlink(link.c_str(), target.data(), target.size()); });
     if (length < 0)
         return system_error("readlink " + link);
     return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));

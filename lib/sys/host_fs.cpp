@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/host_fs.hpp"
 
+#include "sys/retry.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -38,9 +40,7 @@ Result<FileView> LinuxHostFs::map(const HostPath& path) const {
 }
 
 Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {
-    const Fd fd(::open(path.text().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.valid())
-        return system_error("open " + path.text());
+    const auto fd = GRAPNEL_TRY(open_host_directory(path));
     return directory_names(fd.ref(), path.text());
 }
 
@@ -54,7 +54,8 @@ Result<FileFacts> LinuxHostFs::stat_link(const HostPath& path) const {
 
 Result<std::string> LinuxHostFs::read_link(const HostPath& path) const {
     std::array<char, PATH_MAX> target{};
-    const auto length = readlink(path.text().c_str(), target.data(), target.size());
+    const auto length =
+        retried([&] { return readlink(path.text().c_str(), target.data(), target.size()); });
     if (length < 0)
         return system_error("readlink " + path.text());
     return std::string(target.data(), static_cast<std::size_t>(length));
@@ -64,7 +65,8 @@ Result<HostPath> LinuxHostFs::resolve(const HostPath& path) const {
     const auto fd = GRAPNEL_TRY(open_host_path(path));
     std::array<char, PATH_MAX> target{};
     const auto link = "/proc/self/fd/" + std::to_string(fd.ref().value);
-    const auto length = readlink(link.c_str(), target.data(), target.size());
+    const auto length =
+        retried([&] { return readlink(link.c_str(), target.data(), target.size()); });
     if (length < 0)
         return system_error("readlink " + link);
     return HostPath::make({target.data(), static_cast<std::size_t>(length)});

@@ -185,6 +185,13 @@ class Reader {
         host_.file(words[1], elf_file(sketch));
         return {};
     }
+    /// program PATH INTERPRETER RUN-PATH NEEDED...
+    Status take_program(const Words& words) {
+        host_.file(words[1], elf_file({.needed = {words.begin() + 4, words.end()},
+                                       .run_path = words[3],
+                                       .interpreter = words[2]}));
+        return {};
+    }
     /// libraries DIRECTORY VERSION MACHINE SONAME...
     Status take_libraries(const Words& words) {
         const auto built_for = GRAPNEL_TRY(machine(words[3]));
@@ -238,6 +245,7 @@ class Reader {
             {"libraries", {4, any, &Reader::take_libraries}},
             {"link", {2, 2, &Reader::take_link}},
             {"mig", {3, 3, &Reader::take_mig}},
+            {"program", {3, any, &Reader::take_program}},
             {"remove", {1, 1, &Reader::take_remove}},
             {"socket", {1, 1, &Reader::take_socket}},
             {"unreadable", {1, 1, &Reader::take_unreadable}},

@@ -13,6 +13,7 @@
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
+#include "plan/select.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 
@@ -148,7 +149,8 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     scope.arch = names_gpu(request);
     scope.may_make_nodes = [&] { return chosen.load_kmods; };
     auto inventory = GRAPNEL_TRY(take_inventory(seen, scope));
-    if (needs_mig_uuids(request, inventory) || needs_probe(request, inventory))
+    if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
+        || needs_probe(request, inventory))
         ask_probe(inventory, content(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     auto plan = GRAPNEL_TRY(make_plan(request, inventory, layout));

@@ -92,7 +92,8 @@ TEST_CASE("files of loaders are looked for where hosts keep them") {
     const auto found = [&](InventoryScope scope = {.driver_capabilities = {graphics}}) {
         std::vector<std::string> remarks;
         const auto files = inventory::config_files(
-            host, scope, {host_path("/opt/nvidia/lib64"), host_path("/usr/lib64")}, remarks);
+            host, scope,
+            {{.path = host_path("/opt/nvidia/lib64")}, {.path = host_path("/usr/lib64")}}, remarks);
         return files.empty() ? "" : files.front().path.text();
     };
     CHECK(found().empty());

@@ -70,6 +70,16 @@ std::vector<Node> control_nodes(const sys::HostFs& host, DriverCapabilities want
     return inventory::control_nodes(host, inventory::character_majors(host), wanted);
 }
 
+/// The directories as the search lists them; one that is not there is empty.
+std::vector<inventory::LibraryDirectory> listed(const MemoryHost& host,
+                                                const std::vector<HostPath>& directories) {
+    std::vector<inventory::LibraryDirectory> out;
+    for (const auto& directory : directories)
+        out.push_back({.path = directory,
+                       .names = host.list(directory).value_or(std::vector<std::string>())});
+    return out;
+}
+
 std::vector<std::string> names(const std::vector<Library>& libraries) {
     std::vector<std::string> out;
     for (const auto& one : libraries)
@@ -147,7 +157,8 @@ TEST_CASE("the CUDA version is libcuda's own word, else that of the driver's bra
         MemoryHost host;
         if (row.note)
             host.file("/l/libcuda.so." + std::string(row.driver), elf_file({.note = *row.note}));
-        CHECK(inventory::cuda_version(host, {host_path("/x"), host_path("/l")}, row.driver)
+        CHECK(inventory::cuda_version(host, listed(host, {host_path("/x"), host_path("/l")}),
+                                      row.driver)
               == row.cuda);
     }
 }
@@ -505,6 +516,19 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
              add_libraries(host, "/usr/local/nvidia/lib64", "580.1");
          },
          "/usr/local/nvidia/lib64\n"},
+        {"a directory without libcuda and libnvidia-ml",
+         [](MemoryHost& host) {
+             add_libraries(host, "/usr/lib/x86_64-linux-gnu/nvidia/current", "580.1");
+             host.file("/usr/lib/x86_64-linux-gnu/libnvidia-glcore.so.580.1",
+                       library_file("libnvidia-glcore.so.580.1"));
+         },
+         "/usr/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu/nvidia/current\n"},
+        {"directories of NVIDIA's in a usual one",
+         [](MemoryHost& host) {
+             add_libraries(host, "/usr/lib64/nvidia-580", "580.1");
+             add_libraries(host, "/usr/lib/nvidia/tesla", "580.1");
+         },
+         "/usr/lib64/nvidia-580\n/usr/lib/nvidia/tesla\n"},
         {"libnvidia-ml alone",
          [](MemoryHost& host) {
              host.file("/usr/lib64/libnvidia-ml.so.580.1", library_file("libnvidia-ml.so.1"));
@@ -523,7 +547,7 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
         REQUIRE(found);
         std::string text;
         for (const auto& directory : *found)
-            text += directory.text() + "\n";
+            text += directory.path.text() + "\n";
         CHECK(text == row.directories);
     }
 }
@@ -593,7 +617,7 @@ TEST_CASE(
     host.file("/usr/lib64/libnvidia-nvvm.so.580.1", library_file("x", ElfSketch::Machine::other));
     host.file("/usr/lib32/libcuda.so.580.1",
               library_file("libcuda.so.1", ElfSketch::Machine::native32));
-    const std::vector directories{host_path("/usr/lib64"), host_path("/usr/lib32")};
+    const auto directories = listed(host, {host_path("/usr/lib64"), host_path("/usr/lib32")});
     const auto plain = inventory::libraries(host, directories, "580.1", {compute}, remarks);
     REQUIRE(plain);
     CHECK(names(*plain) == std::vector<std::string>{"/usr/lib64/libcuda.so.580.1"});
@@ -612,8 +636,8 @@ TEST_CASE("of a library in two directories the first one counts") {
     std::vector<std::string> remarks;
     add_libraries(host, "/a", "580.1");
     add_libraries(host, "/b", "580.1");
-    const auto found = inventory::libraries(host, {host_path("/b"), host_path("/a")}, "580.1",
-                                            {compute, utility}, remarks);
+    const auto found = inventory::libraries(host, listed(host, {host_path("/b"), host_path("/a")}),
+                                            "580.1", {compute, utility}, remarks);
     REQUIRE(found);
     CHECK(names(*found)
           == std::vector<std::string>{"/b/libcuda.so.580.1", "/b/libnvidia-ml.so.580.1"});
@@ -626,7 +650,8 @@ TEST_CASE("only files of the driver's version are its libraries") {
     for (const auto* const name : {"libcuda.so.580.12", "libcuda.so.1580.1", "libcuda.so.1",
                                    "libcuda.so", "notlib.so.580.1", "libnvidia-x.580.1"})
         host.file("/l/" + std::string(name), "no ELF file: reading it would be an error");
-    const auto found = inventory::libraries(host, {host_path("/l")}, "580.1", {compute}, remarks);
+    const auto found =
+        inventory::libraries(host, listed(host, {host_path("/l")}), "580.1", {compute}, remarks);
     CAPTURE(error_of(found));
     REQUIRE(found);
     CHECK(names(*found) == std::vector<std::string>{"/l/libcuda.so.580.1"});
@@ -647,13 +672,31 @@ TEST_CASE("a library that is damaged is passed over by name") {
         MemoryHost host;
         host.file("/l/libcuda.so.580.1", row.file);
         std::vector<std::string> remarks;
-        const auto found =
-            inventory::libraries(host, {host_path("/l")}, "580.1", {compute}, remarks);
+        const auto found = inventory::libraries(host, listed(host, {host_path("/l")}), "580.1",
+                                                {compute}, remarks);
         REQUIRE(found);
         CHECK(found->empty());
         REQUIRE(remarks.size() == 1);
         CHECK(contains(remarks.front(), row.remark));
     }
+}
+
+TEST_CASE("a needed driver library that is missing is named") {
+    MemoryHost host;
+    host.file("/l/libGLX_nvidia.so.580.1",
+              elf_file({.soname = "libGLX_nvidia.so.0",
+                        .needed = {"libc.so.6", "libnvidia-glcore.so.580.1",
+                                   "libnvidia-tls.so.580.1", "libX11.so.6"}}));
+    host.file("/l/libnvidia-tls.so.580.1", library_file("libnvidia-tls.so.580.1"));
+    std::vector<std::string> remarks;
+    const auto found =
+        inventory::libraries(host, listed(host, {host_path("/l")}), "580.1", {graphics}, remarks);
+    REQUIRE(found);
+    CHECK(found->size() == 2);
+    REQUIRE(remarks.size() == 1);
+    CHECK(
+        contains(remarks.front(),
+                 "/l/libGLX_nvidia.so.580.1 cannot be loaded: it needs libnvidia-glcore.so.580.1"));
 }
 
 // --- other files ---
@@ -697,7 +740,7 @@ TEST_CASE("programs come with their capability, from the first directory that ha
         auto where = scope(row.wanted);
         where.binary_search_path = row.search;
         std::string paths;
-        for (const auto& binary : inventory::binaries(host, where, row.libraries)) {
+        for (const auto& binary : inventory::binaries(host, where, listed(host, row.libraries))) {
             paths += binary.path.text() + "\n";
             CHECK(binary.name == binary.path.name());
         }

@@ -324,7 +324,7 @@ TEST_CASE("a device node that is missing, wrong or no device is an error that na
     CHECK(error_of(make_plan(request({"0"}), inventory, {})).empty());
 }
 
-TEST_CASE("a driver capability without its first library is refused") {
+TEST_CASE("a named driver capability without its library is refused") {
     struct Row {
         DriverCapabilities wanted;
         const char* lost;
@@ -347,13 +347,17 @@ TEST_CASE("a driver capability without its first library is refused") {
                       [&](const auto& one) { return one.path.name() == row.lost; });
         auto wanting = request({});
         wanting.driver_capabilities = row.wanted;
+        CHECK(make_plan(wanting, inventory, {}));
+        wanting.named_capabilities = row.wanted;
         const auto error = error_of(make_plan(wanting, inventory, {}));
         CHECK(contains(error, row.error));
         CHECK(error.empty() == (*row.error == '\0'));
     }
     auto inventory = host();
     inventory.libraries[0].is_32bit = true;
-    CHECK(contains(error_of(make_plan(request({}), inventory, {})), "needs libcuda.so.580.1"));
+    auto wanting = request({});
+    wanting.named_capabilities = {compute};
+    CHECK(contains(error_of(make_plan(wanting, inventory, {})), "needs libcuda.so.580.1"));
 }
 
 TEST_CASE("requirements are held against the driver, and the error says what it offers") {

@@ -70,6 +70,14 @@ Piece append_piece(std::string& file, const std::string& bytes) {
     return piece;
 }
 
+/// In the order in which dynamic_bytes() counts them.
+std::string string_table(const ElfSketch& sketch) {
+    std::string table = '\0' + sketch.soname + '\0';
+    for (const auto& name : sketch.needed)
+        table += name + '\0';
+    return table + sketch.run_path + '\0';
+}
+
 template <typename Class>
 std::string dynamic_bytes(const ElfSketch& sketch, std::size_t strings_at) {
     using Dyn = typename Class::Dyn;
@@ -82,6 +90,13 @@ std::string dynamic_bytes(const ElfSketch& sketch, std::size_t strings_at) {
     };
     if (!sketch.soname.empty())
         entry(DT_SONAME, 1);
+    auto string_at = sketch.soname.size() + 2;
+    for (const auto& name : sketch.needed) {
+        entry(DT_NEEDED, string_at);
+        string_at += name.size() + 1;
+    }
+    if (!sketch.run_path.empty())
+        entry(DT_RUNPATH, string_at);
     entry(DT_STRTAB, strings_at + load_address + gap);
     entry(DT_NULL, 0);
     return bytes;
@@ -135,26 +150,29 @@ std::string build(const ElfSketch& sketch, unsigned machine) {
     header.e_type = ET_DYN;
     header.e_machine = static_cast<Elf64_Half>(machine);
     header.e_phoff = sizeof header;
-    header.e_phnum = 3;
+    header.e_phnum = 4;
     header.e_phentsize = sizeof(typename Class::Phdr);
     header.e_shentsize = sizeof(typename Class::Shdr);
     header.e_shstrndx = 2;
     header.e_shnum = 3;
 
     using Phdr = typename Class::Phdr;
-    std::string file(sizeof header + 3 * sizeof(Phdr), '\0');
+    std::string file(sizeof header + 4 * sizeof(Phdr), '\0');
     const Piece headers{0, file.size()};
-    const auto strings = append_piece(file, '\0' + sketch.soname + '\0');
+    const auto strings = append_piece(file, string_table(sketch));
     const auto dynamic = append_piece(file, dynamic_bytes<Class>(sketch, strings.offset));
+    const auto interpreter = append_piece(file, sketch.interpreter + '\0');
     const auto note = sketch.note.empty() ? Piece{} : append_piece(file, note_bytes(sketch));
     header.e_shoff =
         static_cast<decltype(header.e_shoff)>(append_sections<Class>(file, sketch, note));
     put(file, 0, header);
     const Piece rest{headers.size, file.size() - headers.size};
     const auto loaded = [](const Piece& piece) { return piece.offset + load_address + gap; };
-    const std::array<Phdr, 3> segments{segment<Class>(PT_LOAD, headers, load_address),
-                                       segment<Class>(PT_LOAD, rest, loaded(rest)),
-                                       segment<Class>(PT_DYNAMIC, dynamic, loaded(dynamic))};
+    const std::array<Phdr, 4> segments{
+        segment<Class>(PT_LOAD, headers, load_address), segment<Class>(PT_LOAD, rest, loaded(rest)),
+        segment<Class>(PT_DYNAMIC, dynamic, loaded(dynamic)),
+        segment<Class>(sketch.interpreter.empty() ? PT_NULL : PT_INTERP, interpreter,
+                       loaded(interpreter))};
     put(file, sizeof header, segments);
     return file;
 }

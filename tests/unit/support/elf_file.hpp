@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace grapnel::test {
 
@@ -11,7 +12,10 @@ struct ElfSketch {
     enum class Machine { native, native32, other };
     Machine machine = Machine::native;
     std::string soname = {}; ///< empty: no DT_SONAME
-    std::string note = {};   ///< empty: no note
+    std::vector<std::string> needed = {};
+    std::string run_path = {};
+    std::string interpreter = {};
+    std::string note = {}; ///< empty: no note
     std::string note_section = ".note.cuda.fwd_compatibility";
     std::string note_owner = "NVIDIA Corporation";
 };

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the driver's programs need to start in a container. A program of NixOS or Talos names a
+// loader that images lack (PT_INTERP), and by DT_RUNPATH the libraries that this loader finds.
+#pragma once
+
+#include "inventory/inventory.hpp"
+
+#include <string>
+#include <vector>
+
+namespace grapnel::inventory {
+
+/// The loaders of such programs with the libraries that they find, at the places of the host.
+/// Warns of a program that is a script or that lacks one of these.
+[[nodiscard]] std::vector<SamePlace> program_needs(const sys::HostFs& host,
+                                                   const std::vector<Binary>& programs,
+                                                   std::vector<std::string>& remarks);
+
+} // namespace grapnel::inventory
