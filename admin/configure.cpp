@@ -13,18 +13,13 @@ Status run(const Options& options) {
     const auto work = GRAPNEL_TRY(work_for(options));
     for (const auto& remark : work.remarks)
         complain(remark);
-    if (!changes_anything(work.changes)) {
-        say("nothing to change\n");
-        return {};
-    }
-    if (options.dry_run) {
-        say(shown(work.changes));
-        return {};
-    }
-    say(GRAPNEL_TRY(carry_out(work.changes)));
-    if (!work.afterwards.empty())
-        say(work.afterwards + "\n");
-    return {};
+    if (!changes_anything(work.changes))
+        return say("nothing to change\n");
+    if (options.dry_run)
+        return say(shown(work.changes));
+    const auto done = GRAPNEL_TRY(carry_out(work.changes));
+    GRAPNEL_TRY(say(done));
+    return work.afterwards.empty() ? Status() : say(work.afterwards + "\n");
 }
 
 } // namespace
@@ -32,11 +27,9 @@ Status run(const Options& options) {
 int configure(int argc, char** argv) {
     const auto options = parse_options(argc, argv);
     if (!options)
-        return wrong_usage(options.error().text(), usage());
-    if (options->help) {
-        say(usage());
-        return exit_done;
-    }
+        return wrong_usage(options.error());
+    if (options->help)
+        return answer(usage());
     const auto done = run(*options);
     if (done)
         return exit_done;

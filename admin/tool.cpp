@@ -2,6 +2,7 @@
 #include "tool.hpp"
 
 #include "base/text.hpp"
+#include "base/usage.hpp"
 #include "command.hpp"
 #include "sys/file.hpp"
 #include "sys/privilege.hpp"
@@ -10,6 +11,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <vector>
 
 namespace grapnel {
 
@@ -31,24 +33,40 @@ std::string usage() {
         text += fmt::format("  {:<10} {}\n", command.name, command.summary);
     return text
            + "\noptions:\n"
-             "  --version  print the version\n"
-             "  --help     print this; after a command, what it takes\n";
+             "  -v, --version  print the version\n"
+             "  -h, --help     print this; after a command, what it takes\n";
+}
+
+constexpr std::string_view program = "grapnel";
+
+Error unknown_command(std::string_view word) {
+    std::vector<std::string_view> names{"help"};
+    for (const auto& command : commands)
+        names.push_back(command.name);
+    return unknown_word("command", word, names, program);
 }
 
 } // namespace
 
 void complain(std::string_view text) {
     // nowhere is left to say that this failed
-    (void)sys::write_all({STDERR_FILENO}, fmt::format("grapnel: {}\n", text), "stderr");
+    (void)sys::write_all({STDERR_FILENO}, fmt::format("grapnel: {}\n", fit_line(text)), "stderr");
 }
 
-void say(std::string_view text) {
-    (void)sys::write_all({STDOUT_FILENO}, text, "stdout");
+Status say(std::string_view text) {
+    return sys::write_all({STDOUT_FILENO}, text, "stdout");
 }
 
-int wrong_usage(std::string_view text, std::string_view usage) {
-    complain(text);
-    (void)sys::write_all({STDERR_FILENO}, usage, "stderr");
+int answer(std::string_view text) {
+    const auto said = say(text);
+    if (said)
+        return exit_done;
+    complain(said.error().text());
+    return exit_refused;
+}
+
+int wrong_usage(const Error& error) {
+    complain(error.text());
     return exit_usage;
 }
 
@@ -58,15 +76,18 @@ int run_tool(int argc, char** argv) {
         return exit_refused;
     }
     if (argc < 2)
-        return wrong_usage("the command is missing", usage());
+        return wrong_usage(usage_error("the command is missing", program));
     const std::string_view name = argv[1];
-    if (name == "--help" || name == "--version") {
-        say(name == "--help" ? usage() : "grapnel " GRAPNEL_VERSION "\n");
-        return exit_done;
-    }
+    if (name == "-h" || name == "--help" || name == "help")
+        return answer(usage());
+    if (name == "-v" || name == "--version")
+        return answer("grapnel " GRAPNEL_VERSION "\n");
+    if (name.starts_with('-'))
+        return wrong_usage(
+            unknown_option(name, std::array<std::string_view, 2>{"help", "version"}, program));
     const auto* const command = std::ranges::find(commands, name, &Entry::name);
     if (command == commands.end())
-        return wrong_usage("unknown command " + quote(name), usage());
+        return wrong_usage(unknown_command(name));
     return command->run(argc - 1, argv + 1);
 }
 

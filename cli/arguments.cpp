@@ -2,6 +2,8 @@
 #include "arguments.hpp"
 
 #include "base/text.hpp"
+#include "base/usage.hpp"
+#include "cli.hpp"
 
 #include <algorithm>
 
@@ -10,7 +12,7 @@ namespace grapnel::cli {
 namespace {
 
 Error wrong(const std::string& what) {
-    return {.kind = Error::Kind::usage, .what = what};
+    return usage_error(what, program_name);
 }
 
 class Reader {
@@ -52,7 +54,7 @@ class Reader {
         while (!text.empty()) {
             const auto option = std::ranges::find(options_, text.front(), &Option::letter);
             if (option == options_.end())
-                return wrong("unknown option " + quote("-" + std::string(text.substr(0, 1))));
+                return unknown_option("-" + std::string(text.substr(0, 1)), {}, program_name);
             text.remove_prefix(1);
             if (option->value == Value::none || text.empty()) {
                 GRAPNEL_TRY(add(*option, std::nullopt));
@@ -81,15 +83,22 @@ class Reader {
                 return &option;
             if (name.empty() || !option.name.starts_with(name))
                 continue;
-            several = several || begun != nullptr;
+            several = several || (begun != nullptr && begun->name != option.name);
             begun = &option;
         }
         const auto shown = quote("--" + std::string(name));
         if (several)
             return wrong(shown + " is the beginning of several options");
         if (begun == nullptr)
-            return wrong("unknown option " + shown);
+            return unknown_option("--" + std::string(name), names(), program_name);
         return begun;
+    }
+
+    [[nodiscard]] std::vector<std::string_view> names() const {
+        std::vector<std::string_view> out;
+        for (const auto& option : options_)
+            out.push_back(option.name);
+        return out;
     }
 
     std::span<const std::string> words_;

@@ -68,11 +68,13 @@ class Cli {
     /// The exit code.
     Result<int> run() {
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
-        const auto file = GRAPNEL_TRY(load_settings(std::nullopt, Variables::count));
-        settings_ = GRAPNEL_TRY(settings_of(options_, file, sys::own_user()));
-        GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
+        const auto file = load_settings(std::nullopt, Variables::count);
         if (options_.debug.empty())
-            log_.to_file(settings_.log);
+            log_.to_file(file.settings.log);
+        if (file.mistake)
+            return *file.mistake;
+        settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));
+        GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
         switch (options_.command) {
         case Command::configure:
             return configure();
@@ -119,7 +121,7 @@ class Cli {
         const auto remarks = GRAPNEL_TRY(classed(
             apply::carry_out(plan, std::move(container), settings_.ldconfig), "mount error"));
         for (const auto& remark : remarks)
-            log_.remark(remark);
+            log_.warning(remark);
         return {};
     }
 
@@ -173,7 +175,7 @@ Status use_debug_file(const std::string& name, Log& log) {
     if (name.empty())
         return {};
     if (name == "/dev/stderr" || name == "/dev/stdout")
-        log.remarks_to_stderr(true);
+        log.warnings_to_stderr(true);
     else
         log.to_file(GRAPNEL_TRY(sys::argument_path(name).note("--debug").note("input error")));
     return {};
@@ -187,13 +189,12 @@ int run(int argc, char** argv) {
         return fail(confined.error(), log);
     const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     const auto options = parse_options(words);
-    if (!options) {
-        (void)fail(options.error(), log);
-        (void)sys::write_all({STDERR_FILENO}, usage(""), "stderr"); // nobody is left to tell
-        return 1;
+    if (!options)
+        return fail(options.error(), log);
+    if (const auto text = answer(*options)) {
+        const auto written = sys::write_all({STDOUT_FILENO}, *text, "stdout");
+        return written ? 0 : fail(written.error(), log);
     }
-    if (const auto text = answer(*options))
-        return sys::write_all({STDOUT_FILENO}, *text, "stdout") ? 0 : 1;
     log.to_file(Settings{}.log);
     if (const auto used = use_debug_file(options->debug, log); !used)
         return fail(used.error(), log);

@@ -3,6 +3,8 @@
 
 #include "arguments.hpp"
 #include "base/text.hpp"
+#include "base/usage.hpp"
+#include "cli.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,7 +55,9 @@ void version_wanted(Options& options, const std::optional<std::string>& /*value*
     options.command = Command::version;
 }
 
-constexpr Known help_option{{"help", '?', Value::none, "", "print this"}, help_wanted};
+constexpr Known help_option{{"help", 'h', Value::none, "", "print this"}, help_wanted};
+/// NVIDIA's letter.
+constexpr Known old_help_option{{"help", '?', Value::none, "", ""}, help_wanted};
 constexpr Known usage_option{{"usage", '\0', Value::none, "", "print a short usage"}, usage_wanted};
 
 const std::vector<Known>& global_options() {
@@ -72,7 +76,9 @@ const std::vector<Known>& global_options() {
         {{"no-create-imex-channels", '\0', none, "", "make no nodes of IMEX channels"},
          set_flag<&Options::no_create_imex_channels>},
         {{"version", 'V', none, "", "print the version"}, version_wanted},
+        {{"version", 'v', none, "", ""}, version_wanted},
         help_option,
+        old_help_option,
         usage_option,
     };
     return known;
@@ -97,6 +103,7 @@ const std::vector<Known>& shared_options() {
         {{"no-gsp-firmware", '\0', none, "", "without the firmware of the GPU's own processor"},
          set_flag<&Options::no_gsp_firmware>},
         help_option,
+        old_help_option,
         usage_option,
     };
     return known;
@@ -150,6 +157,7 @@ const std::vector<Known>& info_options() {
         {{"csv", '\0', Value::none, "", "values with commas between them"},
          set_flag<&Options::csv>},
         help_option,
+        old_help_option,
         usage_option,
     };
     return known;
@@ -176,7 +184,14 @@ const CommandGrammar* find_command(std::string_view name) {
 }
 
 Error wrong(const std::string& what) {
-    return {.kind = Error::Kind::usage, .what = what};
+    return usage_error(what, program_name);
+}
+
+Error unknown_command(std::string_view word) {
+    std::vector<std::string_view> names{"help"};
+    for (const auto& command : commands)
+        names.push_back(command.name);
+    return unknown_word("command", word, names, program_name);
 }
 
 /// What was said is done to `options`; other words are returned.
@@ -242,9 +257,13 @@ Result<Options> parse_options(std::span<const std::string> words) {
     words = words.subspan(before.used);
     if (words.empty())
         return wrong("the command is missing");
+    if (words.front() == "help") {
+        options.command = Command::help;
+        return options;
+    }
     const auto* const grammar = find_command(words.front());
     if (grammar == nullptr)
-        return wrong("unknown command " + quote(words.front()));
+        return unknown_command(words.front());
     options.command = grammar->command;
     const auto& known = grammar->options();
     const auto table = table_of(known);
@@ -277,7 +296,8 @@ std::string help(std::string_view command) {
     }
     text += "\noptions:\n";
     for (const auto& known : grammar == nullptr ? global_options() : grammar->options())
-        text += option_line(known.option);
+        if (!known.option.help.empty())
+            text += option_line(known.option);
     return text;
 }
 

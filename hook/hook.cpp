@@ -5,6 +5,7 @@
 #include "apply/cleanup.hpp"
 #include "apply/container.hpp"
 #include "base/exit_code.hpp"
+#include "base/text.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "options.hpp"
@@ -27,6 +28,11 @@ namespace {
 
 Result<State> read_state() {
     const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, state_size_limit, "stdin"));
+    if (trim(text).empty())
+        return refused("standard input is empty, and the container's state is read there",
+                       "let a runtime call this program, or write the state: "
+                       "echo '{\"id\": \"x\", \"bundle\": \"/BUNDLE\"}' | grapnel-hook --dry-run "
+                       "prestart");
     return parse_state(text);
 }
 
@@ -83,13 +89,14 @@ class Hook {
     }
 
     Result<int> give(const State& state) {
-        const auto settings = GRAPNEL_TRY(load_settings(options_.config, Variables::count));
+        const auto loaded = load_settings(options_.config, Variables::count);
+        const auto& settings = loaded.settings;
         if (!options_.dry_run)
             log_.to_file(settings.log);
         const auto spec = GRAPNEL_TRY(read_spec(state));
-        const auto asked = GRAPNEL_TRY(make_request(spec, settings));
+        const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
         for (const auto& remark : asked.remarks)
-            log_.remark(remark);
+            log_.warning(remark);
         if (!asked.request)
             return code_of(options_.dry_run ? print(std::nullopt) : Status());
         GRAPNEL_TRY(apply::get_rights(state));
@@ -104,12 +111,11 @@ class Hook {
         });
     }
 
-    /// Settings that cannot be read do not keep the root file system from being tidied.
+    /// A mistake in the settings does not keep the root file system from being tidied.
     Result<int> clean_up(const State& state) {
         if (options_.dry_run)
             return exit_done;
-        if (const auto settings = load_settings(options_.config, Variables::are_ignored))
-            log_.to_file(settings->log);
+        log_.to_file(load_settings(options_.config, Variables::are_ignored).settings.log);
         return supervised([&]() -> Status {
             GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
             GRAPNEL_TRY(sys::filter_hook());
@@ -125,7 +131,7 @@ class Hook {
         log_.hold();
         const auto remarks = GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig));
         for (const auto& remark : remarks)
-            log_.remark(remark);
+            log_.warning(remark);
         return {};
     }
 
@@ -150,8 +156,9 @@ class Hook {
     Log& log_;
 };
 
-int print(const std::string& text) {
-    return sys::write_all({STDOUT_FILENO}, text, "stdout") ? exit_done : exit_refused;
+int print(const std::string& text, const Log& log) {
+    const auto written = sys::write_all({STDOUT_FILENO}, text, "stdout");
+    return written ? exit_done : fail(written.error(), log);
 }
 
 } // namespace
@@ -163,14 +170,13 @@ int run_hook(int argc, char** argv) {
     const auto options = parse_options(argc, argv);
     if (!options) {
         log.error(options.error().text());
-        (void)sys::write_all({STDERR_FILENO}, usage(), "stderr"); // nobody is left to tell
         return exit_usage;
     }
     if (options->action == Options::Action::help)
-        return print(usage());
+        return print(usage(), log);
     if (options->action == Options::Action::version)
-        return print("grapnel-hook " GRAPNEL_VERSION "\n");
-    log.remarks_to_stderr(options->debug);
+        return print("grapnel-hook " GRAPNEL_VERSION "\n", log);
+    log.warnings_to_stderr(options->debug);
     if (!options->dry_run)
         log.to_file(Settings{}.log);
     const auto code = Hook(*options, log).run();

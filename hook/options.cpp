@@ -2,11 +2,13 @@
 #include "options.hpp"
 
 #include "base/text.hpp"
+#include "base/usage.hpp"
 #include "sys/argument_path.hpp"
 
 #include <algorithm>
 #include <array>
 #include <getopt.h>
+#include <vector>
 
 namespace grapnel {
 
@@ -20,8 +22,9 @@ constexpr std::array<std::pair<std::string_view, Stage>, 5> stages{{
     {"poststop", Stage::poststop},
 }};
 
-constexpr std::array<option, 6> long_options{{
+constexpr std::array<option, 7> long_options{{
     {"config", required_argument, nullptr, 'c'},
+    {"container", required_argument, nullptr, 'i'},
     {"debug", no_argument, nullptr, 'd'},
     {"dry-run", no_argument, nullptr, 'n'},
     {"version", no_argument, nullptr, 'v'},
@@ -29,8 +32,21 @@ constexpr std::array<option, 6> long_options{{
     {nullptr, 0, nullptr, 0},
 }};
 
-Error usage_error(std::string what) {
-    return {.kind = Error::Kind::usage, .what = std::move(what)};
+constexpr std::string_view program = "grapnel-hook";
+
+Error wrong_option(const char* word) {
+    std::vector<std::string_view> names;
+    for (const auto& option : long_options)
+        if (option.name != nullptr)
+            names.emplace_back(option.name);
+    return unknown_option(word, names, program);
+}
+
+Error wrong_stage(std::string_view word) {
+    std::vector<std::string_view> names;
+    for (const auto& stage : stages)
+        names.push_back(stage.first);
+    return unknown_word("stage", word, names, program);
 }
 
 } // namespace
@@ -40,10 +56,13 @@ Result<Options> parse_options(int argc, char** argv) {
     opterr = 0;
     // long options with one dash or two; nothing after the stage is an option
     for (int found = 0;
-         (found = getopt_long_only(argc, argv, "+h", long_options.data(), nullptr)) != -1;) {
+         (found = getopt_long_only(argc, argv, "+:hv", long_options.data(), nullptr)) != -1;) {
         switch (found) {
         case 'c':
             options.config = GRAPNEL_TRY(sys::argument_path(optarg).note("--config"));
+            break;
+        case 'i':
+            options.container = optarg;
             break;
         case 'd':
             options.debug = true;
@@ -57,18 +76,25 @@ Result<Options> parse_options(int argc, char** argv) {
         case 'h':
             options.action = Options::Action::help;
             return options;
+        case ':':
+            return usage_error(quote(argv[std::min(optind, argc) - 1]) + " needs a value", program);
         default:
-            return usage_error("unknown option, or an option without its value: "
-                               + quote(argv[std::min(optind, argc) - 1]));
+            return wrong_option(argv[std::min(optind, argc) - 1]);
         }
     }
     if (optind >= argc)
-        return usage_error("the stage is missing");
+        return usage_error("the stage is missing", program);
     const std::string_view name = argv[optind];
+    if (name == "help") {
+        options.action = Options::Action::help;
+        return options;
+    }
     const auto* const stage =
         std::ranges::find(stages, name, &std::pair<std::string_view, Stage>::first);
     if (stage == stages.end())
-        return usage_error("unknown stage " + quote(name));
+        return wrong_stage(name);
+    if (optind + 1 < argc)
+        return usage_error("one word too many: " + quote(argv[optind + 1]), program);
     options.stage = stage->second;
     return options;
 }
@@ -86,11 +112,12 @@ std::string usage() {
            "  poststop                 remove what was made in the root file system\n"
            "\n"
            "options, with one dash or two:\n"
-           "  --config FILE  the settings, instead of /etc/grapnel/config.toml\n"
-           "  --debug        say on standard error what is noteworthy\n"
-           "  --dry-run      print the plan as JSON and touch nothing\n"
-           "  --version      print the version\n"
-           "  --help         print this\n";
+           "  --config FILE   the settings, instead of /etc/grapnel/config.toml\n"
+           "  --container ID  precreate: for the log, of a caller that logs a failure itself\n"
+           "  --debug         write warnings on standard error too\n"
+           "  --dry-run       print the plan as JSON and touch nothing\n"
+           "  -v, --version   print the version\n"
+           "  -h, --help      print this\n";
 }
 
 } // namespace grapnel

@@ -17,6 +17,7 @@ struct Options {
     Action action = Action::run;
     Stage stage = Stage::prestart;
     std::optional<HostPath> config = {};
+    std::string container = {}; ///< ID, from a caller that writes a failure into the log itself
     bool debug = false;
     bool dry_run = false;
 };

@@ -2,6 +2,7 @@
 #include "precreate.hpp"
 
 #include "apply/host_nodes.hpp"
+#include "base/text.hpp"
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "provision/planner.hpp"
@@ -29,8 +30,8 @@ std::vector<std::uint32_t> groups_inside(const Plan& plan, const Spec& spec, con
         if (number)
             inside.push_back(*number);
         else
-            log.remark("device nodes of group " + std::to_string(group)
-                       + " may be closed to the container: its user namespace cannot have it");
+            log.warning("device nodes of group " + std::to_string(group)
+                        + " may be closed to the container: its user namespace cannot have it");
     }
     return inside;
 }
@@ -49,16 +50,25 @@ Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
 } // namespace
 
 Status precreate(const Options& options, Log& log) {
+    if (!options.container.empty()) {
+        log.of_container(options.container);
+        log.leave_error_to_caller();
+    }
     const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, spec_size_limit, "stdin"));
+    if (trim(text).empty())
+        return refused("standard input is empty, and a container's config.json is read there",
+                       "call this stage with config.json: grapnel-hook precreate < config.json");
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
-    const auto settings = GRAPNEL_TRY(load_settings(options.config, Variables::are_ignored));
+    const auto loaded = load_settings(options.config, Variables::are_ignored);
+    const auto& settings = loaded.settings;
     if (!options.dry_run)
         log.to_file(settings.log);
     const auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
-    const auto asked = GRAPNEL_TRY(make_request(spec, settings));
-    for (const auto& remark : asked.remarks)
-        log.remark(remark);
+    const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
+    if (options.container.empty() && !asked.request)
+        for (const auto& remark : asked.remarks) // else the hook or the caller writes it
+            log.warning(remark);
     if (!asked.request && may_hold_added_rules(text)) {
         const auto edited = GRAPNEL_TRY(without_added_rules(text));
         return sys::write_all({STDOUT_FILENO}, edited, "stdout");
@@ -75,7 +85,7 @@ Status precreate(const Options& options, Log& log) {
     if (!options.dry_run) {
         const auto remarks = GRAPNEL_TRY(apply::make_host_nodes(plan));
         for (const auto& remark : remarks)
-            log.remark(remark);
+            log.warning(remark);
     }
     return sys::write_all({STDOUT_FILENO}, edited, "stdout");
 }

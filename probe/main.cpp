@@ -17,6 +17,7 @@
 #include <array>
 #include <cstdio>
 #include <dlfcn.h>
+#include <string_view>
 #include <unistd.h>
 
 namespace {
@@ -34,8 +35,24 @@ constexpr std::array<const char*, 17> brands{
 using Text = std::array<char, nvml::text_size>;
 
 int fail(const char* what, const char* why) {
-    (void)std::fprintf(stderr, "%s: %s\n", what, why);
+    (void)std::fprintf(stderr, "grapnel-probe: %s: %s\n", what, why);
     return 1;
+}
+
+int answer(const char* text) {
+    return std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0
+               ? 0
+               : fail("stdout", "cannot be written");
+}
+
+int wrong_usage(int argc, std::string_view word) {
+    const char* const cause = argc < 2         ? "the library's path is missing"
+                              : argc > 2       ? "one word too many"
+                              : word.empty()   ? "the library's path is empty"
+                              : word[0] == '-' ? "unknown option"
+                                               : "the library's path must be absolute";
+    (void)std::fprintf(stderr, "grapnel-probe: %s: see 'grapnel-probe --help'\n", cause);
+    return 2;
 }
 
 class Probe {
@@ -58,7 +75,9 @@ class Probe {
         for (unsigned index = 0; index < count; ++index)
             if (Device device = nullptr; handle(index, &device))
                 gpu(device);
-        return std::fflush(stdout) == 0 ? 0 : fail("stdout", "cannot be written");
+        return std::fflush(stdout) == 0 && std::ferror(stdout) == 0
+                   ? 0
+                   : fail("stdout", "cannot be written");
     }
 
   private:
@@ -147,9 +166,22 @@ class Probe {
 } // namespace
 
 int main(int argc, char** argv) {
+    const std::string_view word = argc > 1 ? argv[1] : "";
+    if (word == "-h" || word == "--help" || word == "help")
+        return answer(
+            "usage: grapnel-probe LIBNVIDIA_ML_PATH\n"
+            "\n"
+            "Prints the facts of a driver that its library alone knows: brands, compute\n"
+            "capabilities, MIG devices. grapnel-hook runs it where a container needs one.\n"
+            "\n"
+            "options:\n"
+            "  -v, --version  print the version\n"
+            "  -h, --help     print this\n");
+    if (word == "-v" || word == "--version")
+        return answer("grapnel-probe " GRAPNEL_VERSION "\n");
     // with a path, not a name: the loader must not search for it
-    if (argc != 2 || argv[1][0] != '/')
-        return fail("usage", "grapnel-probe LIBNVIDIA_ML_PATH");
+    if (argc != 2 || !word.starts_with('/'))
+        return wrong_usage(argc, word);
     void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr)
         return fail("dlopen", dlerror());

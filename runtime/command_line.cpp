@@ -123,6 +123,8 @@ void read_global(Words& words, CommandLine& line) {
             line.log_is_json = option->value == "json";
         else if (option->name == "version" || option->name == "v" || option->name == "V")
             line.version = true;
+        else if (option->name == "help" || option->name == "h")
+            line.help = true;
     }
 }
 
@@ -166,6 +168,7 @@ CommandLine parse_command_line(std::span<const char* const> arguments) {
     line.command_at = words.position();
     const auto command = words.word();
     words.begin_command();
+    line.help = line.help || command == "help" || arguments.empty();
     line.makes_container = command == "create" || command == "run";
     if (line.makes_container)
         read_creation(words, line);

@@ -14,6 +14,7 @@ namespace grapnel {
 
 struct CommandLine {
     bool version = false;         ///< the runtime is asked for its version
+    bool help = false;            ///< the runtime is asked for its help
     bool makes_container = false; ///< create or run
     bool updates = false;         ///< update, with resources
     std::string resources = "";   ///< of update: a file, or "-" for standard input

@@ -2,7 +2,6 @@
 #include "runtime.hpp"
 
 #include "base/exit_code.hpp"
-#include "base/text.hpp"
 #include "command_line.hpp"
 #include "engine_log.hpp"
 #include "low_level.hpp"
@@ -32,16 +31,33 @@ constexpr auto hook_name = "grapnel-hook";
 
 /// What the hook adds comes from the hook itself, in a process of its own: it works confined, and
 /// this one must give the low-level runtime all that the engine gave it.
-Result<std::string> ask_hook(std::string_view config, const std::optional<HostPath>& settings) {
+Result<std::string> ask_hook(std::string_view config, const std::optional<HostPath>& settings,
+                             const std::string& container) {
     const auto own = GRAPNEL_TRY(sys::own_program());
     const auto hook = own.parent() / hook_name;
     if (!sys::is_program(hook))
         return refused(hook.text() + " is missing", "install it beside " + own.text());
-    std::vector<std::string> arguments;
+    std::vector<std::string> arguments{"--container=" + container};
     if (settings)
         arguments.push_back("--config=" + settings->text());
     arguments.emplace_back("precreate");
     return sys::run_own_program(hook, arguments, config, spec_size_limit);
+}
+
+constexpr auto help =
+    "grapnel-runtime gives containers the NVIDIA driver of their host: it is an OCI runtime that\n"
+    "adds grapnel-hook and the device rules to the configuration of a container that asks for\n"
+    "GPUs (NVIDIA_VISIBLE_DEVICES), and becomes runc or crun with the same arguments. See\n"
+    "grapnel-runtime(8). The help of that low-level runtime:\n\n";
+
+/// What this program says before the low-level runtime says its own.
+Status introduce(const CommandLine& line) {
+    if (line.help)
+        GRAPNEL_TRY(sys::write_all({STDOUT_FILENO}, help, "stdout"));
+    if (line.version)
+        GRAPNEL_TRY(sys::write_all({STDOUT_FILENO}, "grapnel-runtime version " GRAPNEL_VERSION "\n",
+                                   "stdout"));
+    return {};
 }
 
 class Runtime {
@@ -49,11 +65,14 @@ class Runtime {
     Runtime(const CommandLine& line, Log& log) : line_(line), log_(log) {}
 
     Status run(char** argv) {
-        const auto named = GRAPNEL_TRY(settings_of_variables());
-        const auto settings = GRAPNEL_TRY(settings_for_command(named));
+        GRAPNEL_TRY(introduce(line_));
+        auto loaded = load_settings(std::nullopt, Variables::count);
+        if (loaded.named) // as the hook will read it, which is given the path
+            loaded = load_settings(loaded.named, Variables::are_ignored);
+        const auto& settings = loaded.settings;
         log_.to_file(settings.log);
         if (line_.makes_container)
-            GRAPNEL_TRY(prepare(settings, named));
+            GRAPNEL_TRY(prepare(loaded));
         const auto runtime = GRAPNEL_TRY(find_low_level_runtime(settings.runtimes));
         auto program = runtime.text();
         argv[0] = program.data();
@@ -61,15 +80,6 @@ class Runtime {
     }
 
   private:
-    /// A mistake in the settings keeps a container from being made, and none from being ended.
-    Result<Settings> settings_for_command(const std::optional<HostPath>& named) {
-        auto settings = load_settings(named, Variables::are_ignored);
-        if (settings || line_.makes_container)
-            return settings;
-        log_.remark(settings.error().text());
-        return salvage_settings_file(named);
-    }
-
     /// Whatever becomes of the GPUs, the engine's update is made.
     Status update(const HostPath& runtime, char** argv) {
         std::vector<std::string> words;
@@ -77,8 +87,8 @@ class Runtime {
             words.emplace_back(*word);
         auto changed = arguments_of_update(line_, runtime, std::move(words));
         if (!changed) {
-            log_.remark("the container may lose its GPUs at this update: "
-                        + changed.error().text());
+            log_.warning("the container may lose its GPUs at this update: "
+                         + changed.error().text());
             return sys::become_program(runtime, argv);
         }
         std::vector<char*> arguments;
@@ -88,7 +98,9 @@ class Runtime {
         return sys::become_program(runtime, arguments.data());
     }
 
-    Status prepare(const Settings& settings, const std::optional<HostPath>& settings_file) {
+    /// A mistake in the settings keeps a container that asks for a GPU from being made, and no
+    /// container from being ended.
+    Status prepare(const LoadedSettings& loaded) {
         const auto bundle = sys::real_path(line_.bundle, sys::PathOf::directory);
         if (!bundle)
             return {}; // the low-level runtime says what is wrong with it
@@ -99,15 +111,21 @@ class Runtime {
         if (!text)
             return text.error();
         const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
-        const auto asked = GRAPNEL_TRY(make_request(spec, settings));
-        if (!asked.request && !may_hold_added_rules(*text)) {
-            for (const auto& remark : asked.remarks) // there will be no hook to write it
-                log_.remark(remark);
+        const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
+        if (!asked.request) // there will be no hook to write it
+            say_why(asked);
+        if (!asked.request && !may_hold_added_rules(*text))
             return {};
-        }
         if (asked.request)
             GRAPNEL_TRY(check_procfs(spec));
-        return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, settings_file)));
+        return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, loaded.named, line_.id)));
+    }
+
+    void say_why(const Asked& asked) const {
+        for (const auto& remark : asked.remarks)
+            log_.warning(remark);
+        if (!asked.no_request.empty())
+            log_.notice(asked.no_request);
     }
 
     const CommandLine& line_;
@@ -122,16 +140,13 @@ int run_runtime(int argc, char** argv) {
     Log log(name);
     log.to_file(Settings{}.log);
     if (!line.id.empty())
-        log.of_container(printable(line.id));
-    if (line.version)
-        (void)sys::write_all({STDOUT_FILENO}, "grapnel-runtime version " GRAPNEL_VERSION "\n",
-                             "stdout");
+        log.of_container(line.id);
     const auto held = sys::hold_standard_descriptors();
     const auto failed = held ? Runtime(line, log).run(argv) : held;
     if (failed)
         return exit_done;
     log.error(failed.error().text());
-    tell_engine(line, failed.error().text());
+    tell_engine(line, std::string(name) + ": " + failed.error().text());
     return exit_refused;
 }
 

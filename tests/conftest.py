@@ -218,7 +218,7 @@ def scope(bundle, cgroups, hand_made):
     membership = pathlib.Path(f"/proc/{made.pid}/cgroup").read_text()
     made.cgroup = next(line[3:] for line in membership.splitlines() if line.startswith("0::"))
     made.directory = cgroup
-    made.remark = f"remark: the container loses its GPUs when systemd sets the rules of {made.unit}"
+    made.remark = f"warning: the container loses its GPUs when systemd sets the rules of {made.unit}"
     return made
 
 

@@ -2,12 +2,14 @@
 #include "configure/options.hpp"
 
 #include "base/text.hpp"
+#include "base/usage.hpp"
 #include "sys/argument_path.hpp"
 
 #include <algorithm>
 #include <array>
 #include <getopt.h>
 #include <set>
+#include <vector>
 
 namespace grapnel::configure_command {
 
@@ -26,14 +28,15 @@ constexpr std::array<Known, 4> engines{{
     {"containerd", Engine::containerd, "/etc/containerd/config.toml",
      "/etc/containerd/conf.d/99-grapnel.toml", "crdsi"},
     {"crio", Engine::crio, "/etc/crio/crio.conf", "/etc/crio/crio.conf.d/99-grapnel.toml", "crdsi"},
-    {"podman", Engine::podman, "", "", "hk"},
+    {"podman", Engine::podman, "", "", "pk"},
 }};
 constexpr std::string_view hook_dir = "/usr/share/containers/oci/hooks.d";
 
+constexpr int help_letter = 'h';
 constexpr std::array<option, 13> long_options{{
     {"config", required_argument, nullptr, 'c'},
     {"drop-in", required_argument, nullptr, 'i'},
-    {"hook-dir", required_argument, nullptr, 'h'},
+    {"hook-dir", required_argument, nullptr, 'p'},
     {"hook-path", required_argument, nullptr, 'k'},
     {"runtime-name", required_argument, nullptr, 'r'},
     {"runtime-path", required_argument, nullptr, 'd'},
@@ -41,12 +44,29 @@ constexpr std::array<option, 13> long_options{{
     {"cdi", no_argument, nullptr, 'x'},
     {"unset", no_argument, nullptr, 'u'},
     {"dry-run", no_argument, nullptr, 'n'},
-    {"help", no_argument, nullptr, '?' + 128},
+    {"help", no_argument, nullptr, help_letter},
     {nullptr, 0, nullptr, 0},
 }};
 
-Error usage_error(std::string what) {
-    return {.kind = Error::Kind::usage, .what = std::move(what)};
+constexpr std::string_view tool = "grapnel configure";
+
+Error wrong(std::string what) {
+    return usage_error(std::move(what), tool);
+}
+
+Error wrong_option(const char* word) {
+    std::vector<std::string_view> names;
+    for (const auto& option : long_options)
+        if (option.name != nullptr)
+            names.emplace_back(option.name);
+    return unknown_option(word, names, tool);
+}
+
+Error wrong_engine(std::string_view word) {
+    std::vector<std::string_view> names;
+    for (const auto& engine : engines)
+        names.push_back(engine.name);
+    return unknown_word("engine", word, names, tool);
 }
 
 std::string name_of(int letter) {
@@ -86,7 +106,7 @@ Status store(Options& options, int letter, const char* argument) {
         return path(options.config);
     case 'i':
         return path(options.drop_in);
-    case 'h':
+    case 'p':
         return path(options.hook_dir);
     case 'k':
         return path(options.hook);
@@ -115,12 +135,12 @@ Status store(Options& options, int letter, const char* argument) {
 
 Status check_engine(const Known& known, const std::set<int>& given) {
     if (known.engine == Engine::podman && given.contains('s'))
-        return usage_error("--set-as-default is not for podman, which is given a hook and no "
-                           "runtime: the hook runs for every container anyway");
+        return wrong("--set-as-default is not for podman, which is given a hook and no "
+                     "runtime: the hook runs for every container anyway");
     for (const int letter : given)
         if (letter != 'u' && letter != 'n' && letter != 'x'
             && known.options.find(static_cast<char>(letter)) == known.options.npos)
-            return usage_error(name_of(letter) + " is not for " + std::string(known.name));
+            return wrong(name_of(letter) + " is not for " + std::string(known.name));
     return {};
 }
 
@@ -145,11 +165,12 @@ Result<Options> parse_options(int argc, char** argv) {
     std::set<int> given;
     opterr = 0;
     for (int found = 0;
-         (found = getopt_long(argc, argv, "", long_options.data(), nullptr)) != -1;) {
+         (found = getopt_long(argc, argv, ":h", long_options.data(), nullptr)) != -1;) {
+        if (found == ':')
+            return wrong(quote(argv[std::min(optind, argc) - 1]) + " needs a value");
         if (found == '?')
-            return usage_error("unknown option, or an option without its value: "
-                               + quote(argv[std::min(optind, argc) - 1]));
-        if (found == '?' + 128) {
+            return wrong_option(argv[std::min(optind, argc) - 1]);
+        if (found == help_letter) {
             options.help = true;
             return options;
         }
@@ -157,13 +178,17 @@ Result<Options> parse_options(int argc, char** argv) {
         given.insert(found);
     }
     if (optind >= argc)
-        return usage_error("the engine is missing");
-    if (optind + 1 < argc)
-        return usage_error("one engine at a time: " + quote(argv[optind + 1]));
+        return wrong("the engine is missing");
     const std::string_view name = argv[optind];
+    if (name == "help") {
+        options.help = true;
+        return options;
+    }
+    if (optind + 1 < argc)
+        return wrong("one engine at a time: " + quote(argv[optind + 1]));
     const auto* const known = std::ranges::find(engines, name, &Known::name);
     if (known == engines.end())
-        return usage_error("unknown engine " + quote(name));
+        return wrong_engine(name);
     GRAPNEL_TRY(check_engine(*known, given));
     add_defaults(options, *known);
     return options;
@@ -188,7 +213,7 @@ std::string usage() {
              "  --cdi                have the engine read CDI specifications\n"
              "  --unset              take out what was entered\n"
              "  --dry-run            print the change as a diff, and change nothing\n"
-             "  --help               print this\n";
+             "  -h, --help           print this\n";
 }
 
 } // namespace grapnel::configure_command

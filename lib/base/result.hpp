@@ -28,7 +28,8 @@ struct Error {
     std::vector<std::string> notes = {}; ///< what the callers were trying to do, innermost first
     Subject subject = Subject::other;
 
-    /// One printable line: notes from the outermost in, what, the errno's text, the cure.
+    /// One printable line: notes from the outermost in, what, the errno's text, the cure. Values
+    /// of outside are escaped and cut here, so that nobody has to where a message is made.
     [[nodiscard]] std::string text() const;
 };
 

@@ -18,6 +18,18 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string fit_line(std::string_view text, std::size_t limit) {
+    constexpr std::string_view gap = "...";
+    if (text.size() <= limit)
+        if (auto whole = printable(text); whole.size() <= limit)
+            return whole;
+    const auto most = std::min(text.size(), limit);
+    const auto tail = limit / 3;
+    const auto beginning = printable(text.substr(0, most)).substr(0, limit - gap.size() - tail);
+    const auto end = printable(text.substr(text.size() - most));
+    return beginning + std::string(gap) + end.substr(end.size() - std::min(tail, end.size()));
+}
+
 std::string quote(std::string_view text) {
     constexpr std::size_t most = 200;
     return "'" + printable(text.substr(0, most)) + (text.size() > most ? "...'" : "'");

@@ -26,6 +26,13 @@ template <typename T>
 /// whatever an image put there.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// The longest line that a program writes for a person, without the beginning that the log adds.
+inline constexpr std::size_t line_limit = 4096;
+
+/// `text` printable and of at most `limit` bytes: of a longer text the middle is cut out, because
+/// a message begins with the failing object and ends with the cure.
+[[nodiscard]] std::string fit_line(std::string_view text, std::size_t limit = line_limit);
+
 /// `text` between single quotes, printable, cut after 200 characters.
 [[nodiscard]] std::string quote(std::string_view text);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan as people and scripts read it. Keys may be added, never renamed.
+#include "base/text.hpp"
 #include "plan/plan.hpp"
 
 #include <array>
@@ -105,6 +106,14 @@ Json files_json(const Plan& plan) {
     return list;
 }
 
+/// Text of the image's: as short as in a message.
+Json requirements_json(const Plan& plan) {
+    auto list = Json::array();
+    for (const auto& requirement : plan.requirements)
+        list.push_back(fit_line(requirement));
+    return list;
+}
+
 std::string_view ldcache_name(LdCache mode) {
     constexpr std::array<std::string_view, 3> names{"auto", "ldconfig", "off"};
     return names[static_cast<std::size_t>(mode)];
@@ -128,7 +137,7 @@ std::string to_json(const std::optional<Plan>& plan) {
         {"change_cgroup", plan->change_cgroup},
         {"files", files_json(*plan)},
         {"ldcache", ldcache_name(plan->ldcache)},
-        {"requirements", plan->requirements},
+        {"requirements", requirements_json(*plan)},
     };
     if (plan->compat)
         json["compat"] = {{"directory", plan->compat->directory.text()},

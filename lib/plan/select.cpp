@@ -31,6 +31,7 @@ bool is_pci(std::string_view name) {
 }
 
 constexpr std::string_view uuid_kind = "GPU-";
+constexpr std::string_view mig_kind = "MIG-";
 
 std::string_view without_kind(std::string_view uuid) {
     const bool with_kind = equal_ignoring_case(uuid.substr(0, uuid_kind.size()), uuid_kind);
@@ -50,19 +51,20 @@ bool has_name(const Gpu& gpu, const std::string& name) {
     return is_uuid_of(gpu, name);
 }
 
-/// "GPU-" and at least eight hexadecimal digits, as CUDA_VISIBLE_DEVICES takes them too.
+/// "GPU-" or "MIG-" and at least four hexadecimal digits.
 bool can_begin_uuid(std::string_view name) {
     constexpr std::string_view digits = "0123456789abcdefABCDEF";
-    if (!equal_ignoring_case(name.substr(0, uuid_kind.size()), uuid_kind))
+    const auto kind = name.substr(0, uuid_kind.size());
+    if (!equal_ignoring_case(kind, uuid_kind) && !equal_ignoring_case(kind, mig_kind))
         return false;
     name.remove_prefix(uuid_kind.size());
     const auto is_digit = [&](char c) { return digits.find(c) != digits.npos; };
     return std::ranges::all_of(name, [&](char c) { return c == '-' || is_digit(c); })
-           && std::ranges::count_if(name, is_digit) >= 8;
+           && std::ranges::count_if(name, is_digit) >= 4;
 }
 
-bool begins_uuid(const Gpu& gpu, std::string_view name) {
-    return equal_ignoring_case(std::string_view(gpu.uuid).substr(0, name.size()), name);
+bool begins(const std::string& uuid, std::string_view name) {
+    return equal_ignoring_case(std::string_view(uuid).substr(0, name.size()), name);
 }
 
 Error faulty(const Gpu& gpu) {
@@ -105,10 +107,21 @@ bool is_gpu_uuid(std::string_view name) {
            || equal_ignoring_case(name.substr(0, mig_prefix.size()), mig_prefix);
 }
 
+Error without_mig(const Gpu& gpu, const std::string& name) {
+    const auto index = std::to_string(gpu.index);
+    return refused("unknown device " + quote(name) + ": GPU " + index + " has no MIG device",
+                   "ask for the whole GPU by '" + index + "', or have an administrator enable MIG ("
+                       + "nvidia-smi -i " + index
+                       + " -mig 1) and make MIG devices (nvidia-smi mig)");
+}
+
 Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
                      const std::string& probe_fault) {
     if (gpus.empty())
         return refused("unknown device " + quote(name), "this host has no NVIDIA GPU");
+    for (const auto& gpu : gpus)
+        if (is_mig_name_of(gpu, name) && gpu.mig_devices.empty())
+            return without_mig(gpu, name);
     std::string why;
     if (is_mig_uuid(name) && has_unnamed_mig_device(gpus))
         why = ": MIG UUIDs are known to the driver's library alone, and "
@@ -145,13 +158,23 @@ Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const std::string
     return true;
 }
 
+std::vector<std::string> mig_uuids_that_begin(const std::vector<Gpu>& gpus,
+                                              const std::string& name) {
+    std::vector<std::string> out;
+    for (const auto& gpu : gpus)
+        for (const auto& device : gpu.mig_devices)
+            if (begins(device.uuid, name))
+                out.push_back(device.uuid);
+    return out;
+}
+
 /// False: the name begins no UUID.
 Result<bool> choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
                                  const std::string& name) {
     std::vector<Gpu> begun;
     if (can_begin_uuid(name))
         std::ranges::copy_if(gpus, std::back_inserter(begun),
-                             [&](const auto& gpu) { return begins_uuid(gpu, name); });
+                             [&](const auto& gpu) { return begins(gpu.uuid, name); });
     if (begun.size() > 1)
         return refused("the UUIDs of several GPUs begin with " + quote(name), described(begun));
     if (begun.empty())
@@ -160,6 +183,20 @@ Result<bool> choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
         return faulty(begun.front());
     choose(chosen, begun.front());
     return true;
+}
+
+/// False: the name begins no UUID of a MIG device.
+Result<bool> choose_mig_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
+                                     const std::string& name) {
+    const auto known =
+        can_begin_uuid(name) ? mig_uuids_that_begin(gpus, name) : std::vector<std::string>();
+    if (known.size() > 1)
+        return refused("the UUIDs of several MIG devices begin with " + quote(name),
+                       "they are " + enumerate(known));
+    for (const auto& gpu : gpus)
+        if (!known.empty() && GRAPNEL_TRY(choose_mig_device(chosen, gpu, known.front())))
+            return true;
+    return false;
 }
 
 /// By its name, else by the beginning of its UUID; false: nothing has that name.
@@ -173,7 +210,9 @@ Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const 
         if (is_gpu || GRAPNEL_TRY(choose_mig_device(chosen, gpu, name)))
             return true;
     }
-    return choose_by_beginning(chosen, gpus, name);
+    if (GRAPNEL_TRY(choose_by_beginning(chosen, gpus, name)))
+        return true;
+    return choose_mig_by_beginning(chosen, gpus, name);
 }
 
 /// Who manages the driver starts on a host of sick GPUs as well.

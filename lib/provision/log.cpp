@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provision/log.hpp"
 
+#include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
 
@@ -39,16 +40,22 @@ std::string timestamp() {
                        clock.minutes().count(), clock.seconds().count());
 }
 
+void Log::of_container(std::string_view id) {
+    constexpr std::size_t limit = 128;
+    container_ = fit_line(id, limit);
+}
+
 void Log::to_stderr(std::string_view text) const {
     // nowhere is left to say that this failed
-    (void)sys::write_all({STDERR_FILENO}, fmt::format("{}: {}\n", program_, text), "stderr");
+    (void)sys::write_all({STDERR_FILENO}, fmt::format("{}: {}\n", program_, fit_line(text)),
+                         "stderr");
 }
 
 void Log::write(std::string_view level, std::string_view text) const {
     if (file_.empty())
         return;
     const auto line = fmt::format("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
-                                  container_, level, text);
+                                  container_, level, fit_line(text));
     append(line);
 }
 
@@ -77,13 +84,31 @@ void Log::hold() {
 }
 
 void Log::error(std::string_view text) const {
-    write("error", text);
+    if (!caller_logs_error_)
+        write("error", text);
     to_stderr(text);
 }
 
-void Log::remark(std::string_view text) const {
-    write("remark", text);
-    if (remarks_to_stderr_)
+void Log::warning(std::string_view text) const {
+    remark("warning", text);
+}
+
+void Log::notice(std::string_view text) const {
+    remark("notice", text);
+}
+
+void Log::remark(std::string_view level, std::string_view text) const {
+    if (remarks_left_ == 0)
+        return;
+    const auto size = std::min(text.size(), line_limit);
+    if (size >= remarks_left_) {
+        remarks_left_ = 0;
+        text = "further warnings and notices are left out";
+    } else {
+        remarks_left_ -= size;
+    }
+    write(level, text);
+    if (warnings_to_stderr_)
         to_stderr(text);
 }
 

@@ -20,8 +20,10 @@ class Log {
 
     /// Until the settings are known, to their default.
     void to_file(HostPath file) { file_ = std::move(file); }
-    void of_container(std::string id) { container_ = std::move(id); }
-    void remarks_to_stderr(bool yes) { remarks_to_stderr_ = yes; }
+    void of_container(std::string_view id);
+    /// The caller of this program writes its failure into the log.
+    void leave_error_to_caller() { caller_logs_error_ = true; }
+    void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
 
     /// Before another mount namespace is entered, where the file's path can lead elsewhere: from
     /// now on its directory is what it is here.
@@ -29,8 +31,11 @@ class Log {
 
     /// One line on standard error and in the file.
     void error(std::string_view text) const;
-    /// A line in the file, and on standard error where that was asked for.
-    void remark(std::string_view text) const;
+    /// A line in the file, and on standard error where that was asked for. All warnings and
+    /// notices of a run are 64 KiB at most: an image can cause as many as it likes.
+    void warning(std::string_view text) const;
+    /// The same for a fact that is as it should be.
+    void notice(std::string_view text) const;
 
   private:
     struct Place {
@@ -39,13 +44,16 @@ class Log {
     };
 
     void write(std::string_view level, std::string_view text) const;
+    void remark(std::string_view level, std::string_view text) const;
     void append(std::string_view line) const;
     void to_stderr(std::string_view text) const;
 
     std::string program_;
     HostPath file_ = {};
     std::string container_ = "-";
-    bool remarks_to_stderr_ = false;
+    bool warnings_to_stderr_ = false;
+    bool caller_logs_error_ = false;
+    mutable std::size_t remarks_left_ = std::size_t{64} << 10; ///< bytes
     /// In the order in which they are tried; nothing: the paths are as they were.
     std::optional<std::vector<Place>> held_ = {};
 };

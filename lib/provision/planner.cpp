@@ -62,7 +62,7 @@ Status Planner::start(Request request) {
     rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
     module_trouble_ = GRAPNEL_TRY(load_modules(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
-        log_.remark(module_trouble_);
+        log_.warning(module_trouble_);
     return {};
 }
 
@@ -165,7 +165,7 @@ Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::Root
 
 void Planner::say(const std::vector<std::string>& remarks) const {
     for (const auto& remark : remarks)
-        log_.remark(remark);
+        log_.warning(remark);
 }
 
 const sys::HostFs& Planner::host() const {

@@ -51,7 +51,7 @@ void ask_probe(Inventory& inventory, const Settings& settings, Keep keep, const 
     const auto answer = run_probe(inventory, settings);
     if (!answer) {
         inventory.probe_fault = answer.error().text();
-        log.remark(inventory.probe_fault);
+        log.warning(inventory.probe_fault);
         return;
     }
     add_answer(inventory, *answer);

@@ -23,36 +23,45 @@ std::vector<HostPath> usual_places() {
             host_path("/etc/nvidia-container-runtime/config.toml")};
 }
 
-Result<Settings> load(const HostPath& path, Dialect dialect) {
-    auto text = sys::read_host_file(path, settings_size_limit).note("settings");
-    if (!text && text.error().sys == EACCES)
-        text = std::move(text).cure("it is for every user who starts a container: chmod a+r it");
-    if (!text)
-        return text.error();
-    return parse_settings(*text, dialect, path.text());
+Error unreadable(Error error, const HostPath& path) {
+    if (error.sys == EACCES)
+        error.cure = "it is for every user who starts a container: chmod a+r it";
+    else if (sys::is_missing(error))
+        error.cure = "make it, or name a file that is there";
+    else if (error.sys == 0)
+        error.cure = "put a file of at most 64 KiB in its place, or remove " + path.text();
+    error.notes.emplace_back("settings");
+    return error;
+}
+
+LoadedSettings load(const HostPath& path, Dialect dialect) {
+    const auto text = sys::read_host_file(path, settings_size_limit);
+    return {text ? read_settings(*text, dialect, path.text())
+                 : broken_settings(unreadable(text.error(), path))};
+}
+
+LoadedSettings load_named(const HostPath& path, Dialect dialect) {
+    auto loaded = load(path, dialect);
+    loaded.named = path;
+    return loaded;
 }
 
 Dialect dialect_of(const HostPath& path) {
     return path.parent().name() == nvidia_directory ? Dialect::nvidia : Dialect::grapnel;
 }
 
-/// Nothing if there is no such file.
-Result<std::optional<Settings>> load_if_present(const HostPath& path) {
-    auto settings = load(path, dialect_of(path));
-    if (!settings && sys::is_missing(settings.error()))
-        return std::optional<Settings>();
-    if (!settings)
-        return settings.error();
-    return std::optional(std::move(*settings));
+/// A link that leads nowhere is a mistake of the administrator's, not a missing file.
+bool is_there(const HostPath& path) {
+    const auto found = sys::LinuxHostFs().stat_link(path);
+    return found || !sys::is_missing(found.error());
 }
 
 bool is_administrator() {
     return geteuid() == 0 && sys::in_initial_user_namespace();
 }
 
-} // namespace
-
-Result<std::optional<HostPath>> settings_of_variables() {
+/// The file that NVIDIA's variables name.
+Result<std::optional<HostPath>> path_of_variables() {
     if (!is_administrator())
         return std::optional<HostPath>();
     const char* named = secure_getenv("NVIDIA_CTK_CONFIG_FILE_PATH");
@@ -64,34 +73,25 @@ Result<std::optional<HostPath>> settings_of_variables() {
         return std::optional<HostPath>();
     const auto directory = GRAPNEL_TRY(HostPath::make(home).note("XDG_CONFIG_HOME"));
     const auto path = directory / nvidia_directory / "config.toml";
-    const auto found = sys::host_facts(path);
-    if (!found && sys::is_missing(found.error()))
-        return std::optional<HostPath>();
-    return std::optional(path);
+    return is_there(path) ? std::optional(path) : std::nullopt;
 }
 
-Settings salvage_settings_file(const std::optional<HostPath>& named) {
-    auto places = usual_places();
+} // namespace
+
+LoadedSettings load_settings(const std::optional<HostPath>& named, Variables variables) {
     if (named)
-        places = {*named};
-    for (const auto& path : places) {
-        const auto text = sys::read_host_file(path, settings_size_limit);
-        if (text || !sys::is_missing(text.error()))
-            return text ? salvage_settings(*text) : Settings{};
+        return load_named(*named, dialect_of(*named));
+    if (variables == Variables::count) {
+        const auto path = path_of_variables();
+        if (!path)
+            return {broken_settings(path.error())};
+        if (*path)
+            return load_named(**path, Dialect::nvidia);
     }
-    return {};
-}
-
-Result<Settings> load_settings(const std::optional<HostPath>& named, Variables variables) {
-    if (named)
-        return load(*named, dialect_of(*named));
-    if (variables == Variables::count)
-        if (const auto path = GRAPNEL_TRY(settings_of_variables()))
-            return load(*path, Dialect::nvidia);
     for (const auto& path : usual_places())
-        if (auto settings = GRAPNEL_TRY(load_if_present(path)))
-            return std::move(*settings);
-    return Settings{};
+        if (is_there(path))
+            return load(path, dialect_of(path));
+    return {};
 }
 
 } // namespace grapnel

@@ -13,8 +13,9 @@ namespace grapnel {
 /// root of the initial user namespace: others' variables are not the administrator's.
 enum class Variables { count, are_ignored };
 
-/// The file that NVIDIA's variables name, where they count.
-[[nodiscard]] Result<std::optional<HostPath>> settings_of_variables();
+struct LoadedSettings : SettingsReading {
+    std::optional<HostPath> named = {}; ///< by the command line or a variable
+};
 
 /// The file that was `named` on the command line; else, where variables count, the one that
 /// NVIDIA_CTK_CONFIG_FILE_PATH names or $XDG_CONFIG_HOME/nvidia-container-runtime/config.toml if
@@ -22,10 +23,7 @@ enum class Variables { count, are_ignored };
 /// else the defaults. A file that is named must be there. A file in a directory called
 /// nvidia-container-runtime, and one that NVIDIA's variables name, is NVIDIA's: unknown keys in
 /// it are passed over.
-[[nodiscard]] Result<Settings> load_settings(const std::optional<HostPath>& named,
-                                             Variables variables);
-
-/// What can be read of that file where it is refused: see salvage_settings().
-[[nodiscard]] Settings salvage_settings_file(const std::optional<HostPath>& named);
+[[nodiscard]] LoadedSettings load_settings(const std::optional<HostPath>& named,
+                                           Variables variables);
 
 } // namespace grapnel

@@ -26,7 +26,7 @@ void keep_state_file(std::string_view name, std::string_view text, const Log& lo
         return; // an engine without root keeps nothing
     const auto kept = sys::replace_file(directory->ref(), std::string(name), text, 0600);
     if (!kept)
-        log.remark(kept.error().text());
+        log.warning(kept.error().text());
 }
 
 } // namespace grapnel

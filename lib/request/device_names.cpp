@@ -62,7 +62,7 @@ void DeviceNames::take_gpu(std::string_view device) {
     if (decided_)
         return;
     const bool all = equal_ignoring_case(device, "all");
-    if (all || (none_ == NoneIs::special_word && device == "none")) {
+    if (all || (none_ == NoneIs::special_word && equal_ignoring_case(device, "none"))) {
         decided_ = true;
         requested_.devices = all ? Request::Devices::all : Request::Devices::none;
         requested_.listed.clear();

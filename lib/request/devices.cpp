@@ -138,10 +138,18 @@ std::optional<std::string> device_list(const Spec& spec, const Settings& setting
     return std::nullopt;
 }
 
+/// The variable that device_list() reads.
+std::string name_of_device_list(const Spec& spec, const Settings& settings) {
+    for (const auto& name : settings.swarm_resources)
+        if (spec.variable(name))
+            return name;
+    return "NVIDIA_VISIBLE_DEVICES";
+}
+
 /// In mode cdi a name without a kind is one of the settings' kind.
 std::string with_kind(const std::string& word, const Settings& settings) {
     const bool has_kind = parse_cdi_name(word) || is_cdi_kind(word);
-    if (settings.mode != RuntimeMode::cdi || has_kind || word == "none")
+    if (settings.mode != RuntimeMode::cdi || has_kind || equal_ignoring_case(word, "none"))
         return word;
     return settings.default_kind + "=" + word;
 }
@@ -150,7 +158,7 @@ Result<Requested> from_environment(const Spec& spec, const Settings& settings,
                                    std::vector<std::string>& remarks) {
     const auto list = device_list(spec, settings);
     const auto words = list ? comma_list(*list) : std::vector<std::string>();
-    if (words.empty() || std::ranges::find(words, "void") != words.end())
+    if (words.empty() || has_void(words))
         return Requested();
     if (!environment_counts(spec, settings)) {
         remarks.push_back("the environment asks for devices " + quote(*list)
@@ -165,6 +173,11 @@ Result<Requested> from_environment(const Spec& spec, const Settings& settings,
 }
 
 } // namespace
+
+bool has_void(const std::vector<std::string>& words) {
+    return std::ranges::any_of(words,
+                               [](const auto& word) { return equal_ignoring_case(word, "void"); });
+}
 
 bool environment_counts(const Spec& spec, const Settings& settings) {
     return settings.accept_environment_when_unprivileged || spec.bounding_sys_admin;
@@ -185,6 +198,20 @@ Result<Requested> requested_devices(const Spec& spec, const Settings& settings,
     if (auto mounted = GRAPNEL_TRY(from_mounts(spec, settings)))
         return Requested(std::move(mounted));
     return from_environment(spec, settings, remarks);
+}
+
+std::string describe_missing_request(const Spec& spec, const Settings& settings) {
+    const std::string reason = "asks for no GPU: ";
+    const auto list = device_list(spec, settings);
+    if (!list)
+        return reason + "NVIDIA_VISIBLE_DEVICES is not set";
+    const auto name = name_of_device_list(spec, settings);
+    const auto words = comma_list(*list);
+    if (words.empty())
+        return reason + name + " is empty";
+    if (has_void(words))
+        return reason + name + " is " + quote(*list);
+    return {};
 }
 
 std::vector<std::string> mounted_imex_channels(const Spec& spec, const Settings& settings) {

@@ -15,6 +15,13 @@ namespace grapnel {
 [[nodiscard]] Result<std::optional<RequestedDevices>>
 requested_devices(const Spec& spec, const Settings& settings, std::vector<std::string>& remarks);
 
+/// Whether the special word `void` is among them, in any case.
+[[nodiscard]] bool has_void(const std::vector<std::string>& words);
+
+/// Why the environment asks for nothing, for a container without a request. Empty: it asks, and
+/// does not count.
+[[nodiscard]] std::string describe_missing_request(const Spec& spec, const Settings& settings);
+
 /// CUDA_VERSION is set and NVIDIA_REQUIRE_CUDA is not.
 [[nodiscard]] bool is_legacy_image(const Spec& spec);
 

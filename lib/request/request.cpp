@@ -58,19 +58,19 @@ Status ask_for_capabilities(const Spec& spec, DriverCapabilities supported, Requ
     return {};
 }
 
-/// The first two parts of CUDA_VERSION, such as 9.0 of "v9.0.116"; one part stands for itself.
+/// The first two parts of CUDA_VERSION, such as 9.0 of "v9.0.116"; one part stands for itself. All
+/// parts must be numbers.
 std::optional<std::string> cuda_requirement(std::string_view cuda_version) {
     if (cuda_version.starts_with('v'))
         cuda_version.remove_prefix(1);
     const auto parts = split(cuda_version, '.');
-    std::string text = "cuda>=" + std::string(parts.front());
-    if (!parse_number<std::uint32_t>(parts.front()))
+    const auto is_number = [](std::string_view part) {
+        return parse_number<std::uint32_t>(part).has_value();
+    };
+    if (!std::ranges::all_of(parts, is_number))
         return std::nullopt;
-    if (parts.size() == 1)
-        return text + ".0";
-    if (!parse_number<std::uint32_t>(parts[1]))
-        return std::nullopt;
-    return text + "." + std::string(parts[1]);
+    return "cuda>=" + std::string(parts.front()) + "."
+           + (parts.size() == 1 ? "0" : std::string(parts[1]));
 }
 
 /// Truth as Go's strconv.ParseBool has it, since NVIDIA's hook uses that.
@@ -130,8 +130,10 @@ Status ask_for_driver(const Spec& spec, const Settings& settings, Request& reque
 Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     Asked asked;
     auto devices = GRAPNEL_TRY(requested_devices(spec, settings, asked.remarks));
-    if (!devices)
+    if (!devices) {
+        asked.no_request = describe_missing_request(spec, settings);
         return asked;
+    }
     Request request{.driver = devices->driver,
                     .devices = devices->devices,
                     .listed = std::move(devices->listed),
@@ -148,6 +150,16 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));
     ask_for_device_groups(spec, settings, request, asked.remarks);
     asked.request = std::move(request);
+    return asked;
+}
+
+Result<Asked> make_request(const Spec& spec, const SettingsReading& reading) {
+    auto asked = make_request(spec, reading.settings);
+    if (!reading.mistake)
+        return asked;
+    if (!asked || asked->request)
+        return *reading.mistake;
+    asked->remarks.push_back(reading.mistake->text());
     return asked;
 }
 

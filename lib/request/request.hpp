@@ -76,6 +76,7 @@ struct Request {
 
 struct Asked {
     std::optional<Request> request = {};   ///< nothing: not a GPU container
+    std::string no_request = {};           ///< why there is none, if no remark says so
     std::vector<std::string> remarks = {}; ///< for the log
 
     bool operator==(const Asked&) const = default;
@@ -83,5 +84,9 @@ struct Asked {
 
 /// Pure. Refuses a container that asks for what it must not have or what cannot be understood.
 [[nodiscard]] Result<Asked> make_request(const Spec& spec, const Settings& settings);
+
+/// The same with settings that may hold a mistake: it refuses a container that asks for anything,
+/// and is a remark for all others.
+[[nodiscard]] Result<Asked> make_request(const Spec& spec, const SettingsReading& reading);
 
 } // namespace grapnel

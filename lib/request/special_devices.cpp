@@ -41,12 +41,12 @@ struct ChannelList {
 /// The words of the variable: void anywhere is none, then the first of all and none decides.
 ChannelList channel_list(std::string_view list) {
     auto words = comma_list(list);
-    if (words.empty() || std::ranges::find(words, "void") != words.end())
+    if (words.empty() || has_void(words))
         return {};
     for (const auto& word : words) {
         if (equal_ignoring_case(word, "all"))
             return {.special = Special::all};
-        if (word == "none")
+        if (equal_ignoring_case(word, "none"))
             return {};
     }
     return {.special = Special::listed, .names = std::move(words)};

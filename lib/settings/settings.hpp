@@ -7,6 +7,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,14 +78,24 @@ enum class Dialect { grapnel, nvidia };
 
 inline constexpr std::size_t settings_size_limit = std::size_t{64} << 10;
 
-/// Settings as `toml` gives them, on top of the defaults. `name` is the file's name: errors
-/// begin with it and the line. A key of the wrong type, a value outside its domain and, in our
-/// own dialect, an unknown key are errors.
-[[nodiscard]] Result<Settings> parse_settings(std::string_view toml, Dialect dialect,
-                                              std::string_view name);
+/// Settings as far as they are right, and the first mistake: a text that is no TOML, a key of the
+/// wrong type, a value outside its domain and, in our own dialect, an unknown key.
+struct SettingsReading {
+    Settings settings = {};
+    std::optional<Error> mistake = {};
+};
 
-/// What can be read of settings that are refused: a key that is wrong counts as not there, and so
-/// does all of a text that is no TOML. For a container that runs already and must be ended.
-[[nodiscard]] Settings salvage_settings(std::string_view toml);
+/// `text` on top of the defaults. `name` is the file's name: the mistake begins with it and the
+/// line. A key with a mistake counts as not there; where it is not known whether volume mounts can
+/// ask for GPUs, they can: a mistake refuses each container that asks.
+[[nodiscard]] SettingsReading read_settings(std::string_view text, Dialect dialect,
+                                            std::string_view name);
+
+/// A settings file of which nothing can be read.
+[[nodiscard]] SettingsReading broken_settings(Error mistake);
+
+/// read_settings(), with a mistake as the error.
+[[nodiscard]] Result<Settings> parse_settings(std::string_view text, Dialect dialect,
+                                              std::string_view name);
 
 } // namespace grapnel

@@ -76,6 +76,10 @@ Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags) {
     Fd file(memfd_create(name, flags | MFD_CLOEXEC | executable));
     if (!file.valid() && errno == EINVAL) // before Linux 6.3 every memfd is executable
         file = Fd(memfd_create(name, flags | MFD_CLOEXEC));
+    if (!file.valid() && errno == EACCES)
+        return system_error("memfd_create " + quote(name),
+                            "the sysctl vm.memfd_noexec forbids to run a program from memory: "
+                            "'sysctl vm.memfd_noexec=1', or ldcache = \"off\" in the settings");
     if (!file.valid())
         return call_error("memfd_create", name);
     return file;

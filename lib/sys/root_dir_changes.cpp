@@ -35,6 +35,14 @@ bool is_as_made(const FileFacts& now, const FileFacts& then) {
     return now.size == then.size && (!has_time || now.modified_ns == then.modified_ns);
 }
 
+/// A name that leads to no directory and cannot be made one.
+Error dangling(const InsidePath& path) {
+    return refused(quote(path.text())
+                       + " in the root file system is a symbolic link to a "
+                         "directory that is not there",
+                   "make its target in the image, or remove the link");
+}
+
 constexpr const char* volume_cure =
     "make it on the volume beforehand, or mount a volume there that the container's user may write "
     "to";
@@ -92,8 +100,7 @@ Result<const RootDir::Place*> RootDir::make_place(const InsidePath& path) {
     const Creation made{.path = path, .facts = {.type = FileFacts::Type::directory}};
     GRAPNEL_TRY(announce(parent->fd.ref(), made));
     if (mkdirat(at, name.c_str(), 0755) != 0)
-        // EEXIST is a link to nowhere, or a rival in the container
-        return create_error(path, parent->volume);
+        return errno == EEXIST ? dangling(path) : create_error(path, parent->volume);
     GRAPNEL_TRY(record(*parent, made));
     Fd fd(openat(at, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd.valid())

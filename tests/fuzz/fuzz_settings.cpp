@@ -40,10 +40,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto text = fuzz::as_text(data, size);
     const auto ours = parse_settings(text, Dialect::grapnel, name);
     const auto nvidias = parse_settings(text, Dialect::nvidia, name);
-    const auto salvaged = salvage_settings(text);
-    expect_sound(salvaged);
-    expect(!nvidias || nvidias->runtimes.empty() || salvaged == *nvidias,
-           "of what is right all is salvaged");
+    const auto read = read_settings(text, Dialect::nvidia, name);
+    expect_sound(read.settings);
+    expect(nvidias ? read.settings == *nvidias : read.mistake.has_value(),
+           "settings without a mistake are read whole");
+    expect(nvidias || !read.settings.runtimes.empty(), "a container can be ended");
     for (const auto* const result : {&ours, &nvidias}) {
         if (*result) {
             expect_sound(**result);

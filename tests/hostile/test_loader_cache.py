@@ -40,7 +40,7 @@ def cached(gpu_bundle, hand_made, canary, request):
         cache = gpu_bundle.root / "etc/ld.so.cache"
         assert not cache.is_symlink()
         if cache.is_dir():
-            assert "remark: ld.so.cache stays as it is: " in gpu_bundle.logged()
+            assert "warning: ld.so.cache stays as it is: " in gpu_bundle.logged()
             return "grapnel-hook: update ld.so.cache: nothing is done"
         return dict(container.cached_libraries(cache))
     return run

@@ -125,6 +125,20 @@ def test_variables_without_an_equals_sign_are_passed_over(hand_made, bundle):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_huge_variable_name_is_cut(judge, bundle):
+    judge("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_" + "\x01" * 2_500_000 + "=bad")
+    assert len(bundle.logged()) < 10_000
+
+
+def test_warnings_of_one_start_are_bounded(hand_made, bundle):
+    bundle.config["annotations"] = {"cdi.k8s.io/" + "x" * 1000 + str(number): "other.com/dev=0"
+                                    for number in range(5_000)}
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+    hand_made(bundle).hook()
+    assert len(bundle.logged()) < 150_000
+    assert "further warnings and notices are left out" in bundle.logged()
+
+
 def test_a_hundred_thousand_variables_are_read(hand_made, bundle):
     bundle.env(*(f"VARIABLE{number}={number}" for number in range(100_000)),
                "NVIDIA_VISIBLE_DEVICES=0")

@@ -261,7 +261,7 @@ def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
             (["configure", "rkt"], "unknown engine 'rkt'"),
             (["configure", "docker", "--frob"], "unknown option"),
             (["configure", "docker", "crio"], "one engine at a time"),
-            (["configure", "docker", "--config"], "without its value"),
+            (["configure", "docker", "--config"], "needs a value"),
             (["configure", "docker", "--drop-in", "/x"], "--drop-in is not for docker"),
             (["configure", "podman", "--config", "/x"], "--config is not for podman"),
             (["configure", "podman", "--set-as-default"], "runs for every container"),
@@ -269,7 +269,7 @@ def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
             (["configure", "docker", "--runtime-name", "a b"], "cannot be called"),
             (["configure", "containerd", "--drop-in", "/a*.toml"], "cannot stand")):
         error = grapnel(*words, code=2).stderr
-        assert why in error and "usage: grapnel" in error
+        assert why in error and error.count("\n") == 1
     assert "usage: grapnel configure" in grapnel("configure", "--help").stdout
     assert "configure" in grapnel("--help").stdout
 

@@ -253,8 +253,8 @@ def test_a_program_of_unknown_meaning_is_left_with_a_remark(hand_made, cgroups, 
     assert after[0] == before[0] and after[1] != before[1]
     assert accesses(made, cgroup) == OPEN_FOR_GPU_0
     assert made.look("make:c:10:229", cgroup=cgroup)["make:c:10:229"] == "EPERM"
-    assert gpu_bundle.logged().count(" remark: ") == 1
-    assert (f"remark: whether the device program {before[0][0]} of the cgroup {cgroup} "
+    assert gpu_bundle.logged().count(" warning: ") == 1
+    assert (f"warning: whether the device program {before[0][0]} of the cgroup {cgroup} "
             "allows c 195:1 rw is not known, and it cannot be copied: it is left as it is, and if it "
             "denies that, GPUs do not work in the container; allow the device in the configuration "
             "of what attached the program then") in gpu_bundle.logged()
@@ -336,7 +336,7 @@ def test_a_pinned_program_that_others_may_share_stays(scope, stand_in, attach, p
     assert scope.hook(prefix=V2).returncode == 0
     assert pinned_programs(tools, "pinned", scope, pinned) == [list(before[0])]
     assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
-    assert scope.bundle.logged().count(" remark: ") == 1
+    assert scope.bundle.logged().count(" warning: ") == 1
     assert (f"{scope.remark} anew, as at 'systemctl daemon-reload', because it attaches the program "
             f"pinned at {pinned} then, which denies c 195:1 rw and which other units may share: "
             "allow the device there") in scope.bundle.logged()

@@ -220,7 +220,7 @@ def test_a_configuration_that_cannot_be_written_is_remarked(hand_made, with_comp
     done = made.hook(timeout=10)
     assert (done.returncode, done.stderr) == (0, "")
     assert made.inside("/bin/needs_cuda")["needed"] == f"{NEWER} compat libcuda"
-    assert f"remark: '/{CONF}' " in with_compat.logged()
+    assert f"warning: '/{CONF}' " in with_compat.logged()
     canary.check()
 
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_used_is_remarked(made_loader, with_compat, kind):
         file.write_bytes({"cut": file.read_bytes()[:-64], "text": b"#!/bin/sh\n" * 20,
                           "empty": b""}[kind])
     assert made_loader(with_compat) == f"{LIBRARIES}/libcuda.so.{VERSION} libcuda"
-    assert f"remark: the image's libcuda in {COMPAT} is not used: " in with_compat.logged()
+    assert f"warning: the image's libcuda in {COMPAT} is not used: " in with_compat.logged()
     assert ODD[kind] in with_compat.logged()
 
 

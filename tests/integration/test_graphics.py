@@ -200,7 +200,7 @@ def test_what_is_optional_becomes_a_remark(engine, graphics, obstacle):
     assert result.code == 0, result.err
     assert result["load:libGLX_nvidia.so.0"].endswith(" libGLX_nvidia")
     assert "libGLX_nvidia.so.0" in result["text:/etc/vulkan/icd.d/nvidia_icd.json"]
-    assert f"remark: '/{obstacle}' in the root file system is no directory" in graphics.logged()
+    assert f"warning: '/{obstacle}' in the root file system is no directory" in graphics.logged()
     lost = f"text:{PROFILE}" if "profiles" in obstacle else f"stat:{LAYERS}"
     assert result[lost] in ("ENOENT", "ENOTDIR")
 

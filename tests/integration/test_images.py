@@ -70,7 +70,7 @@ def test_an_image_that_is_prepared_can_be_read_only(hand_made, bundle):
     done = made.hook()
     assert (done.returncode, done.stderr) == (0, "")
     assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
-    assert "remark: ld.so.cache stays as it is: " in bundle.logged()
+    assert "warning: ld.so.cache stays as it is: " in bundle.logged()
 
 
 BAKED_IN = {

@@ -118,7 +118,7 @@ def test_a_directory_in_the_place_of_the_cache_stays_and_the_container_starts(en
     before = container.listing(bundle.root, without=())
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
     assert result["load:libcuda.so.1"].endswith(" libcuda")
-    assert " remark: ld.so.cache stays as it is: " in bundle.logged()
+    assert " warning: ld.so.cache stays as it is: " in bundle.logged()
     assert bundle.logged().count("\n") == 1
     assert container.listing(bundle.root, without=()) == before
 

@@ -136,7 +136,7 @@ def test_a_path_file_that_is_none_is_left_alone_with_a_remark(started, alpine, c
         place.write_bytes(b"/x\n" * 40_000)
     before = container.listing(alpine.root, without=("etc/ld.so.cache",))
     started(alpine)
-    assert f"remark: '/{PATH_FILE}' " in alpine.logged()
+    assert f"warning: '/{PATH_FILE}' " in alpine.logged()
     after = container.listing(alpine.root, without=("etc/ld.so.cache",))
     assert after[PATH_FILE] == before[PATH_FILE]
     canary.check()

@@ -77,6 +77,56 @@ def test_a_container_that_asks_for_nothing_is_not_touched(engine, plain, runtime
     assert "hooks" not in config_of(plain)
 
 
+REASONS = {"NVIDIA_VISIBLE_DEVICES is not set": [],
+           "NVIDIA_VISIBLE_DEVICES is empty": ["NVIDIA_VISIBLE_DEVICES="],
+           "NVIDIA_VISIBLE_DEVICES is 'void'": ["NVIDIA_VISIBLE_DEVICES=void"]}
+
+
+@pytest.mark.parametrize("reason, env", REASONS.items(), ids=range(len(REASONS)))
+def test_no_request_leaves_one_notice(plain, runtime, reason, env):
+    plain.env(*env).write_config(["/bin/true"])
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+    done = call(plain, runtime, "create", "-b", plain.directory, "c1", write=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    line, = plain.logged().splitlines()
+    assert line.endswith(f" c1 notice: asks for no GPU: {reason}")
+
+
+def test_one_failure_is_one_log_line(plain, runtime, tmp_path):
+    plain.env("NVIDIA_VISIBLE_DEVICES=9").write_config(["/bin/true"])
+    plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+    done = call(plain, runtime, "--log", tmp_path / "engine.log", "--log-format", "json", "create",
+                "-b", plain.directory, "c1", write=False)
+    assert done.returncode == 1 and done.stderr.startswith("grapnel-runtime: unknown device '9'")
+    line, = plain.logged().splitlines()
+    assert " c1 error: unknown device '9'" in line
+    told = json.loads((tmp_path / "engine.log").read_text())
+    assert told["msg"] == done.stderr.removesuffix("\n")
+
+
+def test_settings_mistake_spares_container_without_request(plain, runtime):
+    plain.set_settings('no-cgroup = true\n[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
+
+    def create(*env):
+        plain.env(*env).write_config(["/bin/true"])
+        return subprocess.run([runtime, "create", "-b", plain.directory, "c1"], text=True,
+                              env=environment(plain), capture_output=True, check=False)
+    meant = "did you mean 'nvidia-container-cli.no-cgroups'?"
+    done = create()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f" c1 warning: {plain.settings}:2: " in plain.logged() and meant in plain.logged()
+    done = create("NVIDIA_VISIBLE_DEVICES=0")
+    assert done.returncode == 1 and meant in done.stderr
+
+
+def test_a_settings_variable_without_a_path_keeps_no_container_running(plain, runtime, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "runc").symlink_to("/bin/true")
+    done = subprocess.run([runtime, "delete", "c1"], capture_output=True, text=True, check=False,
+                          env={"PATH": f"{tmp_path}/bin", "NVIDIA_CTK_CONFIG_FILE_PATH": "x.toml"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtime):
     plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
     plain.set_settings("accept-nvidia-visible-devices-envvar-when-unprivileged = false\n"
@@ -86,7 +136,7 @@ def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtim
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "hooks" not in config_of(plain)
     line, = plain.logged().splitlines()
-    assert "asks for devices '0', but the container is not privileged" in line and " c1 remark: " in line
+    assert "asks for devices '0', but the container is not privileged" in line and " c1 warning: " in line
 
 
 @pytest.mark.parametrize("what, options, failed, cure", [
@@ -269,12 +319,13 @@ def test_an_engine_is_told_why_there_is_no_container(plain, runtime, tmp_path, f
                 plain.directory, "c1")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"grapnel-runtime: .*'7'.*\n", done.stderr)
-    reason = done.stderr.removeprefix("grapnel-runtime: ").strip()
+    line = done.stderr.strip()
+    reason = line.removeprefix("grapnel-runtime: ")
     if form == "json":
         entry = json.loads(log.read_text())
-        assert (entry["level"], entry["msg"]) == ("error", reason)
+        assert (entry["level"], entry["msg"]) == ("error", line)
     else:
-        assert f'level=error msg="{reason}"' in log.read_text()
+        assert f'level=error msg="{line}"' in log.read_text()
     assert (plain.directory / "config.json").read_bytes() == before
     assert reason in plain.logged()
 

@@ -16,7 +16,7 @@ def help_of(*command):
 
 
 def long_options(text):
-    return set(re.findall(r"^  (--[\w-]+)", text, re.M))
+    return set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.M))
 
 
 def options(program):
@@ -29,8 +29,8 @@ def options(program):
 
 
 def keys(root):
-    table = tree.text(root, "lib/settings/settings.cpp")
-    table = table[table.index("& keys()") :]
+    table = tree.text(root, "lib/settings/keys.cpp")
+    table = table[table.index("& known_keys()") :]
     return set(re.findall(r'^\s+\{"([a-z0-9.-]+)",', table, re.M))
 
 
@@ -52,7 +52,7 @@ def tool_complaints(root, tool):
         known |= long_options(help_of(tool, command))
         if f"*grapnel {command}*" not in page:
             yield f"doc/grapnel.8.scd: command {command} is not described"
-    heads = "\n".join(line for line in page.splitlines() if line.startswith("*--"))
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
     yield from check(known, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel.8.scd")
 
 
@@ -74,7 +74,7 @@ def main(root, program, tool, cli):
     complaints = []
 
     page = tree.text(root, "doc/grapnel-hook.8.scd")
-    heads = "\n".join(line for line in page.splitlines() if line.startswith("*--"))
+    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
     complaints += check(
         known_options, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel-hook.8.scd"
     )

@@ -99,12 +99,12 @@ Result<ImageLayout> image(const fs::path& path) {
     return layout;
 }
 
-Result<Settings> settings(const fs::path& directory) {
+SettingsReading settings(const fs::path& directory) {
     if (const auto text = content(directory / "config.toml"))
-        return parse_settings(*text, Dialect::grapnel, "config.toml");
+        return read_settings(*text, Dialect::grapnel, "config.toml");
     if (const auto text = content(directory / "nvidia.toml"))
-        return parse_settings(*text, Dialect::nvidia, "nvidia.toml");
-    return Settings{};
+        return read_settings(*text, Dialect::nvidia, "nvidia.toml");
+    return {};
 }
 
 struct Outcome {
@@ -135,9 +135,10 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks) {
-    const auto chosen = GRAPNEL_TRY(settings(directory));
+    const auto reading = settings(directory);
+    const auto& chosen = reading.settings;
     const auto spec = GRAPNEL_TRY(parse_spec(content(directory / "config.json").value_or("")));
-    const auto asked = GRAPNEL_TRY(make_request(spec, chosen));
+    const auto asked = GRAPNEL_TRY(make_request(spec, reading));
     remarks = asked.remarks;
     if (!asked.request)
         return std::optional<Plan>();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "base/closest.hpp"
 #include "base/device_number.hpp"
 #include "base/driver_capability.hpp"
 #include "base/path.hpp"
@@ -8,6 +9,7 @@
 #include "base/version.hpp"
 #include "support/outcome.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <doctest/doctest.h>
@@ -292,4 +294,40 @@ TEST_CASE("an error passes through GRAPNEL_TRY with the notes of its callers") {
     CHECK(error_of(quarter_of(6)) == "second half: 3 is odd: take an even number");
     CHECK(error_of(half_of(1).cure("try again")) == "1 is odd: try again");
     CHECK(error_of(half_of(2).cure("try again").note("note")).empty());
+}
+
+TEST_CASE("an error's line is bounded whatever its parts are") {
+    const std::string huge(10'000'000, '\x01');
+    Error error = refused("object " + huge + " failed", "mend it " + huge);
+    error.notes = {huge, "outer"};
+    const auto text = error.text();
+    CHECK(text.size() <= line_limit);
+    CHECK(text.starts_with("outer: \\x01"));
+    CHECK(text.find("object \\x01") != std::string::npos);
+    for (const char c : text)
+        CHECK((c >= 0x20 && c <= 0x7e));
+    const auto short_cause = refused(std::string(5000, 'x'), "do this");
+    CHECK(short_cause.text().ends_with("...: do this") == false);
+    CHECK(short_cause.text().ends_with("x: do this"));
+}
+
+TEST_CASE("a long line keeps its beginning and its end") {
+    CHECK(fit_line("short", 9) == "short");
+    CHECK(fit_line("0123456789abcdef", 9) == "012...def");
+    CHECK(fit_line("a\n", 16) == "a\\x0a");
+    for (const std::size_t size : {1U, 9U, 10U, 100U, 4096U, 5000U})
+        CHECK(fit_line(std::string(size, '\n'), 9).size() <= 9);
+}
+
+TEST_CASE("a mistyped word names the closest known word") {
+    CHECK(edit_distance("abc", "abc") == 0);
+    CHECK(edit_distance("ab", "ba") == 1);
+    CHECK(edit_distance("", "abc") == 3);
+    CHECK(edit_distance("No_Cgroups", "no-cgroups") == 0);
+    CHECK(edit_distance(std::string(1'000'000, 'a'), std::string(1'000'000, 'b')) == 64);
+    constexpr std::array<std::string_view, 3> known{"--config", "--debug", "--dry-run"};
+    CHECK(suggestion("--confg", known) == "did you mean '--config'?");
+    CHECK(suggestion("--dryrun", known) == "did you mean '--dry-run'?");
+    CHECK(suggestion("--nonsense", known).empty());
+    CHECK(suggestion("x", {}).empty());
 }

@@ -53,10 +53,8 @@ TEST_CASE("options are written with one dash or two, before the stage") {
     CHECK(plain->action == Options::Action::run);
 }
 
-TEST_CASE("what follows the stage is no option") {
-    const auto options = parsed({"prestart", "--debug"});
-    REQUIRE(options);
-    CHECK_FALSE(options->debug);
+TEST_CASE("a word behind the stage is refused") {
+    CHECK(contains(error_of(parsed({"prestart", "--debug"})), "one word too many: '--debug'"));
 }
 
 TEST_CASE("a relative file is relative to the working directory") {
@@ -87,7 +85,10 @@ TEST_CASE("a wrong command line is an error of usage that names the culprit") {
         {{""}, "unknown stage ''"},
         {{"--colour", "prestart"}, "'--colour'"},
         {{"-x", "prestart"}, "'-x'"},
-        {{"--config"}, "'--config'"},
+        {{"--config"}, "'--config' needs a value"},
+        {{"prestart", "more"}, "one word too many: 'more'"},
+        {{"--dryrun", "prestart"}, "did you mean '--dry-run'?"},
+        {{"prestrat"}, "unknown stage 'prestrat': did you mean 'prestart'?"},
         {{"--debug=1", "prestart"}, "'--debug=1'"},
         {{"--config", "", "prestart"}, "--config: path '' is not absolute"},
         {{"--config", "/nowhere/../b", "prestart"}, "--config: open '/nowhere/..': No such file"},

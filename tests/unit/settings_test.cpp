@@ -191,8 +191,7 @@ TEST_CASE("an unknown key is an error with its line in our file, and nothing in 
         {"\n\n[features]\nnew = 1", "f:4: unknown key 'features.new'"},
         {"[nvidia-container-cli]\n\nno-cgroup = true",
          "f:3: unknown key 'nvidia-container-cli.no-cgroup'"},
-        {"features = true", "f:1: unknown key 'features'"},
-        {"[[features]]\nx = 1", "unknown key 'features'"},
+        {"[features]\nnew.er = 1", "f:2: unknown key 'features.new.er'"},
         {"\"esc\\u001b\" = 1", "unknown key 'esc\\x1b'"},
     };
     for (const auto& row : rows) {
@@ -211,6 +210,14 @@ TEST_CASE("a value outside its domain is an error with line and key, in both dia
         const char* error;
     };
     const Row rows[] = {
+        {"features = true", "f:1: features is a table of keys and has no value of its own: "
+                            "write [features] on a line of its own"},
+        {"[[features]]\nx = 1", "f:1: features is a table of keys"},
+        {"[ldcache]\nmode = \"off\"", "f:1: ldcache: the value is not a string"},
+        {"disable-require = \"true\"",
+         "disable-require: the value is not true or false: write it without quotes"},
+        {"ldcache = \"of\"", "did you mean 'off'? (known are auto, ldconfig and off)"},
+        {"[nvidia-container-runtime]\nmode = \"lgacy\"", "did you mean 'legacy'?"},
         {"disable-require = \"yes\"", "f:1: disable-require: the value is not true or false"},
         {"disable-require = 1", "f:1: disable-require: the value is not true or false"},
         {"\nswarm-resource = 1", "f:2: swarm-resource: the value is not a string"},
@@ -297,17 +304,65 @@ TEST_CASE("the mode and two features decide whether an image's libcuda may be pr
     }
 }
 
-TEST_CASE("what is right in settings that are refused can be had") {
+TEST_CASE("an unknown key names the key that is meant") {
+    struct Row {
+        const char* toml;
+        const char* meant;
+    };
+    const Row rows[] = {
+        {"[nvidia-container-cli]\nno-cgroup = true", "nvidia-container-cli.no-cgroups"},
+        {"no-cgroup = true", "nvidia-container-cli.no-cgroups"},
+        {"no-cgroups = true", "nvidia-container-cli.no-cgroups"},
+        {"no_cgroups = true", "nvidia-container-cli.no-cgroups"},
+        {"NoCgroups = true", "nvidia-container-cli.no-cgroups"},
+        {"[nvidia-container-cl]\nno-cgroups = true", "nvidia-container-cli.no-cgroups"},
+        {"[nvidia-container-runtime]\nno-cgroups = true", "nvidia-container-cli.no-cgroups"},
+        {"lod-kmods = true", "nvidia-container-cli.load-kmods"},
+        {"[features]\nlibrary-search-path = []", "library-search-path"},
+        {"library-search-paths = []", "library-search-path"},
+        {"swarm-resources = \"A\"", "swarm-resource"},
+        {"[nvidia-container-runtime.modes]\ndefault-kind = \"nvidia.com/gpu\"",
+         "nvidia-container-runtime.modes.cdi.default-kind"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.toml);
+        const auto error = error_of(parse_settings(row.toml, Dialect::grapnel, "f"));
+        CAPTURE(error);
+        CHECK(contains(error,
+                       "did you mean '" + std::string(row.meant) + "'? (see grapnel.toml(5))"));
+    }
+    for (const auto* const far : {"colour = 1", "x = 1", "[a.b.c]\nd = 1"})
+        CHECK_FALSE(contains(error_of(parse_settings(far, Dialect::grapnel, "f")), "did you mean"));
+}
+
+TEST_CASE("the mistake of the lowest line is named") {
+    CHECK(
+        contains(error_of(parse_settings("zzz = 1\nldcache = 7\naaa = 1\n", Dialect::grapnel, "f")),
+                 "f:1: unknown key 'zzz'"));
+}
+
+TEST_CASE("settings beside a mistake are read") {
     const std::string right = "[nvidia-container-runtime]\nruntimes = [\"/opt/crun\"]\n";
-    const auto found = with([](auto& s) { s.runtimes = {"/opt/crun"}; });
+    const auto found = with([](auto& s) {
+        s.runtimes = {"/opt/crun"};
+        s.accept_volume_mounts = true; // the key may be the mistaken one
+    });
     for (const std::string wrong :
          {"log-levell = \"info\"\n", "mode = 7\n", "[nvidia-container-cli]\nroot = 7\n",
           "[unknown.table]\nx = 1\n"}) {
         CAPTURE(wrong);
-        CHECK_FALSE(parse_settings(right + wrong, Dialect::grapnel, "f"));
-        CHECK(salvage_settings(right + wrong) == found);
-        CHECK(salvage_settings("disable-require = 7\n" + right) == found);
+        const auto reading = read_settings(right + wrong, Dialect::grapnel, "f");
+        CHECK(reading.mistake);
+        CHECK(reading.settings == found);
+        CHECK(read_settings("disable-require = 7\n" + right, Dialect::grapnel, "f").settings
+              == found);
     }
-    CHECK(salvage_settings("runtimes = [") == Settings{});
-    CHECK(salvage_settings("[nvidia-container-runtime]\nruntimes = [1, 2]\n") == Settings{});
+    const auto denied =
+        read_settings("accept-nvidia-visible-devices-as-volume-mounts = false\nldcache = 1\n",
+                      Dialect::grapnel, "f");
+    CHECK_FALSE(denied.settings.accept_volume_mounts);
+    const auto broken = with([](auto& s) { s.accept_volume_mounts = true; });
+    for (const auto* const text :
+         {"runtimes = [", "[nvidia-container-runtime]\nruntimes = [1, 2]\n", "\xff\xfe = 1"})
+        CHECK(read_settings(text, Dialect::nvidia, "f").settings == broken);
 }
