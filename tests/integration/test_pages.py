@@ -122,6 +122,15 @@ def test_every_block_says_where_it_runs():
             assert block.place in pages.PLACES, f"{page.name}:{block.line}"
 
 
+def test_commands_of_other_places_are_shell():
+    """Their machines are no part of the tests: that the commands parse is all that can be shown."""
+    for page in PAGES.values():
+        for block in pages.blocks(page):
+            if block.language == "sh" and block.place not in ("", "user"):
+                for command in block.commands():
+                    subprocess.run(["bash", "-n", "-c", command], check=True)
+
+
 def test_links_between_pages_lead_somewhere():
     for page in PAGES.values():
         for link, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", page.read_text()):
