@@ -94,7 +94,7 @@ class Hook {
         if (!options_.dry_run)
             log_.to_file(settings.log);
         const auto spec = GRAPNEL_TRY(read_spec(state));
-        const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
+        const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
             log_.warning(remark);
         if (!asked.request)

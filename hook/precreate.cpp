@@ -65,7 +65,7 @@ Status precreate(const Options& options, Log& log) {
         log.to_file(settings.log);
     const auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
-    const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
+    const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
     if (options.container.empty() && !asked.request)
         for (const auto& remark : asked.remarks) // else the hook or the caller writes it
             log.warning(remark);

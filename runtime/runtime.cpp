@@ -111,7 +111,7 @@ class Runtime {
         if (!text)
             return text.error();
         const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
-        const auto asked = GRAPNEL_TRY(make_request(spec, loaded));
+        const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         if (!asked.request) // there will be no hook to write it
             say_why(asked);
         if (!asked.request && !may_hold_added_rules(*text))

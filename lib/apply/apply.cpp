@@ -69,8 +69,8 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
 }
 
 /// A namespace that this program shares with the container has the container's mounts too.
-std::set<std::uint64_t> host_file_systems(const HostSide& host, const Container& container) {
-    std::set<std::uint64_t> devices;
+std::set<DeviceNumber> host_file_systems(const HostSide& host, const Container& container) {
+    std::set<DeviceNumber> devices;
     for (const auto& mount : host.mounts)
         if (container.process || !lies_in(mount.point, container.rootfs))
             devices.insert(mount.device);

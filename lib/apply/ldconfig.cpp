@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t cache_limit = std::size_t{16} << 20;
 constexpr std::string_view real_ending = ".real";
+constexpr auto other_ldconfig =
+    "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\"";
 
 /// Every plan puts device nodes there, so it exists; ldconfig needs nothing that lies in it.
 const InsidePath& scratch_place() {
@@ -43,8 +45,7 @@ Result<LdConfig> find_ldconfig(const HostPath& path) {
         plain.resize(plain.size() - real_ending.size());
     if (auto real = open_program(GRAPNEL_TRY(HostPath::make(plain + std::string(real_ending)))))
         return real;
-    return open_program(GRAPNEL_TRY(HostPath::make(plain)))
-        .cure("name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\"");
+    return open_program(GRAPNEL_TRY(HostPath::make(plain))).cure(other_ldconfig);
 }
 
 } // namespace
@@ -58,7 +59,8 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf, const LdC
                                  sys::RootDir& root) {
     if (ldconfig.missing)
         return *ldconfig.missing;
-    const auto program = GRAPNEL_TRY(sys::sealed_copy(ldconfig.program.ref(), ldconfig.path));
+    const auto program =
+        GRAPNEL_TRY(sys::sealed_copy(ldconfig.program.ref(), ldconfig.path).cure(other_ldconfig));
     const auto tree = GRAPNEL_TRY(sys::clone_recursively(root.ref()));
     const auto& user = root.volume_user();
     const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m", user ? user->owner : sys::own_user()));

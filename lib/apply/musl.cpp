@@ -28,8 +28,8 @@ const InsidePath& musl_path_file() {
     return path;
 }
 
-std::vector<std::string> musl_directories(const std::optional<std::string>& path_file) {
-    const std::string text = path_file.value_or(default_path);
+std::vector<std::string> musl_directories(const std::optional<std::string>& file) {
+    const std::string text = file.value_or(default_path);
     std::vector<std::string> out;
     for (const auto line : split(text, '\n'))
         for (const auto directory : split(line, ':'))

@@ -46,7 +46,8 @@ void prune_stale_records(const RecordStore& store, const HostPath& rootfs,
         beside ? sys::first_names(beside->ref()) : Result<std::vector<std::string>>(Error{});
     if (!names || names->empty())
         return;
-    std::ranges::rotate(*names, names->begin() + static_cast<long>(own / 256 % names->size()));
+    std::rotate(names->begin(), names->begin() + static_cast<long>(own / 256 % names->size()),
+                names->end());
     names->resize(std::min(most, names->size()));
     for (const auto& name : *names)
         if (const auto number = parse_number<std::uint64_t>(name, 16); number && *number != own)

@@ -4,7 +4,6 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <sys/sysmacros.h>
 
 namespace grapnel {
 
@@ -24,14 +23,13 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
-/// "major:minor"; 0 where it is not that.
-std::uint64_t device_number(std::string_view word) {
+/// "major:minor".
+DeviceNumber device_number(std::string_view word) {
     const auto parts = split(word, ':');
     if (parts.size() != 2)
-        return 0;
-    const auto major = parse_number<unsigned>(parts[0]);
-    const auto minor = parse_number<unsigned>(parts[1]);
-    return major && minor ? makedev(*major, *minor) : 0;
+        return {};
+    return {.major = parse_number<std::uint32_t>(parts[0]).value_or(0),
+            .minor = parse_number<std::uint32_t>(parts[1]).value_or(0)};
 }
 
 std::optional<MountInfo> parse_line(std::string_view line) {

@@ -2,6 +2,8 @@
 // /proc/PID/mountinfo (proc(5)).
 #pragma once
 
+#include "base/device_number.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,7 +14,7 @@ namespace grapnel {
 
 struct MountInfo {
     std::uint64_t id = 0;
-    std::uint64_t device = 0;                     ///< of the file system: makedev(3)
+    DeviceNumber device = {};                     ///< of the file system
     std::string root = {};                        ///< the part of the file system that is mounted
     std::string point = {};                       ///< where
     std::vector<std::string> options = {};        ///< of this mount: "ro", "nosuid"

@@ -62,8 +62,8 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
     constexpr std::array<std::pair<DriverCapability, std::string_view>, 2> first_libraries{
         {{compute, "libcuda.so."}, {utility, "libnvidia-ml.so."}}};
     for (const auto& [capability, name] : first_libraries) {
-        const auto is_it = [&](const Library& library) {
-            return library.path.name().starts_with(name) && !library.is_32bit;
+        const auto is_it = [beginning = name](const Library& library) {
+            return library.path.name().starts_with(beginning) && !library.is_32bit;
         };
         if (!scope.driver_capabilities.has(capability) || scope.named_capabilities.has(capability)
             || std::ranges::any_of(out.libraries, is_it))

@@ -250,7 +250,7 @@ bool names_gpu_uuid(const Request& request) {
 bool needs_gpu_uuids(const Request& request, const Inventory& inventory) {
     const auto is_shown = [&](const std::string& name) {
         return std::ranges::any_of(inventory.gpus, [&](const auto& gpu) {
-            return begins_uuid(gpu, name) || is_mig_name_of(gpu, name);
+            return begins(gpu.uuid, name) || is_mig_name_of(gpu, name);
         });
     };
     return has_hidden_uuid(inventory.gpus)

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 namespace grapnel {
@@ -200,7 +201,23 @@ Result<Requested> requested_devices(const Spec& spec, const Settings& settings,
     return from_environment(spec, settings, remarks);
 }
 
+namespace {
+
+/// containerd and CRI-O make a container that holds a pod's namespaces, with the pod's runtime.
+bool is_pod_sandbox(const Spec& spec) {
+    return std::ranges::any_of(
+        std::array{"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"},
+        [&](const auto* const key) {
+            const auto found = spec.annotations.find(key);
+            return found != spec.annotations.end() && found->second == "sandbox";
+        });
+}
+
+} // namespace
+
 std::string describe_missing_request(const Spec& spec, const Settings& settings) {
+    if (is_pod_sandbox(spec)) // nobody expects a GPU there
+        return {};
     const std::string reason = "asks for no GPU: ";
     const auto list = device_list(spec, settings);
     if (!list)

@@ -153,7 +153,7 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     return asked;
 }
 
-Result<Asked> make_request(const Spec& spec, const SettingsReading& reading) {
+Result<Asked> resolve_request(const Spec& spec, const SettingsReading& reading) {
     auto asked = make_request(spec, reading.settings);
     if (!reading.mistake)
         return asked;

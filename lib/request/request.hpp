@@ -85,8 +85,8 @@ struct Asked {
 /// Pure. Refuses a container that asks for what it must not have or what cannot be understood.
 [[nodiscard]] Result<Asked> make_request(const Spec& spec, const Settings& settings);
 
-/// The same with settings that may hold a mistake: it refuses a container that asks for anything,
-/// and is a remark for all others.
-[[nodiscard]] Result<Asked> make_request(const Spec& spec, const SettingsReading& reading);
+/// make_request() with settings that may hold a mistake: it refuses a container that asks for
+/// anything, and is a remark for all others.
+[[nodiscard]] Result<Asked> resolve_request(const Spec& spec, const SettingsReading& reading);
 
 } // namespace grapnel

@@ -125,7 +125,7 @@ Status use_descriptors(FdRef output, FdRef errors) {
     if (dup3(output.value, 1, 0) < 0 || dup3(errors.value, 2, 0) < 0)
         return system_error("dup3");
     close(0);
-    if (::open(".", O_PATH) != 0)
+    if (::open("/", O_PATH) != 0) // the working directory can be closed to this user
         return system_error("open stdin");
     return {};
 }

@@ -175,9 +175,9 @@ Result<OpenFile> open_sized_host_file(const HostPath& path) {
     if (retried([&] { return fstat(fd.ref().value, &found); }) != 0)
         return system_error("fstat " + path.text());
     if (!S_ISREG(found.st_mode))
-        return refused(
-            path.text()
-            + (S_ISDIR(found.st_mode) ? " is a directory, not a file" : " is not a regular file"));
+        return refused(path.text()
+                       + (S_ISDIR(found.st_mode) ? " is a directory, not a regular file"
+                                                 : " is not a regular file"));
     return OpenFile{.fd = std::move(fd),
                     .id = {.device = found.st_dev, .inode = found.st_ino},
                     .size = static_cast<std::uint64_t>(found.st_size)};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/file_rights.hpp"
 
+#include "sys/privilege.hpp"
 #include "sys/process.hpp"
 
 #include <cerrno>
-#include <grp.h>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
@@ -38,13 +38,6 @@ Status set_owner(const FileOwner& owner) {
 }
 
 } // namespace
-
-Status set_groups(const std::vector<std::uint32_t>& groups) {
-    if (setgroups(groups.size(), groups.data()) == 0)
-        return {};
-    const auto failed = system_error("setgroups");
-    return failed.sys == EPERM && !in_initial_user_namespace() ? Status() : Status(failed);
-}
 
 /// setfsuid(2) returns the ID before, and an impossible one changes nothing.
 FileOwner file_owner() {

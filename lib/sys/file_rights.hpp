@@ -18,10 +18,6 @@ struct FileUser {
     std::vector<std::uint32_t> groups = {}; ///< supplementary groups
 };
 
-/// Makes these the supplementary groups, where its user namespace lets a process change them: where
-/// it does not, the container's processes keep theirs too.
-[[nodiscard]] Status set_groups(const std::vector<std::uint32_t>& groups);
-
 /// The user that this process acts on files as: filesystem user and group IDs.
 [[nodiscard]] FileOwner file_owner();
 

@@ -4,7 +4,6 @@
 #include "base/text.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
-#include "sys/file_rights.hpp"
 #include "sys/mount.hpp"
 #include "sys/privilege.hpp"
 #include "sys/sealed_copy.hpp"

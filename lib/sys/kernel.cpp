@@ -27,10 +27,10 @@ Error call_error(const char* call, const std::string& object) {
     if (is_too_old(release))
         return refused("this kernel (" + release + ") lacks the system call " + call,
                        "Linux 5.6 or newer is needed");
-    return refused(std::string(call) + " " + object + ": this kernel (" + release
-                       + ") has the system call, but a seccomp filter denies it",
-                   "start the outer container or service with a filter that allows it "
-                   "(docker run --security-opt seccomp=unconfined), or update its engine and "
+    return refused("the system call " + std::string(call)
+                       + " is denied by a seccomp filter, or this kernel (" + release
+                       + ") is built without it",
+                   "allow it in the seccomp profile of the outer container, and update its "
                    "libseccomp");
 }
 

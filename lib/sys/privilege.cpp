@@ -4,12 +4,14 @@
 #include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
+#include "sys/process.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/securebits.h>
 #include <memory>
 #include <span>
@@ -210,6 +212,13 @@ Status keep_capabilities_over_exec(const std::vector<int>& kept) {
             && errno != EPERM)
             return system_error("drop a capability");
     return keep_capabilities(kept);
+}
+
+Status set_groups(const std::vector<std::uint32_t>& groups) {
+    if (setgroups(groups.size(), groups.data()) == 0)
+        return {};
+    const auto failed = system_error("setgroups");
+    return failed.sys == EPERM && !in_initial_user_namespace() ? Status() : Status(failed);
 }
 
 Status become_user(const FileOwner& user) {

@@ -60,6 +60,10 @@ enum class HostChanges { modules, all };
 /// own capabilities bring back more. `kept` are had after it by root alone.
 [[nodiscard]] Status keep_capabilities_over_exec(const std::vector<int>& kept);
 
+/// Makes these the supplementary groups, where its user namespace lets a process change them: where
+/// it does not, the container's processes keep theirs too.
+[[nodiscard]] Status set_groups(const std::vector<std::uint32_t>& groups);
+
 /// Makes this process that user and group for good. Linux capabilities stay as they are.
 [[nodiscard]] Status become_user(const FileOwner& user);
 

@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -59,7 +60,7 @@ void RootDir::act_on_volumes_as(std::optional<FileUser> user) {
     look_anew();
 }
 
-void RootDir::set_host_file_systems(std::set<std::uint64_t> devices) {
+void RootDir::set_host_file_systems(std::set<DeviceNumber> devices) {
     host_file_systems_ = std::move(devices);
     look_anew();
 }
@@ -68,11 +69,14 @@ Result<bool> RootDir::is_volume(FdRef fd) const {
     const auto found = GRAPNEL_TRY(sys::facts(fd, ""));
     if (found.mount == mount_)
         return false;
+    // before fstatfs(2), which asks the server of a FUSE volume
+    if (!host_file_systems_
+        || host_file_systems_->contains({major(found.device), minor(found.device)}))
+        return true;
     struct statfs file_system {};
     if (fstatfs(fd.value, &file_system) != 0)
         return system_error("fstatfs");
-    return file_system.f_type != TMPFS_MAGIC || !host_file_systems_
-           || host_file_systems_->contains(found.device);
+    return file_system.f_type != TMPFS_MAGIC;
 }
 
 Result<RootDir::Rights> RootDir::rights_at(const Place& place) const {
@@ -166,8 +170,8 @@ Result<std::optional<std::string>> RootDir::read_linked(const InsidePath& path, 
 }
 
 Result<FileFacts> RootDir::directory_facts(const InsidePath& path) const {
-    const auto fd = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
-    return sys::facts(fd.ref(), "");
+    const auto found = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
+    return sys::facts(found.fd.ref(), "");
 }
 
 Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {

@@ -13,6 +13,7 @@
 // capabilities; nothing on one is replaced or removed.
 #pragma once
 
+#include "base/device_number.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
@@ -60,7 +61,7 @@ class RootDir {
 
     /// A tmpfs is the container's own from now on unless it is one of these file systems, which
     /// are mounted on the host too: a host's tmpfs can be a volume.
-    void set_host_file_systems(std::set<std::uint64_t> devices);
+    void set_host_file_systems(std::set<DeviceNumber> devices);
 
     /// Whether the directory of that name lies on a volume.
     [[nodiscard]] Result<bool> is_on_volume(const InsidePath& directory);
@@ -183,7 +184,7 @@ class RootDir {
     Fd fd_;
     std::uint64_t mount_;               ///< of the root
     std::optional<FileUser> user_ = {}; ///< on volumes
-    std::optional<std::set<std::uint64_t>> host_file_systems_ = {};
+    std::optional<std::set<DeviceNumber>> host_file_systems_ = {};
     std::map<InsidePath, Place> directories_ = {};
     std::vector<Creation> creations_ = {};
     Announce announce_ = {};

@@ -31,11 +31,17 @@ std::string escaped(std::string_view text) {
 std::string rendered(const std::vector<MountInfo>& mounts) {
     std::string out;
     for (const auto& mount : mounts) {
-        out += std::to_string(mount.id) + " 1 0:1 " + escaped(mount.root) + ' '
-               + escaped(mount.point) + " rw";
+        out += std::to_string(mount.id) + " 1 " + std::to_string(mount.device.major) + ':'
+               + std::to_string(mount.device.minor) + ' ' + escaped(mount.root) + ' '
+               + escaped(mount.point) + " ";
+        for (const auto& option : mount.options)
+            out += option + ",";
+        out.back() = ' ';
         if (mount.peer_group)
-            out += " shared:" + std::to_string(*mount.peer_group);
-        out += " - " + mount.type + " none ";
+            out += "shared:" + std::to_string(*mount.peer_group) + " ";
+        if (mount.master)
+            out += "master:" + std::to_string(*mount.master) + " ";
+        out += "- " + mount.type + " none ";
         for (const auto& option : mount.super_options)
             out += option + ",";
         out.back() = '\n';

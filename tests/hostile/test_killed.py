@@ -29,6 +29,7 @@ def killed(hand_made, bundle):
     (bundle.root / PATH_FILE).write_text("/lib:/usr/lib\n")
     (bundle.root / LIBRARIES / "libcuda.so.1").symlink_to("libcuda.so.470.57.02")
     (bundle.root / "usr/bin/nvidia-smi").symlink_to("/nowhere")
+    bundle.set_settings('ldcache = "ldconfig"\n')
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
 
     def kill(call, number):

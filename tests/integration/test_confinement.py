@@ -192,7 +192,7 @@ PHASES = {
     "open_tree": ({"sys_admin"}, {"net_admin", "dac_override", "sys_ptrace", "setpcap"}),
     "move_mount": ({"sys_admin", "dac_override"}, {"net_admin", "setpcap"}),
     "bpf": ({"sys_admin", "net_admin"}, {"sys_ptrace", "setpcap"}),
-    "memfd_create": ({"sys_admin"}, {"net_admin", "dac_override", "sys_ptrace"}),
+    "memfd_create": ({"sys_admin", "setpcap"}, {"net_admin", "sys_ptrace"}),
     "clone": ({"sys_admin", "setpcap"}, {"net_admin", "sys_ptrace"}),
 }
 
@@ -202,6 +202,7 @@ def test_each_phase_has_its_capabilities_and_a_filter(hand_made, bundle, cgroups
     if shutil.which("strace") is None:
         skip_or_fail("strace is not installed")
     cgroup = cgroups.make("v2", bundle.name) if call == "bpf" else None
+    bundle.set_settings('ldcache = "ldconfig"\n')
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), cgroup=cgroup)
     view = container.in_cgroup_view("v2", []) if call == "bpf" else []
     bundle.write_config(["/bin/true"])

@@ -172,7 +172,6 @@ def test_containerds_hook_calls_it(engine, bundle, cli, less, opened):
     (["--imex-channel=x"], "error parsing IMEX info: "),
     (["--ldconfig=/sbin/ldconfig"], "input error: --ldconfig"),
     (["--cuda-compat-mode=x"], "input error: "),
-    (["--utility", "--ldconfig=@/nowhere"], "mount error: "),
 ])
 def test_an_error_begins_with_its_class(made, cli, words, beginning):
     line = refusal(cli.configure(made, "--no-cgroups", *words))

@@ -29,6 +29,7 @@ def strace():
 @pytest.fixture
 def failing_bundle(bundle):
     """A bundle in which the hook has something of everything to do."""
+    bundle.set_settings('ldcache = "ldconfig"\n')
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     (bundle.root / "usr/lib/x86_64-linux-gnu/libcuda.so.1").symlink_to("libcuda.so.470")
     link_by_number()

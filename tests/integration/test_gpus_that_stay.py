@@ -200,7 +200,7 @@ def test_a_service_in_which_a_runtime_makes_cgroups_itself_is_left_alone(systemd
     unit = f"{gpu_bundle.name[-30:]}.service"
     entry = gpu_bundle.config["hooks"]["prestart"][0]
     trace = gpu_bundle.directory / "trace"
-    entry["args"] = ["strace", "-o", str(trace), "-e", "trace=socket", entry["path"],
+    entry["args"] = ["strace", "-f", "-o", str(trace), "-e", "trace=socket", entry["path"],
                      *entry["args"][1:]]
     entry["path"] = "/usr/bin/strace"
     gpu_bundle.config["linux"]["cgroupsPath"] = f"/system.slice/{unit}/payload"

@@ -96,8 +96,9 @@ OTHER_PROGRAMS = {  # lines of engines, of CUDA and of the kernel
     "Failed to initialize NVML: Driver/library version mismatch",
     'could not select device driver "" with capabilities: [[gpu]]',
     "unknown or invalid runtime name: nvidia", "Unknown runtime specified nvidia",
-    'no runtime for "nvidia" is configured', "Permission denied", "Read-only file system", 'error mounting "proc" to rootfs at "/proc"',
-    "/proc cannot be mounted in the container's user namespace",  # the runtime's "/dev/nvidia0"}
+    'no runtime for "nvidia" is configured', "Permission denied", "Read-only file system",
+    'error mounting "proc" to rootfs at "/proc"', "/dev/nvidia0",
+    "/proc cannot be mounted in the container's user namespace"}  # a line of grapnel-runtime
 
 
 def sentences_of_grapnel():

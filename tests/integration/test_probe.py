@@ -162,13 +162,17 @@ def test_what_the_kernel_decides_asks_nobody(made, asking, requirement):
 
 
 def calls(made, tmp_path):
-    """The names of the hook's own system calls, with the files that they open."""
+    """The system calls of the hook and of the child that works in the container, in order."""
     if shutil.which("strace") is None:
         skip_or_fail("strace is not installed")
     record = tmp_path / "calls"
-    done = made.hook(prefix=["strace", "-qq", "-o", record])
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", record])
     assert done.returncode == 0, done.stderr
-    return record.read_text().splitlines()
+    traced = [line.split(maxsplit=1) for line in record.read_text().splitlines()]
+    hook = traced[0][0]
+    worker = next(re.search(r"= (\d+)$", call)[1] for process, call in traced
+                  if process == hook and "clone" in call and "NEWUTS" not in call)
+    return [call for process, call in traced if process in (hook, worker)]
 
 
 def first(lines, pattern):
@@ -179,7 +183,7 @@ def test_what_the_branch_decides_is_looked_at_behind_the_filter(made, asking, tm
     asking.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_REQUIRE_CUDA=cuda>=12.8 brand=tesla")
     lines = calls(made, tmp_path)
     assert first(lines, "^seccomp") < first(lines, '"/etc/ld.so.cache"')
-    assert first(lines, "^seccomp") < first(lines, "^clone")
+    assert not any(re.search("^clone.*NEWUTS", line) for line in lines[:first(lines, "^seccomp")])
 
 
 def test_nothing_of_the_container_is_looked_at_before_the_filter(made, tmp_path):
@@ -402,8 +406,8 @@ def test_nothing_is_left_of_it_if_the_hook_is_killed_before_it_began(made, askin
 
 @pytest.mark.parametrize("line, why", [
     ("crash", "grapnel-probe was ended by signal 11"),
-    ("init 9", "grapnel-probe failed with status 1: 'nvmlInit_v2: Driver Not Loaded'"),
-    ("flood", "grapnel-probe failed with status 1: 'stdout: cannot be written'"),
+    ("init 9", "grapnel-probe failed with status 1: 'grapnel-probe: nvmlInit_v2: Driver Not Loaded'"),
+    ("flood", "grapnel-probe failed with status 1: 'grapnel-probe: stdout: cannot be written'"),
 ])
 def test_a_library_that_fails_is_named_with_its_words(made, line, why):
     FACTS.write_text(f"{line}\n")
@@ -487,7 +491,7 @@ def test_the_hook_has_no_ioctl_behind_its_filter(made, asking):
     source = pathlib.Path(__file__).parents[2] / "lib/sys/generate_filters.cpp"
     for name in ("reading", "changing", "hook_only"):
         body = re.search(rf"constexpr std::array {name}\{{(.*?)\}};", source.read_text(), re.S)[1]
-        for call in ("ioctl", "setresuid", "setresgid", "setgroups", "socket"):
+        for call in ("ioctl", "socket"):
             assert f'"{call}"' not in body
 
 

@@ -138,7 +138,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     const auto reading = settings(directory);
     const auto& chosen = reading.settings;
     const auto spec = GRAPNEL_TRY(parse_spec(content(directory / "config.json").value_or("")));
-    const auto asked = GRAPNEL_TRY(make_request(spec, reading));
+    const auto asked = GRAPNEL_TRY(resolve_request(spec, reading));
     remarks = asked.remarks;
     if (!asked.request)
         return std::optional<Plan>();

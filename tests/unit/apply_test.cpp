@@ -54,6 +54,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
     REQUIRE(mounts.size() == 3);
     CHECK(mounts[0]
           == MountInfo{.id = 22,
+                       .device = {8, 1},
                        .root = "/",
                        .point = "/",
                        .options = {"rw", "relatime"},
@@ -62,6 +63,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
                        .super_options = {"rw"}});
     CHECK(mounts[1]
           == MountInfo{.id = 30,
+                       .device = {0, 26},
                        .root = "/",
                        .point = "/sys/fs/cgroup",
                        .options = {"rw", "nosuid"},
@@ -69,6 +71,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
                        .super_options = {"rw", "nsdelegate"}});
     CHECK(mounts[2]
           == MountInfo{.id = 31,
+                       .device = {0, 27},
                        .root = "/docker/c1",
                        .point = "/mnt/with blank\\",
                        .options = {"rw"},

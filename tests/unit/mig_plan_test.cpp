@@ -113,9 +113,10 @@ TEST_CASE("a MIG device is found by each of its names, and brings its GPU") {
 TEST_CASE("what names no MIG device is unknown") {
     for (const auto* const name :
          {"0:2", "2:0", "0:-1", "0:", ":0", "0:0:", "MIG-GPU-a/1/2", "MIG-GPU-a/1", "MIG-GPU-a/",
-          "MIG-GPU-a", "MIG-GPU-b/1/0", "GPU0-MIG0/1/1", "GPU0-MIG0", "GPU0", "MIG-", "MIG-0000"}) {
+          "MIG-GPU-a", "MIG-GPU-b/1/0", "GPU0-MIG0/1/1", "GPU0-MIG0", "GPU0", "MIG-", "MIG-000"}) {
         CAPTURE(name);
         const auto error = chosen(request({name}), host());
+        CAPTURE(error);
         CHECK(contains(error, "unknown device '" + std::string(name) + "'"));
         CHECK(contains(error, "0 (GPU-a, 0000:00:00.0, MIG 0:0 and 0:1) and 1 (GPU-b, "
                               "0000:01:00.0, MIG 1:0)"));

@@ -115,12 +115,18 @@ TEST_CASE("a GPU is found by index, UUID and PCI address") {
     CHECK(indices(select_gpus({.devices = Devices::none}, three_gpus())).empty());
 }
 
+TEST_CASE("a MIG device of a GPU without MIG names the GPU") {
+    CHECK(contains(indices(select_gpus(request({"0:1"}), three_gpus())),
+                   "unknown device '0:1': GPU 0 has no MIG device"));
+}
+
 TEST_CASE("a name that no GPU has is refused with the names that there are") {
-    for (const auto* const name : {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbb",
-                                   "GPU-GPU-bbbb", "0000:0b:00.0", "0000:0a:00.1", "0a:00.0", "0:1",
-                                   "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
+    for (const auto* const name :
+         {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbb", "GPU-GPU-bbbb", "0000:0b:00.0",
+          "0000:0a:00.1", "0a:00.0", "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
         CAPTURE(name);
         const auto error = indices(select_gpus(request({"0", name}), three_gpus()));
+        CAPTURE(error);
         CHECK(contains(error, "unknown device "
                                   + std::string(name == std::string("x\x1b")
                                                     ? "'x\\x1b'"

@@ -91,8 +91,8 @@ TEST_CASE("NVIDIA_VISIBLE_DEVICES says which GPUs") {
         {"0,0", "list 0"},
         {"0, 1 ,,0", "list 0 1"},
         {"GPU-1,0000:01:00.0", "list GPU-1 0000:01:00.0"},
-        {"Void", "list Void"},
-        {"None", "list None"},
+        {"Void", "no request"},
+        {"None", "none"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.value);

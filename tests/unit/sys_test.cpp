@@ -127,11 +127,8 @@ TEST_CASE("a stream is read to its end, in as many pieces as it takes") {
 TEST_CASE("only regular files of the host are opened, and a FIFO does not block") {
     const Ground ground;
     REQUIRE(::mkfifo(ground.path("fifo").c_str(), 0644) == 0);
-    for (const auto* const name : {"fifo", "r"}) {
-        CAPTURE(name);
-        CHECK(
-            contains(error_of(open_host_file(host_path(ground.path(name)))), "not a regular file"));
-    }
+    CHECK(contains(error_of(open_host_file(host_path(ground.path("fifo")))), "not a regular file"));
+    CHECK(contains(error_of(open_host_file(host_path(ground.path("r")))), "is a directory"));
     CHECK(contains(error_of(open_host_file(host_path("/dev/null"))), "not a regular file"));
     CHECK(is_missing(open_host_file(host_path(ground.path("none"))).error()));
     CHECK(is_missing(open_host_file(host_path(ground.path("secret/x"))).error()));
