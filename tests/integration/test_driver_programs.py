@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of the driver that name a loader of their own, as those of NixOS do."""
+
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+STORE = pathlib.Path("/opt/nix/store")
+GLIBC = STORE / "g-glibc/lib"
+DRIVER = STORE / "y-nvidia/lib"
+PROGRAM = "/opt/nvidia/bin/nvidia-smi"
+SOURCE = """
+#include <dlfcn.h>
+#include <stdio.h>
+int main(void) {
+    void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW);
+    puts(library ? "NVML loaded" : dlerror());
+    return library == NULL;
+}
+"""
+
+
+@pytest.fixture
+def nix_program(tmp_path):
+    """nvidia-smi linked with a glibc in the store, which has no ld.so.cache."""
+    GLIBC.mkdir(parents=True)
+    DRIVER.mkdir(parents=True)
+    for name in ("ld-linux-x86-64.so.2", "libc.so.6"):
+        shutil.copy(pathlib.Path("/lib/x86_64-linux-gnu") / name, GLIBC / name)
+    library = next(pathlib.Path("/opt/nvidia/lib64").glob("libnvidia-ml.so.*.*"))
+    (DRIVER / "libnvidia-ml.so.1").symlink_to(library)
+    (tmp_path / "smi.c").write_text(SOURCE)
+    saved = pathlib.Path(PROGRAM).rename(f"{PROGRAM}.saved")
+    subprocess.run(["gcc", tmp_path / "smi.c", "-o", PROGRAM,
+                    f"-Wl,--dynamic-linker={GLIBC}/ld-linux-x86-64.so.2",
+                    f"-Wl,--enable-new-dtags,-rpath,{DRIVER}:{GLIBC}"], check=True)
+    yield
+    saved.rename(PROGRAM)
+    shutil.rmtree("/opt/nix")
+
+
+@pytest.mark.parametrize("family", ["debian", "fedora", "plain"])
+def test_a_program_starts_with_its_own_loader(engine, make_bundle, nix_program, family):
+    bundle = make_bundle(family)
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=utility")
+    result = engine(bundle, args=["/usr/bin/nvidia-smi"])
+    assert result.code == 0, result.out + result.err
+    assert "NVML loaded" in result.out
+    assert "cannot start" not in bundle.logged()
+
+
+def test_a_missing_loader_is_a_warning(engine, bundle, nix_program):
+    (GLIBC / "ld-linux-x86-64.so.2").unlink()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=utility")
+    assert engine(bundle).code == 0
+    assert f"{PROGRAM}: its loader {GLIBC}/ld-linux-x86-64.so.2 is not on this host" \
+        in bundle.logged()
