@@ -139,7 +139,8 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
     return remarks;
 }
 
-/// Also of a start that failed: what it made stays until poststop, or the next start.
+/// Completes the record, also after a failed start: its creations stay until poststop or the next
+/// start on that root file system.
 Status record(const HostSide& host, const Container& container, const Claim& claim, bool started) {
     const auto& made = container.root.creations();
     if (!started && made.empty())

@@ -2,8 +2,8 @@
 // Which containers use a root file system.
 //
 // A directory for each root file system holds a link for each container that claimed it; the link's
-// target is the identity of the container's process. A claim whose process has ended without
-// poststop is stale: nothing in the root file system is kept for it. Callers hold the lock of the
+// target is the identity of the container's process. A claim is stale if its process has ended
+// without poststop: nothing in the root file system is kept for it. Callers hold the lock of the
 // root file system (record_store.hpp).
 #pragma once
 

@@ -55,12 +55,12 @@ struct Claimant {
     RootIdentity root = {};
 };
 
-/// What earlier starts left on record for a root file system.
+/// The records that earlier starts left for a root file system.
 struct Former {
     bool in_use = false;                 ///< by another container, or by this one already
     bool own_goes_on = false;            ///< the container's own record is added to
     std::vector<std::string> stale = {}; ///< keys of the records of others that end here
-    Creations creations = {};            ///< of those, and of an own record that ends here
+    Creations creations = {};            ///< in these records and in this container's former one
 };
 
 Result<Former> find_former(const RecordStore& store, const Claims& claims, const State& state,
@@ -82,14 +82,14 @@ Result<Former> find_former(const RecordStore& store, const Claims& claims, const
     return former;
 }
 
-/// What comes back does so by way of a temporary name, and this process can be killed as well.
+/// Restoring a file uses a temporary name, which is recorded: this process can be killed as well.
 void announce_to_record(const RecordStore& store, const std::string& key, sys::RootDir& root) {
     root.announce_to(
         [&store, key](const sys::Creation& planned) { return hand_over(store, key, {planned}); });
 }
 
-/// Returns what stays on record: all of it where the root file system is in use, else what cannot
-/// be undone now, because a mount of this container lies over it.
+/// Returns the creations that stay on record: all of them where the root file system is in use,
+/// else those that cannot be undone now, because a mount of this container covers them.
 Result<Creations> undo_unless_used(const RecordStore& store, const std::string& own,
                                    const Former& former, sys::RootDir& root) {
     if (former.in_use || former.creations.empty())
