@@ -18,10 +18,23 @@ using sys::FileFacts;
 constexpr std::uint32_t default_mode = 0644;
 constexpr std::uint8_t little_endian = 2;
 
-/// A read-only or immutable directory, or something mounted on the file or in its place: the
-/// loader finds the libraries in its default directories.
+/// A read-only or immutable directory, something mounted on the file, or an image whose /etc is no
+/// directory: the loader finds the libraries in its default directories.
 bool keeps_its_cache(int sys) {
-    return sys == EROFS || sys == EBUSY || sys == EPERM || sys == EACCES || sys == EISDIR;
+    switch (sys) {
+    case EROFS:
+    case EBUSY:
+    case EPERM:
+    case EACCES:
+    case EISDIR:
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case EEXIST: // the temporary name is taken
+        return true;
+    default:
+        return false;
+    }
 }
 
 std::string stem(const std::string& name) {

@@ -114,10 +114,6 @@ bool may_be_missing(const Plan& plan, const Mount& mount) {
            });
 }
 
-bool is_optional(const Mount& mount) {
-    return mount.optional || mount.kind == Kind::config;
-}
-
 bool is_same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
 }
@@ -217,11 +213,13 @@ class Attacher {
     PeerGroups& peers_;
 };
 
-/// A program that lacks a file finds less: it keeps no container from starting.
-Status remark_on(const Status& attached, bool optional, std::vector<std::string>& remarks) {
-    if (attached || !optional)
+/// An image that spoils the target of an optional item lacks that item, and its container starts.
+template <typename Item>
+Status downgrade_optional(const Status& attached, const Item& item,
+                          std::vector<std::string>& remarks) {
+    if (attached || !item.optional)
         return attached;
-    remarks.push_back("left out: " + attached.error().text());
+    remarks.push_back(item.inside.text() + " is left out: " + attached.error().text());
     return {};
 }
 
@@ -230,8 +228,7 @@ Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attache
                     std::vector<std::string>& remarks) {
     for (const auto& mount : plan.mounts)
         if (mount.view_file.text().starts_with(view.inside.text() + "/"))
-            GRAPNEL_TRY(
-                remark_on(attacher.view_file(mount, view, tree), is_optional(mount), remarks));
+            GRAPNEL_TRY(downgrade_optional(attacher.view_file(mount, view, tree), mount, remarks));
     return {};
 }
 
@@ -265,17 +262,15 @@ Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sou
         const auto& view = plan.views[i];
         const auto tree = sources.views[i].ref();
         const auto attached = attacher.view(view, tree);
-        if (!attached && !view.optional)
-            return attached.error();
         if (!attached)
-            remarks.push_back(attached.error().text());
+            GRAPNEL_TRY(downgrade_optional(attached.error(), view, remarks));
         else if (*attached)
             GRAPNEL_TRY(attach_files(plan, view, tree, attacher, remarks));
     }
     for (const auto& source : sources.mounts)
-        GRAPNEL_TRY(remark_on(attacher.mount(source), is_optional(*source.mount), remarks));
+        GRAPNEL_TRY(downgrade_optional(attacher.mount(source), *source.mount, remarks));
     for (const auto& link : plan.links)
-        GRAPNEL_TRY(remark_on(attacher.link(link, plan, sources), link.optional, remarks));
+        GRAPNEL_TRY(downgrade_optional(attacher.link(link, plan, sources), link, remarks));
     return remarks;
 }
 

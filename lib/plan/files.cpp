@@ -18,23 +18,23 @@ std::string_view stem(std::string_view name) {
 /// Links that programs expect beside the SONAME's and that ldconfig would not make.
 void add_extra_links(Plan& plan, const InsidePath& directory, const Library& library) {
     const auto name = library.path.name();
+    const auto add = [&](const std::string& link, const std::string& target) {
+        plan.links.push_back({.inside = directory / link, .target = target, .optional = true});
+    };
     if (library.plain_link)
-        plan.links.push_back({directory / (std::string(stem(name)) + ".so"),
-                              library.soname.empty() ? std::string(name) : library.soname});
+        add(std::string(stem(name)) + ".so",
+            library.soname.empty() ? std::string(name) : library.soname);
     if (stem(name) == "libcuda")
-        plan.links.push_back({directory / "libcuda.so", "libcuda.so.1"});
+        add("libcuda.so", "libcuda.so.1");
     if (stem(name) == "libnvidia-opticalflow")
-        plan.links.push_back(
-            {directory / "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"});
+        add("libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1");
     if (stem(name) == "libGLX_nvidia")
-        plan.links.push_back({directory / "libGLX_indirect.so.0", std::string(name)});
+        add("libGLX_indirect.so.0", std::string(name));
     if (stem(name) == "libnvidia-vulkan-producer")
-        plan.links.push_back({directory / "libnvidia-vulkan-producer.so", std::string(name)});
+        add("libnvidia-vulkan-producer.so", std::string(name));
     // Mesa's libgbm looks for its backends there, by the name of the kernel's driver
     if (stem(name) == "libnvidia-allocator" && plan.driver_capabilities.draws())
-        plan.links.push_back({.inside = directory / "gbm" / "nvidia-drm_gbm.so",
-                              .target = "../libnvidia-allocator.so.1",
-                              .optional = true});
+        add("gbm/nvidia-drm_gbm.so", "../libnvidia-allocator.so.1");
 }
 
 void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
@@ -93,15 +93,19 @@ Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
     for (const auto& file : inventory.firmware) {
         if (!request.gsp_firmware)
             break;
-        plan.mounts.push_back({.kind = Kind::firmware,
-                               .host = file,
-                               .inside = inside_path("/lib/firmware/nvidia")
-                                         / inventory.driver_version / file.name()});
+        plan.mounts.push_back(
+            {.kind = Kind::firmware,
+             .host = file,
+             .inside = inside_path("/lib/firmware/nvidia") / inventory.driver_version / file.name(),
+             .optional = true});
     }
     const auto add_socket = [&](const HostPath& path, bool directory) -> Status {
         auto inside = GRAPNEL_TRY(InsidePath::make(path.text()));
-        plan.mounts.push_back(
-            {.kind = Kind::ipc, .host = path, .inside = std::move(inside), .directory = directory});
+        plan.mounts.push_back({.kind = Kind::ipc,
+                               .host = path,
+                               .inside = std::move(inside),
+                               .directory = directory,
+                               .optional = true});
         return {};
     };
     for (const auto& path : inventory.sockets)

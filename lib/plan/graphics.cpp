@@ -19,7 +19,7 @@ constexpr std::string_view profiles = "/etc/nvidia/nvidia-application-profiles-r
 void add_config_files(Plan& plan, const Inventory& inventory) {
     View changed{.inside = inside_path(changed_files), .optional = true};
     for (const auto& file : inventory.config_files) {
-        Mount mount{.kind = Kind::config, .inside = file.inside};
+        Mount mount{.kind = Kind::config, .inside = file.inside, .optional = true};
         if (file.text) {
             const auto path = file.inside.text().substr(1);
             changed.files.push_back({.path = path, .text = *file.text});

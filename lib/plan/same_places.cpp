@@ -102,7 +102,8 @@ Status add_place(Plan& plan, const SamePlace& place) {
         plan.mounts.push_back({.kind = kind_of(place.kind),
                                .host = place.path,
                                .inside = std::move(inside),
-                               .directory = place.kind == Place::directory});
+                               .directory = place.kind == Place::directory,
+                               .optional = place.kind == Place::config});
     return {};
 }
 

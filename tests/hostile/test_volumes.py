@@ -24,7 +24,7 @@ KINDS = {
                                       "nvidia/nvidia-application-profiles-rc.d"}, True, False),
     "by a link": ("etc", {"vulkan/icd.d/nvidia_icd.json"}, True, True),
     "directories of firmware": ("usr/lib/firmware/nvidia",
-                                {f"{make_driver.VERSION}/gsp_ga10x.bin"}, False, False),
+                                {f"{make_driver.VERSION}/gsp_ga10x.bin"}, True, False),
     "programs by a link": ("usr/bin", {"nvidia-smi"}, False, True),
     "a link": (f"{LIBRARIES}/gbm", {"nvidia-drm_gbm.so"}, True, False),
 }

@@ -76,7 +76,9 @@ bool has_mount(const Plan& plan, Kind kind, const char* inside) {
 }
 
 bool has_link(const Plan& plan, const char* inside, const char* target) {
-    return std::ranges::find(plan.links, Link{inside_path(inside), target}) != plan.links.end();
+    return std::ranges::any_of(plan.links, [&](const auto& link) {
+        return link.inside == inside_path(inside) && link.target == target;
+    });
 }
 
 /// A plan that keeps every rule.
