@@ -17,7 +17,7 @@ PLACES = ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "usr/lib/firm
           "etc/nvidia", "etc/nvidia/nvidia-application-profiles-rc.d", "etc/vulkan/icd.d",
           "usr/share", "usr/share/glvnd/egl_vendor.d", "usr/share/grapnel", "opt/nvidia",
           "usr/lib/x86_64-linux-gnu/gbm", "usr/lib/x86_64-linux-gnu/vdpau", "dev/dri",
-          "dev/dri/by-path"]
+          "dev/dri/by-path", "lib", "lib64", "sys"]
 
 # where libraries, programs and device nodes go: the start is refused without these
 NECESSARY = ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "dev",
@@ -27,7 +27,9 @@ NECESSARY = ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "dev",
 def lead_away(root, place, target):
     """A link in the place of a directory of the image."""
     path = root / place
-    if path.is_dir() and not path.is_symlink():
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(target)

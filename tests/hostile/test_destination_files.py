@@ -3,8 +3,10 @@
 written through it, and the driver's file or a clean failure comes of it."""
 
 import os
+import shutil
 import socket
 
+import compat_library
 import container
 import make_driver
 import pytest
@@ -103,8 +105,18 @@ def test_a_volumes_file_in_the_place_of_a_library_is_not_written_to(engine, gpu_
     canary.check()
 
 
-@pytest.mark.parametrize("kind", ["directory", "link", "file"])
-def test_compatibility_libraries_of_the_image_are_no_source(engine, gpu_bundle, canary, kind):
+def overflowing_library(path, tmp_path):
+    """The first note's size is changed to one that overflows."""
+    whole = compat_library.make(tmp_path, text=compat_library.note()).read_bytes()
+    name = b"NVIDIA Corporation\0"
+    at = whole.index(name) - 8
+    path.write_bytes(whole[:at] + b"\xff" * 4 + whole[at + 4:])
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "file", "huge", "cut", "overflowing", "several",
+                                  "fifo", "parent"])
+def test_compatibility_libraries_of_the_image_are_no_source(engine, gpu_bundle, canary, tmp_path,
+                                                            kind):
     compat = gpu_bundle.root / "usr/local/cuda/compat"
     compat.mkdir(parents=True)
     library = compat / "libcuda.so.999.1"
@@ -112,10 +124,26 @@ def test_compatibility_libraries_of_the_image_are_no_source(engine, gpu_bundle, 
         library.mkdir()
     elif kind == "link":
         library.symlink_to("../" * 20 + str(canary.directory)[1:])
+    elif kind == "fifo":
+        os.mkfifo(library)
+    elif kind == "overflowing":
+        overflowing_library(library, tmp_path)
+    elif kind == "parent":
+        compat.rmdir()
+        compat.symlink_to("../" * 20 + str(canary.directory)[1:])
     else:
         library.write_text("not a library")
+    if kind == "huge":
+        os.truncate(library, 1 << 40)
+    if kind == "cut":
+        shutil.copy("/opt/nvidia/lib64/libcuda.so.1", library)
+        os.truncate(library, 100)
+    if kind == "several":
+        (compat / "libcuda.so.999.2").symlink_to(canary.directory / "file")
+        shutil.copy("/opt/nvidia/lib64/libcuda.so.1", compat / "libcuda.so.999.3")
     result = engine(gpu_bundle, "mounts", f"list:/{LIBRARIES}", "load:libcuda.so.1")
     assert result.code == 0, result.err
     assert str(canary.directory) not in result["mounts"]
     assert "999.1" not in result[f"list:/{LIBRARIES}"]
     assert result["load:libcuda.so.1"].endswith(" libcuda")
+    canary.check()

@@ -117,7 +117,7 @@ def test_an_image_with_ld_preload_runs_nothing_on_the_host(engine, bundle, tmp_p
             del entry["env"]
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "LD_PRELOAD=/proc/self/cwd/x.so",
                "LD_AUDIT=/proc/self/cwd/x.so", "NVIDIA_CTK_CONFIG_FILE_PATH=/x.so",
-               "XDG_CONFIG_HOME=/")
+               "XDG_CONFIG_HOME=/", "LD_LIBRARY_PATH=/", "GCONV_PATH=/", "PATH=/")
     result = engine(bundle, args=["/bin/busybox", "true"])
     assert result.code == 0, result.err
     assert not marker.exists()
