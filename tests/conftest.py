@@ -18,7 +18,19 @@ import container_cli  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
 import make_driver  # noqa: E402
 from engines import process  # noqa: E402
+import slow_machine  # noqa: E402
 import systemd_stand_in  # noqa: E402
+
+
+def pytest_configure():
+    if slow_machine.SLOWNESS != 1:
+        slow_machine.extend_subprocess_limits()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    if slow_machine.VARIANTS:
+        print("variants of the tests by the seed", slow_machine.sample_variants(items))
 
 
 def must_work():

@@ -13,8 +13,10 @@ import time
 import compat_library
 import make_driver
 import pytest
+import slow_machine
 
 SECONDS = 4
+ROUNDS = 5  # at least, however slow the machine is
 PLACES = {
     "libraries": "usr/lib/x86_64-linux-gnu",
     "a parent": "usr/lib",
@@ -37,7 +39,7 @@ def race(bundle, hand_made, canary, tools, place, link, call=lambda made: made.h
     deadline = time.monotonic() + SECONDS
     made = None
     try:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or sum(outcomes.values()) < ROUNDS:
             made = hand_made(bundle)
             done = call(made)
             assert done.returncode in (0, 1), done
@@ -55,7 +57,6 @@ def race(bundle, hand_made, canary, tools, place, link, call=lambda made: made.h
         swaps = racer.communicate("")[0].split()
     canary.check()
     assert int(swaps[0]) > 1000, "the racer did not run"
-    assert outcomes[0] + outcomes[1] >= 5
     return outcomes
 
 
@@ -118,7 +119,7 @@ def test_a_libcuda_that_is_exchanged_while_it_is_read_never_blocks(bundle, hand_
                              stdout=subprocess.PIPE, text=True)
     plans = []
     try:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + slow_machine.seconds(SECONDS)
         while time.monotonic() < deadline:
             done = made.hook("--dry-run", timeout=5)
             assert (done.returncode, done.stderr) == (0, "")
