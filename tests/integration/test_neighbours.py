@@ -35,6 +35,7 @@ def test_the_end_of_one_container_leaves_the_driver_to_another_on_its_rootfs(mak
     running = [hand_made(one.env("NVIDIA_VISIBLE_DEVICES=all")) for one in (first, second)]
     for made in running:
         assert made.hook().returncode == 0
+    assert driver_mounts(running[0]) == [f"/{LIBRARIES}/libcuda.so.{VERSION}"]
     assert first.call_hook("poststop").returncode == 0
     assert driver_mounts(running[1]) == [f"/{LIBRARIES}/libcuda.so.{VERSION}"]
     # what the first made is the second's to remove
