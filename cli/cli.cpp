@@ -4,11 +4,13 @@
 #include "apply/apply.hpp"
 #include "list.hpp"
 #include "options.hpp"
+#include "provision/confinement.hpp"
 #include "provision/log.hpp"
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "request.hpp"
 #include "sys/argument_path.hpp"
+#include "sys/phase.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 #include "sys/supervise.hpp"
@@ -63,10 +65,13 @@ int fail(const Error& error, const Log& log) {
 
 class Cli {
   public:
-    Cli(const Options& options, Log& log) : options_(options), log_(log) {}
+    Cli(const Options& options, ModuleLoader modules, Log& log)
+        : options_(options), modules_(std::move(modules)), log_(log) {}
 
     /// The exit code.
     Result<int> run() {
+        if (options_.command != Command::configure)
+            GRAPNEL_TRY(sys::keep_phases({sys::Phase::probe, sys::Phase::read_host}));
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         const auto file = load_settings(std::nullopt, Variables::count);
         if (options_.debug.empty())
@@ -104,16 +109,19 @@ class Cli {
     Result<int> configure() {
         const auto rootfs = GRAPNEL_TRY(rootfs_of(options_));
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
-        Planner planner(settings_, log_, Planner::DryRun::no);
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
-        return sys::supervise(sys::container_time_limit_ms, [&] {
+        const auto run = [&] {
             const auto done = serve(planner, rootfs);
             return done ? 0 : fail(done.error(), log_);
-        });
+        };
+        const auto done = GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, run));
+        if (!done.denied.empty())
+            log_.record_error(done.denied);
+        return done.code;
     }
 
     Status serve(Planner& planner, const HostPath& rootfs) {
-        GRAPNEL_TRY(sys::filter_hook());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
@@ -127,17 +135,17 @@ class Cli {
 
     Status list() {
         const auto request = GRAPNEL_TRY(list_request(options_));
-        Planner planner(settings_, log_, Planner::DryRun::no);
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
-        GRAPNEL_TRY(sys::filter_hook());
+        GRAPNEL_TRY(sys::filter_describing());
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
     }
 
     Status info() {
-        Planner planner(settings_, log_, Planner::DryRun::no);
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
-        GRAPNEL_TRY(sys::filter_hook());
+        GRAPNEL_TRY(sys::filter_describing());
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(options_.csv ? info_csv(inventory) : info_text(inventory));
     }
@@ -147,6 +155,7 @@ class Cli {
     }
 
     const Options& options_;
+    ModuleLoader modules_;
     Log& log_;
     Settings settings_ = {};
 };
@@ -198,7 +207,10 @@ int run(int argc, char** argv) {
     log.to_file(Settings{}.log);
     if (const auto used = use_debug_file(options->debug, log); !used)
         return fail(used.error(), log);
-    const auto code = Cli(*options, log).run();
+    auto modules = confine(program_name, Modules::can_be_loaded);
+    if (!modules)
+        return fail(modules.error(), log);
+    const auto code = Cli(*options, std::move(*modules), log).run();
     return code ? *code : fail(code.error(), log);
 }
 

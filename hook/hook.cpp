@@ -11,10 +11,12 @@
 #include "options.hpp"
 #include "plan/plan.hpp"
 #include "precreate.hpp"
+#include "provision/confinement.hpp"
 #include "provision/log.hpp"
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
+#include "sys/phase.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
 #include "sys/supervise.hpp"
@@ -51,12 +53,15 @@ int fail(const Error& error, const Log& log) {
 
 class Hook {
   public:
-    Hook(const Options& options, Log& log) : options_(options), log_(log) {}
+    Hook(const Options& options, ModuleLoader modules, Log& log)
+        : options_(options), modules_(std::move(modules)), log_(log) {}
 
     /// The exit code.
     Result<int> run() {
         if (options_.stage == Stage::precreate)
-            return code_of(precreate(options_, log_));
+            return code_of(precreate(options_, modules_, log_));
+        if (options_.stage == Stage::poststop)
+            GRAPNEL_TRY(sys::keep_phases({sys::Phase::read_host, sys::Phase::clean_up}));
         const auto state = GRAPNEL_TRY(read_state());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
         log_.of_container(state.id);
@@ -82,10 +87,14 @@ class Hook {
     /// In a child process: a file system of the container may never answer.
     template <typename Work>
     Result<int> supervised(const Work& work) {
-        return sys::supervise(sys::container_time_limit_ms, [&] {
+        const auto run = [&] {
             const Status done = work();
             return done ? int{exit_done} : fail(done.error(), log_);
-        });
+        };
+        const auto done = GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, run));
+        if (!done.denied.empty())
+            log_.record_error(done.denied);
+        return done.code;
     }
 
     Result<int> give(const State& state) {
@@ -100,15 +109,12 @@ class Hook {
         if (!asked.request)
             return code_of(options_.dry_run ? print(std::nullopt) : Status());
         GRAPNEL_TRY(apply::get_rights(state));
-        Planner planner(settings, log_,
+        Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
         GRAPNEL_TRY(planner.prepare(*asked.request));
         if (options_.dry_run)
             return code_of(print_plan(planner, state, spec));
-        return supervised([&]() -> Status {
-            GRAPNEL_TRY(sys::filter_hook());
-            return serve(planner, state, spec, settings.ldconfig);
-        });
+        return supervised([&] { return serve(planner, state, spec, settings.ldconfig); });
     }
 
     /// A mistake in the settings does not keep the root file system from being tidied.
@@ -117,8 +123,8 @@ class Hook {
             return exit_done;
         log_.to_file(load_settings(options_.config, Variables::are_ignored).settings.log);
         return supervised([&]() -> Status {
-            GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
-            GRAPNEL_TRY(sys::filter_hook());
+            GRAPNEL_TRY(sys::keep_phases({sys::Phase::clean_up}));
+            GRAPNEL_TRY(sys::filter_container());
             GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
             return apply::clean_up(state);
         });
@@ -137,7 +143,8 @@ class Hook {
 
     /// Without a process in the state, for a bundle that no container was made of yet.
     static Status print_plan(Planner& planner, const State& state, const Spec& spec) {
-        GRAPNEL_TRY(sys::filter_hook());
+        GRAPNEL_TRY(sys::keep_phases({sys::Phase::read_host, sys::Phase::look_inside}));
+        GRAPNEL_TRY(sys::filter_describing());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         if (state.pid) {
             auto container = GRAPNEL_TRY(apply::open_container(state, spec));
@@ -153,6 +160,7 @@ class Hook {
     }
 
     const Options& options_;
+    ModuleLoader modules_;
     Log& log_;
 };
 
@@ -179,7 +187,12 @@ int run_hook(int argc, char** argv) {
     log.warnings_to_stderr(options->debug);
     if (!options->dry_run)
         log.to_file(Settings{}.log);
-    const auto code = Hook(*options, log).run();
+    const bool gives = options->stage != Stage::poststart && options->stage != Stage::poststop;
+    auto modules = confine("grapnel-hook",
+                           gives && !options->dry_run ? Modules::can_be_loaded : Modules::stay);
+    if (!modules)
+        return fail(modules.error(), log);
+    const auto code = Hook(*options, std::move(*modules), log).run();
     return code ? *code : fail(code.error(), log);
 }
 

@@ -9,7 +9,7 @@
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
 #include "sys/file.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
 #include "sys/seccomp.hpp"
@@ -49,7 +49,9 @@ Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
 
 } // namespace
 
-Status precreate(const Options& options, Log& log) {
+Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
+    GRAPNEL_TRY(
+        sys::keep_phases({sys::Phase::probe, sys::Phase::read_host, sys::Phase::make_nodes}));
     if (!options.container.empty()) {
         log.of_container(options.container);
         log.leave_error_to_caller();
@@ -75,9 +77,10 @@ Status precreate(const Options& options, Log& log) {
     }
     if (!asked.request)
         return sys::write_all({STDOUT_FILENO}, text, "stdout");
-    Planner planner(settings, log, options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
+    Planner planner(settings, log, modules,
+                    options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
     GRAPNEL_TRY(planner.prepare(*asked.request));
-    GRAPNEL_TRY(sys::filter_hook());
+    GRAPNEL_TRY(sys::filter_describing());
     const auto plan = GRAPNEL_TRY(planner.plan_without_image());
     auto edits = GRAPNEL_TRY(edits_for(plan, options));
     edits.groups = groups_inside(plan, spec, log);

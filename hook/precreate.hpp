@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "options.hpp"
 #include "provision/log.hpp"
+#include "provision/modules.hpp"
 
 namespace grapnel {
 
@@ -14,6 +15,6 @@ namespace grapnel {
 /// nodes, and the groups that may use them, where the container's user namespace has these; device
 /// nodes that the host lacks are made, unless it is a dry run. Otherwise it is the same text, but
 /// for rules that this stage added when the container last asked.
-[[nodiscard]] Status precreate(const Options& options, Log& log);
+[[nodiscard]] Status precreate(const Options& options, ModuleLoader& modules, Log& log);
 
 } // namespace grapnel

@@ -5,13 +5,16 @@
 #include "apply/device_cgroup.hpp"
 #include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
+#include "apply/ldconfig.hpp"
 #include "apply/loader_files.hpp"
 #include "apply/mounts.hpp"
 #include "apply/prune.hpp"
 #include "base/mountinfo.hpp"
 #include "sys/cgroup.hpp"
-#include "sys/privilege.hpp"
+#include "sys/helper.hpp"
+#include "sys/phase.hpp"
 #include "sys/process.hpp"
+#include "sys/seccomp.hpp"
 
 #include <cerrno>
 #include <optional>
@@ -53,7 +56,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
                                 const HostPath& ldconfig) {
     HostSide host;
     host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
-    GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
+    GRAPNEL_TRY(sys::begin_phase(Phase::clone_sources));
     host.sources = GRAPNEL_TRY(open_sources(plan));
     if (updates_ldcache(plan))
         host.ldconfig = open_ldconfig(ldconfig);
@@ -92,12 +95,48 @@ Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
     return Claimed(std::move(*claimed));
 }
 
+/// The image's files of its loader, as they are before a mount point makes its directory newer than
+/// the cache.
+struct LoaderFiles {
+    LdConf conf = {};
+    ImageCache cache = {};
+};
+
+std::optional<LoaderFiles> look_at_loader_files(const Plan& plan, sys::RootDir& root) {
+    if (!updates_ldcache(plan))
+        return std::nullopt;
+    auto conf = read_ld_conf(root);
+    auto cache = look_at_cache(conf, root);
+    return LoaderFiles{std::move(conf), std::move(cache)};
+}
+
 Status enter(const Container& container) {
-    GRAPNEL_TRY(sys::enter_phase(Phase::attach));
     if (!container.process)
         return {};
     GRAPNEL_TRY(container.process->alive());
     return container.process->enter_mount_namespace();
+}
+
+/// The helper process that runs ldconfig: behind the filter for the container nothing can be
+/// executed. Nothing: there is no reason to.
+using LdconfigHelper = std::optional<Result<sys::Helper>>;
+
+LdconfigHelper prepare_ldconfig(const Plan& plan, const HostSide& host,
+                                const std::optional<LoaderFiles>& loader, Container& container) {
+    if (!loader || !reason_for_ldconfig(plan, loader->cache))
+        return std::nullopt;
+    const auto run = [&](const std::string&) {
+        return run_ldconfig(plan, loader->conf, host.ldconfig, container.root);
+    };
+    return sys::Helper::start([] { return sys::begin_phase(Phase::ldconfig); }, run)
+        .cure("allow it in the seccomp profile of an outer container, or set ldcache = \"off\"");
+}
+
+Result<std::string> run_prepared(LdconfigHelper& ldconfig) {
+    auto& helper = *ldconfig;
+    if (!helper)
+        return std::move(helper).error();
+    return helper->ask("run", ldconfig_time_limit_ms, ldconfig_cache_limit);
 }
 
 void append(std::vector<std::string>& remarks, const std::vector<std::string>& more) {
@@ -105,36 +144,40 @@ void append(std::vector<std::string>& remarks, const std::vector<std::string>& m
 }
 
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
+                                             const std::optional<LoaderFiles>& loader,
                                              Container& container) {
     auto& root = container.root;
+    auto ldconfig = prepare_ldconfig(plan, host, loader, container);
+    GRAPNEL_TRY(sys::filter_container());
+    GRAPNEL_TRY(sys::begin_phase(Phase::attach));
     auto remarks = host.remarks;
     append(remarks, host.sources.remarks);
-    if (!updates_ldcache(plan)) {
-        append(remarks, GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container)));
-        return remarks;
-    }
-    // mount points make their directories newer than the cache
-    const auto conf = read_ld_conf(root);
-    const auto cache = look_at_cache(conf, root);
     append(remarks, GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container)));
-    append(remarks, write_loader_files(plan, conf, root));
-    append(remarks, GRAPNEL_TRY(update_ldcache(plan, conf, cache, host.ldconfig, root)
-                                    .note("update ld.so.cache")
-                                    .about(Error::Subject::ldcache)));
+    GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
+    if (!loader)
+        return remarks;
+    append(remarks, write_loader_files(plan, loader->conf, root));
+    append(remarks,
+           GRAPNEL_TRY(update_ldcache(
+                           plan, loader->cache, [&] { return run_prepared(ldconfig); }, root)
+                           .note("update ld.so.cache")
+                           .about(Error::Subject::ldcache)));
     return remarks;
 }
 
 /// After this the container's mount namespace is this process's.
 Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container) {
     if (plan.change_cgroup && container.process) {
-        GRAPNEL_TRY(sys::enter_phase(Phase::device_cgroup));
+        GRAPNEL_TRY(sys::begin_phase(Phase::device_cgroup));
         const auto not_kept = GRAPNEL_TRY(
             allow_devices(*container.process, container.cgroup, plan.device_rules, host.mounts));
-        host.remarks.insert(host.remarks.end(), not_kept.begin(), not_kept.end());
+        append(host.remarks, not_kept);
     }
+    GRAPNEL_TRY(sys::begin_phase(Phase::enter));
+    const auto loader = look_at_loader_files(plan, container.root);
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
-    auto remarks = inside_work(plan, host, container);
+    auto remarks = inside_work(plan, host, loader, container);
     sys::create_files_as(sys::own_user());
     return remarks;
 }
@@ -159,7 +202,7 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
     auto remarks = change(plan, host, container);
-    GRAPNEL_TRY(sys::enter_phase(Phase::done));
+    GRAPNEL_TRY(sys::begin_phase(Phase::done));
     const auto recorded =
         claimed ? record(host, container, *claimed, remarks.has_value()) : Status();
     if (remarks) // else its failure is the one to tell

@@ -5,7 +5,7 @@
 #include "apply/old_records.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/process_identity.hpp"
 
@@ -98,7 +98,7 @@ Result<Creations> undo_unless_used(const RecordStore& store, const std::string& 
     announce_to_record(store, former.stale.empty() ? own : former.stale.front(), root);
     auto kept = GRAPNEL_TRY(undo(root, former.creations));
     root.announce_to({});
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::clone_sources));
     return kept;
 }
 

@@ -2,7 +2,8 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
-#include "sys/privilege.hpp"
+#include "sys/capabilities.hpp"
+#include "sys/phase.hpp"
 
 #include <cerrno>
 

@@ -2,7 +2,7 @@
 #include "apply/host_nodes.hpp"
 
 #include "sys/node.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 
 namespace grapnel::apply {
 
@@ -52,7 +52,6 @@ Result<std::vector<std::string>> make_host_nodes(const Plan& plan) {
     std::vector<std::string> remarks;
     if (!plan.host_nodes.empty() || !unlinked.empty())
         remarks = GRAPNEL_TRY(make_all(plan, unlinked));
-    GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::all));
     return remarks;
 }
 

@@ -3,7 +3,6 @@
 
 #include "apply/ld_cache_merge.hpp"
 #include "inventory/ld_cache.hpp"
-#include "sys/privilege.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,48 +75,21 @@ std::vector<DriverName> all_names(const Plan& plan, sys::RootDir& root) {
     return names;
 }
 
-/// The file into which the driver's entries are merged.
-class Base {
-  public:
-    Base(const Plan& plan, const LdConf& conf, const ImageCache& cache, const LdConfig& ldconfig,
-         sys::RootDir& root)
-        : plan_(plan), conf_(conf), cache_(cache), ldconfig_(ldconfig), root_(root) {}
-
-    Result<std::string> text() {
-        if (plan_.ldcache == LdCache::ldconfig)
-            return made("the setting ldcache");
-        auto reason = cache_.stale;
-        if (!reason && !knows_driver_names(plan_))
-            reason = "the SONAMEs of this driver's libraries are not known";
-        if (!reason)
-            return cache_.text;
-        auto fresh = made(*reason);
-        if (fresh)
-            return fresh;
-        warnings.push_back("ld.so.cache can lack libraries of the image: " + *reason + ", and "
-                           + fresh.error().text());
-        return cache_.text;
-    }
-
-    std::vector<std::string> warnings = {};
-
-  private:
-    Result<std::string> made(const std::string& reason) {
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::ldcache));
-        auto text = run_ldconfig(plan_, conf_, ldconfig_, root_);
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::attach));
-        if (text && plan_.ldcache != LdCache::ldconfig)
-            warnings.push_back("ldconfig was run for ld.so.cache: " + reason
-                               + ": run it at the end of the image's build");
-        return text;
-    }
-
-    const Plan& plan_;
-    const LdConf& conf_;
-    const ImageCache& cache_;
-    const LdConfig& ldconfig_;
-    sys::RootDir& root_;
-};
+/// The file into which the driver's entries are merged. Without ldconfig's that is the image's.
+Result<std::string> base(const Plan& plan, const ImageCache& cache, const RunLdconfig& run,
+                         std::vector<std::string>& warnings) {
+    const auto reason = reason_for_ldconfig(plan, cache);
+    if (!reason)
+        return cache.text;
+    auto made = run();
+    if (plan.ldcache == LdCache::ldconfig)
+        return made;
+    warnings.push_back(made ? "ldconfig was run for ld.so.cache: " + *reason
+                                  + ": run it at the end of the image's build"
+                            : "ld.so.cache can lack libraries of the image: " + *reason + ", and "
+                                  + made.error().text());
+    return made ? std::move(made) : cache.text;
+}
 
 Result<std::string> merged(const std::string& text, const std::vector<DriverName>& names) {
     const bool counts = is_ld_cache(text);
@@ -144,14 +116,22 @@ bool updates_ldcache(const Plan& plan) {
     return plan.ldcache != LdCache::off && !plan.library_directories.empty();
 }
 
-Result<std::vector<std::string>> update_ldcache(const Plan& plan, const LdConf& conf,
-                                                const ImageCache& cache, const LdConfig& ldconfig,
-                                                sys::RootDir& root) {
+std::optional<std::string> reason_for_ldconfig(const Plan& plan, const ImageCache& cache) {
+    if (cache.fixed)
+        return std::nullopt;
+    if (plan.ldcache == LdCache::ldconfig)
+        return "the setting ldcache";
+    if (!cache.stale && !knows_driver_names(plan))
+        return "the SONAMEs of this driver's libraries are not known";
+    return cache.stale;
+}
+
+Result<std::vector<std::string>> update_ldcache(const Plan& plan, const ImageCache& cache,
+                                                const RunLdconfig& run, sys::RootDir& root) {
     if (cache.fixed)
         return std::vector{*cache.fixed};
-    Base base(plan, conf, cache, ldconfig, root);
-    const auto text = GRAPNEL_TRY(base.text());
-    auto warnings = std::move(base.warnings);
+    std::vector<std::string> warnings;
+    const auto text = GRAPNEL_TRY(base(plan, cache, run, warnings));
     const auto fresh = merged(text, all_names(plan, root));
     if (!fresh) {
         warnings.push_back(stays(fresh.error().text()));

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "apply/image_cache.hpp"
-#include "apply/ldconfig.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,13 @@ namespace grapnel::apply {
 
 /// Whether the plan has something for a loader, and may tell it.
 [[nodiscard]] bool updates_ldcache(const Plan& plan);
+
+/// Why ldconfig has to be run; nothing: it has not.
+[[nodiscard]] std::optional<std::string> reason_for_ldconfig(const Plan& plan,
+                                                             const ImageCache& cache);
+
+/// What ldconfig makes of the root file system, after the mounts.
+using RunLdconfig = std::function<Result<std::string>()>;
 
 /// Puts the driver's libraries in the place of every other library of the same SONAME and ABI; a
 /// libcuda of the image that the plan prefers comes before them.
@@ -29,10 +37,11 @@ namespace grapnel::apply {
 /// differs, with the mode and owner of the one before; where it is fixed or cannot be replaced it
 /// stays as it is. Returns warnings: why ldconfig was run, what is lacking.
 ///
-/// Must run in the container's mount namespace, after the mounts.
-[[nodiscard]] Result<std::vector<std::string>> update_ldcache(const Plan& plan, const LdConf& conf,
+/// Must run in the container's mount namespace, after the mounts. `run` is called where there is a
+/// reason_for_ldconfig() alone.
+[[nodiscard]] Result<std::vector<std::string>> update_ldcache(const Plan& plan,
                                                               const ImageCache& cache,
-                                                              const LdConfig& ldconfig,
+                                                              const RunLdconfig& run,
                                                               sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -11,7 +11,6 @@ namespace grapnel::apply {
 
 namespace {
 
-constexpr std::size_t cache_limit = std::size_t{16} << 20;
 constexpr std::string_view real_ending = ".real";
 constexpr auto other_ldconfig =
     "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\"";
@@ -73,7 +72,7 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf, const LdC
                                 .user = user,
                                 .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
                                               "-C", inside("ld.so.cache")}}));
-    auto text = GRAPNEL_TRY(sys::read_file_in(scratch.ref(), "ld.so.cache", cache_limit));
+    auto text = GRAPNEL_TRY(sys::read_file_in(scratch.ref(), "ld.so.cache", ldconfig_cache_limit));
     if (!is_ld_cache(text))
         return refused("ldconfig made something that is not an ld.so.cache");
     return text;

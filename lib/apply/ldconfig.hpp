@@ -8,10 +8,15 @@
 #include "sys/fd.hpp"
 #include "sys/root_dir.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
 namespace grapnel::apply {
+
+constexpr std::size_t ldconfig_cache_limit = std::size_t{16} << 20;
+/// The cage ends it sooner.
+constexpr int ldconfig_time_limit_ms = 40'000;
 
 struct LdConfig {
     HostPath path = {};

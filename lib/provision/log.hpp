@@ -29,6 +29,8 @@ class Log {
     /// now on its directory is what it is here.
     void hold();
 
+    /// In the file alone: another process has written it to standard error.
+    void record_error(std::string_view text) const { write("error", text); }
     /// One line on standard error and in the file.
     void error(std::string_view text) const;
     /// A line in the file, and on standard error where that was asked for. All warnings and

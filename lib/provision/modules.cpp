@@ -3,8 +3,9 @@
 
 #include "base/text.hpp"
 #include "inventory/modules.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/modprobe.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 #include "sys/process.hpp"
 
 #include <algorithm>
@@ -13,41 +14,73 @@ namespace grapnel {
 
 namespace {
 
+constexpr int time_limit_ms = 200'000; // modprobe has a minute for each of three modules
+constexpr std::size_t answer_limit = std::size_t{64} << 10;
+
+DriverCapabilities all_capabilities() {
+    using enum DriverCapability;
+    return {compute, display, graphics, video};
+}
+
 /// A driver below a root of its own brings its modules, and loads them itself.
 bool may_load(const Settings& settings) {
     return settings.load_kmods && settings.driver_root == host_path("/")
            && sys::in_initial_user_namespace();
 }
 
-Result<std::string> load(const sys::HostFs& host, DriverCapabilities wanted,
-                         const std::vector<std::string>& missing) {
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::load_modules));
+/// In the helper process. It takes no word of its caller but the names of missing modules.
+Result<std::string> load_named(const std::string& request) {
+    const sys::LinuxHostFs host;
+    const auto known = inventory::missing_modules(host, all_capabilities());
     std::string trouble;
-    for (const auto& module : missing) {
+    for (const auto name : split(request, ' ')) {
+        const std::string module(name);
+        if (std::ranges::find(known, module) == known.end())
+            continue;
         const auto loaded = sys::run_modprobe(module);
         // what counts is what the kernel shows
-        const auto left = inventory::missing_modules(host, wanted);
+        const auto left = inventory::missing_modules(host, all_capabilities());
         if (trouble.empty() && std::ranges::find(left, module) != left.end())
             trouble = loaded ? "modprobe " + module + " loaded nothing" : loaded.error().text();
     }
     return trouble;
 }
 
+std::string joined(const std::vector<std::string>& modules) {
+    std::string out;
+    for (const auto& module : modules)
+        out += (out.empty() ? "" : " ") + module;
+    return out;
+}
+
 } // namespace
 
-Result<std::string> load_modules(const Settings& settings, DriverCapabilities wanted,
-                                 bool dry_run) {
+ModuleLoader ModuleLoader::prepare() {
+    ModuleLoader loader;
+    if (inventory::missing_modules(sys::LinuxHostFs(), all_capabilities()).empty()
+        || !sys::in_initial_user_namespace())
+        return loader;
+    auto started = sys::Helper::start(sys::confine_to_modules, load_named);
+    if (started)
+        loader.helper_.emplace(std::move(*started));
+    else
+        loader.trouble_ = started.error().text();
+    return loader;
+}
+
+Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilities wanted,
+                                       bool dry_run) {
+    auto helper = std::move(helper_);
+    helper_.reset();
     const sys::LinuxHostFs host;
-    std::string trouble;
     const auto missing = inventory::missing_modules(host, wanted);
-    if (!missing.empty() && may_load(settings) && inventory::has_use_for_modules(host)) {
-        if (dry_run)
-            trouble = "a start would load " + enumerate(missing);
-        else
-            trouble = GRAPNEL_TRY(load(host, wanted, missing));
-    }
-    GRAPNEL_TRY(sys::end_host_changes(sys::HostChanges::modules));
-    return trouble;
+    if (missing.empty() || !may_load(settings) || !inventory::has_use_for_modules(host))
+        return std::string();
+    if (dry_run)
+        return "a start would load " + enumerate(missing);
+    if (!helper)
+        return trouble_;
+    return helper->ask(joined(missing), time_limit_ms, answer_limit);
 }
 
 } // namespace grapnel

@@ -8,12 +8,11 @@
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
 #include "plan/select.hpp"
-#include "provision/modules.hpp"
 #include "provision/probe.hpp"
 #include "provision/state_file.hpp"
 #include "sys/file.hpp"
 #include "sys/node.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 
 namespace grapnel {
 
@@ -60,7 +59,7 @@ Status Planner::prepare_description(Request request) {
 Status Planner::start(Request request) {
     request_ = std::move(request);
     rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
-    module_trouble_ = GRAPNEL_TRY(load_modules(settings_, request_.driver_capabilities, dry_run_));
+    module_trouble_ = GRAPNEL_TRY(modules_.load(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
         log_.warning(module_trouble_);
     return {};

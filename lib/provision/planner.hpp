@@ -8,6 +8,7 @@
 #include "inventory/rooted_host.hpp"
 #include "plan/plan.hpp"
 #include "provision/log.hpp"
+#include "provision/modules.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 #include "sys/host_fs.hpp"
@@ -22,13 +23,13 @@ namespace grapnel {
 
 class Planner {
   public:
-    /// The two must outlive it. A dry run loads no module and keeps no answer.
+    /// The three must outlive it. A dry run loads no module and keeps no answer.
     enum class DryRun { yes, no };
-    Planner(const Settings& settings, const Log& log, DryRun dry_run)
-        : settings_(settings), log_(log), dry_run_(dry_run == DryRun::yes) {}
+    Planner(const Settings& settings, const Log& log, ModuleLoader& modules, DryRun dry_run)
+        : settings_(settings), log_(log), modules_(modules), dry_run_(dry_run == DryRun::yes) {}
 
-    /// What needs more than sys::filter_hook() leaves: modules that are missing are loaded, and
-    /// where the plan can depend on it grapnel-probe is asked. To be called before the filter.
+    /// What needs more than the filters for the container or a description leave: modules that are
+    /// missing are loaded, and where the plan can depend on it grapnel-probe is asked.
     [[nodiscard]] Status prepare(Request request);
 
     /// The same for a program that prints what the host offers, and never makes a plan:
@@ -61,6 +62,7 @@ class Planner {
 
     const Settings& settings_;
     const Log& log_;
+    ModuleLoader& modules_;
     bool dry_run_;
     bool describes_ = false; ///< prepare_description()
     Request request_ = {};

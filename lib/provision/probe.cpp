@@ -5,7 +5,7 @@
 #include "inventory/probe_answer.hpp"
 #include "provision/state_file.hpp"
 #include "sys/host_program.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 #include "sys/process.hpp"
 
 namespace grapnel {

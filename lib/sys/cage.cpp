@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/cage.hpp"
 
+#include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
@@ -79,7 +80,7 @@ Status become(const Caged& caged, FdRef messages, FdRef parent) {
     GRAPNEL_TRY(attach_scratch(caged));
     GRAPNEL_TRY(use_descriptors(messages, messages));
     GRAPNEL_TRY(become_user(user.owner));
-    GRAPNEL_TRY(keep_capabilities_over_exec({}));
+    GRAPNEL_TRY(keep_capabilities({}));
     GRAPNEL_TRY(end_with(parent)); // after the change of the user, which would clear it
     set_limits();
     GRAPNEL_TRY(filter_ldconfig());

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Run by the build: turns the lists of system calls below into BPF with libseccomp, and prints
-// them as a header. Doing this at each start would take the hook a third of a millisecond.
+// them as a header, with the names of all system calls. Doing this at each start would take the
+// hook a third of a millisecond.
 //
 //   generate_filters ARCHITECTURE
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <linux/filter.h>
 #include <memory>
 #include <seccomp.h>
 #include <span>
-#include <string>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
 
 namespace {
 
-/// What a program and its C library need to read files, write to what is open, and end.
+/// To read files, write to open ones, and end: every program and its C library.
 constexpr std::array reading{
     "access",
     "arch_prctl",
     "brk",
     "clock_gettime",
     "close",
-    "execveat",
     "exit",
     "exit_group",
     "faccessat",
@@ -60,6 +60,7 @@ constexpr std::array reading{
     "readlink",
     "readlinkat",
     "readv",
+    "restart_syscall",
     "rseq",
     "rt_sigaction",
     "rt_sigprocmask",
@@ -77,64 +78,60 @@ constexpr std::array reading{
     "writev",
 };
 
-/// What the hook and ldconfig need to write files.
+/// To execute a program by its descriptor.
+constexpr std::array executing{"execveat"};
+
+/// For ldconfig: to write files by path.
+constexpr std::array changing_paths{"chdir", "chmod", "mkdir", "rename", "unlink"};
+
+/// For ldconfig and the hook: to write files.
 constexpr std::array changing{
-    "chdir",     "chmod", "execve",  "fadvise64", "fchmod",   "fchmodat",  "fdatasync", "fsync",
-    "ftruncate", "mkdir", "mkdirat", "rename",    "renameat", "renameat2", "unlink",    "unlinkat",
+    "fadvise64", "fchmod",  "fchmodat", "fdatasync", "fsync",
+    "ftruncate", "mkdirat", "renameat", "renameat2", "unlinkat",
 };
 
-/// What the driver's library needs beside reading to ask its devices. Nothing that makes a
-/// process, a thread, a socket, a node or a file, or changes one; NVML does without.
-constexpr std::array probe_only{
+/// For the driver's library: to ask its devices. Nothing that makes a process, a thread, a socket,
+/// a node or a file, or changes one; NVML does without.
+constexpr std::array asking_devices{
     "clock_getres", "clock_nanosleep",   "dup",         "getpgrp",     "getppid",
     "getrlimit",    "getrusage",         "ioctl",       "nanosleep",   "poll",
     "ppoll",        "sched_getaffinity", "sched_yield", "sigaltstack",
 };
 
-/// What the hook does beside that: mounts, namespaces, device programs, systemd, its own
+/// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
+/// of loaders as their owner, and to watch its own processes.
+constexpr std::array attaching{
+    "capget",     "capset",    "fchownat", "getgroups",  "getxattr",          "mount_setattr",
+    "move_mount", "open_tree", "openat2",  "pidfd_open", "pidfd_send_signal", "poll",
+    "ppoll",      "prctl",     "setfsgid", "setfsuid",   "setgroups",         "setxattr",
+    "symlinkat",  "umask",     "waitid",
+};
+
+/// The same on a kernel without mount_setattr(2): a child process sets options of mounts in a mount
+/// namespace of its own, with mount(2).
+constexpr std::array remounting{
+    "clone", "dup3", "fchdir", "fsconfig", "fsmount", "fsopen", "memfd_create", "mount", "umount2",
+};
+
+/// For the hook before that: processes, namespaces, nodes, device programs, systemd, its own
 /// confinement.
-constexpr std::array hook_only{
-    "bpf",
-    "capget",
-    "capset",
-    "chroot",
-    "clone",
-    "connect",
-    "dup3",
-    "fchdir",
-    "fchownat",
-    "fsconfig",
-    "fsmount",
-    "fsopen",
-    "getgroups",
-    "getxattr",
-    "memfd_create",
-    "mknodat",
-    "mount",
-    "mount_setattr",
-    "move_mount",
-    "open_tree",
-    "openat2",
-    "pidfd_open",
-    "pidfd_send_signal",
-    "pivot_root",
-    "poll",
-    "ppoll",
-    "prctl",
-    "seccomp",
-    "sendfile",
-    "setfsgid",
-    "setfsuid",
-    "setgroups",
-    "setns",
-    "setresgid",
-    "setresuid",
-    "setsockopt",
-    "setxattr",
-    "symlinkat",
-    "umask",
-    "umount2",
-    "waitid",
+constexpr std::array preparing{
+    "bpf",       "chdir",     "chroot",     "clone",      "connect",      "dup3",
+    "fchdir",    "fsconfig",  "fsmount",    "fsopen",     "memfd_create", "mknodat",
+    "mount",     "pipe2",     "pivot_root", "seccomp",    "sendfile",     "setns",
+    "setresgid", "setresuid", "setsid",     "setsockopt", "umount2",      "unshare",
+};
+
+/// For the hook where it only reads the host, and makes nodes there.
+constexpr std::array describing{
+    "capget",   "capset",     "fchownat",          "getgroups", "mknodat",
+    "openat2",  "pidfd_open", "pidfd_send_signal", "poll",      "prctl",
+    "setfsgid", "setfsuid",   "setgroups",         "symlinkat", "umask",
+};
+
+/// C libraries make these calls, and others in their place where they fail with ENOSYS.
+constexpr std::array with_substitute{
+    "clone3", "close_range", "copy_file_range", "faccessat2", "fchmodat2", "mseal",
 };
 
 /// Systemd listens on a socket of the file system.
@@ -147,47 +144,89 @@ struct Release {
     void operator()(void* filter) const { seccomp_release(filter); }
 };
 using Filter = std::unique_ptr<void, Release>;
+using Code = std::vector<sock_filter>;
+using Lists = std::initializer_list<std::span<const char* const>>;
 
-bool allow(scmp_filter_ctx filter, std::span<const char* const> names) {
+/// Answered by the end of the filter, which seccomp.cpp adds.
+constexpr std::uint32_t to_the_end = SCMP_ACT_TRACE(0x6772U);
+
+bool add(scmp_filter_ctx filter, std::uint32_t action, std::span<const char* const> names) {
     for (const char* const name : names) {
         const int number = seccomp_syscall_resolve_name(name);
         if (number == __NR_SCMP_ERROR) {
+            if (action != SCMP_ACT_ALLOW) // newer than this libseccomp
+                continue;
             std::fprintf(stderr, "generate_filters: libseccomp does not know %s\n", name);
             return false;
         }
-        const int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+        const int failed = seccomp_rule_add(filter, action, number, 0);
         if (failed != 0 && failed != -EDOM) // EDOM: this architecture has no such call
             return false;
     }
     return true;
 }
 
-/// What is not on the lists fails with ENOSYS, as on a kernel without it: C libraries know what
-/// to do then.
-bool print_filter(const char* name, uint32_t architecture,
-                  std::initializer_list<std::span<const char* const>> lists,
-                  bool local_sockets = false) {
-    const Filter filter(seccomp_init(SCMP_ACT_ERRNO(ENOSYS)));
+Filter make_filter(std::uint32_t otherwise, std::uint32_t architecture, const Lists& lists) {
+    Filter filter(seccomp_init(otherwise));
     if (!filter || seccomp_arch_remove(filter.get(), SCMP_ARCH_NATIVE) != 0
         || seccomp_arch_add(filter.get(), architecture) != 0)
-        return false;
+        return {};
     seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree
     for (const auto& list : lists)
-        if (!allow(filter.get(), list))
-            return false;
-    if (local_sockets && !allow_local_sockets(filter.get()))
-        return false;
-    std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
-    if (!file || seccomp_export_bpf(filter.get(), fileno(file.get())) != 0)
-        return false;
+        if (!add(filter.get(), SCMP_ACT_ALLOW, list))
+            return {};
+    return filter;
+}
+
+Code code_of(const Filter& filter) {
+    Code code;
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+    if (!filter || !file || seccomp_export_bpf(filter.get(), fileno(file.get())) != 0)
+        return code;
     std::rewind(file.get());
+    for (sock_filter one{}; std::fread(&one, sizeof one, 1, file.get()) == 1;)
+        code.push_back(one);
+    return code;
+}
+
+bool print(const char* name, const Code& code) {
     std::printf("inline constexpr sock_filter %s[] = {\n", name);
-    sock_filter one{};
-    while (std::fread(&one, sizeof one, 1, file.get()) == 1)
+    for (const auto& one : code)
         std::printf("    {0x%x, %u, %u, 0x%x},\n", unsigned{one.code}, unsigned{one.jt},
                     unsigned{one.jf}, one.k);
     std::printf("};\n");
-    return true;
+    return !code.empty();
+}
+
+/// For a program of the host: other system calls fail with ENOSYS, as on a kernel without them.
+bool print_filter(const char* name, std::uint32_t architecture, const Lists& lists) {
+    return print(name, code_of(make_filter(SCMP_ACT_ERRNO(ENOSYS), architecture, lists)));
+}
+
+/// For the hook: other system calls are answered by the end that seccomp.cpp adds.
+bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
+                       bool local_sockets = false) {
+    const auto filter = make_filter(to_the_end, architecture, lists);
+    if (!filter || !add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), with_substitute)
+        || (local_sockets && !allow_local_sockets(filter.get())))
+        return false;
+    auto code = code_of(filter);
+    for (std::size_t i = 0; i < code.size(); ++i)
+        if (code[i].code == (BPF_RET | BPF_K) && code[i].k == to_the_end)
+            code[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(code.size() - i - 1));
+    return print(name, code);
+}
+
+/// The name of each number, in the order of numbers; an empty one where there is no call.
+void print_names(std::uint32_t architecture) {
+    constexpr int numbers = 512;
+    std::printf("inline constexpr char call_names[] =\n");
+    for (int number = 0; number < numbers; ++number) {
+        const std::unique_ptr<char, void (*)(void*)> name(
+            seccomp_syscall_resolve_num_arch(architecture, number), std::free);
+        std::printf("    \"%s\\0\"\n", name ? name.get() : "");
+    }
+    std::printf(";\n");
 }
 
 } // namespace
@@ -200,9 +239,18 @@ int main(int argc, char** argv) {
     }
     std::printf("// Made by generate_filters.cpp.\n#pragma once\n#include <linux/filter.h>\n"
                 "namespace grapnel::sys {\n");
-    if (!print_filter("hook_filter", architecture, {reading, changing, hook_only}, true)
-        || !print_filter("ldconfig_filter", architecture, {reading, changing})
-        || !print_filter("probe_filter", architecture, {reading, probe_only}))
+    print_names(architecture);
+    if (!print_open_filter(
+            "host_filter", architecture,
+            {reading, executing, changing, changing_paths, attaching, preparing, asking_devices},
+            true)
+        || !print_open_filter("description_filter", architecture, {reading, changing, describing})
+        || !print_open_filter("container_filter", architecture, {reading, changing, attaching})
+        || !print_open_filter("remounting_filter", architecture,
+                              {reading, changing, attaching, remounting})
+        || !print_filter("ldconfig_filter", architecture,
+                         {reading, executing, changing, changing_paths})
+        || !print_filter("probe_filter", architecture, {reading, executing, asking_devices}))
         return 1;
     std::printf("} // namespace grapnel::sys\n");
     return 0;

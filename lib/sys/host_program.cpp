@@ -2,6 +2,7 @@
 #include "sys/host_program.hpp"
 
 #include "base/text.hpp"
+#include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
@@ -46,7 +47,7 @@ Status become(const HostProgram& program, const Files& files, FdRef parent) {
     set_limits();
     GRAPNEL_TRY(set_groups({}));
     GRAPNEL_TRY(become_user({program.user, program.group}));
-    GRAPNEL_TRY(keep_capabilities_over_exec({}));
+    GRAPNEL_TRY(keep_capabilities({}));
     GRAPNEL_TRY(end_with(parent)); // after the change of the user
     GRAPNEL_TRY(filter_probe());
     std::vector<std::string> arguments{program.program.text()};

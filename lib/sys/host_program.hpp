@@ -10,8 +10,8 @@
 // this user cannot read: containers can have processes of the same user, and they must not get hold
 // of one that stands outside with the host's devices open.
 //
-// The filter of the hook has no ioctl(2) and no way to another user, and what it lacks its
-// children lack: this has to be called before filter_hook().
+// The filters for the container and for a description have no way to another program, and what they
+// lack children lack: this has to be called before them.
 #pragma once
 
 #include "base/path.hpp"

@@ -2,9 +2,9 @@
 #include "sys/modprobe.hpp"
 
 #include "base/text.hpp"
+#include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
-#include "sys/privilege.hpp"
 
 #include <array>
 #include <sys/capability.h>

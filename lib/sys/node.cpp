@@ -2,8 +2,8 @@
 #include "sys/node.hpp"
 
 #include "base/text.hpp"
+#include "sys/capabilities.hpp"
 #include "sys/file.hpp"
-#include "sys/privilege.hpp"
 #include "sys/process.hpp"
 
 #include <cerrno>

@@ -2,9 +2,9 @@
 #include "sys/process.hpp"
 
 #include "base/text.hpp"
+#include "sys/capabilities.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
-#include "sys/privilege.hpp"
 #include "sys/supervise.hpp"
 
 #include <cerrno>

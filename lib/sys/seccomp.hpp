@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// System call filters: what is not on the list fails with ENOSYS, as on a kernel without it.
+// System call filters (seccomp(2)). They add up, and children inherit them: each one leaves a part
+// of the one before. The lists are in generate_filters.cpp.
+//
+// | filter           | process                                   | other calls            |
+// | filter_host      | the hook, before it parses anything       | end it with a line     |
+// | filter_describing| the hook where it makes no mounts         | end it with a line     |
+// | filter_container | the hook in the container's namespace     | end it with a line     |
+// | filter_probe     | grapnel-probe                             | ENOSYS                 |
+// | filter_ldconfig  | ldconfig                                  | ENOSYS                 |
+//
+// A program that a filtered process executes is told from the hook by the address of the call:
+// there the calls that only the hook's filters lack fail with ENOSYS as well.
 #pragma once
 
 #include "base/result.hpp"
 
 namespace grapnel::sys {
 
-/// For the hook itself, once its input is parsed. The children it starts inherit it.
-[[nodiscard]] Status filter_hook();
+/// An error if the filter cannot be loaded. The hook's filters want end_on_denied_calls()
+/// (denied_call.hpp) before.
+[[nodiscard]] Status filter_host();
 
-/// For a program of the host that has no rights: reading files, and asking devices.
+/// Without processes, programs, sockets, mounts, ioctl(2) and bpf(2).
+[[nodiscard]] Status filter_describing();
+
+/// Without processes, programs, sockets, nodes, namespaces, ioctl(2), bpf(2) and mounts by path. On
+/// a kernel without mount_setattr(2) (before Linux 5.12) a child has to set options of mounts:
+/// clone(2) and mount(2) stay there.
+[[nodiscard]] Status filter_container();
+
 [[nodiscard]] Status filter_probe();
 
-/// For ldconfig: reading files, writing one, and nothing else.
 [[nodiscard]] Status filter_ldconfig();
 
 } // namespace grapnel::sys

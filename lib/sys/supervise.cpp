@@ -2,10 +2,12 @@
 #include "sys/supervise.hpp"
 
 #include "base/exit_code.hpp"
+#include "base/text.hpp"
 #include "sys/child.hpp"
+#include "sys/denied_call.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
-#include "sys/privilege.hpp"
+#include "sys/phase.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +17,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/capability.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ namespace grapnel::sys {
 namespace {
 
 constexpr int exit_without_work = 125;
+constexpr int exit_denied_call = 124;
 
 /// In the child: its supervisor, by pidfd.
 Fd& supervisor() {
@@ -47,9 +49,9 @@ class Deadline {
 };
 
 struct Relayed {
-    Status status = {};  ///< an error: the pipe could not be read
-    bool closed = false; ///< by the child: it ended, before the deadline
-    bool spoke = false;  ///< the child wrote something, so that its failure is told
+    Status status = {};   ///< an error: the pipe could not be read
+    bool closed = false;  ///< by the child: it ended, before the deadline
+    std::string end = {}; ///< of what the child wrote; if it wrote, its failure is told
 };
 
 /// Copies from the pipe to standard error until the child has closed it.
@@ -69,7 +71,9 @@ Relayed relay(FdRef pipe, const Deadline& deadline) {
         relayed.closed = length == 0;
         if (length <= 0)
             return relayed;
-        relayed.spoke = true;
+        constexpr std::size_t kept = 1024;
+        relayed.end.append(buffer.data(), static_cast<std::size_t>(length));
+        relayed.end.erase(0, relayed.end.size() - std::min(relayed.end.size(), kept));
         (void)write_all({STDERR_FILENO}, {buffer.data(), static_cast<std::size_t>(length)},
                         "stderr"); // nobody is left to tell
     }
@@ -77,10 +81,19 @@ Relayed relay(FdRef pipe, const Deadline& deadline) {
 
 [[noreturn]] void be_child(Fd parent, FdRef pipe, const std::function<int()>& work) {
     supervisor() = std::move(parent);
+    exit_on_denied_calls_with(exit_denied_call);
     stay_supervised();
     if (!use_descriptors(pipe, pipe))
         _exit(exit_without_work);
     _exit(work());
+}
+
+/// The last line, without its end and the program's name.
+std::string last_of(std::string_view text) {
+    text = trim(text);
+    text.remove_prefix(text.rfind('\n') + 1);
+    const auto name = text.find(": ");
+    return std::string(name == std::string_view::npos ? text : text.substr(name + 2));
 }
 
 Error judge(const Ended& ended, int time_limit_ms) {
@@ -95,17 +108,19 @@ Error judge(const Ended& ended, int time_limit_ms) {
 }
 
 /// One failure is one line: if the child has told its own, nothing is added.
-Result<int> watch(FdRef child, FdRef pipe, int time_limit_ms) {
+Result<Supervised> watch(FdRef child, FdRef pipe, int time_limit_ms) {
     const Deadline deadline(time_limit_ms);
     const auto relayed = relay(pipe, deadline);
     const auto ended = wait_for(child, relayed.closed ? deadline.left() : 0);
-    if (relayed.spoke && (!relayed.status || !ended))
-        return exit_refused;
+    if (!relayed.end.empty() && (!relayed.status || !ended))
+        return Supervised{exit_refused};
     GRAPNEL_TRY(relayed.status);
     if (!ended)
         return ended.error();
+    if (ended->how == Ended::How::exited && ended->number == exit_denied_call)
+        return Supervised{exit_refused, last_of(relayed.end)};
     if (ended->how == Ended::How::exited && ended->number != exit_without_work)
-        return ended->number;
+        return Supervised{ended->number};
     return judge(*ended, time_limit_ms);
 }
 
@@ -116,7 +131,7 @@ void stay_supervised() {
         _exit(exit_without_work);
 }
 
-Result<int> supervise(int time_limit_ms, const std::function<int()>& work) {
+Result<Supervised> supervise(int time_limit_ms, const std::function<int()>& work) {
     Fd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     if (!self.valid())
         return call_error("pidfd_open", "of this process");
@@ -133,7 +148,7 @@ Result<int> supervise(int time_limit_ms, const std::function<int()>& work) {
         be_child(std::move(self), to_parent.ref(), work);
     const Fd child(pidfd);
     to_parent = Fd();
-    GRAPNEL_TRY(keep_capabilities({CAP_DAC_OVERRIDE}));
+    GRAPNEL_TRY(begin_phase(Phase::done));
     return watch(child.ref(), from_child.ref(), time_limit_ms);
 }
 

@@ -6,11 +6,17 @@
 #include "base/result.hpp"
 
 #include <functional>
+#include <string>
 
 namespace grapnel::sys {
 
 /// For all that touches a container's file systems: kubelet gives its runtime two minutes.
 constexpr int container_time_limit_ms = 60'000;
+
+struct Supervised {
+    int code = 0;            ///< the work's result
+    std::string denied = {}; ///< the line that ended it, of a system call that is not allowed
+};
 
 /// Runs `work` in a child process and returns its result, which becomes the child's exit status.
 /// The child's standard output and error reach this process's standard error through a pipe, so
@@ -19,7 +25,7 @@ constexpr int container_time_limit_ms = 60'000;
 ///
 /// An error if the child runs longer than `time_limit_ms` (it is killed, and left behind if it
 /// hangs in the kernel) or is ended by a signal. The child is killed when this process ends.
-[[nodiscard]] Result<int> supervise(int time_limit_ms, const std::function<int()>& work);
+[[nodiscard]] Result<Supervised> supervise(int time_limit_ms, const std::function<int()>& work);
 
 /// To be called in the child after each change of its credentials, which makes the kernel forget
 /// that the child ends with its supervisor (PR_SET_PDEATHSIG(2const)). Does nothing elsewhere.

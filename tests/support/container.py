@@ -88,6 +88,7 @@ class Tools:
                                                "-shared", "-fPIC"))
     device_programs = property(lambda self: self.compiled("device_programs", "device_programs.c"))
     deny_call = property(lambda self: self.compiled("deny_call", "deny_call.c", "-lseccomp"))
+    change_call = property(lambda self: self.compiled("change_call", "change_call.c", "-lseccomp"))
     static_look = property(lambda self: self.compiled("static_look", "look.c", "-static", "-w"))
 
     def needs_cuda(self, compiler="gcc"):

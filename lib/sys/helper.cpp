@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/helper.hpp"
+
+#include "sys/child.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel.hpp"
+
+#include <array>
+#include <csignal>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr std::size_t request_limit = 4096;
+constexpr int ending_limit_ms = 1'000;
+enum Outcome : int { succeeded = 0, failed = 1, unasked = 2 };
+
+Outcome answer(const Helper::Work& work, FdRef request, FdRef answer) {
+    const auto asked = read_all(request, request_limit, "the request");
+    if (!asked || asked->empty())
+        return unasked;
+    const auto result = work(*asked);
+    const auto text = result ? *result : result.error().text();
+    return write_all(answer, text, "the answer") && result ? succeeded : failed;
+}
+
+} // namespace
+
+Result<Helper> Helper::start(const std::function<Status()>& confine, const Work& work) {
+    const Fd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    if (!self.valid())
+        return call_error("pidfd_open", "of this process");
+    auto file = GRAPNEL_TRY(memory_file("grapnel-answer", MemoryFile::data));
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+        return system_error("pipe2");
+    Fd reading(ends[0]);
+    Fd writing(ends[1]);
+    int pidfd = -1;
+    const auto pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+    if (pid < 0)
+        return call_error("clone", "of a helper process");
+    if (pid == 0) {
+        writing = Fd(); // else the pipe would never end
+        _exit(end_with(self.ref()) && confine() ? answer(work, reading.ref(), file.ref())
+                                                : unasked);
+    }
+    return Helper(Fd(pidfd), std::move(writing), std::move(file));
+}
+
+Helper::~Helper() {
+    request_ = Fd();
+    if (pidfd_.valid())
+        static_cast<void>(wait_for(pidfd_.ref(), ending_limit_ms));
+}
+
+Result<std::string> Helper::ask(std::string_view request, int time_limit_ms, std::size_t limit) {
+    const auto written = write_all(request_.ref(), request, "the request of a helper process");
+    request_ = Fd();
+    const auto ended = wait_for(pidfd_.ref(), time_limit_ms);
+    pidfd_ = Fd();
+    GRAPNEL_TRY(written);
+    const auto how = GRAPNEL_TRY(ended);
+    if (how.how == Ended::How::too_slow || how.how == Ended::How::unkillable)
+        return refused("a helper process took longer than " + std::to_string(time_limit_ms / 1000)
+                       + " seconds");
+    if (how.how == Ended::How::by_signal || how.number > failed)
+        return refused("a helper process " + describe(how, ""));
+    if (lseek(answer_.ref().value, 0, SEEK_SET) != 0)
+        return system_error("lseek");
+    auto text = GRAPNEL_TRY(read_all(answer_.ref(), limit, "the answer of a helper process"));
+    if (how.number == failed)
+        return refused(text);
+    return text;
+}
+
+} // namespace grapnel::sys

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hook that was taken over: system calls that its phase has no use for end it, with a line."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture
+def made(hand_made, bundle):
+    return hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+
+
+def changed(tools, call, other, nth=1, program="grapnel-hook"):
+    """The beginning of a command: the hook makes another system call in the place of one of its own."""
+    return [tools.change_call, program, call, str(nth), other]
+
+
+def line_of(call):
+    return (rf"grapnel-hook: system call {call} \([0-9]+\) is not on the allow list of this phase: "
+            r"please report this line\n")
+
+
+# the first one reads the state: nothing has been parsed yet
+@pytest.mark.parametrize("call", ["read", "getdents64", "statx", "open_tree"])
+@pytest.mark.parametrize("other", ["execve", "ptrace", "init_module", "process_vm_writev", "mknod",
+                                   "keyctl", "add_key", "userfaultfd", "kexec_load", "reboot",
+                                   "delete_module", "perf_event_open", "io_uring_setup", "swapon"])
+def test_denied_call_ends_the_hook(made, bundle, tools, call, other):
+    done = made.hook(prefix=changed(tools, call, other))
+    assert done.returncode == 1
+    assert re.fullmatch(line_of(other), done.stderr), done.stderr
+    assert "/dev/nvidia0" not in made.mounts()
+
+
+@pytest.mark.parametrize("call", ["move_mount", "renameat"])
+@pytest.mark.parametrize("other", ["execve", "execveat", "mknodat", "connect", "socket", "bpf", "mount",
+                                   "umount2", "setns", "unshare", "clone", "fork", "ioctl", "chroot",
+                                   "pivot_root", "fsopen", "seccomp", "setresuid", "mknod", "kill"])
+def test_denied_call_in_the_container_ends_the_hook(made, bundle, tools, call, other):
+    done = made.hook(prefix=changed(tools, call, other))
+    assert done.returncode == 1
+    assert re.fullmatch(line_of(other), done.stderr), done.stderr
+    logged = [line for line in bundle.logged().splitlines() if " error: " in line]
+    assert len(logged) == 1
+    assert f"system call {other} (" in logged[0]
+
+
+def test_denied_call_at_poststop_ends_the_hook(made, bundle, tools):
+    assert made.hook().returncode == 0
+    made.end()
+    done = made.hook(stage="poststop", state=made.state(status="stopped"),
+                     prefix=changed(tools, "unlinkat", "execveat"))
+    assert done.returncode == 1
+    assert re.fullmatch(line_of("execveat"), done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("other", ["mknodat", "socket", "bpf", "clone", "ioctl"])
+def test_denied_call_of_ldconfig_fails_with_enosys(made, bundle, tools, other):
+    bundle.set_settings('ldcache = "ldconfig"\n')
+    # the third link to a program: 3 is the name of the descriptor that it is executed by
+    done = made.hook(prefix=changed(tools, "rename", other, program=""))
+    assert done.returncode == 1
+    assert "Function not implemented" in done.stderr or "failed with status 1" in done.stderr
+    assert "signal" not in done.stderr
+
+
+def test_filter_that_cannot_be_loaded_refuses_the_start(made, bundle, tools):
+    done = made.hook(prefix=[tools.deny_call, "seccomp,prctl"])
+    assert done.returncode == 1
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=seccomp", "-e",
+                             "inject=seccomp:error=EINVAL"])
+    assert done.returncode == 1
+    assert re.fullmatch(r"grapnel-hook: load a seccomp filter: Invalid argument: use a kernel with "
+                        r"CONFIG_SECCOMP_FILTER.*\n", done.stderr), done.stderr
+    assert "/dev/nvidia0" not in made.mounts()
+
+
+def test_outer_filter_without_seccomp_is_no_obstacle(made, tools):
+    done = made.hook(prefix=[tools.deny_call, "seccomp"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/dev/nvidia0" in made.mounts()
