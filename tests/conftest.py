@@ -17,6 +17,7 @@ import container  # noqa: E402
 import container_cli  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
 import make_driver  # noqa: E402
+import pages  # noqa: E402
 from engines import process  # noqa: E402
 import slow_machine  # noqa: E402
 import systemd_stand_in  # noqa: E402
@@ -102,6 +103,23 @@ def grapnel(hook):
         return result
     run.program = program
     return run
+
+
+@pytest.fixture(scope="module")
+def page_machine(tmp_path_factory, programs, hook, tools):
+    """On which commands of the users' pages run: see support/pages.py."""
+    for program in ("systemctl", "dbus-daemon", "dockerd", "containerd", "podman", "lspci"):
+        if shutil.which(program) is None:
+            skip_or_fail(f"{program} is not installed")
+    if not container.cgroup_version_possible("v2"):
+        skip_or_fail("this kernel has no cgroup v2 with the devices controller")
+    installed = tmp_path_factory.mktemp("installed") / "bin"
+    shutil.copytree(programs, installed, symlinks=True)
+    subprocess.run(["strip", "-o", installed / "grapnel", built(hook, "admin", "grapnel")], check=True)
+    archive = pages.archive_with_commands(tmp_path_factory.mktemp("archive"), tools)
+    made = pages.Machine(tmp_path_factory.mktemp("pages"), installed, archive)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="session")

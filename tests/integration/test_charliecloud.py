@@ -5,6 +5,8 @@ import shutil
 
 import clusters
 import container
+import make_driver
+import pages
 import pytest
 from conftest import skip_or_fail
 
@@ -26,6 +28,13 @@ def test_charliecloud_copies_the_driver_into_the_image(image, call):
     done = call("ch-fromhost", "--nvidia", image)
     assert done.code == 0, done.err
     assert clusters.has_driver(call("ch-run", image, "--", "/bin/look", *clusters.DRIVER))
+
+
+def test_commands_of_the_page_work(image, call):
+    for command in pages.commands("hpc.md", "charliecloud", IMAGE=image):
+        done = call(*command)
+        assert done.code == 0, done.err
+    assert make_driver.uuid(0) in done.out
 
 
 def test_charliecloud_tells_why_there_is_no_driver(image, call):

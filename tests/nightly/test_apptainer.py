@@ -5,6 +5,8 @@ import shutil
 
 import clusters
 import container
+import make_driver
+import pages
 import pytest
 
 
@@ -34,6 +36,14 @@ def test_apptainer_nvccli(apptainer, image, writable):
     before = container.listing(image)
     assert clusters.has_driver(apptainer("0", *writable))
     assert bool(writable) == (container.listing(image) != before)
+
+
+def test_commands_of_the_page_work(image, programs, tmp_path):
+    call = clusters.Caller(programs, tmp_path)
+    for command in pages.commands("hpc.md", "apptainer", IMAGE=image):
+        done = call(*command)
+        assert done.code == 0, done.err
+        assert make_driver.uuid(0) in done.out
 
 
 def test_apptainer_with_devices_of_its_own_has_the_chosen_ones(apptainer):

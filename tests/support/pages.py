@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The users' pages: their blocks of code, and a machine on which their commands run.
 
-A block that is fenced as `sh` is for the machine below, as root. A second word names another place
-(PLACES): another user, or a machine that no test has.
+A block that is fenced as `sh` is for the machine below, as root. A second word names another test,
+which runs its commands (RUN_BY).
 """
 
 import dataclasses
@@ -18,24 +18,20 @@ from engines import process
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "docker.io/library/look:1"
 
-# second word of a block: how its commands are run
-PLACES = {
-    "": "on the machine, as root",
-    "user": "on the machine, as a user without rights",
-    "build": "by the test of a fresh machine: tests/fresh",
-    "charliecloud": "by test_charliecloud, as a user",
-    "cluster": "in a cluster with Kubernetes, which no test has",
-    "crio": "on a node with CRI-O, which Debian does not have",
-    "enroot": "on a cluster with enroot and Slurm; enroot is no package of Debian",
-    "apptainer": "by tests/nightly: Debian 12 does not have it",
-    "nested": "by test_nested, on the host of a container that has an engine",
-    "inside": "by test_nested, in that container as root",
-    "insideuser": "by test_nested, in that container as a user",
-    "inrootless": "by test_nested, in a container of a user's",
-    "unprivileged": "by test_nested, on the host of a container without privileges",
-    "inunprivileged": "by test_nested, in that container as a user",
-    "selinux": "on a host with SELinux",
-    "host": "on a host with the fault that the page describes",
+# second word of a block: the test that runs its commands
+RUN_BY = {
+    "": "integration/test_pages.py",  # as root
+    "user": "integration/test_pages.py",  # as an unprivileged user
+    "host": "support/broken_hosts.py",  # with the fault that its section describes
+    "build": "fresh/run",
+    "charliecloud": "integration/test_charliecloud.py",
+    "apptainer": "nightly/test_apptainer.py",  # Debian 12 lacks it
+    "nested": "integration/test_nested.py",  # on the host of a container that has an engine
+    "inside": "integration/test_nested.py",  # in that container as root
+    "insideuser": "integration/test_nested.py",  # in that container as a user
+    "inrootless": "integration/test_nested.py",  # in a container of a user's
+    "unprivileged": "integration/test_nested.py",  # on the host of an unprivileged container
+    "inunprivileged": "integration/test_nested.py",  # in that container as a user
 }
 
 
@@ -43,6 +39,7 @@ PLACES = {
 class Block:
     page: pathlib.Path
     line: int
+    section: str  # the last heading above
     language: str
     place: str
     text: str
@@ -66,8 +63,18 @@ def blocks(page):
     for match in re.finditer(r"^( *)```(\w+)(?: (\w+))?\n(.*?)^\1```$", text, re.M | re.S):
         indent, language, place, body = match.groups()
         body = re.sub(f"^{indent}", "", body, flags=re.M)
-        found.append(Block(page, text.count("\n", 0, match.start()) + 1, language, place or "", body))
+        headings = re.findall(r"^#+ (.*)$", text[:match.start()], re.M)
+        found.append(Block(page, text.count("\n", 0, match.start()) + 1, headings[-1], language,
+                           place or "", body))
     return found
+
+
+def commands(page, place, **words):
+    """Those of the blocks for a place, each as words, with the reader's in capitals replaced."""
+    found = [command for block in blocks(TOP / "doc" / page) if block.place == place
+             for command in block.commands()]
+    assert found, (page, place)
+    return [[str(words.get(word, word)) for word in command.split(" ")] for command in found]
 
 
 DOCKER = {"storage-driver": "vfs", "iptables": False, "ip6tables": False, "bridge": "none", "ip-forward": False,
@@ -100,6 +107,10 @@ StandardError=file:{}
 """
 
 
+# no package of Debian's main archive has them: a process in their place is started and stopped
+ABSENT_SERVICES = ("crio", "nvidia-persistenced")
+
+
 class Machine:
     """A booted systemd with Docker, containerd and podman, each as a package installs it, and
     Grapnel's programs in /usr/local/bin. /etc, /run and the engines' data are its own."""
@@ -109,7 +120,7 @@ class Machine:
         self.systemd = booted_systemd.BootedSystemd("v2", directory)
         self.programs = programs
         self.archive = archive
-        self.environment = {"IMAGE": IMAGE, "BUNDLE": "/run/bundle", "NAME": "page"}
+        self.environment = {"IMAGE": IMAGE, "BUNDLE": "/run/bundle", "NAME": "page", "ID": "page"}
         try:
             self._cover()
             self._make_units()
@@ -144,15 +155,18 @@ class Machine:
                            "storage.conf": STORAGE_CONF,
                            "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}'}.items():
             (etc / "containers" / name).write_text(text)
+        units = self.directory / "machine/units"
         for name, command in {"docker": "/usr/sbin/dockerd", "containerd": "/usr/bin/containerd"}.items():
-            unit = self.directory / f"machine/units/{name}.service"
-            unit.write_text(UNIT.format(command, self.directory / f"{name}.log"))
+            (units / f"{name}.service").write_text(UNIT.format(command, self.directory / f"{name}.log"))
+        for name in ABSENT_SERVICES:
+            (units / f"{name}.service").write_text(
+                "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep infinity\n")
         self.systemd.systemctl("daemon-reload")
 
     def configure_engines(self):
         """The state before Grapnel is configured."""
         etc = self.directory / "machine/etc"
-        for name in ("docker", "containerd", "grapnel", "nvidia-container-runtime"):
+        for name in ("docker", "containerd", "crio", "grapnel", "nvidia-container-runtime"):
             shutil.rmtree(etc / name, ignore_errors=True)
             (etc / name).mkdir()
         (etc / "docker/daemon.json").write_text(json.dumps(DOCKER, indent=4) + "\n")
@@ -191,6 +205,7 @@ class Machine:
         self.shell(f"docker import --change 'ENV PATH=/bin:/usr/bin' {self.archive} {IMAGE}")
         self.shell(f"docker save --output {self.directory}/saved.tar {IMAGE}")
         self.shell(f"ctr images import {self.directory}/saved.tar")
+        self.shell(f"ctr --namespace k8s.io images import {self.directory}/saved.tar")
         self.shell(f"podman import --quiet --change 'ENV PATH=/bin:/usr/bin' {self.archive} {IMAGE}")
 
     def fill_in(self, command):
