@@ -190,10 +190,7 @@ Status use_debug_file(const std::string& name, Log& log) {
     return {};
 }
 
-} // namespace
-
-int run(int argc, char** argv) {
-    Log log(program_name);
+int run(int argc, char** argv, Log& log) {
     if (const auto confined = sys::confine_process(); !confined)
         return fail(confined.error(), log);
     const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
@@ -212,6 +209,13 @@ int run(int argc, char** argv) {
         return fail(modules.error(), log);
     const auto code = Cli(*options, std::move(*modules), log).run();
     return code ? *code : fail(code.error(), log);
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+    Log log(program_name);
+    return guard(log, 1, [&] { return run(argc, argv, log); });
 }
 
 } // namespace grapnel::cli

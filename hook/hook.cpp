@@ -169,10 +169,7 @@ int print(const std::string& text, const Log& log) {
     return written ? exit_done : fail(written.error(), log);
 }
 
-} // namespace
-
-int run_hook(int argc, char** argv) {
-    Log log("grapnel-hook");
+int run(int argc, char** argv, Log& log) {
     if (const auto confined = sys::confine_process(); !confined)
         return fail(confined.error(), log);
     const auto options = parse_options(argc, argv);
@@ -194,6 +191,13 @@ int run_hook(int argc, char** argv) {
         return fail(modules.error(), log);
     const auto code = Hook(*options, std::move(*modules), log).run();
     return code ? *code : fail(code.error(), log);
+}
+
+} // namespace
+
+int run_hook(int argc, char** argv) {
+    Log log("grapnel-hook");
+    return guard(log, exit_internal, [&] { return run(argc, argv, log); });
 }
 
 } // namespace grapnel

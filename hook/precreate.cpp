@@ -47,6 +47,13 @@ Result<SpecEdits> edits_for(const Plan& plan, const Options& options) {
     return edits;
 }
 
+/// The hook that this stage adds finds the same, and logs it: a warning is one line of a start.
+Log warnings_of_planner(const Options& options) {
+    Log log("grapnel-hook");
+    log.warnings_to_stderr(options.debug);
+    return log;
+}
+
 } // namespace
 
 Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
@@ -77,7 +84,8 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     }
     if (!asked.request)
         return sys::write_all({STDOUT_FILENO}, text, "stdout");
-    Planner planner(settings, log, modules,
+    const auto unlogged = warnings_of_planner(options);
+    Planner planner(settings, unlogged, modules,
                     options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
     GRAPNEL_TRY(planner.prepare(*asked.request));
     GRAPNEL_TRY(sys::filter_describing());
@@ -85,11 +93,8 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     auto edits = GRAPNEL_TRY(edits_for(plan, options));
     edits.groups = groups_inside(plan, spec, log);
     const auto edited = GRAPNEL_TRY(edit_spec(text, edits));
-    if (!options.dry_run) {
-        const auto remarks = GRAPNEL_TRY(apply::make_host_nodes(plan));
-        for (const auto& remark : remarks)
-            log.warning(remark);
-    }
+    if (!options.dry_run)
+        GRAPNEL_TRY(apply::make_host_nodes(plan));
     return sys::write_all({STDOUT_FILENO}, edited, "stdout");
 }
 

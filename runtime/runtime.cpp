@@ -141,13 +141,19 @@ int run_runtime(int argc, char** argv) {
     log.to_file(Settings{}.log);
     if (!line.id.empty())
         log.of_container(line.id);
-    const auto held = sys::hold_standard_descriptors();
-    const auto failed = held ? Runtime(line, log).run(argv) : held;
-    if (failed)
-        return exit_done;
-    log.error(failed.error().text());
-    tell_engine(line, std::string(name) + ": " + failed.error().text());
-    return exit_refused;
+    const auto tell = [&](std::string_view error) {
+        tell_engine(line, std::string(name) + ": " + std::string(error));
+    };
+    const auto work = [&]() -> int {
+        const auto held = sys::hold_standard_descriptors();
+        const auto failed = held ? Runtime(line, log).run(argv) : held;
+        if (failed)
+            return exit_done;
+        log.error(failed.error().text());
+        tell(failed.error().text());
+        return exit_refused;
+    };
+    return guard(log, exit_internal, work, tell);
 }
 
 } // namespace grapnel

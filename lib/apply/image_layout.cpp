@@ -5,6 +5,7 @@
 #include "sys/host_fs.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace grapnel::apply {
 
@@ -84,6 +85,12 @@ Result<ImageLayout> image_layout(sys::RootDir& root) {
         return shown.error(); // a container without our view of it sees every GPU of the host
     layout.proc_driver_nvidia = shown.has_value();
     return layout;
+}
+
+bool has_loader(sys::RootDir& root, const std::string& loader) {
+    const auto path = InsidePath::make(loader);
+    const auto found = path ? root.facts(*path) : Result<sys::FileFacts>(path.error());
+    return found || (found.error().sys != ENOENT && found.error().sys != ENOTDIR);
 }
 
 } // namespace grapnel::apply

@@ -21,4 +21,7 @@ namespace grapnel::apply {
 /// image's loader does not look into /usr/lib by itself.
 [[nodiscard]] Result<ImageLayout> image_layout(sys::RootDir& root);
 
+/// False where the image certainly lacks the loader of a program (PT_INTERP).
+[[nodiscard]] bool has_loader(sys::RootDir& root, const std::string& loader);
+
 } // namespace grapnel::apply

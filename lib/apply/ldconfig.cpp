@@ -12,6 +12,7 @@ namespace grapnel::apply {
 namespace {
 
 constexpr std::string_view real_ending = ".real";
+constexpr auto without_cache = "set ldcache = \"off\"";
 constexpr auto other_ldconfig =
     "name the host's in nvidia-container-cli.ldconfig, or set ldcache = \"off\"";
 
@@ -47,6 +48,16 @@ Result<LdConfig> find_ldconfig(const HostPath& path) {
     return open_program(GRAPNEL_TRY(HostPath::make(plain))).cure(other_ldconfig);
 }
 
+/// A program cannot be run from memory where the kernel's settings or a seccomp filter forbid it.
+Result<sys::Fd> program_in_memory(const LdConfig& ldconfig) {
+    auto program = sys::sealed_copy(ldconfig.program.ref(), ldconfig.path);
+    if (!program) {
+        auto& cure = program.error().cure;
+        cure += cure.empty() ? without_cache : std::string(", or ") + without_cache;
+    }
+    return program;
+}
+
 } // namespace
 
 LdConfig open_ldconfig(const HostPath& path) {
@@ -58,8 +69,7 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf, const LdC
                                  sys::RootDir& root) {
     if (ldconfig.missing)
         return *ldconfig.missing;
-    const auto program =
-        GRAPNEL_TRY(sys::sealed_copy(ldconfig.program.ref(), ldconfig.path).cure(other_ldconfig));
+    const auto program = GRAPNEL_TRY(program_in_memory(ldconfig));
     const auto tree = GRAPNEL_TRY(sys::clone_recursively(root.ref()));
     const auto& user = root.volume_user();
     const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m", user ? user->owner : sys::own_user()));

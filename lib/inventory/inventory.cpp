@@ -74,6 +74,17 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
     }
 }
 
+void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
+    constexpr std::string_view program = "nvidia-smi";
+    if (!scope.named_capabilities.has(DriverCapability::utility)
+        || std::ranges::any_of(out.binaries,
+                               [](const Binary& binary) { return binary.name == program; }))
+        return;
+    out.remarks.push_back(std::string(program)
+                          + " was not found on this host, and driver capability utility is asked "
+                            "for: install it, or name its directory in binary-search-path");
+}
+
 /// What other modules bring has nothing to do with where the driver's files lie.
 void add_special_devices(const sys::HostFs& host, const inventory::Majors& majors,
                          const InventoryScope& scope, Inventory& out) {
@@ -149,6 +160,7 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
             inventory::management_library(host, directories, out.driver_version);
     }
     out.binaries = inventory::binaries(host, scope, directories);
+    remark_missing_smi(scope, out);
     out.same_places = inventory::program_needs(host, out.binaries, out.remarks);
     out.firmware = inventory::firmware(host, out.driver_version);
     out.config_files = inventory::config_files(host, scope, directories, out.remarks);

@@ -147,7 +147,8 @@ struct Library {
 
 struct Binary {
     HostPath path = {};
-    std::string name = {}; ///< its name in the container
+    std::string name = {};   ///< its name in the container
+    std::string loader = {}; ///< PT_INTERP, where an image has to have it
 
     bool operator==(const Binary&) const = default;
 };

@@ -26,7 +26,8 @@ class Needs {
     Needs(const sys::HostFs& host, std::vector<std::string>& remarks)
         : host_(host), remarks_(remarks) {}
 
-    void take(const HostPath& program) {
+    void take(Binary& binary) {
+        const auto& program = binary.path;
         const auto file = host_.map(program);
         if (!file)
             return;
@@ -37,8 +38,12 @@ class Needs {
             return;
         }
         const auto elf = read_elf(file->bytes());
-        if (!elf || elf->interpreter.empty() || is_usual_loader(elf->interpreter))
+        if (!elf || elf->interpreter.empty())
             return;
+        if (is_usual_loader(elf->interpreter)) {
+            binary.loader = elf->interpreter;
+            return;
+        }
         const auto loader = HostPath::make(elf->interpreter);
         if (!loader || !is_there(*loader)) {
             remarks_.push_back(program.text() + ": its loader " + elf->interpreter
@@ -128,11 +133,11 @@ class Needs {
 
 } // namespace
 
-std::vector<SamePlace> program_needs(const sys::HostFs& host, const std::vector<Binary>& programs,
+std::vector<SamePlace> program_needs(const sys::HostFs& host, std::vector<Binary>& programs,
                                      std::vector<std::string>& remarks) {
     Needs needs(host, remarks);
-    for (const auto& program : programs)
-        needs.take(program.path);
+    for (auto& program : programs)
+        needs.take(program);
     std::ranges::sort(needs.files, {}, &SamePlace::path);
     return std::move(needs.files);
 }

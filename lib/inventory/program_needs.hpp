@@ -11,9 +11,10 @@
 namespace grapnel::inventory {
 
 /// The loaders of such programs with the libraries that they find, at the places of the host.
-/// Warns of a program that is a script or that lacks one of these.
+/// Notes the loader of other programs. Warns of a program that is a script or that lacks one of
+/// these.
 [[nodiscard]] std::vector<SamePlace> program_needs(const sys::HostFs& host,
-                                                   const std::vector<Binary>& programs,
+                                                   std::vector<Binary>& programs,
                                                    std::vector<std::string>& remarks);
 
 } // namespace grapnel::inventory

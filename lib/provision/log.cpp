@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <fmt/format.h>
 #include <optional>
 #include <unistd.h>
@@ -38,6 +39,19 @@ std::string timestamp() {
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
                        unsigned{date.month()}, unsigned{date.day()}, clock.hours().count(),
                        clock.minutes().count(), clock.seconds().count());
+}
+
+int guard(const Log& log, int internal, const std::function<int()>& work,
+          const std::function<void(std::string_view)>& tell) {
+    try {
+        return work();
+    } catch (const std::exception& bug) {
+        const auto line = std::string("internal error: ") + bug.what();
+        log.error(line);
+        if (tell)
+            tell(line);
+        return internal;
+    }
 }
 
 void Log::of_container(std::string_view id) {

@@ -6,6 +6,7 @@
 #include "base/path.hpp"
 #include "sys/fd.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,11 @@ class Log {
     /// In the order in which they are tried; nothing: the paths are as they were.
     std::optional<std::vector<Place>> held_ = {};
 };
+
+/// Runs a program's work and returns its exit code, or `internal` where it ends by an exception: a
+/// mistake in Grapnel, or a lack of memory. That is one line of the log, which `tell` gets as well.
+[[nodiscard]] int guard(const Log& log, int internal, const std::function<int()>& work,
+                        const std::function<void(std::string_view)>& tell = {});
 
 /// Now, in UTC: 2026-01-31T23:59:59Z.
 [[nodiscard]] std::string timestamp();

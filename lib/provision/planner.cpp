@@ -4,6 +4,7 @@
 #include "apply/container.hpp"
 #include "apply/forward_compat.hpp"
 #include "apply/image_layout.hpp"
+#include "base/text.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
@@ -13,6 +14,8 @@
 #include "sys/file.hpp"
 #include "sys/node.hpp"
 #include "sys/phase.hpp"
+
+#include <map>
 
 namespace grapnel {
 
@@ -32,6 +35,20 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
     const auto boot = boot_id();
     return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
                                                     : std::vector<KnownGpu>();
+}
+
+/// Warnings, one for each loader: an image with musl, or without a dynamic loader, lacks glibc's.
+std::vector<std::string> programs_without_loader(const Inventory& inventory, sys::RootDir& root) {
+    std::map<std::string, std::vector<std::string>> programs;
+    for (const auto& binary : inventory.binaries)
+        if (!binary.loader.empty())
+            programs[binary.loader].push_back(binary.name);
+    std::vector<std::string> warnings;
+    for (const auto& [loader, names] : programs)
+        if (!apply::has_loader(root, loader))
+            warnings.push_back(loader + ": the image lacks this loader, without which "
+                               + enumerate(names) + " cannot start: use an image with glibc");
+    return warnings;
 }
 
 /// Whether the kernel may show a GPU without its UUID: no GPU of that kind is kept, so a host whose
@@ -153,6 +170,7 @@ Result<Plan> Planner::plan_without_image() {
 
 Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
     auto layout = GRAPNEL_TRY(apply::image_layout(root));
+    say(programs_without_loader(inventory, root));
     if (!request_.forward_compat)
         return layout;
     auto compat = apply::find_compat_library(

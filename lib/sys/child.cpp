@@ -79,7 +79,7 @@ Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags) {
     if (!file.valid() && errno == EACCES)
         return system_error("memfd_create " + quote(name),
                             "the sysctl vm.memfd_noexec forbids to run a program from memory: "
-                            "'sysctl vm.memfd_noexec=1', or ldcache = \"off\" in the settings");
+                            "run 'sysctl vm.memfd_noexec=1'");
     if (!file.valid())
         return call_error("memfd_create", name);
     return file;

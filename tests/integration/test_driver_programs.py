@@ -57,3 +57,43 @@ def test_a_missing_loader_is_a_warning(engine, bundle, nix_program):
     assert engine(bundle).code == 0
     assert f"{PROGRAM}: its loader {GLIBC}/ld-linux-x86-64.so.2 is not on this host" \
         in bundle.logged()
+
+
+@pytest.fixture
+def usual_program():
+    """nvidia-smi with glibc's loader, as every distribution's."""
+    saved = pathlib.Path(PROGRAM).rename(f"{PROGRAM}.saved")
+    shutil.copy("/bin/true", PROGRAM)
+    yield
+    saved.rename(PROGRAM)
+
+
+@pytest.mark.parametrize("loader", ["missing", "file", "link"])
+def test_an_image_without_glibcs_loader_is_a_warning(bundle, hand_made, usual_program, loader):
+    path = bundle.root / "lib64/ld-linux-x86-64.so.2"
+    path.unlink(missing_ok=True)
+    if loader == "file":
+        path.write_text("")
+    if loader == "link":  # Alpine's gcompat
+        path.symlink_to("../lib/libgcompat.so.0")
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0"))
+    done = made.hook()
+    assert (done.returncode, done.stderr) == (0, "")
+    line = ("warning: /lib64/ld-linux-x86-64.so.2: the image lacks this loader, without which "
+            "nvidia-smi cannot start: use an image with glibc")
+    assert (line in bundle.logged()) == (loader == "missing")
+
+
+def test_a_missing_nvidia_smi_is_one_warning(bundle, hand_made):
+    """Where utility is asked for by name; not by default."""
+    saved = pathlib.Path(PROGRAM).rename(f"{PROGRAM}.saved")
+    try:
+        assert hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0")).hook().returncode == 0
+        assert "nvidia-smi" not in bundle.logged()
+        bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=utility")
+        assert hand_made(bundle).hook().returncode == 0
+        assert bundle.logged().count(
+            "warning: nvidia-smi was not found on this host, and driver capability utility is "
+            "asked for: install it, or name its directory in binary-search-path") == 1
+    finally:
+        saved.rename(PROGRAM)

@@ -4,6 +4,7 @@ container's configuration and becomes runc or crun."""
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 import container
+import make_driver
 import pytest
 import user_namespaces
 
@@ -102,6 +104,51 @@ def test_one_failure_is_one_log_line(plain, runtime, tmp_path):
     assert " c1 error: unknown device '9'" in line
     told = json.loads((tmp_path / "engine.log").read_text())
     assert told["msg"] == done.stderr.removesuffix("\n")
+
+
+def test_a_warning_is_one_log_line(engine, plain, runtime):
+    """The runtime's first step and the hook find the same: a library of another machine's."""
+    wrong = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-wrong.so.{make_driver.VERSION}")
+    wrong.write_text("no library")
+    link = pathlib.Path("/dev/char/195:255")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("../null")
+    smi = pathlib.Path("/opt/nvidia/bin/nvidia-smi")
+    saved = smi.rename(f"{smi}.saved")
+    try:
+        use_runtime(plain, runtime, engine.runtime)
+        plain.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+        assert engine(plain).code == 0
+    finally:
+        wrong.unlink()
+        link.unlink()
+        saved.rename(smi)
+    lines = [re.sub(r"^.*? warning: ", "", line) for line in plain.logged().splitlines()
+             if " warning: " in line]
+    for text in ("libnvidia-wrong", "nvidia-smi was not found", "/dev/char/195:255"):
+        assert len([line for line in lines if text in line]) == 1, lines
+    assert len(lines) == len(set(lines)), lines
+
+
+@pytest.mark.parametrize("program", ["runtime", "hook", "cli"])
+def test_an_internal_error_is_in_the_log(plain, programs, program):
+    """Memory that is missing is an exception."""
+    plain.config["annotations"] = {"large": "x" * (6 << 20)}
+    plain.write_config(["/bin/true"])
+    command = {"runtime": ["grapnel-runtime", "create", "--bundle", plain.directory, "x"],
+               "hook": ["grapnel-hook", "prestart"],
+               "cli": ["nvidia-container-cli", "info"]}[program]
+    log = pathlib.Path("/var/log/grapnel.log")
+    log.write_text("")
+    for size in range(200 << 10, 8 << 20, 16 << 10):
+        done = subprocess.run(
+            ["prlimit", f"--data={size}", programs / command[0], *command[1:]],
+            input=plain.state(), env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+            check=False)
+        if " error: internal error: std::bad_alloc\n" in log.read_text():
+            break
+    assert done.returncode == (1 if program == "cli" else 70), done
+    assert done.stderr == f"{command[0]}: internal error: std::bad_alloc\n"
 
 
 def test_settings_mistake_spares_container_without_request(plain, runtime):
