@@ -58,11 +58,12 @@ def need(cgroup, *names):
 
 @pytest.fixture(scope="module")
 def docker_image(tmp_path_factory, tools, installed, image_archive):
-    need("v2", *nested.DOCKER)
+    need("v2", *nested.DOCKER, "setcap")
     directory = tmp_path_factory.mktemp("outer")
     root = nested.make_rootfs(directory / "root", tools, installed, image_archive, nested.DOCKER)
     nested.configure_docker(root)
-    subprocess.run(["tar", "-C", root, "-cf", directory / "outer.tar", "."], check=True)
+    subprocess.run(["tar", "--xattrs", "--xattrs-include=security.capability", "-C", root, "-cf",
+                    directory / "outer.tar", "."], check=True)
     shutil.rmtree(root)
     return directory / "outer.tar"
 
@@ -109,6 +110,31 @@ def test_docker_in_docker_denies_other_gpus(outer_docker):
     query = f"make:c:195:{make_driver.minor(0, 2)}"
     done = outer_docker(f"docker run --rm --gpus all look:1 /bin/look {query}")
     assert done[query] == "EPERM"
+
+
+def beside_users_daemon(outer, *lines):
+    """Runs lines of shell as a user who started dockerd in the outer container."""
+    configure, daemon, _ = commands("insidedockeruser")
+    script = "\n".join((
+        "export DOCKER_HOST=unix:///run/user/1000/docker.sock", configure,
+        daemon.replace(" &", " 2>/tmp/log &"),
+        "for i in $(seq 300); do docker version >/dev/null 2>&1 && break; sleep 0.1; done",
+        "docker import /image.tar look:1 >/dev/null || cat /tmp/log >&2",
+        *lines, "code=$?",
+        "kill $(cat $XDG_RUNTIME_DIR/docker.pid)", "wait", "exit $code"))
+    return outer(AS_USER.replace("sh -e -c", "sh -c").format(script))
+
+
+def test_rootless_docker_in_docker_gives_gpus(outer_docker):
+    need("v2", *nested.ROOTLESS)
+    command = commands("insidedockeruser")[-1]
+    refused = beside_users_daemon(outer_docker, command)
+    assert refused.code != 0
+    assert ("grapnel-runtime: /proc cannot be mounted in the container's user namespace: "
+            "/proc/driver/nvidia covers a part of this container's own: run 'mkdir") in refused.err
+    for line in (line for line in commands("inside") if "/run/proc" in line):
+        assert outer_docker(line).code == 0
+    check(beside_users_daemon(outer_docker, command))
 
 
 @pytest.fixture(scope="module")

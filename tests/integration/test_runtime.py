@@ -140,13 +140,15 @@ def test_an_internal_error_is_in_the_log(plain, programs, program):
                "cli": ["nvidia-container-cli", "info"]}[program]
     log = pathlib.Path("/var/log/grapnel.log")
     log.write_text("")
+    line = " error: internal error: std::bad_alloc\n"
     for size in range(200 << 10, 8 << 20, 16 << 10):
         done = subprocess.run(
             ["prlimit", f"--data={size}", programs / command[0], *command[1:]],
             input=plain.state(), env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
             check=False)
-        if " error: internal error: std::bad_alloc\n" in log.read_text():
+        if line in log.read_text():
             break
+    assert line in log.read_text(), done
     assert done.returncode == (1 if program == "cli" else 70), done
     assert done.stderr == f"{command[0]}: internal error: std::bad_alloc\n"
 

@@ -10,7 +10,11 @@ import subprocess
 import container
 from engines import podman, process
 
-DOCKER = ["dockerd", "docker", "containerd", "containerd-shim-runc-v2", "runc"]
+DOCKER = ["dockerd", "docker", "containerd", "containerd-shim-runc-v2", "runc", "newuidmap",
+          "newgidmap"]
+# of a user's daemon, beside these
+ROOTLESS = ["rootlesskit", "rootlesskit-docker-proxy",
+            "/usr/share/docker.io/contrib/dockerd-rootless.sh"]
 PODMAN = ["podman", "conmon", "runc", "crun", "newuidmap", "newgidmap"]
 PROGRAMS = "usr/local/bin"
 USER = 1000
@@ -70,7 +74,7 @@ def low_level(directory):
 
 def add_program(root, name, directory="usr/bin"):
     path = pathlib.Path(os.path.realpath(shutil.which(name)))
-    target = root / directory / name
+    target = root / directory / pathlib.Path(name).name
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, target)
     container.copy_libraries(path, root, container.LIBRARY_DIRECTORIES["debian"])
@@ -95,26 +99,39 @@ def make_rootfs(root, tools, programs, image, engine):
     return root
 
 
+def add_user(root):
+    """With subordinate IDs."""
+    for name in ("uid", "gid"):  # file capabilities: setuid needs more rights than a container has
+        program = root / f"usr/bin/new{name}map"
+        program.chmod(0o755)
+        subprocess.run(["setcap", f"cap_set{name}=ep", program], check=True)
+        (root / f"etc/sub{name}").write_text("user:10000:20000\n")
+    with (root / "etc/passwd").open("a") as file:
+        file.write(f"user:x:{USER}:{USER}::/home/user:/bin/sh\n")
+    (root / "etc/group").write_text(f"root:x:0:\nuser:x:{USER}:\n")
+
+
 def configure_docker(root):
-    (root / "etc/docker").mkdir()
-    (root / "etc/docker/daemon.json").write_text(json.dumps({
-        "storage-driver": "overlay2", "iptables": False, "ip6tables": False, "bridge": "none"}))
+    """As root, and as a user."""
+    add_user(root)
+    for program in filter(shutil.which, ROOTLESS):
+        add_program(root, program)
+    daemon = {"iptables": False, "ip6tables": False, "bridge": "none"}
+    for directory, driver in {"etc/docker": "overlay2", "home/user/.config/docker": "vfs"}.items():
+        (root / directory).mkdir(parents=True)
+        (root / directory / "daemon.json").write_text(json.dumps({"storage-driver": driver, **daemon}))
+    for path in (root / "home/user", *(root / "home/user").rglob("*")):
+        os.chown(path, USER, USER)
 
 
 def configure_podman(root, tools):
-    """As root, and as a user with subordinate IDs."""
+    """As root, and as a user."""
+    add_user(root)
     programs = root / "usr/bin"
-    for name in ("uid", "gid"):  # file capabilities: setuid needs more rights than a container has
-        (programs / f"new{name}map").chmod(0o755)
-        subprocess.run(["setcap", f"cap_set{name}=ep", programs / f"new{name}map"], check=True)
-        (root / f"etc/sub{name}").write_text("user:10000:20000\n")
     (programs / "crun").rename(programs / "crun.real")
     shutil.copy(tools.shim, root / "usr/lib/memlock_shim.so")
     write_program(programs / "crun", '#!/bin/sh\nLD_PRELOAD=/usr/lib/memlock_shim.so '
                                      'exec /usr/bin/crun.real "$@"\n')
-    with (root / "etc/passwd").open("a") as file:
-        file.write(f"user:x:{USER}:{USER}::/home/user:/bin/sh\n")
-    (root / "etc/group").write_text(f"root:x:0:\nuser:x:{USER}:\n")
     os.chown(root / "home/user", USER, USER)
     settings = root / "etc/containers"
     settings.mkdir()

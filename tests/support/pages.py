@@ -29,6 +29,7 @@ RUN_BY = {
     "nested": "integration/test_nested.py",  # on the host of a container that has an engine
     "inside": "integration/test_nested.py",  # in that container as root
     "insideuser": "integration/test_nested.py",  # in that container as a user
+    "insidedockeruser": "integration/test_nested.py",
     "inrootless": "integration/test_nested.py",  # in a container of a user's
     "unprivileged": "integration/test_nested.py",  # on the host of an unprivileged container
     "inunprivileged": "integration/test_nested.py",  # in that container as a user
