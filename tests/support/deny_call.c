@@ -2,12 +2,27 @@
 // Runs a program on what looks like a kernel without some system calls:
 //
 //   deny_call CALL[,CALL]... COMMAND [ARGUMENT]...
+//
+// The call "memfd_exec" is memfd_create with MFD_EXEC, which fails as with vm.memfd_noexec=2.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+static int deny(scmp_filter_ctx filter, const char* name) {
+    if (strcmp(name, "memfd_exec") == 0)
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(memfd_create), 1,
+                                SCMP_A1(SCMP_CMP_MASKED_EQ, MFD_EXEC, MFD_EXEC));
+    const int call = seccomp_syscall_resolve_name(name);
+    return call < 0 ? call : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0);
+}
 
 int main(int argc, char** argv) {
     if (argc < 3)
@@ -17,8 +32,7 @@ int main(int argc, char** argv) {
     if (geteuid() == 0)
         seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
     for (char* name = strtok(argv[1], ","); name != NULL; name = strtok(NULL, ",")) {
-        const int call = seccomp_syscall_resolve_name(name);
-        if (call < 0 || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0) != 0) {
+        if (deny(filter, name) != 0) {
             fprintf(stderr, "deny_call: %s\n", name);
             return 2;
         }
