@@ -133,3 +133,48 @@ def test_nothing_is_read_that_the_user_may_not(gpu_bundle, run, place, kind):
     assert result.code == 0, result.err
     paths = [path for _, path in container.cached_libraries(gpu_bundle.root / "etc/ld.so.cache")]
     assert ("/usr/local/lib/libsecret.so.1" in paths) == (user == 0)
+
+
+@pytest.mark.parametrize("kind", ["non-root", "user namespace"])
+def test_tmpfs_of_the_host_is_a_volume(gpu_bundle, run, kind):
+    """A tmpfs that was made for the container is its own; one that the host has too is not."""
+    volume = gpu_bundle.directory / "volume"
+    volume.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", volume], check=True)
+    try:
+        as_user(gpu_bundle, kind)
+        (gpu_bundle.root / "data").mkdir()
+        shutil.rmtree(gpu_bundle.root / "usr/bin")
+        (gpu_bundle.root / "usr/bin").symlink_to("/data")
+        gpu_bundle.config["mounts"].append(
+            {"destination": "/data", "type": "bind", "source": str(volume),
+             "options": ["rbind", "rw"]})
+        result = run(gpu_bundle, "load:libcuda.so.1")
+        assert os.listdir(volume) == []
+        assert result.code != 0
+    finally:
+        subprocess.run(["umount", volume], check=True)
+    assert "on a volume, as the container's user: Permission denied" in gpu_bundle.logged()
+
+
+@pytest.mark.parametrize("place", ["etc/ld.so.conf", "etc/ld.so.conf.d/local.conf"])
+def test_linked_configuration_on_a_volume_is_not_read(gpu_bundle, run, place):
+    """What a file of root says would show in the image's ld.so.cache."""
+    library = gpu_bundle.root / "opt/hidden/libhidden.so.1"
+    library.parent.mkdir(parents=True)
+    shutil.copy("/opt/nvidia/lib64/libcuda.so.1", library)
+    volume = gpu_bundle.directory / "volume"
+    volume.mkdir()
+    (volume / "secret").write_text("/opt/hidden\n")
+    (volume / "secret").chmod(0o600)
+    (gpu_bundle.root / "data").mkdir()
+    (gpu_bundle.root / place).unlink(missing_ok=True)
+    (gpu_bundle.root / place).symlink_to("/data/secret")
+    gpu_bundle.config["mounts"].append({"destination": "/data", "type": "bind",
+                                        "source": str(volume), "options": ["rbind", "rw"]})
+    as_user(gpu_bundle, "non-root")
+    result = run(gpu_bundle, "load:libc.so.6")
+    assert result.code == 0, result.err
+    cached = container.cached_libraries(gpu_bundle.root / "etc/ld.so.cache")
+    assert "libcuda.so.1" in dict(cached)
+    assert not [path for _, path in cached if path.startswith("/opt/hidden")]

@@ -142,8 +142,9 @@ def test_links_on_a_volume_stay_as_they_are(bundle, hand_made, tmp_path):
     done = made.hook()
     assert done.returncode == 0, done.stderr
     assert f"/{LIBRARIES}/libcuda.so.{VERSION}" in driver_mounts(made)
-    assert os.readlink(volume / "libcuda.so.1") == "libcuda.so.535.1"
-    assert os.readlink(volume / f"libnvidia-ml.so.{VERSION}") == "/elsewhere"
+    links = {path.name: os.readlink(path) for path in volume.iterdir() if path.is_symlink()}
+    assert links.get("libcuda.so.1") == "libcuda.so.535.1"
+    assert links.get(f"libnvidia-ml.so.{VERSION}") == "/elsewhere"
 
 
 def test_peer_of_a_volume_gets_no_mounts(bundle, hand_made, tmp_path):
