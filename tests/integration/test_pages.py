@@ -84,15 +84,16 @@ OTHER_PROGRAMS = {  # lines of engines, of CUDA and of the kernel
     'could not select device driver "" with capabilities: [[gpu]]',
     "unknown or invalid runtime name: nvidia", "Unknown runtime specified nvidia",
     'no runtime for "nvidia" is configured', "Permission denied", "Read-only file system",
-    'error mounting "proc" to rootfs at "/proc"', "/dev/nvidia0",
-    "/proc cannot be mounted in the container's user namespace"}  # a line of grapnel-runtime
+    'error mounting "proc" to rootfs at "/proc"', "/dev/nvidia0"}
 
 
 def sentences_of_grapnel():
-    """Golden error lines, and the sources with their split strings joined."""
-    golden = [path.read_text() for path in (pages.TOP / "tests/scenario/cases").rglob("error.txt")]
+    """Golden errors and warnings, and the sources with their split strings joined."""
+    cases = pages.TOP / "tests/scenario/cases"
+    golden = [path.read_text() for name in ("error.txt", "remarks.txt") for path in cases.rglob(name)]
     sources = [re.sub(r'"\s*\n?\s*\+?\s*"', "", path.read_text())
-               for path in (pages.TOP / "lib").rglob("*.cpp")]
+               for directory in ("lib", "hook", "runtime")
+               for path in (pages.TOP / directory).rglob("*.cpp")]
     return "\n".join(golden + sources)
 
 
