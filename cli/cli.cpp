@@ -10,6 +10,7 @@
 #include "provision/settings_file.hpp"
 #include "request.hpp"
 #include "sys/argument_path.hpp"
+#include "sys/limits.hpp"
 #include "sys/phase.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
@@ -76,6 +77,7 @@ class Cli {
         const auto file = load_settings(std::nullopt, Variables::count);
         if (options_.debug.empty())
             log_.to_file(file.settings.log);
+        sys::limit_file_size(log_.size());
         if (file.mistake)
             return *file.mistake;
         settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));

@@ -16,6 +16,7 @@
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
+#include "sys/limits.hpp"
 #include "sys/phase.hpp"
 #include "sys/privilege.hpp"
 #include "sys/seccomp.hpp"
@@ -102,6 +103,7 @@ class Hook {
         const auto& settings = loaded.settings;
         if (!options_.dry_run)
             log_.to_file(settings.log);
+        sys::limit_file_size(log_.size());
         const auto spec = GRAPNEL_TRY(read_spec(state));
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
@@ -122,6 +124,7 @@ class Hook {
         if (options_.dry_run)
             return exit_done;
         log_.to_file(load_settings(options_.config, Variables::are_ignored).settings.log);
+        sys::limit_file_size(log_.size());
         return supervised([&]() -> Status {
             GRAPNEL_TRY(sys::keep_phases({sys::Phase::clean_up}));
             GRAPNEL_TRY(sys::filter_container());

@@ -9,6 +9,7 @@
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
 #include "sys/file.hpp"
+#include "sys/limits.hpp"
 #include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
@@ -72,6 +73,7 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     const auto& settings = loaded.settings;
     if (!options.dry_run)
         log.to_file(settings.log);
+    sys::limit_file_size(log.size());
     const auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
     const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));

@@ -87,6 +87,16 @@ void Log::append(std::string_view line) const {
         (void)sys::append_line_in(own->ref(), users_file, line);
 }
 
+std::uint64_t Log::size() const {
+    const auto own = sys::own_run_directory();
+    std::uint64_t longest = 0;
+    for (const auto& path : {file_, own ? *own / "grapnel" / users_file : HostPath()})
+        if (!path.empty())
+            if (const auto found = sys::host_facts(path))
+                longest = std::max(longest, found->size);
+    return longest;
+}
+
 void Log::hold() {
     held_.emplace();
     if (file_.empty())

@@ -6,6 +6,7 @@
 #include "base/path.hpp"
 #include "sys/fd.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ class Log {
     /// The caller of this program writes its failure into the log.
     void leave_error_to_caller() { caller_logs_error_ = true; }
     void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
+
+    /// The length of the file; 0 without one.
+    [[nodiscard]] std::uint64_t size() const;
 
     /// Before another mount namespace is entered, where the file's path can lead elsewhere: from
     /// now on its directory is what it is here.

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,15 +127,6 @@ Status use_descriptors(FdRef output, FdRef errors) {
     if (::open("/", O_PATH) != 0) // the working directory can be closed to this user
         return system_error("open stdin");
     return {};
-}
-
-void set_limit(int resource, std::uint64_t most) {
-    const auto which = static_cast<__rlimit_resource>(resource);
-    rlimit limit{};
-    if (getrlimit(which, &limit) == 0 && limit.rlim_max < most)
-        most = limit.rlim_max;
-    limit = {most, most};
-    setrlimit(which, &limit);
 }
 
 Status execute(FdRef program, const std::vector<std::string>& arguments) {

@@ -51,8 +51,6 @@ struct Ended {
 /// The child ends when its parent ends, and at once if it has ended already. A later change of the
 /// user or fsuid undoes it.
 [[nodiscard]] Status end_with(FdRef parent);
-/// A resource of setrlimit(2), if it is not lower already.
-void set_limit(int resource, std::uint64_t most);
 /// Executes the open file with an empty environment. Returns only if it fails.
 [[nodiscard]] Status execute(FdRef program, const std::vector<std::string>& arguments);
 

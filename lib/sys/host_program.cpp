@@ -5,6 +5,7 @@
 #include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
+#include "sys/limits.hpp"
 #include "sys/mount.hpp"
 #include "sys/privilege.hpp"
 #include "sys/sealed_copy.hpp"

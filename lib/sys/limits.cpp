@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/limits.hpp"
+
+#include <sys/resource.h>
+
+namespace grapnel::sys {
+
+void set_limit(int resource, std::uint64_t most) {
+    const auto which = static_cast<__rlimit_resource>(resource);
+    rlimit limit{};
+    if (getrlimit(which, &limit) == 0 && limit.rlim_max < most)
+        most = limit.rlim_max;
+    limit = {most, most};
+    setrlimit(which, &limit);
+}
+
+void limit_resources() {
+    constexpr std::uint64_t open_files = 8'192;
+    set_limit(RLIMIT_DATA, memory_limit);
+    set_limit(RLIMIT_CPU, cpu_limit_s);
+    set_limit(RLIMIT_NOFILE, open_files);
+}
+
+void limit_file_size(std::uint64_t longest) {
+    constexpr std::uint64_t own_files = std::uint64_t{256} << 20;
+    set_limit(RLIMIT_FSIZE, longest + own_files);
+}
+
+} // namespace grapnel::sys
