@@ -43,6 +43,11 @@ Error dangling(const InsidePath& path) {
                    "make its target in the image, or remove the link");
 }
 
+Error not_a_directory(const InsidePath& path) {
+    return refused(quote(path.text()) + " in the root file system is not a directory",
+                   "the driver's files lie there: make it a directory in the image");
+}
+
 constexpr const char* volume_cure =
     "make it on the volume beforehand, or mount a volume there that the container's user may write "
     "to";
@@ -91,9 +96,13 @@ Status RootDir::record(const Place& parent, Creation made) {
 
 Result<const RootDir::Place*> RootDir::make_place(const InsidePath& path) {
     auto existing = place(path);
-    if (existing || existing.error().sys != ENOENT)
+    const int failure = existing ? 0 : existing.error().sys;
+    const bool is_spoiled = failure == ENOTDIR || failure == ELOOP;
+    if (!is_spoiled && failure != ENOENT)
         return existing;
-    const auto* const parent = GRAPNEL_TRY(make_place(path.parent()));
+    const auto* const parent = GRAPNEL_TRY(make_place(path.parent())); // names the first of them
+    if (is_spoiled)
+        return failure == ELOOP ? dangling(path) : not_a_directory(path);
     const auto rights = GRAPNEL_TRY(rights_at(*parent));
     const auto at = parent->fd.ref().value;
     const std::string name(path.name());

@@ -480,23 +480,36 @@ def test_a_stale_cache_starts_without_programs_in_memory(bundle, hand_made, tool
     assert made.look("load:libcuda.so.1")["load:libcuda.so.1"].endswith(" libcuda")
 
 
-DANGLING = ("usr/lib", "usr", "usr/lib/x86_64-linux-gnu", "usr/bin")
+DRIVERS_DIRECTORIES = ("usr/lib", "usr", "usr/lib/x86_64-linux-gnu", "usr/bin")
 
 
-@pytest.mark.parametrize("directory", DANGLING)
-def test_a_dangling_directory_of_the_image_is_named(bundle, hand_made, directory):
+SPOILED = {
+    "dangling": (lambda path: path.symlink_to("nowhere/at-all"),
+                 "is a symbolic link to a directory that is not there: make its target in the "
+                 "image, or remove the link"),
+    "loop": (lambda path: path.symlink_to(path.name),
+             "is a symbolic link to a directory that is not there: make its target in the image, "
+             "or remove the link"),
+    "file": (lambda path: path.write_text(""),
+             "is not a directory: the driver's files lie there: make it a directory in the image"),
+    "fifo": (os.mkfifo,
+             "is not a directory: the driver's files lie there: make it a directory in the image"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+@pytest.mark.parametrize("directory", DRIVERS_DIRECTORIES)
+def test_a_spoiled_directory_of_the_image_is_named(bundle, hand_made, directory, kind):
     path = bundle.root / directory
     if path.exists() and not path.is_symlink():
         path.rename(bundle.root / "moved")
     else:
         path.unlink(missing_ok=True)
-    path.symlink_to("nowhere/at-all")
+    make, fault = SPOILED[kind]
+    make(path)
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook()
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"grapnel-hook: '/{directory}' in the root file system is a symbolic link to a directory "
-        "that is not there: make its target in the image, or remove the link\n")
-    assert "File exists" not in done.stderr
+    assert (done.returncode, done.stderr) == (
+        1, f"grapnel-hook: '/{directory}' in the root file system {fault}\n")
 
 
 def test_without_the_right_to_mount_the_line_names_what_was_tried(refuse):
