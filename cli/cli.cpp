@@ -117,7 +117,8 @@ class Cli {
             const auto done = serve(planner, rootfs);
             return done ? 0 : fail(done.error(), log_);
         };
-        const auto done = GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, run));
+        const auto done =
+            GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), run));
         if (!done.denied.empty())
             log_.record_error(done.denied);
         return done.code;

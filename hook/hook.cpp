@@ -92,7 +92,8 @@ class Hook {
             const Status done = work();
             return done ? int{exit_done} : fail(done.error(), log_);
         };
-        const auto done = GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, run));
+        const auto done =
+            GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), run));
         if (!done.denied.empty())
             log_.record_error(done.denied);
         return done.code;

@@ -87,6 +87,15 @@ void Log::append(std::string_view line) const {
         (void)sys::append_line_in(own->ref(), users_file, line);
 }
 
+std::vector<HostPath> Log::directories() const {
+    std::vector<HostPath> out;
+    if (!file_.empty())
+        out.push_back(file_.parent());
+    if (auto own = sys::own_run_directory())
+        out.push_back(std::move(*own));
+    return out;
+}
+
 std::uint64_t Log::size() const {
     const auto own = sys::own_run_directory();
     std::uint64_t longest = 0;

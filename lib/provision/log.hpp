@@ -27,6 +27,9 @@ class Log {
     void leave_error_to_caller() { caller_logs_error_ = true; }
     void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
 
+    /// Where its file can be.
+    [[nodiscard]] std::vector<HostPath> directories() const;
+
     /// The length of the file; 0 without one.
     [[nodiscard]] std::uint64_t size() const;
 

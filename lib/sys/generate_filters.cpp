@@ -116,10 +116,33 @@ constexpr std::array remounting{
 /// For the hook before that: processes, namespaces, nodes, device programs, systemd, its own
 /// confinement.
 constexpr std::array preparing{
-    "bpf",       "chdir",     "chroot",     "clone",      "connect",      "dup3",
-    "fchdir",    "fsconfig",  "fsmount",    "fsopen",     "memfd_create", "mknodat",
-    "mount",     "pipe2",     "pivot_root", "seccomp",    "sendfile",     "setns",
-    "setresgid", "setresuid", "setsid",     "setsockopt", "umount2",      "unshare",
+    "bpf",
+    "chdir",
+    "chroot",
+    "clone",
+    "connect",
+    "dup3",
+    "fchdir",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "memfd_create",
+    "mknodat",
+    "mount",
+    "pipe2",
+    "pivot_root",
+    "seccomp",
+    "sendfile",
+    "setns",
+    "setresgid",
+    "setresuid",
+    "setsid",
+    "setsockopt",
+    "umount2",
+    "unshare",
+    "landlock_add_rule",
+    "landlock_create_ruleset",
+    "landlock_restrict_self",
 };
 
 /// For the hook where it only reads the host, and makes nodes there.

@@ -7,6 +7,7 @@
 #include "sys/denied_call.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
+#include "sys/landlock.hpp"
 #include "sys/phase.hpp"
 
 #include <algorithm>
@@ -131,7 +132,8 @@ void stay_supervised() {
         _exit(exit_without_work);
 }
 
-Result<Supervised> supervise(int time_limit_ms, const std::function<int()>& work) {
+Result<Supervised> supervise(int time_limit_ms, const std::vector<HostPath>& log_directories,
+                             const std::function<int()>& work) {
     Fd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     if (!self.valid())
         return call_error("pidfd_open", "of this process");
@@ -148,6 +150,7 @@ Result<Supervised> supervise(int time_limit_ms, const std::function<int()>& work
         be_child(std::move(self), to_parent.ref(), work);
     const Fd child(pidfd);
     to_parent = Fd();
+    restrict_files(log_directories, {host_path("/proc")});
     GRAPNEL_TRY(begin_phase(Phase::done));
     return watch(child.ref(), from_child.ref(), time_limit_ms);
 }

@@ -3,10 +3,12 @@
 // mount whose server never answers cannot be interrupted, not even by SIGKILL.
 #pragma once
 
+#include "base/path.hpp"
 #include "base/result.hpp"
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace grapnel::sys {
 
@@ -21,11 +23,14 @@ struct Supervised {
 /// Runs `work` in a child process and returns its result, which becomes the child's exit status.
 /// The child's standard output and error reach this process's standard error through a pipe, so
 /// that a child that cannot be killed holds no descriptor of the caller. This process gives up
-/// every Linux capability but CAP_DAC_OVERRIDE, for the log.
+/// every Linux capability but CAP_DAC_OVERRIDE, for the log, and all files but those below
+/// `log_directories` (landlock.hpp).
 ///
 /// An error if the child runs longer than `time_limit_ms` (it is killed, and left behind if it
 /// hangs in the kernel) or is ended by a signal. The child is killed when this process ends.
-[[nodiscard]] Result<Supervised> supervise(int time_limit_ms, const std::function<int()>& work);
+[[nodiscard]] Result<Supervised> supervise(int time_limit_ms,
+                                           const std::vector<HostPath>& log_directories,
+                                           const std::function<int()>& work);
 
 /// To be called in the child after each change of its credentials, which makes the kernel forget
 /// that the child ends with its supervisor (PR_SET_PDEATHSIG(2const)). Does nothing elsewhere.

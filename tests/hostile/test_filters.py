@@ -80,3 +80,17 @@ def test_outer_filter_without_seccomp_is_no_obstacle(made, tools):
     done = made.hook(prefix=[tools.deny_call, "seccomp"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "/dev/nvidia0" in made.mounts()
+
+
+def test_waiting_hook_has_no_files_but_its_log(made, bundle, tools, tmp_path):
+    record = tmp_path / "calls"
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", record, "-e",
+                             "trace=landlock_restrict_self,landlock_create_ruleset,clone"])
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = [line.split(maxsplit=1) for line in record.read_text().splitlines()]
+    if any("ENOSYS" in call or "EOPNOTSUPP" in call for _, call in calls):
+        pytest.skip("this kernel has no Landlock")
+    restricted = [process for process, call in calls
+                  if call.startswith("landlock_restrict_self") and call.endswith("= 0")]
+    # the process that waits, not the one that mounts
+    assert restricted == [calls[0][0]]
