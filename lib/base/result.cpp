@@ -32,6 +32,31 @@ std::string Error::text() const {
     return fit_line(line);
 }
 
+Failure::Failure(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
+
+Failure::Failure(const Failure& other) : Failure(*other.error_) {}
+
+Failure& Failure::operator=(const Failure& other) {
+    return *this = Failure(other);
+}
+
+Failure::Failure(Failure&& other) noexcept = default;
+Failure& Failure::operator=(Failure&& other) noexcept = default;
+Failure::~Failure() = default;
+
+void Failure::note(std::string_view doing) {
+    error_->notes.emplace_back(doing);
+}
+
+void Failure::about(Error::Subject subject) {
+    if (error_->subject == Error::Subject::other)
+        error_->subject = subject;
+}
+
+void Failure::cure(std::string_view advice) {
+    error_->cure = advice;
+}
+
 Error refused(std::string what, std::string cure) {
     return {.kind = Error::Kind::refused, .what = std::move(what), .cure = std::move(cure)};
 }

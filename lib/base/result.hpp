@@ -3,6 +3,7 @@
 // what failed, why, and what to do about it, in one line.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -38,34 +39,65 @@ struct Error {
 /// The calling thread's errno, taken before anything else can change it.
 [[nodiscard]] Error system_error(std::string what, std::string cure = {});
 
+/// An Error on the heap, the size of one pointer: a Result stays small, and each of the many
+/// places that pass an error on moves a pointer. Empty only after a move.
+class Failure {
+  public:
+    Failure(Error error);
+    Failure(const Failure& other);
+    Failure& operator=(const Failure& other);
+    Failure(Failure&& other) noexcept;
+    Failure& operator=(Failure&& other) noexcept;
+    ~Failure();
+
+    [[nodiscard]] Error& error() { return *error_; }
+    [[nodiscard]] const Error& error() const { return *error_; }
+
+    /// See Result.
+    void note(std::string_view doing);
+    void about(Error::Subject subject);
+    void cure(std::string_view advice);
+
+  private:
+    std::unique_ptr<Error> error_;
+};
+
 /// Value or Error. tl::expected may be ignored without a warning; this may not.
 template <typename T>
-class [[nodiscard]] Result : public tl::expected<T, Error> {
-    using Base = tl::expected<T, Error>;
+class [[nodiscard]] Result : public tl::expected<T, Failure> {
+    using Base = tl::expected<T, Failure>;
 
   public:
     using Base::Base;
     Result(Base base) : Base(std::move(base)) {}
     Result(Error error) : Base(tl::unexpect, std::move(error)) {}
+    Result(Failure failure) : Base(tl::unexpect, std::move(failure)) {}
+
+    [[nodiscard]] Error& error() & { return Base::error().error(); }
+    [[nodiscard]] const Error& error() const& { return Base::error().error(); }
+    [[nodiscard]] Error&& error() && { return std::move(Base::error().error()); }
+
+    /// The error to be passed on as it is.
+    [[nodiscard]] Failure&& failure() && { return std::move(Base::error()); }
 
     /// Adds what the caller was doing to the error, if there is one.
     Result note(std::string_view doing) && {
         if (!this->has_value())
-            this->error().notes.emplace_back(doing);
+            Base::error().note(doing);
         return std::move(*this);
     }
 
     /// Says what the error is about, if there is one and nobody said it before.
     Result about(Error::Subject subject) && {
-        if (!this->has_value() && this->error().subject == Error::Subject::other)
-            this->error().subject = subject;
+        if (!this->has_value())
+            Base::error().about(subject);
         return std::move(*this);
     }
 
     /// Replaces the cure of the error, if there is one.
     Result cure(std::string_view advice) && {
         if (!this->has_value())
-            this->error().cure = advice;
+            Base::error().cure(advice);
         return std::move(*this);
     }
 };
@@ -88,6 +120,6 @@ inline void take(Status&&) {}
     __extension__({                                                                                \
         auto result_ = (expr);                                                                     \
         if (!result_)                                                                              \
-            return std::move(result_).error();                                                     \
+            return std::move(result_).failure();                                                   \
         ::grapnel::detail::take(std::move(result_));                                               \
     })
