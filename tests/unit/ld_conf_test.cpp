@@ -122,3 +122,20 @@ TEST_CASE("a pattern after a costly one counts") {
     auto root = costly.ground.root();
     CHECK(apply::read_ld_conf(root).directories == std::vector<std::string>{"/found"});
 }
+
+TEST_CASE("a directory is listed once for all its patterns") {
+    const Ground ground;
+    ground.directory("r/etc");
+    ground.directory("r/many");
+    ground.write("r/etc/ld.so.conf", "include /many/x*\ninclude /many/y*\ninclude /many/z*\n");
+    for (const char* name : {"x", "y", "z"})
+        ground.write(std::string("r/many/") + name, std::string("/") + name + "\n");
+    ground.write("r/many/first", "");
+    // more names than half of the limit: a third list would be beyond it
+    for (int i = 0; i < 40'000; ++i) {
+        const auto name = ground.path("r/many/name" + std::to_string(i));
+        REQUIRE(::link(ground.path("r/many/first").c_str(), name.c_str()) == 0);
+    }
+    auto root = ground.root();
+    CHECK(apply::read_ld_conf(root).directories == std::vector<std::string>{"/x", "/y", "/z"});
+}
