@@ -170,8 +170,9 @@ Status remount_detached(std::span<const DetachedMount> mounts) {
                                               .namespaces = Child::Namespaces::mounts}));
     if (ended.how == Ended::How::exited && ended.number == 0)
         return {};
-    if (ended.how == Ended::How::exited)
-        return refused(last_line(messages.ref()));
+    const auto words = last_line(messages.ref());
+    if (ended.how == Ended::How::exited && !words.empty())
+        return refused(words);
     return refused("the process that sets the options of mounts was ended", "see the kernel's log");
 }
 
