@@ -9,23 +9,7 @@
 
 namespace grapnel {
 
-namespace {
-
-bool wants_new_procfs(const Spec& spec) {
-    return std::ranges::any_of(spec.mounts, [](const SpecMount& mount) {
-        return mount.destination == "/proc" && mount.source == "proc";
-    });
-}
-
-bool has_user_namespace(const Spec& spec) {
-    return !spec.gid_mappings.empty();
-}
-
-} // namespace
-
-Status check_procfs(const Spec& spec) {
-    if (!wants_new_procfs(spec))
-        return {};
+Status check_procfs(bool user_namespace) {
     const auto text = sys::own_mountinfo();
     if (!text)
         return {};
@@ -37,8 +21,7 @@ Status check_procfs(const Spec& spec) {
         const auto driver =
             std::ranges::find(mounts, mount.point + "/driver/nvidia", &MountInfo::point);
         const auto point = HostPath::make(mount.point);
-        if (driver == mounts.end() || !point
-            || !(has_user_namespace(spec) || sys::has_locked_mounts(*point)))
+        if (driver == mounts.end() || !point || !(user_namespace || sys::has_locked_mounts(*point)))
             return {}; // this one is whole, or is in the container's user namespace
         covered = true;
     }

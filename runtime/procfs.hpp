@@ -3,14 +3,14 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "oci/spec.hpp"
 
 namespace grapnel {
 
-/// Refuses a container whose procfs the kernel would refuse. It mounts a new one in a user
-/// namespace only where another is whole (mount_too_revealing() in fs/namespace.c), and the
-/// /proc/driver/nvidia of a container with GPUs covers a part of that container's. runc and crun
-/// say "operation not permitted", without the reason.
-[[nodiscard]] Status check_procfs(const Spec& spec);
+/// Refuses a container with a new procfs, in a user namespace of its own or not, where the kernel
+/// would refuse that. It mounts one in a user namespace only where another is whole
+/// (mount_too_revealing() in fs/namespace.c), and the /proc/driver/nvidia of a container with GPUs
+/// covers a part of that container's. runc and crun say "operation not permitted", without the
+/// reason.
+[[nodiscard]] Status check_procfs(bool user_namespace);
 
 } // namespace grapnel

@@ -5,13 +5,13 @@
 #include "command_line.hpp"
 #include "engine_log.hpp"
 #include "low_level.hpp"
-#include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "procfs.hpp"
 #include "provision/log.hpp"
 #include "provision/settings_file.hpp"
-#include "request/request.hpp"
+#include "reading.hpp"
 #include "sys/file.hpp"
+#include "sys/held_file.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 #include "sys/program.hpp"
@@ -29,9 +29,9 @@ namespace {
 constexpr auto name = "grapnel-runtime";
 constexpr auto hook_name = "grapnel-hook";
 
-/// What the hook adds comes from the hook itself, in a process of its own: it works confined, and
-/// this one must give the low-level runtime all that the engine gave it.
-Result<std::string> ask_hook(std::string_view config, const std::optional<HostPath>& settings,
+/// The hook works out its additions in a process of its own: it is confined, and this one must give
+/// the low-level runtime all that the engine gave it.
+Result<std::string> ask_hook(const std::string& config, const std::optional<HostPath>& settings,
                              const std::string& container) {
     const auto own = GRAPNEL_TRY(sys::own_program());
     const auto hook = own.parent() / hook_name;
@@ -41,7 +41,10 @@ Result<std::string> ask_hook(std::string_view config, const std::optional<HostPa
     if (settings)
         arguments.push_back("--config=" + settings->text());
     arguments.emplace_back("precreate");
-    return sys::run_own_program(hook, arguments, config, spec_size_limit);
+    auto answer = GRAPNEL_TRY(sys::run_own_program(hook, arguments, config, spec_size_limit));
+    const auto real = GRAPNEL_TRY(sys::real_path(hook.text(), sys::PathOf::anything));
+    GRAPNEL_TRY(check_answer(config, answer, real).note("the answer of " + hook.text()));
+    return answer;
 }
 
 constexpr auto help =
@@ -101,31 +104,26 @@ class Runtime {
     /// A mistake in the settings keeps a container that asks for a GPU from being made, and no
     /// container from being ended.
     Status prepare(const LoadedSettings& loaded) {
-        const auto bundle = sys::real_path(line_.bundle, sys::PathOf::directory);
-        if (!bundle)
-            return {}; // the low-level runtime says what is wrong with it
-        const auto path = *bundle / "config.json";
-        const auto text = sys::read_host_file(path, spec_size_limit);
-        if (!text && sys::is_missing(text.error()))
-            return {}; // as above
-        if (!text)
-            return text.error();
-        const auto spec = GRAPNEL_TRY(parse_spec(*text).note(path.text()));
-        const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
-        if (!asked.request) // there will be no hook to write it
-            say_why(asked);
-        if (!asked.request && !may_hold_added_rules(*text))
+        const auto config = sys::HeldFile::open(line_.bundle, "config.json", spec_size_limit);
+        if (!config && sys::is_missing(config.error()))
+            return {}; // the low-level runtime says what is wrong with the bundle
+        if (!config)
+            return config.error();
+        const auto& text = config->text();
+        const auto reading = GRAPNEL_TRY(read_config(text, loaded).note(config->path().text()));
+        log_reasons(reading);
+        if (!reading.needs_edit)
             return {};
-        if (asked.request)
-            GRAPNEL_TRY(check_procfs(spec));
-        return sys::rewrite_file(path, GRAPNEL_TRY(ask_hook(*text, loaded.named, line_.id)));
+        if (reading.has_request && reading.new_procfs)
+            GRAPNEL_TRY(check_procfs(reading.user_namespace));
+        return config->replace(GRAPNEL_TRY(ask_hook(text, loaded.named, line_.id)));
     }
 
-    void say_why(const Asked& asked) const {
-        for (const auto& remark : asked.remarks)
-            log_.warning(remark);
-        if (!asked.no_request.empty())
-            log_.notice(asked.no_request);
+    void log_reasons(const ConfigReading& reading) const {
+        for (const auto& warning : reading.warnings)
+            log_.warning(warning);
+        if (!reading.notice.empty())
+            log_.notice(reading.notice);
     }
 
     const CommandLine& line_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "update.hpp"
 
-#include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
+#include "reading.hpp"
 #include "sys/argument_path.hpp"
 #include "sys/file.hpp"
 #include "sys/program.hpp"
@@ -18,13 +18,13 @@ namespace {
 using Arguments = std::vector<std::string>;
 
 /// "runc --root R update --resources - ID" becomes "runc --root R state ID".
-Result<State> ask_state(const CommandLine& line, const HostPath& low_level,
-                        const Arguments& arguments) {
+Result<HostPath> ask_bundle(const CommandLine& line, const HostPath& low_level,
+                            const Arguments& arguments) {
     Arguments words(arguments.begin(),
                     arguments.begin() + 1 + static_cast<std::ptrdiff_t>(line.command_at));
     words.emplace_back("state");
     words.push_back(line.id);
-    return parse_state(GRAPNEL_TRY(sys::ask_program(low_level, words, state_size_limit)));
+    return bundle_of_state(GRAPNEL_TRY(sys::ask_program(low_level, words, state_size_limit)));
 }
 
 /// The resources with Grapnel's rules; nothing where there is nothing to add.
@@ -32,12 +32,11 @@ Result<std::optional<std::string>> with_own_rules(const CommandLine& line,
                                                   const HostPath& low_level,
                                                   const Arguments& arguments,
                                                   const std::string& resources) {
-    if (!holds_device_rules(resources))
+    if (!GRAPNEL_TRY(has_device_rules(resources)))
         return std::optional<std::string>();
-    const auto state = GRAPNEL_TRY(ask_state(line, low_level, arguments));
-    const auto config =
-        GRAPNEL_TRY(sys::read_host_file(state.bundle / "config.json", spec_size_limit));
-    return with_added_rules_of(resources, config);
+    const auto bundle = GRAPNEL_TRY(ask_bundle(line, low_level, arguments));
+    const auto config = GRAPNEL_TRY(sys::read_host_file(bundle / "config.json", spec_size_limit));
+    return add_rules_of(config, resources);
 }
 
 } // namespace

@@ -186,7 +186,71 @@ Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
     return spec.dump();
 }
 
+bool is_entry_of(const Json& entry, const HostPath& hook) {
+    return entry.is_object() && entry.size() == 3 && entry.value("path", Json()) == hook.text()
+           && entry.value("args", Json()).is_array() && entry.value("env", Json()) == Json::array();
+}
+
+bool is_character_device_rule(const Json& rule) {
+    constexpr std::array<std::string_view, 6> members{"allow", "type",   "major",
+                                                      "minor", "access", marker};
+    return is_added_rule(rule) && rule.value("type", Json()) == "c"
+           && rule.value("major", Json()).is_number_unsigned()
+           && rule.value("minor", Json()).is_number_unsigned()
+           && std::ranges::all_of(rule.items(), [&](const auto& member) {
+                  return std::ranges::find(members, member.key()) != members.end();
+              });
+}
+
+/// The array at the end of a way of member names; made with all before it where they are missing,
+/// as the edits do. Nothing where something else is in the way.
+Json* array_at(Json& object, std::initializer_list<const char*> way) {
+    auto* at = &object;
+    for (const auto* const name : way) {
+        if (!at->is_object() && !at->is_null())
+            return nullptr;
+        at = &(*at)[name];
+    }
+    if (at->is_null())
+        *at = Json::array();
+    return at->is_array() ? at : nullptr;
+}
+
+/// Adds to the array of `before` the additional elements that the one of `after` ends with, as far
+/// as they are allowed.
+template <typename Allowed>
+void take_additions(Json& before, const Json& after, std::initializer_list<const char*> way,
+                    const Allowed& is_allowed) {
+    const auto* theirs = &after;
+    for (const auto* const name : way) {
+        const auto found = theirs->is_object() ? theirs->find(name) : theirs->end();
+        if (!theirs->is_object() || found == theirs->end())
+            return;
+        theirs = &*found;
+    }
+    auto* const ours = theirs->is_array() ? array_at(before, way) : nullptr;
+    if (ours == nullptr)
+        return;
+    for (auto at = ours->size(); at < theirs->size() && is_allowed((*theirs)[at]); ++at)
+        ours->push_back((*theirs)[at]);
+}
+
 } // namespace
+
+Status check_edit(std::string_view json, std::string_view edited, const HostPath& hook) {
+    auto before = GRAPNEL_TRY(parse_to_edit(json));
+    const auto after = GRAPNEL_TRY(parse_to_edit(edited));
+    remove_added_rules(before);
+    const auto is_hook = [&](const Json& entry) { return is_entry_of(entry, hook); };
+    take_additions(before, after, {"hooks", "prestart"}, is_hook);
+    take_additions(before, after, {"hooks", "poststop"}, is_hook);
+    take_additions(before, after, {"linux", "resources", "devices"}, is_character_device_rule);
+    take_additions(before, after, {"process", "user", "additionalGids"},
+                   [](const Json& group) { return group.is_number_unsigned(); });
+    if (before != after)
+        return refused("it changes more of config.json than the driver needs");
+    return {};
+}
 
 bool may_hold_added_rules(std::string_view json) {
     return json.find(std::string("\"") + marker + "\"") != std::string_view::npos;

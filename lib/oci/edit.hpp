@@ -32,6 +32,12 @@ struct SpecEdits {
 /// members of one name, and a member on the way that has another type than the specification's.
 [[nodiscard]] Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits);
 
+/// Refuses `edited` unless it is `json` with such edits alone, whatever their number: entries of
+/// that hook, device rules that allow a character device, and groups. For a text that another
+/// process made.
+[[nodiscard]] Status check_edit(std::string_view json, std::string_view edited,
+                                const HostPath& hook);
+
 /// Whether the text can have such rules, at the cost of one search.
 [[nodiscard]] bool may_hold_added_rules(std::string_view json);
 

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -41,6 +42,22 @@ struct Ended {
 
 /// Waits for the end of a child that is held by pidfd, which is killed if it is too slow.
 [[nodiscard]] Result<Ended> wait_for(FdRef pidfd, int time_limit_ms);
+
+/// Children can be waited for as long as it lives: where SIGCHLD is ignored they cannot.
+class WaitableChildren {
+  public:
+    WaitableChildren() {
+        struct sigaction usual {};
+        usual.sa_handler = SIG_DFL;
+        sigaction(SIGCHLD, &usual, &former_);
+    }
+    ~WaitableChildren() { sigaction(SIGCHLD, &former_, nullptr); }
+    WaitableChildren(const WaitableChildren&) = delete;
+    WaitableChildren& operator=(const WaitableChildren&) = delete;
+
+  private:
+    struct sigaction former_ {};
+};
 
 /// For run_child's `become`:
 

@@ -2,31 +2,17 @@
 #include "sys/config_file.hpp"
 
 #include "base/text.hpp"
+#include "sys/file_like.hpp"
 
-#include <array>
 #include <cerrno>
-#include <climits>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
 
 namespace {
-
-constexpr std::size_t attribute_limit = 65536;
-
-/// Where the descriptor's file lies, behind all links.
-Result<HostPath> path_of(FdRef fd) {
-    std::array<char, PATH_MAX> target{};
-    const auto name = "/proc/self/fd/" + std::to_string(fd.value);
-    const auto length = readlink(name.c_str(), target.data(), target.size());
-    if (length < 0)
-        return system_error("readlink " + name);
-    return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
-}
 
 /// With mode 0755 where they are missing.
 Result<Fd> make_directories(const HostPath& path) {
@@ -41,26 +27,6 @@ Result<Fd> make_directories(const HostPath& path) {
 
 bool same_file(const FileFacts& a, const FileFacts& b) {
     return a.device == b.device && a.inode == b.inode;
-}
-
-/// Who may do what beyond mode and owner. A file system that has no such attribute, or a user who
-/// may not set it, leaves the directory's default.
-void copy_attribute(FdRef from, FdRef to, const char* name) {
-    std::string value(attribute_limit, '\0');
-    const auto size = fgetxattr(from.value, name, value.data(), value.size());
-    if (size > 0)
-        (void)fsetxattr(to.value, name, value.data(), static_cast<std::size_t>(size), 0);
-}
-
-Status write_new(FdRef fd, std::string_view text, const FileFacts& like, const std::string& path) {
-    GRAPNEL_TRY(write_all(fd, text, path));
-    // the owner first: a change of it takes setuid bits away
-    const auto own = GRAPNEL_TRY(facts(fd, ""));
-    if (own.owner != like.owner && fchown(fd.value, like.owner.user, like.owner.group) != 0)
-        return system_error("chown " + path, "run this as the file's owner or as root");
-    if (fchmod(fd.value, like.mode) != 0)
-        return system_error("chmod " + path);
-    return {};
 }
 
 /// What a file is called until it is whole: one name for all processes, so that one at a time
@@ -114,12 +80,14 @@ Result<Fd> make_whole(FdRef directory, const std::string& name, std::string_view
                       const FileFacts& like, const std::optional<std::string>& labelled_as,
                       const std::string& path) {
     auto fd = GRAPNEL_TRY(make_locked(directory, name, path));
-    auto written = write_new(fd.ref(), text, like, path);
+    auto written = write_all(fd.ref(), text, path);
+    if (written)
+        written =
+            take_rights(fd.ref(), like).note(path).cure("run this as the file's owner or as root");
     if (written && labelled_as) {
         const Fd old(openat(directory.value, labelled_as->c_str(),
                             O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-        for (const auto* const attribute : {"security.selinux", "system.posix_acl_access"})
-            copy_attribute(old.ref(), fd.ref(), attribute);
+        copy_access_attributes(old.ref(), fd.ref());
     }
     if (written && fsync(fd.ref().value) != 0)
         written = system_error("fsync " + path);

@@ -61,27 +61,6 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                                     + found.stx_mtime.tv_nsec};
 }
 
-Status own_as(FdRef file, const FileFacts& model) {
-    if ((model.owner.user != geteuid() || model.owner.group != getegid())
-        && fchown(file.value, model.owner.user, model.owner.group) != 0)
-        return system_error("chown");
-    if (fchmod(file.value, model.mode) != 0)
-        return system_error("chmod");
-    return {};
-}
-
-/// A new file that nobody else can open until it is whole, to replace the one at `path`. By
-/// descriptor alone: in a directory of another user the name can mean another file a moment later.
-Status make_alike(FdRef directory, const std::string& name, std::string_view data,
-                  const FileFacts& model, const std::string& path) {
-    const Fd file(openat(directory.value, name.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file.valid())
-        return system_error("replace " + path);
-    GRAPNEL_TRY(write_all(file.ref(), data, path));
-    return own_as(file.ref(), model).note(path);
-}
-
 Result<Fd> open_file_in(FdRef directory, const std::string& name) {
     Fd file(openat(directory.value, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     if (!file.valid())
@@ -166,21 +145,26 @@ Status write_all(FdRef fd, std::string_view data, std::string_view what) {
     return {};
 }
 
-Result<OpenFile> open_sized_host_file(const HostPath& path) {
-    Fd fd(retried(
-        [&] { return ::open(path.text().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+Result<OpenFile> open_regular_file(FdRef directory, const std::string& name,
+                                   const std::string& path) {
+    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    Fd fd(retried([&] { return openat(directory.value, name.c_str(), flags); }));
     if (!fd.valid())
-        return system_error("open " + path.text());
+        return system_error("open " + path);
     struct stat found {};
     if (retried([&] { return fstat(fd.ref().value, &found); }) != 0)
-        return system_error("fstat " + path.text());
+        return system_error("fstat " + path);
     if (!S_ISREG(found.st_mode))
-        return refused(path.text()
+        return refused(path
                        + (S_ISDIR(found.st_mode) ? " is a directory, not a regular file"
                                                  : " is not a regular file"));
     return OpenFile{.fd = std::move(fd),
                     .id = {.device = found.st_dev, .inode = found.st_ino},
                     .size = static_cast<std::uint64_t>(found.st_size)};
+}
+
+Result<OpenFile> open_sized_host_file(const HostPath& path) {
+    return open_regular_file({AT_FDCWD}, path.text(), path.text());
 }
 
 Result<Fd> open_host_file(const HostPath& path) {
@@ -287,18 +271,22 @@ Status replace_file(FdRef directory, const std::string& name, std::string_view d
     return written;
 }
 
-Result<HostPath> real_path(const std::string& text, PathOf kind) {
-    const Fd file(
-        ::open(text.c_str(), O_PATH | O_CLOEXEC | (kind == PathOf::directory ? O_DIRECTORY : 0)));
-    if (!file.valid())
-        return system_error("open " + quote(text));
-    const auto link = "/proc/self/fd/" + std::to_string(file.ref().value);
+Result<HostPath> path_of(FdRef fd) {
+    const auto link = "/proc/self/fd/" + std::to_string(fd.value);
     std::array<char, PATH_MAX> target{};
     const auto length =
         retried([&] { return readlink(link.c_str(), target.data(), target.size()); });
     if (length < 0)
         return system_error("readlink " + link);
     return HostPath::make(std::string_view(target.data(), static_cast<std::size_t>(length)));
+}
+
+Result<HostPath> real_path(const std::string& text, PathOf kind) {
+    const Fd file(
+        ::open(text.c_str(), O_PATH | O_CLOEXEC | (kind == PathOf::directory ? O_DIRECTORY : 0)));
+    if (!file.valid())
+        return system_error("open " + quote(text));
+    return path_of(file.ref());
 }
 
 std::string cure_for_writing(int error) {
@@ -316,24 +304,6 @@ std::string cure_for_writing(int error) {
     default:
         return {};
     }
-}
-
-Status rewrite_file(const HostPath& path, std::string_view data) {
-    const auto directory = GRAPNEL_TRY(open_host_directory(path.parent()));
-    const auto at = directory.ref().value;
-    const std::string name(path.name());
-    // of the file that a link leads to: a link's own mode lets everybody write
-    const auto old = GRAPNEL_TRY(stat_file(at, name.c_str(), 0));
-    const auto fresh = temporary_name(name);
-    unlinkat(at, fresh.c_str(), 0); // left by a process that was killed
-    auto written = make_alike(directory.ref(), fresh, data, old, path.text());
-    if (written && renameat(at, fresh.c_str(), at, name.c_str()) != 0)
-        written = system_error("replace " + path.text());
-    if (written)
-        return written;
-    unlinkat(at, fresh.c_str(), 0);
-    const auto cure = cure_for_writing(written.error().sys);
-    return std::move(written).cure(cure);
 }
 
 Status remove_file_in(FdRef directory, const std::string& name) {

@@ -79,6 +79,9 @@ struct OpenFile {
     std::uint64_t size = 0;
 };
 [[nodiscard]] Result<OpenFile> open_sized_host_file(const HostPath& path);
+/// By its name in a directory; `path` is for errors.
+[[nodiscard]] Result<OpenFile> open_regular_file(FdRef directory, const std::string& name,
+                                                 const std::string& path);
 [[nodiscard]] Result<std::string> read_host_file(const HostPath& path, std::size_t limit);
 
 /// Opens `path` with O_PATH: nothing is read, a device is not opened.
@@ -115,6 +118,9 @@ struct OpenFile {
 
 [[nodiscard]] Status remove_file_in(FdRef directory, const std::string& name);
 
+/// Where the descriptor's file lies, behind all links.
+[[nodiscard]] Result<HostPath> path_of(FdRef fd);
+
 /// Where a path leads to, links followed: to a directory, as chdir(2) would, or to anything.
 enum class PathOf { directory, anything };
 [[nodiscard]] Result<HostPath> real_path(const std::string& text, PathOf kind);
@@ -122,10 +128,6 @@ enum class PathOf { directory, anything };
 /// What to do about a file of the host that could not be made, replaced or removed, by the errno.
 /// Empty where the errno itself says it all.
 [[nodiscard]] std::string cure_for_writing(int error);
-
-/// A host file replaced in one step by one with that content and the same mode and owner. A
-/// link gives way to a file that is like the one it leads to, which stays as it is.
-[[nodiscard]] Status rewrite_file(const HostPath& path, std::string_view data);
 
 /// Appends a line to the host's log file, made with mode 0640 where it is missing.
 [[nodiscard]] Status append_line(const HostPath& path, std::string_view line);

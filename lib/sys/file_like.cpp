@@ -7,8 +7,10 @@
 #include "sys/process.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -16,7 +18,7 @@ namespace grapnel::sys {
 
 namespace {
 
-constexpr auto attribute = "security.selinux";
+constexpr const char* attribute = "security.selinux";
 
 /// A regular file need not be open for reading to have its label looked at.
 Fd open_handle(FdRef directory, const std::string& name) {
@@ -72,6 +74,30 @@ Status replace_file_like(FdRef directory, const std::string& name, std::string_v
     if (!made)
         unlinkat(directory.value, temporary.c_str(), 0);
     return made;
+}
+
+Status take_rights(FdRef file, const FileFacts& model) {
+    constexpr std::uint32_t permissions = 0777;
+    const auto own = GRAPNEL_TRY(facts(file, ""));
+    // the owner first: a change of it takes bits of the mode away
+    if (own.owner != model.owner && fchown(file.value, model.owner.user, model.owner.group) != 0)
+        return system_error("chown");
+    if (fchmod(file.value, model.mode & permissions) != 0)
+        return system_error("chmod");
+    return {};
+}
+
+void copy_access_attributes(FdRef from, FdRef to) {
+    constexpr std::size_t limit = 65536;
+    constexpr const char* acl = "system.posix_acl_access";
+    for (const auto* const name : {attribute, acl}) {
+        std::string value(limit, '\0');
+        const auto size = fgetxattr(from.value, name, value.data(), value.size());
+        if (size > 0)
+            (void)fsetxattr(to.value, name, value.data(), static_cast<std::size_t>(size), 0);
+        else if (size < 0 && errno == ENODATA && name == acl)
+            (void)fremovexattr(to.value, name); // a default ACL of the directory
+    }
 }
 
 } // namespace grapnel::sys

@@ -17,4 +17,11 @@ namespace grapnel::sys {
 [[nodiscard]] Status replace_file_like(FdRef directory, const std::string& name,
                                        std::string_view data, const FileFacts& model);
 
+/// The owner and mode of `model`, without its setuid, setgid and sticky bits, for an open file.
+[[nodiscard]] Status take_rights(FdRef file, const FileFacts& model);
+
+/// SELinux label and ACL of one open file for another. An ACL that `from` lacks goes. Where the
+/// file system has no such attribute, or this user may not set it, the directory's default stays.
+void copy_access_attributes(FdRef from, FdRef to);
+
 } // namespace grapnel::sys

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <linux/filter.h>
@@ -76,6 +77,13 @@ constexpr std::array reading{
     "uname",
     "write",
     "writev",
+};
+
+/// A process that only computes needs these to have memory, to write its result, and to end.
+constexpr std::array computing{
+    "brk",    "exit",     "exit_group", "futex",  "getpid",       "gettid",         "madvise",
+    "mmap",   "mprotect", "mremap",     "munmap", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "tgkill", "write",    "writev",
 };
 
 /// To execute a program by its descriptor.
@@ -273,7 +281,9 @@ int main(int argc, char** argv) {
                               {reading, changing, attaching, remounting})
         || !print_filter("ldconfig_filter", architecture,
                          {reading, executing, changing, changing_paths})
-        || !print_filter("probe_filter", architecture, {reading, executing, asking_devices}))
+        || !print_filter("probe_filter", architecture, {reading, executing, asking_devices})
+        || !print("computation_filter",
+                  code_of(make_filter(SCMP_ACT_KILL_PROCESS, architecture, {computing}))))
         return 1;
     std::printf("} // namespace grapnel::sys\n");
     return 0;

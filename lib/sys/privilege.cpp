@@ -21,6 +21,18 @@ namespace grapnel::sys {
 
 namespace {
 
+/// A descriptor that was closed for us would be given to the first file that is opened, and
+/// what is meant for stderr would be written to it.
+Status open_standard_descriptors(int flags = 0) {
+    for (int fd = 0; fd <= 2; ++fd)
+        if (fcntl(fd, F_GETFD) < 0
+            && ::open("/dev/null", O_RDWR | flags) < 0) // the lowest one that is free: fd
+            return system_error("open /dev/null");
+    return {};
+}
+
+} // namespace
+
 Status close_inherited_descriptors() {
     constexpr int first = 3;
     if (syscall(SYS_close_range, unsigned{first}, ~0U, 0U) == 0)
@@ -34,18 +46,6 @@ Status close_inherited_descriptors() {
     }
     return {};
 }
-
-/// A descriptor that was closed for us would be given to the first file that is opened, and
-/// what is meant for stderr would be written to it.
-Status open_standard_descriptors(int flags = 0) {
-    for (int fd = 0; fd <= 2; ++fd)
-        if (fcntl(fd, F_GETFD) < 0
-            && ::open("/dev/null", O_RDWR | flags) < 0) // the lowest one that is free: fd
-            return system_error("open /dev/null");
-    return {};
-}
-
-} // namespace
 
 Status hold_standard_descriptors() {
     return open_standard_descriptors(O_CLOEXEC);

@@ -22,6 +22,9 @@ namespace grapnel::sys {
 /// descriptors are open until then, and those that were closed are closed again.
 [[nodiscard]] Status hold_standard_descriptors();
 
+/// Closes every descriptor but the first three.
+[[nodiscard]] Status close_inherited_descriptors();
+
 /// Makes these the supplementary groups, where its user namespace lets a process change them: where
 /// it does not, the container's processes keep theirs too.
 [[nodiscard]] Status set_groups(const std::vector<std::uint32_t>& groups);

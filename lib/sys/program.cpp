@@ -6,7 +6,6 @@
 
 #include <array>
 #include <climits>
-#include <csignal>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -29,22 +28,6 @@ Status become(const Files& files, const std::vector<std::string>& arguments, FdR
         return system_error("dup3");
     return execute(files.program.ref(), arguments);
 }
-
-/// Children can be waited for as long as it lives: where SIGCHLD is ignored they cannot.
-class WaitableChildren {
-  public:
-    WaitableChildren() {
-        struct sigaction usual {};
-        usual.sa_handler = SIG_DFL;
-        sigaction(SIGCHLD, &usual, &former_);
-    }
-    ~WaitableChildren() { sigaction(SIGCHLD, &former_, nullptr); }
-    WaitableChildren(const WaitableChildren&) = delete;
-    WaitableChildren& operator=(const WaitableChildren&) = delete;
-
-  private:
-    struct sigaction former_ {};
-};
 
 /// "grapnel-hook: no driver is loaded" without its beginning.
 std::string without_name(const std::string& line, std::string_view name) {

@@ -105,4 +105,8 @@ Status filter_ldconfig() {
     return load(ldconfig_filter);
 }
 
+Status filter_computation() {
+    return load(computation_filter);
+}
+
 } // namespace grapnel::sys

@@ -33,4 +33,8 @@ namespace grapnel::sys {
 
 [[nodiscard]] Status filter_ldconfig();
 
+/// For a process that only computes: memory, writing to what is open, its end. Any other call kills
+/// the process.
+[[nodiscard]] Status filter_computation();
+
 } // namespace grapnel::sys

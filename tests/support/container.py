@@ -96,6 +96,7 @@ class Tools:
                              "-L/opt/nvidia/lib64", "-l:libcuda.so.1", compiler=compiler)
 
     racer = property(lambda self: self.compiled("racer", "racer.c"))
+    take_over = property(lambda self: self.compiled("take_over", "take_over.c"))
 
 
 def copy_libraries(program, root, directory):

@@ -190,3 +190,52 @@ TEST_CASE("a path that is not UTF-8 cannot stand in config.json") {
     edits.hook = host_path("/opt/\xff/grapnel-hook");
     CHECK(contains(error_of(edit_spec("{}", edits)), "is not UTF-8"));
 }
+
+namespace {
+
+std::string check(const std::string& before, const std::string& after) {
+    const auto checked = check_edit(before, after, hook_alone().hook);
+    return checked ? std::string() : error_of(checked);
+}
+
+} // namespace
+
+TEST_CASE("an edit of this program is accepted") {
+    auto edits = hook_alone();
+    edits.device_rules = {{.allow = true, .major = 195, .minor = 1, .access = access_read}};
+    edits.groups = {44};
+    for (const auto& before :
+         {std::string("{}"), std::string(R"({"hooks":null,"process":{"user":{}}})"),
+          with_rules(rule(0)), with_hooks(R"("prestart":[{"path":"/bin/other"}])"),
+          std::string(R"({"process":{"user":{"additionalGids":[7]}},"x":[1.5,-0.0,1e400]})")}) {
+        if (edit_spec(before, edits))
+            CHECK(check(before, edited(before, edits)).empty());
+        CHECK(check(edited("{}", edits), edited(edited("{}", edits), edits)).empty());
+    }
+    CHECK(check(with_rules(rule(0)), *without_added_rules(with_rules(rule(0)))).empty());
+}
+
+TEST_CASE("an edit that changes more is refused") {
+    const auto good = edited("{}");
+    const auto more = "it changes more of config.json than the driver needs";
+    CHECK(check(R"({"root":{"path":"a"}})", R"({"root":{"path":"b"}})") == more);
+    CHECK(check("{}", R"({"mounts":[]})") == more);
+    CHECK(check(R"({"mounts":[]})", "{}") == more);
+    CHECK(check(R"({"hooks":"x"})", R"({"hooks":{"prestart":[]}})") == more);
+    CHECK(check("{}", with_hooks(R"("prestart":[{"path":"/bin/sh","args":[],"env":[]}])")) == more);
+    CHECK(check("{}",
+                with_hooks(R"("prestart":[{"path":"/opt/grapnel-hook","args":[],"env":["A=b"]}])"))
+          == more);
+    CHECK(check("{}", with_hooks(R"("createContainer":[{"path":"/opt/grapnel-hook"}])")) == more);
+    CHECK(check(with_hooks(R"("prestart":[{"path":"/bin/other"}])"), with_hooks(R"("prestart":[])"))
+          == more);
+    CHECK(check("{}", with_rules(R"({"allow":true,"access":"rwm"})")) == more);
+    CHECK(check("{}", with_rules(R"({"allow":true,"type":"b","major":8,"minor":0,"access":"rw",)"
+                                 R"("addedBy":"grapnel"})"))
+          == more);
+    CHECK(check("{}", R"({"process":{"user":{"additionalGids":["x"]}}})") == more);
+    CHECK(check("{}", R"({"process":{"user":{"uid":0}}})") == more);
+    CHECK(contains(check("{}", R"({"a":1,"a":2})"), "stands twice"));
+    CHECK(contains(check("{}", "no JSON"), "not a JSON object"));
+    CHECK(check(good, good).empty());
+}

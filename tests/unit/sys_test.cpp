@@ -3,8 +3,10 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "support/ground.hpp"
 #include "support/outcome.hpp"
+#include "sys/confined_child.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
+#include "sys/held_file.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/lock.hpp"
 #include "sys/root_dir.hpp"
@@ -168,16 +170,53 @@ TEST_CASE("a file is replaced in one step and leaves nothing beside it") {
     CHECK(ground.names("r") == std::vector<std::string>{"d", "f"});
 }
 
-TEST_CASE("a link that is rewritten becomes a file like the one it led to") {
+TEST_CASE("a held file that is a link becomes a file like its target") {
     const Ground ground;
-    REQUIRE(::chmod(ground.path("secret").c_str(), 0600) == 0);
+    REQUIRE(::chmod(ground.path("secret").c_str(), 04600) == 0);
     ground.link("r/f", "../secret");
-    REQUIRE(rewrite_file(host_path(ground.path("r/f")), "new"));
+    const auto held = HeldFile::open(ground.path("r"), "f", 100);
+    REQUIRE(held);
+    CHECK(held->text() == "of the host");
+    REQUIRE(held->replace("new"));
     CHECK(ground.type("r/f") == Type::regular);
     CHECK(host_facts(host_path(ground.path("r/f")))->mode == 0600);
     CHECK(read_host_file(host_path(ground.path("r/f")), 10) == std::string("new"));
     CHECK(read_host_file(host_path(ground.path("secret")), 100) == std::string("of the host"));
     CHECK(ground.names("r") == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("a held file stays in the directory that was opened") {
+    const Ground ground;
+    ground.write("r/f", "text");
+    ground.directory("other");
+    ground.write("other/f", "of another");
+    const auto held = HeldFile::open(ground.path("r"), "f", 100);
+    REQUIRE(held);
+    REQUIRE(::rename(ground.path("r").c_str(), ground.path("moved").c_str()) == 0);
+    ground.link("r", "other");
+    REQUIRE(held->replace("new"));
+    CHECK(read_host_file(host_path(ground.path("moved/f")), 10) == std::string("new"));
+    CHECK(read_host_file(host_path(ground.path("other/f")), 10) == std::string("of another"));
+}
+
+TEST_CASE("a confined computation gives its result or its error") {
+    CHECK(compute_confined(10, [] { return Result<std::string>("text"); }) == std::string("text"));
+    CHECK(error_of(compute_confined(
+              100, []() -> Result<std::string> { return refused("no text", "write one"); }))
+          == "no text: write one");
+    CHECK(contains(
+        error_of(compute_confined(10, [] { return Result<std::string>(std::string(11, 'x')); })),
+        "ended by signal"));
+    CHECK(contains(
+        error_of(compute_confined(100, []() -> Result<std::string> { throw std::bad_alloc(); })),
+        "internal error"));
+}
+
+TEST_CASE("a confined computation can open nothing") {
+    const auto open_something = []() -> Result<std::string> {
+        return std::to_string(::open("/dev/null", O_RDONLY));
+    };
+    CHECK(contains(error_of(compute_confined(10, open_something)), "ended by signal 31"));
 }
 
 TEST_CASE("a file in a directory is not read through a link, and must be a file") {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON is parsed in a confined process alone (sys::compute_confined): this one must give the
+// low-level runtime all rights that the engine gave it.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "provision/settings_file.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+/// The part of config.json that this program decides by.
+struct ConfigReading {
+    bool has_request = false;    ///< the container asks for a GPU
+    bool needs_edit = false;     ///< the hook has something to add to config.json, or to take out
+    bool new_procfs = false;     ///< a procfs is mounted at /proc
+    bool user_namespace = false; ///< the container gets a new one
+    std::vector<std::string> warnings = {}; ///< about a request that does not count
+    std::string notice = {};                ///< why there is no request, if no warning says so
+
+    bool operator==(const ConfigReading&) const = default;
+};
+
+[[nodiscard]] Result<ConfigReading> read_config(const std::string& config,
+                                                const LoadedSettings& settings);
+
+/// Refuses the hook's answer unless it is `config` with the additions of `hook` alone.
+[[nodiscard]] Status check_answer(const std::string& config, const std::string& answer,
+                                  const HostPath& hook);
+
+[[nodiscard]] Result<bool> has_device_rules(const std::string& resources);
+
+/// Of the state that a low-level runtime prints.
+[[nodiscard]] Result<HostPath> bundle_of_state(const std::string& state);
+
+/// Resources with the rules that were added to `config` behind theirs; nothing if there are none.
+[[nodiscard]] Result<std::optional<std::string>> add_rules_of(const std::string& config,
+                                                              const std::string& resources);
+
+} // namespace grapnel
