@@ -18,6 +18,11 @@ namespace {
 
 using Creations = std::vector<sys::Creation>;
 
+/// The path leads to nothing, or to something else.
+bool leads_nowhere(const Error& error) {
+    return error.sys == 0 || error.sys == ENOENT || error.sys == ENOTDIR || error.sys == ELOOP;
+}
+
 /// Unless the record is of an earlier root file system at the same path.
 Creations creations_in(const CleanupRecord& record, const RootIdentity& root) {
     return record.root && !record.root->is(root) ? Creations() : record.creations;
@@ -89,35 +94,57 @@ void announce_to_record(const RecordStore& store, const std::string& key, sys::R
 }
 
 /// Returns the creations that stay on record: all of them where the root file system is in use,
-/// else those that cannot be undone now, because a mount of this container covers them.
+/// else those that cannot be undone now.
 Result<Creations> undo_unless_used(const RecordStore& store, const std::string& own,
                                    const Former& former, sys::RootDir& root) {
     if (former.in_use || former.creations.empty())
         return former.creations;
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
     announce_to_record(store, former.stale.empty() ? own : former.stale.front(), root);
-    auto kept = GRAPNEL_TRY(undo(root, former.creations));
+    auto undone = undo(root, former.creations);
     root.announce_to({});
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::clone_sources));
-    return kept;
+    // a removal that fails now is for this container's end, and must not keep it from starting
+    add_all(undone.skipped, undone.failed);
+    return undone.skipped;
 }
 
-/// Stale records of others go along.
+/// The record becomes one of these creations alone.
+Status keep_on_record(const RecordStore& store, const std::string& key, const HostPath& rootfs,
+                      const RootIdentity& root, const Creations& creations) {
+    constexpr std::uint32_t owner_alone = 0600;
+    return sys::replace_file(store.records.ref(), record_name(key),
+                             header_line(rootfs, root) + creation_lines(creations), owner_alone);
+}
+
+/// Stale records of others go along. With what could not be undone the record stays.
+Status undo_record(const RecordStore& store, const Claims& claims, const std::string& key,
+                   const CleanupRecord& record, const OtherClaims& others) {
+    auto root = GRAPNEL_TRY(recorded_root(record));
+    Undone undone;
+    if (root) {
+        const auto identity = GRAPNEL_TRY(identity_of(*root));
+        auto creations = GRAPNEL_TRY(creations_of(store, others.stale, identity));
+        add_all(creations, record.creations);
+        announce_to_record(store, key, *root);
+        undone = undo(*root, creations); // what is not ours any more stays
+        if (!undone.failed.empty())
+            GRAPNEL_TRY(keep_on_record(store, key, record.rootfs, identity, undone.failed));
+        for (const auto& stale : others.stale)
+            remove_record(store, claims, stale);
+    }
+    if (undone.status)
+        remove_record(store, claims, key);
+    return undone.status;
+}
+
 Status undo_or_hand_over(const RecordStore& store, const Claims& claims, const std::string& key,
                          const CleanupRecord& record) {
     const auto others = GRAPNEL_TRY(claims.others(key));
-    if (others.in_use())
-        return hand_over(store, others.living.front(), record.creations);
-    auto root = recorded_root(record);
-    if (!root)
-        return {};
-    const auto identity = GRAPNEL_TRY(identity_of(*root));
-    auto creations = GRAPNEL_TRY(creations_of(store, others.stale, identity));
-    add_all(creations, record.creations);
-    announce_to_record(store, key, *root);
-    GRAPNEL_TRY(undo(*root, creations)); // what is not ours any more stays
-    for (const auto& stale : others.stale)
-        remove_record(store, claims, stale);
+    if (!others.in_use())
+        return undo_record(store, claims, key, record, others);
+    GRAPNEL_TRY(hand_over(store, others.living.front(), record.creations));
+    remove_record(store, claims, key);
     return {};
 }
 
@@ -137,36 +164,36 @@ Status clean_up_in(const RecordStore& store, const State& state) {
         return {}; // it is a later start's, whose lock is another
     const auto claims = GRAPNEL_TRY(Claims::make(store, record->rootfs));
     GRAPNEL_TRY(undo_or_hand_over(store, claims, key, *record));
-    remove_record(store, claims, key);
     claims.remove_if_empty(store);
     return {};
 }
 
 } // namespace
 
-Result<std::vector<sys::Creation>> undo(sys::RootDir& root,
-                                        const std::vector<sys::Creation>& creations) {
-    Creations kept;
-    Status undone;
+Undone undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
+    Undone undone;
     for (auto made = creations.rbegin(); made != creations.rend(); ++made) {
         auto removed = root.remove(*made);
-        if (!removed && undone)
-            undone = std::move(removed).error(); // the others go all the same
-        if (removed && !*removed)
-            kept.insert(kept.begin(), *made);
+        if (removed && *removed)
+            continue;
+        auto& left = removed ? undone.skipped : undone.failed;
+        left.insert(left.begin(), *made);
+        if (!removed && undone.status)
+            undone.status = std::move(removed).error();
     }
-    GRAPNEL_TRY(undone);
-    return kept;
+    return undone;
 }
 
-std::optional<sys::RootDir> recorded_root(const CleanupRecord& record) {
+Result<std::optional<sys::RootDir>> recorded_root(const CleanupRecord& record) {
+    using Root = std::optional<sys::RootDir>;
     auto root = open_rootfs(record.rootfs);
+    if (!root && leads_nowhere(root.error()))
+        return Root();
     if (!root)
-        return std::nullopt;
-    const auto identity = identity_of(*root);
-    if (record.root && (!identity || !identity->is(*record.root)))
-        return std::nullopt;
-    return std::move(*root);
+        return root.error();
+    if (record.root && !GRAPNEL_TRY(identity_of(*root)).is(*record.root))
+        return Root();
+    return Root(std::move(*root));
 }
 
 Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key) {

@@ -55,18 +55,24 @@ class Claim {
 };
 
 /// Undoes what the container's record names, newest first, and removes the record; or hands it to
-/// another container that uses the root file system. Without a record there is nothing to do. A
-/// record of which something could not be undone stays, with an error: a later call goes on.
+/// another container that uses the root file system. Without a record there is nothing to do. What
+/// could not be undone stays on record, with an error: a later call, or the next start on that root
+/// file system, goes on.
 [[nodiscard]] Status clean_up(const State& state);
 
-/// Undoes creations, newest first. Returns those that are not as they were made, or not to be seen
-/// below a mount.
-[[nodiscard]] Result<std::vector<sys::Creation>> undo(sys::RootDir& root,
-                                                      const std::vector<sys::Creation>& creations);
+/// What is left of creations that were undone.
+struct Undone {
+    std::vector<sys::Creation> skipped = {}; ///< not as they were made, or covered by a mount
+    std::vector<sys::Creation> failed = {};  ///< still there
+    Status status = {};                      ///< the first failure
+};
+
+/// Undoes creations, newest first. A failure keeps the others from nothing.
+[[nodiscard]] Undone undo(sys::RootDir& root, const std::vector<sys::Creation>& creations);
 
 /// The root file system of a record as the host sees it. Nothing where it is gone, or another is
-/// at its path.
-[[nodiscard]] std::optional<sys::RootDir> recorded_root(const CleanupRecord& record);
+/// at its path; an error where that cannot be told.
+[[nodiscard]] Result<std::optional<sys::RootDir>> recorded_root(const CleanupRecord& record);
 
 [[nodiscard]] Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key);
 

@@ -56,9 +56,8 @@ Status undo_or_hand_over(const RecordStore& store, const std::string& name,
         return sys::replace_file(store.records.ref(), other->first, old_record_text(other->second),
                                  0600);
     }
-    if (auto root = recorded_root(record))
-        GRAPNEL_TRY(undo(*root, record.creations));
-    return {};
+    auto root = GRAPNEL_TRY(recorded_root(record));
+    return root ? undo(*root, record.creations).status : Status();
 }
 
 } // namespace
