@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <vector>
 
 namespace grapnel {
 
@@ -147,31 +148,56 @@ Status add_groups(Json& spec, const SpecEdits& edits) {
     return {};
 }
 
-/// Refuses what would not mean the same when it is written again, or could not be written at all:
-/// two members of one name, which runc joins, become one.
-Result<Json> parse_to_edit(std::string_view text) {
-    constexpr int most_levels = 1000;         // a specification has ten
-    std::vector<std::set<std::string>> names; // of the object that is open on each level
-    std::optional<Error> wrong;
-    const auto check = [&](int level, Json::parse_event_t event, Json& parsed) {
-        if (wrong)
-            return false;
-        const auto depth = static_cast<std::size_t>(level);
-        if (level > most_levels) {
+/// Looks for a text that would not mean the same when it is written again, or could not be written
+/// at all: two members of one name, which runc joins, become one. Not done by a callback of the
+/// parser: after each element that looks through all elements before it.
+class Checker : public nlohmann::json_sax<Json> {
+  public:
+    std::optional<Error> wrong = {};
+
+    bool null() override { return true; }
+    bool boolean(bool /*value*/) override { return true; }
+    bool number_integer(number_integer_t /*value*/) override { return true; }
+    bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
+    bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
+    bool string(string_t& /*value*/) override { return true; }
+    bool binary(binary_t& /*value*/) override { return true; }
+    bool start_object(std::size_t /*elements*/) override { return open(); }
+    bool start_array(std::size_t /*elements*/) override { return open(); }
+    bool end_object() override { return close(); }
+    bool end_array() override { return close(); }
+    bool key(string_t& name) override {
+        if (!names_.back().insert(name).second)
+            wrong = refused(quote(name) + " stands twice in one object");
+        return !wrong;
+    }
+    bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*error*/) override {
+        return false; // the parser finds it again
+    }
+
+  private:
+    bool open() {
+        constexpr std::size_t most_levels = 1000; // a specification has ten
+        names_.emplace_back();
+        if (names_.size() > most_levels)
             wrong = refused("it nests deeper than 1,000 levels");
-        } else if (event == Json::parse_event_t::object_start) {
-            names.resize(depth); // those of the object that was open here before go
-            names.emplace_back();
-        } else if (event == Json::parse_event_t::key) {
-            const auto* const name = parsed.get_ptr<const std::string*>();
-            if (!names[depth - 1].insert(*name).second)
-                wrong = refused(quote(*name) + " stands twice in one object");
-        }
-        return !wrong.has_value();
-    };
-    auto spec = Json::parse(text, check, false);
-    if (wrong)
-        return *wrong;
+        return !wrong;
+    }
+    bool close() {
+        names_.pop_back();
+        return true;
+    }
+
+    std::vector<std::set<std::string>> names_ = {}; // of each object and array that is open
+};
+
+Result<Json> parse_to_edit(std::string_view text) {
+    Checker checker;
+    (void)Json::sax_parse(text, &checker);
+    if (checker.wrong)
+        return *checker.wrong;
+    auto spec = Json::parse(text, nullptr, false);
     if (spec.is_discarded() || !spec.is_object())
         return refused("it is not a JSON object");
     return spec;

@@ -15,7 +15,7 @@ constexpr std::uint64_t cpu_limit_s = 60;
 
 /// Of this process and its children.
 ///
-/// | limit             | most              | measured                                            |
+/// | limit             | most              | room for                                            |
 /// | memory (DATA)     | 1 GiB             | 16 MiB of config.json that are all "[],": 640 MB    |
 /// | CPU               | 60 s              | a start takes milliseconds                          |
 /// | open files        | 8,192             | one a mount: 2,048 IMEX channels, 16 GPUs with MIG  |
