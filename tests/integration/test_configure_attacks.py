@@ -5,6 +5,7 @@ import json
 import os
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -235,3 +236,38 @@ def test_what_cannot_be_read_or_replaced_is_said_with_its_cure(grapnel, files, t
                            grapnel.program, *map(str, case.words)], capture_output=True, text=True)
     assert done.returncode == 1
     assert "Permission denied: run this as root, or as somebody who may read it" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["file", "fifo", "directory"])
+def test_exchanged_configuration_stays_whole(grapnel, files, tools, kind):
+    """Somebody else exchanges the file with another one, again and again."""
+    model, case = files("docker", TEXTS["docker"]), files("docker", TEXTS["docker"])
+    grapnel(*model.words)
+    allowed = {TEXTS["docker"], model.main.read_bytes()}
+    other = case.directory / "other"
+    if kind == "file":
+        other.write_bytes(b'{"debug": false}')
+        changed = files("docker", other.read_bytes())
+        grapnel(*changed.words)
+        allowed |= {other.read_bytes(), changed.main.read_bytes()}
+    elif kind == "fifo":
+        os.mkfifo(other)
+    else:
+        other.mkdir()
+    racer = subprocess.Popen([tools.racer, case.main, other], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, text=True)
+    codes = set()
+    try:
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            done = subprocess.run([grapnel.program, *map(str, case.words)], capture_output=True,
+                                  text=True, timeout=20, check=False)
+            codes.add(done.returncode)
+            assert done.returncode in (0, 1) and done.stderr.count("\n") == done.returncode, done
+    finally:
+        racer.communicate("")
+    assert codes == {0, 1}
+    for path in case.directory.iterdir():
+        if path.is_file():
+            assert path.read_bytes() in allowed, path
+            assert not path.name.endswith(".grapnel-new")
