@@ -1,27 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "procfs.hpp"
 
-#include "base/mountinfo.hpp"
-#include "sys/cgroup.hpp"
+#include "sys/mount_list.hpp"
 #include "sys/propagation.hpp"
 
-#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace grapnel {
 
+namespace {
+
+constexpr auto driver_directory = "/driver/nvidia";
+
+} // namespace
+
 Status check_procfs(bool user_namespace) {
-    const auto text = sys::own_mountinfo();
-    if (!text)
+    std::vector<MountInfo> procs;
+    std::set<std::string> drivers;
+    const auto listed = sys::visit_own_mounts([&](const MountInfo& mount) {
+        if (mount.type == "proc" && mount.root == "/")
+            procs.push_back(mount);
+        if (mount.point.ends_with(driver_directory))
+            drivers.insert(mount.point);
+    });
+    if (!listed)
         return {};
     bool covered = false;
-    const auto mounts = parse_mountinfo(*text);
-    for (const auto& mount : mounts) {
-        if (mount.type != "proc" || mount.root != "/")
-            continue;
-        const auto driver =
-            std::ranges::find(mounts, mount.point + "/driver/nvidia", &MountInfo::point);
+    for (const auto& mount : procs) {
         const auto point = HostPath::make(mount.point);
-        if (driver == mounts.end() || !point || !(user_namespace || sys::has_locked_mounts(*point)))
+        if (!point || !drivers.contains(mount.point + driver_directory)
+            || !(user_namespace || sys::has_locked_mounts(*point)))
             return {}; // this one is whole, or is in the container's user namespace
         covered = true;
     }

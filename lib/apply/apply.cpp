@@ -3,14 +3,13 @@
 
 #include "apply/cleanup.hpp"
 #include "apply/device_cgroup.hpp"
+#include "apply/host_mounts.hpp"
 #include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
 #include "apply/ldconfig.hpp"
 #include "apply/loader_files.hpp"
 #include "apply/mounts.hpp"
 #include "apply/prune.hpp"
-#include "base/mountinfo.hpp"
-#include "sys/cgroup.hpp"
 #include "sys/helper.hpp"
 #include "sys/phase.hpp"
 #include "sys/process.hpp"
@@ -18,8 +17,6 @@
 
 #include <cerrno>
 #include <optional>
-#include <set>
-#include <string_view>
 
 namespace grapnel::apply {
 
@@ -27,15 +24,11 @@ namespace {
 
 using sys::Phase;
 
-bool lies_in(std::string_view path, const HostPath& directory) {
-    return path == directory.text() || path.starts_with(directory.text() + "/");
-}
-
 /// What is of the host, opened before the container is entered.
 struct HostSide {
     Sources sources = {};
     LdConfig ldconfig = {};
-    std::vector<MountInfo> mounts = {};
+    HostMounts mounts = {};
     std::optional<RecordStore> records = {}; ///< nothing where the container has no record
     std::vector<std::string> remarks = {};
 };
@@ -60,7 +53,9 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     host.sources = GRAPNEL_TRY(open_sources(plan));
     if (updates_ldcache(plan))
         host.ldconfig = open_ldconfig(ldconfig);
-    host.mounts = parse_mountinfo(GRAPNEL_TRY(sys::own_mountinfo()));
+    // a namespace that this program shares with the container has the container's mounts too
+    host.mounts = GRAPNEL_TRY(
+        read_host_mounts(container.process ? std::nullopt : std::optional(container.rootfs)));
     if (!container.state)
         return host;
     auto records = make_record_store();
@@ -69,15 +64,6 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     else
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(records.error())));
     return host;
-}
-
-/// A namespace that this program shares with the container has the container's mounts too.
-std::set<DeviceNumber> host_file_systems(const HostSide& host, const Container& container) {
-    std::set<DeviceNumber> devices;
-    for (const auto& mount : host.mounts)
-        if (container.process || !lies_in(mount.point, container.rootfs))
-            devices.insert(mount.device);
-    return devices;
 }
 
 /// What was looked up before, another container that ended meanwhile may have removed.
@@ -91,7 +77,7 @@ Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
         return Claimed();
     }
-    prune_stale_records(*host.records, container.rootfs, host.mounts);
+    prune_stale_records(*host.records, container.rootfs);
     return Claimed(std::move(*claimed));
 }
 
@@ -152,7 +138,8 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     GRAPNEL_TRY(sys::begin_phase(Phase::attach));
     auto remarks = host.remarks;
     append(remarks, host.sources.remarks);
-    append(remarks, GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts, container)));
+    append(remarks,
+           GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container)));
     GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
     if (!loader)
         return remarks;
@@ -169,8 +156,8 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
 Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container) {
     if (plan.change_cgroup && container.process) {
         GRAPNEL_TRY(sys::begin_phase(Phase::device_cgroup));
-        const auto not_kept = GRAPNEL_TRY(
-            allow_devices(*container.process, container.cgroup, plan.device_rules, host.mounts));
+        const auto not_kept = GRAPNEL_TRY(allow_devices(*container.process, container.cgroup,
+                                                        plan.device_rules, host.mounts.cgroups));
         append(host.remarks, not_kept);
     }
     GRAPNEL_TRY(sys::begin_phase(Phase::enter));
@@ -197,7 +184,7 @@ Status record(const HostSide& host, const Container& container, const Claim& cla
 Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
                                            const HostPath& ldconfig) {
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
-    container.root.set_host_file_systems(host_file_systems(host, container));
+    container.root.set_host_file_systems(host.mounts.file_systems);
     auto claimed = GRAPNEL_TRY(claim(host, container));
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });

@@ -74,12 +74,34 @@ Result<IdMaps> id_maps(const sys::Process& process) {
                   .identity = false};
 }
 
-/// A command line does not tell the user of a container's process, which need not be the root of
-/// this host.
-sys::FileUser unknown_user(const sys::FileOwner& root) {
+/// The IDs of a field of /proc/PID/status (proc(5)), in the numbers of this user namespace.
+std::vector<std::uint32_t> ids_of(std::string_view status, std::string_view field) {
+    std::vector<std::uint32_t> ids;
+    for (const auto line : split(status, '\n'))
+        if (line.starts_with(field))
+            for (const auto tabbed : split(line.substr(field.size()), '\t'))
+                for (const auto word : split(tabbed, ' '))
+                    if (const auto id = parse_number<std::uint32_t>(word))
+                        ids.push_back(*id);
+    return ids;
+}
+
+/// A command line does not tell the user of a container, but a process that is not root now will
+/// not be root later. A runtime's own one is: its root need not be the user of the container, and
+/// need not be the root of this host.
+Result<sys::FileUser> volume_user(const sys::Process& process, const sys::FileOwner& root) {
+    const auto status = GRAPNEL_TRY(process.read("status"));
+    constexpr std::size_t filesystem = 3; // behind the real, effective and saved ID
+    const auto users = ids_of(status, "Uid:");
+    const auto groups = ids_of(status, "Gid:");
+    if (users.size() <= filesystem || groups.size() <= filesystem)
+        return refused("/proc/PID/status of the container's process names no user");
+    if (users[filesystem] != root.user)
+        return sys::FileUser{.owner = {users[filesystem], groups[filesystem]},
+                             .groups = ids_of(status, "Groups:")};
     if (root == sys::FileOwner{} && sys::in_initial_user_namespace())
-        return {.owner = {nobody, nobody}};
-    return {.owner = root};
+        return sys::FileUser{.owner = {nobody, nobody}};
+    return sys::FileUser{.owner = root};
 }
 
 Status check_mount_namespace(const sys::Process& process) {
@@ -167,7 +189,7 @@ Result<Container> open_container(pid_t pid, const HostPath& rootfs) {
     auto root =
         GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "in the mount namespace of " + whose));
     const auto owner = GRAPNEL_TRY(id_maps(process)).root();
-    root.act_on_volumes_as(unknown_user(owner));
+    root.act_on_volumes_as(GRAPNEL_TRY(volume_user(process, owner)));
     auto outsider = GRAPNEL_TRY(sys::read_host_file(host_path("/proc/self/cgroup"), cgroup_limit));
     return Container{.rootfs = rootfs,
                      .process = std::move(process),

@@ -92,11 +92,11 @@ Result<Remarks> allow_v2(AttachedPrograms& programs, const Levels& levels,
 
 Result<Remarks> allow_devices(const sys::Process& process, const CgroupFacts& facts,
                               const std::vector<DeviceRule>& rules,
-                              const std::vector<MountInfo>& mounts) {
+                              const std::vector<MountInfo>& hierarchies) {
     if (rules.empty() || !sys::in_initial_user_namespace())
         return Remarks{};
     const auto membership = GRAPNEL_TRY(process.read("cgroup"));
-    const auto located = locate_device_cgroup(membership, mounts, facts.owner);
+    const auto located = locate_device_cgroup(membership, hierarchies, facts.owner);
     if (!located || located->levels.empty())
         return Remarks{};
     const auto scope = own_scope(membership, facts.owner);

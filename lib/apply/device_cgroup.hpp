@@ -36,10 +36,10 @@ struct CgroupFacts {
 /// Outside the initial user namespace the kernel lets nobody change device rules, and the
 /// permissions of the nodes are all there is: nothing is done.
 ///
-/// `mounts` is the host's mountinfo; must run in the host's mount namespace.
-[[nodiscard]] Result<std::vector<std::string>> allow_devices(const sys::Process& process,
-                                                             const CgroupFacts& facts,
-                                                             const std::vector<DeviceRule>& rules,
-                                                             const std::vector<MountInfo>& mounts);
+/// `hierarchies` are the host's mounts of cgroup file systems; must run in the host's mount
+/// namespace.
+[[nodiscard]] Result<std::vector<std::string>>
+allow_devices(const sys::Process& process, const CgroupFacts& facts,
+              const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& hierarchies);
 
 } // namespace grapnel::apply

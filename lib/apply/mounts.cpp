@@ -253,10 +253,10 @@ Result<Sources> open_sources(const Plan& plan) {
 }
 
 Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
-                                            const std::vector<MountInfo>& host,
+                                            const std::set<std::uint64_t>& peer_groups,
                                             Container& container) {
     std::vector<std::string> remarks;
-    PeerGroups peers(host, container.process ? &*container.process : nullptr, container.root);
+    PeerGroups peers(peer_groups, container.root);
     Attacher attacher(container.root, peers);
     for (std::size_t i = 0; i < plan.views.size(); ++i) {
         const auto& view = plan.views[i];

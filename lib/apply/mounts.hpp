@@ -4,11 +4,12 @@
 #pragma once
 
 #include "apply/container.hpp"
-#include "base/mountinfo.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"
 
+#include <cstdint>
+#include <set>
 #include <vector>
 
 namespace grapnel::apply {
@@ -31,10 +32,10 @@ struct Sources {
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan);
 
 /// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
-/// A target on a volume that is shared with the host is refused (peer_groups.hpp); `host` is the
-/// host's mountinfo. Returns remarks. Must run in the container's mount namespace.
-[[nodiscard]] Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
-                                                          const std::vector<MountInfo>& host,
-                                                          Container& container);
+/// A target on a volume that is shared with the host is refused (peer_groups.hpp); `peer_groups`
+/// are the host's. Returns remarks. Must run in the container's mount namespace.
+[[nodiscard]] Result<std::vector<std::string>>
+attach_all(const Plan& plan, const Sources& sources, const std::set<std::uint64_t>& peer_groups,
+           Container& container);
 
 } // namespace grapnel::apply

@@ -2,10 +2,9 @@
 #include "apply/peer_groups.hpp"
 
 #include "base/text.hpp"
-#include "sys/cgroup.hpp"
+#include "sys/mount_list.hpp"
 #include "sys/propagation.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace grapnel::apply {
@@ -30,13 +29,8 @@ Error shared_with_host(const InsidePath& inside, bool on_rootfs) {
 
 } // namespace
 
-PeerGroups::PeerGroups(const std::vector<MountInfo>& host, const sys::Process* process,
-                       sys::RootDir& root)
-    : process_(process) {
-    for (const auto& mount : host)
-        for (const auto& group : {mount.peer_group, mount.master})
-            if (group)
-                host_groups_.insert(*group);
+PeerGroups::PeerGroups(const std::set<std::uint64_t>& host, sys::RootDir& root)
+    : host_groups_(host) {
     if (const auto facts = sys::facts(root.ref(), ""))
         root_mount_ = facts->mount;
     // most targets lie on one of these: pinned together, their mounts are listed once
@@ -81,15 +75,15 @@ Result<std::optional<std::uint64_t>> PeerGroups::peer_group(sys::FdRef target,
                                                             std::uint64_t mount) {
     if (!pins_.contains(mount)) {
         GRAPNEL_TRY(pin(target, mount));
-        mounts_.clear(); // this ID can have been another mount's then
+        groups_.clear(); // this ID can have been another mount's then
     }
-    if (mounts_.empty())
-        mounts_ = parse_mountinfo(
-            GRAPNEL_TRY(process_ != nullptr ? process_->mountinfo() : sys::own_mountinfo()));
-    const auto found = std::ranges::find(mounts_, mount, &MountInfo::id);
-    if (found == mounts_.end())
+    if (groups_.empty())
+        GRAPNEL_TRY(sys::visit_own_mounts(
+            [&](const MountInfo& found) { groups_.emplace(found.id, found.peer_group); }));
+    const auto found = groups_.find(mount);
+    if (found == groups_.end())
         return refused("its mount was taken away meanwhile", "start the container again");
-    return found->peer_group;
+    return found->second;
 }
 
 } // namespace grapnel::apply

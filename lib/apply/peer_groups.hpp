@@ -27,12 +27,10 @@
 // | of a user of nvidia-container-cli  | -                      | any                           |
 #pragma once
 
-#include "base/mountinfo.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
-#include "sys/process.hpp"
 #include "sys/root_dir.hpp"
 
 #include <cstdint>
@@ -45,10 +43,10 @@ namespace grapnel::apply {
 
 class PeerGroups {
   public:
-    /// `host` is the mountinfo of the host's mount namespace. `process` is the container's and
-    /// outlives this object; it is null where this process began in the container's mount
-    /// namespace: no other is known then, and every peer group counts as the host's.
-    PeerGroups(const std::vector<MountInfo>& host, const sys::Process* process, sys::RootDir& root);
+    /// `host` are the peer groups of the host's mount namespace, and outlive this object. Where
+    /// this process began in the container's mount namespace no other is known, and every peer
+    /// group counts as the host's.
+    PeerGroups(const std::set<std::uint64_t>& host, sys::RootDir& root);
     PeerGroups(const PeerGroups&) = delete;
     PeerGroups& operator=(const PeerGroups&) = delete;
     /// Shares again what was made a slave.
@@ -64,10 +62,10 @@ class PeerGroups {
     [[nodiscard]] Result<std::optional<std::uint64_t>> peer_group(sys::FdRef target,
                                                                   std::uint64_t mount);
 
-    const sys::Process* process_;
-    std::set<std::uint64_t> host_groups_ = {};
+    const std::set<std::uint64_t>& host_groups_;
     std::uint64_t root_mount_ = 0;
-    std::vector<MountInfo> mounts_ = {};         ///< the container's, read after the last pin
+    /// By mount, of the container's mounts as they were read after the last pin.
+    std::map<std::uint64_t, std::optional<std::uint64_t>> groups_ = {};
     std::map<std::uint64_t, sys::Fd> pins_ = {}; ///< by mount: its ID is not reused meanwhile
     std::set<std::uint64_t> contained_ = {};     ///< mounts that send nothing
     std::vector<sys::Fd> left_ = {};             ///< the roots of mounts to be shared again

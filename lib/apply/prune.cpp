@@ -5,27 +5,43 @@
 #include "apply/cleanup.hpp"
 #include "base/text.hpp"
 #include "sys/directory.hpp"
+#include "sys/mount_list.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace grapnel::apply {
 
 namespace {
 
-/// The claims on one root file system, if all of them are stale and it is gone.
-void prune(const RecordStore& store, std::uint64_t number, const std::vector<MountInfo>& mounts) {
+/// A root file system whose claims are all stale.
+struct Candidate {
+    std::uint64_t number = 0;
+    HostPath rootfs = {};
+};
+
+std::optional<Candidate> candidate(const RecordStore& store, std::uint64_t number) {
     const auto claims = Claims::open(store, number);
     const auto others = claims ? claims->others("") : Result<OtherClaims>(claims.error());
     if (!others || others->in_use() || others->stale.empty())
-        return;
+        return std::nullopt;
     const auto record = read_record(store, others->stale.front());
-    if (!record || number_of(record->rootfs.text()) != number || !is_gone(record->rootfs, mounts))
+    if (!record || number_of(record->rootfs.text()) != number)
+        return std::nullopt;
+    return Candidate{.number = number, .rootfs = record->rootfs};
+}
+
+/// The claims on it, if it is gone.
+void prune(const RecordStore& store, const Candidate& one, const std::vector<MountInfo>& mounts) {
+    if (!is_gone(one.rootfs, mounts))
         return;
-    const auto locked = lock_rootfs(store, record->rootfs, 0);
+    const auto claims = Claims::open(store, one.number);
+    const auto locked = lock_rootfs(store, one.rootfs, 0);
     // no container has started there since
-    const auto now = locked && is_gone(record->rootfs, mounts) ? claims->others("")
-                                                               : Result<OtherClaims>(Error{});
+    const auto now = claims && locked && is_gone(one.rootfs, mounts) ? claims->others("")
+                                                                     : Result<OtherClaims>(Error{});
     if (!now || now->in_use())
         return;
     for (const auto& key : now->stale)
@@ -35,8 +51,7 @@ void prune(const RecordStore& store, std::uint64_t number, const std::vector<Mou
 
 } // namespace
 
-void prune_stale_records(const RecordStore& store, const HostPath& rootfs,
-                         const std::vector<MountInfo>& mounts) {
+void prune_stale_records(const RecordStore& store, const HostPath& rootfs) {
     constexpr std::size_t most = 4;
     const auto own = number_of(rootfs.text());
     const auto path = claims_path(own);
@@ -49,9 +64,23 @@ void prune_stale_records(const RecordStore& store, const HostPath& rootfs,
     std::rotate(names->begin(), names->begin() + static_cast<long>(own / 256 % names->size()),
                 names->end());
     names->resize(std::min(most, names->size()));
+    std::vector<Candidate> candidates;
     for (const auto& name : *names)
         if (const auto number = parse_number<std::uint64_t>(name, 16); number && *number != own)
-            prune(store, *number, mounts);
+            if (auto one = candidate(store, *number))
+                candidates.push_back(std::move(*one));
+    if (candidates.empty())
+        return;
+    std::vector<MountInfo> mounts;
+    const auto listed = sys::visit_own_mounts([&](const MountInfo& mount) {
+        if (std::ranges::any_of(candidates,
+                                [&](const auto& one) { return concerns(mount, one.rootfs); }))
+            mounts.push_back(mount);
+    });
+    if (!listed)
+        return;
+    for (const auto& one : candidates)
+        prune(store, one, mounts);
 }
 
 } // namespace grapnel::apply

@@ -3,17 +3,13 @@
 #pragma once
 
 #include "apply/record_store.hpp"
-#include "base/mountinfo.hpp"
 #include "base/path.hpp"
-
-#include <vector>
 
 namespace grapnel::apply {
 
 /// Removes records of root file systems that are gone: Docker's --gpus has no poststop. Looks at no
 /// more than a few that lie beside the one of `rootfs`, whose place among them is random: each
 /// start adds one record and looks at several.
-void prune_stale_records(const RecordStore& store, const HostPath& rootfs,
-                         const std::vector<MountInfo>& mounts);
+void prune_stale_records(const RecordStore& store, const HostPath& rootfs);
 
 } // namespace grapnel::apply

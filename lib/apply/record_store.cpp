@@ -97,6 +97,10 @@ Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs, in
     return std::move(*locked);
 }
 
+bool concerns(const MountInfo& mount, const HostPath& rootfs) {
+    return mount.point == rootfs.text() || holds(mount, rootfs);
+}
+
 bool is_gone(const HostPath& rootfs, const std::vector<MountInfo>& mounts) {
     const bool can_tell = std::ranges::all_of(mounts, [&](const auto& mount) {
         if (mount.point == rootfs.text()) // in use

@@ -56,7 +56,11 @@ constexpr int lock_limit_ms = 10'000;
 [[nodiscard]] Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs,
                                           int time_limit_ms = lock_limit_ms);
 
-/// Whether nothing is left of a root file system. `mounts` are this process's. Where the question
+/// Whether a mount lies at that path or holds it.
+[[nodiscard]] bool concerns(const MountInfo& mount, const HostPath& rootfs);
+
+/// Whether nothing is left of a root file system. `mounts` are the ones of this process's that
+/// concern it, and can be more. Where the question
 /// could take long no answer is had, and it counts as there: a network's file system, or one that
 /// a program serves, may never answer.
 [[nodiscard]] bool is_gone(const HostPath& rootfs, const std::vector<MountInfo>& mounts);

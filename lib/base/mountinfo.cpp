@@ -32,7 +32,9 @@ DeviceNumber device_number(std::string_view word) {
             .minor = parse_number<std::uint32_t>(parts[1]).value_or(0)};
 }
 
-std::optional<MountInfo> parse_line(std::string_view line) {
+} // namespace
+
+std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
     const auto words = split(line, ' ');
     const auto dash = std::ranges::find(words, "-");
     if (dash - words.begin() < 6 || words.end() - dash < 4)
@@ -60,12 +62,10 @@ std::optional<MountInfo> parse_line(std::string_view line) {
     return info;
 }
 
-} // namespace
-
 std::vector<MountInfo> parse_mountinfo(std::string_view text) {
     std::vector<MountInfo> out;
     for (const auto line : split(text, '\n'))
-        if (auto info = parse_line(line))
+        if (auto info = parse_mountinfo_line(line))
             out.push_back(std::move(*info));
     return out;
 }

@@ -26,6 +26,9 @@ struct MountInfo {
     bool operator==(const MountInfo&) const = default;
 };
 
+/// Nothing where the line cannot be read.
+[[nodiscard]] std::optional<MountInfo> parse_mountinfo_line(std::string_view line);
+
 /// In the order of the text; octal escapes are undone. A line that cannot be read is left out.
 [[nodiscard]] std::vector<MountInfo> parse_mountinfo(std::string_view text);
 

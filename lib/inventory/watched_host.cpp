@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inventory/watched_host.hpp"
 
+#include <cerrno>
+
 namespace grapnel::inventory {
+
+namespace {
+
+/// The driver asks the GPU for the content of its file, and a sick one does not answer.
+bool is_of_silent_gpu(const HostPath& path, const Result<std::string>& text) {
+    return !text && (text.error().sys == EIO || text.error().sys == ENODEV)
+           && path.name() == "information"
+           && path.parent().parent() == host_path("/proc/driver/nvidia/gpus");
+}
+
+} // namespace
 
 template <typename T>
 Result<T> WatchedHost::watched(Result<T> result) const {
@@ -11,7 +24,10 @@ Result<T> WatchedHost::watched(Result<T> result) const {
 }
 
 Result<std::string> WatchedHost::read(const HostPath& path) const {
-    return watched(host_.read(path));
+    auto text = host_.read(path);
+    if (is_of_silent_gpu(path, text)) // once can be a passing failure of the system
+        text = host_.read(path);
+    return is_of_silent_gpu(path, text) ? text : watched(std::move(text));
 }
 
 Result<sys::FileView> WatchedHost::map(const HostPath& path) const {

@@ -2,7 +2,6 @@
 #include "sys/cgroup.hpp"
 
 #include "sys/file.hpp"
-#include "sys/proc_self.hpp"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -40,11 +39,6 @@ Status write_cgroup_file(FdRef cgroup, const char* name, std::string_view text) 
     if (!file.valid())
         return system_error(std::string("open ") + name);
     return write_all(file.ref(), text, name);
-}
-
-Result<std::string> own_mountinfo() {
-    const auto file = GRAPNEL_TRY(open_proc_self("mountinfo", O_RDONLY));
-    return read_all(file.ref(), file_limit, "/proc/self/mountinfo");
 }
 
 } // namespace grapnel::sys

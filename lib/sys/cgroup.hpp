@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of cgroup directories, and the mounts of this process.
+// Files of cgroup directories.
 #pragma once
 
 #include "base/path.hpp"
@@ -16,8 +16,5 @@ namespace grapnel::sys {
 
 [[nodiscard]] Result<std::string> read_cgroup_file(FdRef cgroup, const char* name);
 [[nodiscard]] Status write_cgroup_file(FdRef cgroup, const char* name, std::string_view text);
-
-/// /proc/self/mountinfo of the mount namespace that this process is in now.
-[[nodiscard]] Result<std::string> own_mountinfo();
 
 } // namespace grapnel::sys

@@ -109,10 +109,10 @@ constexpr std::array asking_devices{
 /// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
 /// of loaders as their owner, and to watch its own processes.
 constexpr std::array attaching{
-    "capget",     "capset",    "fchownat", "getgroups",  "getxattr",          "mount_setattr",
-    "move_mount", "open_tree", "openat2",  "pidfd_open", "pidfd_send_signal", "poll",
-    "ppoll",      "prctl",     "setfsgid", "setfsuid",   "setgroups",         "setxattr",
-    "symlinkat",  "umask",     "waitid",
+    "capget",     "capset",    "fchownat",  "getgroups",  "getxattr",          "mount_setattr",
+    "move_mount", "open_tree", "openat2",   "pidfd_open", "pidfd_send_signal", "poll",
+    "ppoll",      "prctl",     "setfsgid",  "setfsuid",   "setgroups",         "setxattr",
+    "symlinkat",  "umask",     "utimensat", "waitid",
 };
 
 /// The same on a kernel without mount_setattr(2): a child process sets options of mounts in a mount

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/mount_id.hpp"
 
-#include "base/mountinfo.hpp"
 #include "base/text.hpp"
-#include "sys/cgroup.hpp"
 #include "sys/file.hpp"
+#include "sys/mount_list.hpp"
 #include "sys/proc_self.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -52,10 +50,13 @@ Result<bool> is_root_file(const std::string& number, std::uint64_t mount) {
     const auto length = readlinkat(files.ref().value, number.c_str(), path.data(), path.size());
     if (length < 0)
         return system_error("readlink /proc/self/fd/" + number);
-    const auto mounts = parse_mountinfo(GRAPNEL_TRY(own_mountinfo()));
-    const auto found = std::ranges::find(mounts, mount, &MountInfo::id);
-    return found != mounts.end()
-           && found->point == std::string_view(path.data(), static_cast<std::size_t>(length));
+    const std::string_view place(path.data(), static_cast<std::size_t>(length));
+    bool is_root = false;
+    GRAPNEL_TRY(visit_own_mounts([&](const MountInfo& found) {
+        if (found.id == mount)
+            is_root = found.point == place;
+    }));
+    return is_root;
 }
 
 } // namespace

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/remount.hpp"
 
-#include "base/mountinfo.hpp"
 #include "base/text.hpp"
-#include "sys/cgroup.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
+#include "sys/mount_list.hpp"
 #include "sys/proc_self.hpp"
 
 #include <algorithm>
@@ -141,10 +140,13 @@ Fd open_mount_point(FdRef root, const std::string& path) {
 
 /// Remounts what lacks an option, and returns whether there was something.
 Result<bool> remount_the_rest(const Remounter& remounter, FdRef root, const MountOptions& options) {
+    std::vector<MountInfo> lacking;
+    GRAPNEL_TRY(visit_own_mounts([&](const MountInfo& mount) {
+        if (!has_options(mount, options))
+            lacking.push_back(mount);
+    }));
     bool changed = false;
-    for (const auto& mount : parse_mountinfo(GRAPNEL_TRY(own_mountinfo()))) {
-        if (has_options(mount, options))
-            continue;
+    for (const auto& mount : lacking) {
         const auto found = open_mount_point(root, mount.point);
         if (!found.valid() || GRAPNEL_TRY(facts(found.ref(), "")).mount != mount.id)
             continue; // covered, or not below this root

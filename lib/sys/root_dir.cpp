@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "sys/kernel.hpp"
+#include "sys/proc_self.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -18,12 +19,12 @@ namespace grapnel::sys {
 
 namespace {
 
-/// The inode is known to be a regular file: opening it anew cannot block.
+/// The inode is known to be a regular file: opening it once more cannot block.
 Result<Fd> open_regular(FdRef handle, const InsidePath& path) {
-    const auto again = "/proc/self/fd/" + std::to_string(handle.value);
-    Fd file(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file.valid())
-        return system_error("open " + quote(path.text()) + " in the root file system");
+    const auto name = "fd/" + std::to_string(handle.value);
+    auto file = open_proc_self(name.c_str(), O_RDONLY | O_NONBLOCK);
+    if (!file && file.error().sys != 0)
+        file.error().what = "open " + quote(path.text()) + " in the root file system";
     return file;
 }
 

@@ -3,6 +3,7 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
+#include "sys/directory_time.hpp"
 #include "sys/file_like.hpp"
 #include "sys/former.hpp"
 #include "sys/process.hpp"
@@ -108,6 +109,7 @@ Result<const RootDir::Place*> RootDir::make_place(const InsidePath& path) {
     const std::string name(path.name());
     const Creation made{.path = path, .facts = {.type = FileFacts::Type::directory}};
     GRAPNEL_TRY(announce(parent->fd.ref(), made));
+    const DirectoryTime kept(parent->fd.ref(), mount_);
     if (mkdirat(at, name.c_str(), 0755) != 0)
         return errno == EEXIST ? dangling(path) : create_error(path, parent->volume);
     GRAPNEL_TRY(record(*parent, made));
@@ -148,6 +150,7 @@ Result<Fd> RootDir::replace_by_mount_point(const Place& parent, FdRef link, Crea
     const auto doing = "replace the link " + quote(made.path.text()) + " in the root file system";
     made.former_target = GRAPNEL_TRY(read_link(link, "").note(doing));
     GRAPNEL_TRY(announce(parent.fd.ref(), made));
+    const DirectoryTime kept(parent.fd.ref(), mount_);
     if (unlinkat(parent.fd.ref().value, name.c_str(), 0) != 0)
         return system_error(doing);
     auto point = make_mount_point(parent, made, directory);
@@ -166,6 +169,7 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     auto fd = open_there(at, name);
     if (!fd.valid() && errno == ENOENT) {
         GRAPNEL_TRY(announce(at, creation));
+        const DirectoryTime kept(parent->fd.ref(), mount_);
         auto made = make_mount_point(*parent, creation, directory);
         if (made || made.error().sys != EEXIST)
             return made;
@@ -197,6 +201,7 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
     auto there = open_there(at, name);
     if (!there.valid() && errno == ENOENT) {
         GRAPNEL_TRY(announce(at, made, target));
+        const DirectoryTime kept(parent->fd.ref(), mount_);
         if (symlinkat(target.c_str(), at.value, name.c_str()) == 0) {
             GRAPNEL_TRY(record(*parent, std::move(made)));
             return true;
@@ -216,6 +221,7 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
         return false;
     GRAPNEL_TRY(announce_temporary(at, path));
     GRAPNEL_TRY(announce(at, made, target));
+    const DirectoryTime kept(parent->fd.ref(), mount_);
     if (const auto done = replace_link(at, name, target); !done) {
         errno = done.error().sys;
         return create_error(path, false);
@@ -301,6 +307,7 @@ Result<bool> RootDir::remove(const Creation& creation) {
     if (!parent)
         return is_elsewhere(parent.error()) ? Result<bool>(false) : Result<bool>(parent.error());
     const std::string name(creation.path.name());
+    const DirectoryTime kept(parent->ref(), mount_);
     if (creation.planned
         && GRAPNEL_TRY(sys::facts(parent->ref(), "")).inode != creation.parent_inode)
         return false;

@@ -178,3 +178,20 @@ def test_linked_configuration_on_a_volume_is_not_read(gpu_bundle, run, place):
     cached = container.cached_libraries(gpu_bundle.root / "etc/ld.so.cache")
     assert "libcuda.so.1" in dict(cached)
     assert not [path for _, path in cached if path.startswith("/opt/hidden")]
+
+
+@pytest.mark.parametrize("whose", ["of root", "of the user"])
+def test_cli_acts_on_volumes_as_the_named_process(gpu_bundle, hand_made, cli, whose):
+    volume = gpu_bundle.directory / "volume"
+    shutil.copytree(gpu_bundle.root / "etc", volume)
+    owner = 0 if whose == "of root" else USER
+    for path in (volume, *volume.rglob("*")):
+        os.lchown(path, owner, owner)
+    made = hand_made(gpu_bundle, setup=f'mount --bind {volume} "$ROOT/etc"\nexec setpriv '
+                     f'--reuid={USER} --regid={USER} --clear-groups sh -c "echo ready; exec cat"')
+    before = set(container.listing(volume, without=()))
+    done = cli.configure(made, "--device=all", "--compute", "--graphics", "--utility",
+                         "--no-cgroups")
+    assert done.returncode == 0, done.stderr
+    new = set(container.listing(volume, without=())) - before
+    assert {"OpenCL/vendors/nvidia.icd"} <= new if whose == "of the user" else not new

@@ -541,3 +541,25 @@ def test_without_the_right_to_change_device_programs_the_line_says_so(hand_made,
         f"grapnel-hook: allow devices in the cgroup {cgroup}: bpf (list the device programs): "
         "Operation not permitted: give the hook CAP_SYS_ADMIN and CAP_NET_ADMIN, or set "
         "no-cgroups = true if the container's devices are allowed in another way\n")
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENODEV"])
+def test_gpu_that_does_not_answer_is_left_out(refuse, bundle, error):
+    sick = f"/proc/driver/nvidia/gpus/{make_driver.pci(0)}/information"
+    fails = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", sick, "-e", "trace=read", "-e",
+             f"inject=read:error={error}"]
+    done = refuse.made.hook(prefix=fails)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/dev/nvidia0" in refuse.made.mounts()
+    assert "/dev/nvidia1" not in refuse.made.mounts()
+    assert f"GPU {make_driver.pci(0)} cannot be given to a container: read {sick}" in bundle.logged()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    assert refuse(prefix=fails).startswith(f"GPU 0 ({make_driver.pci(0)}) cannot be given")
+
+
+def test_gpu_that_answers_late_is_given(refuse):
+    sick = f"/proc/driver/nvidia/gpus/{make_driver.pci(0)}/information"
+    done = refuse.made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-P", sick, "-e",
+                                    "trace=read", "-e", "inject=read:error=EIO:when=1"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"/dev/nvidia0", "/dev/nvidia1"} <= set(refuse.made.mounts())

@@ -199,3 +199,33 @@ def test_a_cache_on_a_volume_is_left_alone(engine, bundle, tmp_path, place):
     assert result["load:libcuda.so.1"].endswith(" libcuda")
     assert [cache.read_bytes() for cache in caches] == before
     assert f"ld.so.cache stays as it is: '/{place}' lies on a volume" in bundle.logged()
+
+
+def test_restart_on_same_root_needs_no_ldconfig(hand_made, bundle):
+    """The mount points of the first container leave the times of their directories as they were."""
+    for directory, _, _ in os.walk(bundle.root):
+        os.utime(directory, (1_600_000_000, 1_600_000_000))
+    times = {directory: os.stat(directory).st_mtime_ns
+             for directory, _, _ in os.walk(bundle.root / "usr")}
+    container.subprocess.run(["ldconfig", "-r", bundle.root], check=True, capture_output=True)
+    bundle.set_settings('[nvidia-container-cli]\nldconfig = "@/sbin/no-ldconfig"\n')
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
+    for _ in range(3):
+        made = hand_made(bundle)
+        done = made.hook()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "libcuda" in made.look("load:libcuda.so.1")["load:libcuda.so.1"]
+        made.end()
+        assert bundle.call_hook("poststop").returncode == 0
+        assert {directory: os.stat(directory).st_mtime_ns for directory in times} == times
+    assert " warning: " not in bundle.logged()
+
+
+def test_change_of_another_stays_visible(hand_made, bundle):
+    """A directory that somebody changed just now keeps its time."""
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    libraries = bundle.root / "usr/lib/x86_64-linux-gnu"
+    (libraries / "libnew.so").touch()
+    changed = libraries.stat().st_mtime_ns
+    assert made.hook().returncode == 0
+    assert libraries.stat().st_mtime_ns >= changed

@@ -41,12 +41,27 @@ TEST_CASE("a look-up without an answer refuses the inventory") {
             MemoryHost host;
             add_driver(host);
             REQUIRE(take_inventory(host, scope));
+            if (path == gpu && error == EIO)
+                continue; // a sick GPU
             host.unreadable(path, error);
             const auto inventory = take_inventory(host, scope);
             REQUIRE(!inventory);
             CHECK(inventory.error().sys == error);
             CHECK(inventory.error().text().find(path) != std::string::npos);
         }
+    }
+}
+
+TEST_CASE("a GPU that does not answer is sick") {
+    for (const int error : {EIO, ENODEV}) {
+        MemoryHost host;
+        add_driver(host);
+        host.unreadable(gpu, error);
+        const auto inventory =
+            take_inventory(host, {.driver_capabilities = {DriverCapability::utility}});
+        REQUIRE(inventory);
+        REQUIRE(inventory->gpus.size() == 1);
+        CHECK(inventory->gpus.front().fault.find(gpu) != std::string::npos);
     }
 }
 

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of the host's mounts what a start needs, read once.
+#pragma once
+
+#include "base/device_number.hpp"
+#include "base/mountinfo.hpp"
+#include "base/path.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace grapnel::apply {
+
+struct HostMounts {
+    std::vector<MountInfo> cgroups = {};      ///< cgroup hierarchies, of both versions
+    std::set<DeviceNumber> file_systems = {}; ///< all that are mounted
+    std::set<std::uint64_t> peer_groups = {}; ///< whose mounts they are or receive from
+};
+
+/// Must run in the host's mount namespace. The file systems at and below `rootfs` are left out:
+/// where this program shares the container's mount namespace they are the container's.
+[[nodiscard]] Result<HostMounts> read_host_mounts(const std::optional<HostPath>& rootfs);
+
+} // namespace grapnel::apply

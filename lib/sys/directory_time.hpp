@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time of a directory's last change, as it was before a change that counts for nothing.
+#pragma once
+
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace grapnel::sys {
+
+/// Sets a directory's time back when it goes, because ld.so.cache counts as stale where a directory
+/// is newer: mount points and links come and go with the container and must not make it so.
+///
+/// It lives as long as one creation or removal takes. The time stays as it is then where it was
+/// that of a moment ago before: somebody else changes the directory now, and that must show. Best
+/// effort: before Linux 5.8, and as a user who may not, the time stays too.
+class DirectoryTime {
+  public:
+    /// A directory on another mount than that one keeps its time.
+    DirectoryTime(FdRef directory, std::uint64_t mount);
+    DirectoryTime(const DirectoryTime&) = delete;
+    DirectoryTime& operator=(const DirectoryTime&) = delete;
+    ~DirectoryTime();
+
+  private:
+    std::optional<FdRef> directory_; ///< where its time is to be set back
+    std::int64_t before_ns_ = 0;
+};
+
+} // namespace grapnel::sys

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/mount_list.hpp"
+
+#include "sys/proc_self.hpp"
+#include "sys/retry.hpp"
+
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+constexpr std::size_t chunk = std::size_t{128} << 10;
+constexpr std::size_t longest_line = std::size_t{1}
+                                     << 20; // two paths, each byte as \\ooo, and options
+
+/// Visits the whole lines of `text`, and leaves the rest in it.
+void visit_lines(std::string& text, const VisitMount& visit) {
+    std::size_t begin = 0;
+    for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+        if (const auto mount =
+                parse_mountinfo_line(std::string_view(text).substr(begin, end - begin)))
+            visit(*mount);
+        begin = end + 1;
+    }
+    text.erase(0, begin);
+}
+
+} // namespace
+
+Status visit_mounts(FdRef mountinfo, std::string_view name, const VisitMount& visit) {
+    std::string text;
+    for (;;) {
+        const auto used = text.size();
+        if (used > longest_line)
+            return refused(std::string(name) + " has a line of more than "
+                           + std::to_string(longest_line) + " bytes");
+        text.resize(used + chunk);
+        const auto count =
+            retried([&] { return ::read(mountinfo.value, text.data() + used, chunk); });
+        if (count < 0)
+            return system_error("read " + std::string(name));
+        text.resize(used + static_cast<std::size_t>(count));
+        visit_lines(text, visit);
+        if (count == 0)
+            return {};
+    }
+}
+
+Status visit_own_mounts(const VisitMount& visit) {
+    const auto file = GRAPNEL_TRY(open_proc_self("mountinfo", O_RDONLY));
+    return visit_mounts(file.ref(), "/proc/self/mountinfo", visit);
+}
+
+} // namespace grapnel::sys
