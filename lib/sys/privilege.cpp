@@ -52,6 +52,10 @@ Status hold_standard_descriptors() {
 }
 
 Status confine_process() {
+    // root of a container that sees the host's processes could otherwise look into this one and
+    // change it as soon as it has no more Linux capabilities than that root
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_DUMPABLE");
     GRAPNEL_TRY(close_inherited_descriptors());
     GRAPNEL_TRY(open_standard_descriptors());
     umask(022);

@@ -10,8 +10,10 @@
 
 namespace grapnel::sys {
 
-/// First thing in the program: no descriptor but stdin, stdout and stderr, which are open; umask
-/// 022; no core dumps; no new privileges. Linux capabilities are cut by confine_capabilities().
+/// First thing in the program: not dumpable, so that no process without CAP_SYS_PTRACE gets hold of
+/// it (PR_SET_DUMPABLE in prctl(2)); no descriptor but stdin, stdout and stderr, which are open;
+/// umask 022; no core dumps; no new privileges. Linux capabilities are cut by
+/// confine_capabilities().
 [[nodiscard]] Status confine_process();
 
 /// In its place, for a program that people start: the standard descriptors are open, the umask is

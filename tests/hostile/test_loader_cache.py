@@ -254,16 +254,11 @@ def test_ldconfig_sees_the_image_alone_and_can_write_to_its_scratch_alone(caged)
     assert not (caged / "root/opt/nvidia").exists()
 
 
-def test_an_ldconfig_that_never_ends_is_ended(gpu_bundle, hand_made, tmp_path):
-    source = tmp_path / "slow.c"
-    source.write_text('#define _GNU_SOURCE\n#include <sys/syscall.h>\n#include <unistd.h>\n'
-                      "int main(void) { int word = 0; for (;;) "
-                      "syscall(SYS_futex, &word, 0, 0, 0, 0, 0); }\n")
-    subprocess.run(["gcc", "-static", source, "-o", tmp_path / "slow"], check=True)
+def test_an_ldconfig_that_never_ends_is_ended(gpu_bundle, hand_made, tools):
     gpu_bundle.set_settings(
-        f'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@{tmp_path}/slow"\n')
+        f'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@{tools.never_ends}"\n')
     done = hand_made(gpu_bundle).hook(timeout=50)
     assert done.returncode == 1
     assert done.stderr == (
-        f'grapnel-hook: update ld.so.cache: {tmp_path}/slow took longer than 30 seconds: ldcache = '
+        f'grapnel-hook: update ld.so.cache: {tools.never_ends} took longer than 30 seconds: ldcache = '
         '"off" in the settings starts the container without it\n')

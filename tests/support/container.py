@@ -95,6 +95,7 @@ class Tools:
         return self.compiled(f"needs_cuda-{compiler}", "needs_cuda.c", "-Wl,--no-as-needed",
                              "-L/opt/nvidia/lib64", "-l:libcuda.so.1", compiler=compiler)
 
+    never_ends = property(lambda self: self.compiled("never_ends", "never_ends.c", "-static"))
     racer = property(lambda self: self.compiled("racer", "racer.c"))
     take_over = property(lambda self: self.compiled("take_over", "take_over.c"))
 
