@@ -229,8 +229,8 @@ def stand_in():
     """A function that listens in systemd's place: see support/systemd_stand_in.py."""
     peers = []
 
-    def start(behave):
-        peers.append(systemd_stand_in.Peer(behave))
+    def start(behave, *sockets):
+        peers.append(systemd_stand_in.Peer(behave, *sockets))
         return peers[-1]
     yield start
     for peer in peers:

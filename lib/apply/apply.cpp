@@ -88,12 +88,13 @@ struct LoaderFiles {
     ImageCache cache = {};
 };
 
-std::optional<LoaderFiles> look_at_loader_files(const Plan& plan, sys::RootDir& root) {
+Result<std::optional<LoaderFiles>> look_at_loader_files(const Plan& plan, sys::RootDir& root) {
+    using Found = std::optional<LoaderFiles>;
     if (!updates_ldcache(plan))
-        return std::nullopt;
+        return Found();
     auto conf = read_ld_conf(root);
-    auto cache = look_at_cache(conf, root);
-    return LoaderFiles{std::move(conf), std::move(cache)};
+    auto cache = GRAPNEL_TRY(look_at_cache(conf, root));
+    return Found(LoaderFiles{std::move(conf), std::move(cache)});
 }
 
 Status enter(const Container& container) {
@@ -143,7 +144,7 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
     if (!loader)
         return remarks;
-    append(remarks, write_loader_files(plan, loader->conf, root));
+    append(remarks, GRAPNEL_TRY(write_loader_files(plan, loader->conf, root)));
     append(remarks,
            GRAPNEL_TRY(update_ldcache(
                            plan, loader->cache, [&] { return run_prepared(ldconfig); }, root)
@@ -161,7 +162,7 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
         append(host.remarks, not_kept);
     }
     GRAPNEL_TRY(sys::begin_phase(Phase::enter));
-    const auto loader = look_at_loader_files(plan, container.root);
+    const auto loader = GRAPNEL_TRY(look_at_loader_files(plan, container.root));
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
     auto remarks = inside_work(plan, host, loader, container);

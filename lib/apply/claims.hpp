@@ -30,27 +30,28 @@ struct OtherClaims {
 
 class Claims {
   public:
-    /// Makes the directory where it is missing.
-    [[nodiscard]] static Result<Claims> make(const RecordStore& store, const HostPath& rootfs);
+    [[nodiscard]] static Result<Claims> open(const RecordStore& store, const HostPath& rootfs);
     [[nodiscard]] static Result<Claims> open(const RecordStore& store, std::uint64_t rootfs_number);
 
     [[nodiscard]] Result<OtherClaims> others(const std::string& own) const;
 
-    /// Nothing where there is no claim of that key, or it cannot be read.
-    [[nodiscard]] std::optional<sys::ProcessIdentity> holder(const std::string& key) const;
+    /// Nothing where there is no claim of that key, or it names no process.
+    [[nodiscard]] Result<std::optional<sys::ProcessIdentity>> holder(const std::string& key) const;
 
-    [[nodiscard]] Status add(const std::string& key, const sys::ProcessIdentity& holder) const;
-    void remove(const std::string& key) const;
+    /// Makes the directory where it is missing.
+    [[nodiscard]] Status add(const RecordStore& store, const std::string& key,
+                             const sys::ProcessIdentity& holder);
+    [[nodiscard]] Status remove(const std::string& key) const;
 
     /// Removes the directory if no claim is left.
-    void remove_if_empty(const RecordStore& store) const;
+    [[nodiscard]] Status remove_if_empty(const RecordStore& store) const;
 
   private:
     Claims(sys::Fd directory, std::string path)
         : directory_(std::move(directory)), path_(std::move(path)) {}
 
-    sys::Fd directory_;
-    std::string path_; ///< below the store
+    sys::Fd directory_; ///< none as long as nobody claimed the root file system
+    std::string path_;  ///< below the store
 };
 
 } // namespace grapnel::apply

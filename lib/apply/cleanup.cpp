@@ -5,6 +5,7 @@
 #include "apply/old_records.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/process_identity.hpp"
@@ -70,7 +71,7 @@ struct Former {
 
 Result<Former> find_former(const RecordStore& store, const Claims& claims, const State& state,
                            const Claimant& claimant) {
-    const auto holder = claims.holder(claimant.key);
+    const auto holder = GRAPNEL_TRY(claims.holder(claimant.key));
     auto others = GRAPNEL_TRY(claims.others(claimant.key));
     const bool own_lives = holder && (*holder == claimant.process || !sys::has_ended(*holder));
     Former former{.in_use = others.in_use() || own_lives, .stale = std::move(others.stale)};
@@ -117,6 +118,13 @@ Status keep_on_record(const RecordStore& store, const std::string& key, const Ho
                              header_line(rootfs, root) + creation_lines(creations), owner_alone);
 }
 
+/// The record goes last: poststop finds all else by it.
+Status give_up(const RecordStore& store, const Claims& claims, const std::string& key) {
+    GRAPNEL_TRY(claims.remove(key));
+    GRAPNEL_TRY(claims.remove_if_empty(store));
+    return remove_record(store, claims, key);
+}
+
 /// Stale records of others go along. With what could not be undone the record stays.
 Status undo_record(const RecordStore& store, const Claims& claims, const std::string& key,
                    const CleanupRecord& record, const OtherClaims& others) {
@@ -131,10 +139,10 @@ Status undo_record(const RecordStore& store, const Claims& claims, const std::st
         if (!undone.failed.empty())
             GRAPNEL_TRY(keep_on_record(store, key, record.rootfs, identity, undone.failed));
         for (const auto& stale : others.stale)
-            remove_record(store, claims, stale);
+            GRAPNEL_TRY(remove_record(store, claims, stale));
     }
     if (undone.status)
-        remove_record(store, claims, key);
+        GRAPNEL_TRY(give_up(store, claims, key));
     return undone.status;
 }
 
@@ -144,8 +152,25 @@ Status undo_or_hand_over(const RecordStore& store, const Claims& claims, const s
     if (!others.in_use())
         return undo_record(store, claims, key, record, others);
     GRAPNEL_TRY(hand_over(store, others.living.front(), record.creations));
-    remove_record(store, claims, key);
-    return {};
+    return give_up(store, claims, key);
+}
+
+/// Writes the container's record and claims the root file system, in this order: poststop finds a
+/// claim by its record. Returns the record, for what is made from now on.
+Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& claimant,
+                      const Former& former, const Creations& kept) {
+    const auto name = record_name(claimant.key);
+    const auto path = store.record_path(claimant.key).text();
+    if (!former.own_goes_on)
+        GRAPNEL_TRY(
+            sys::overwrite(store.records.ref(), name,
+                           header_line(claimant.rootfs, claimant.root) + creation_lines(kept))
+                .note(path));
+    auto record = GRAPNEL_TRY(sys::open_to_append(store.records.ref(), name).note(path));
+    if (former.own_goes_on)
+        GRAPNEL_TRY(sys::write_all(record.ref(), "\n" + creation_lines(kept), path));
+    GRAPNEL_TRY(claims.add(store, claimant.key, claimant.process).note(store.path.text()));
+    return record;
 }
 
 /// The root file system may never answer, so nobody is kept from the records of others meanwhile.
@@ -162,10 +187,9 @@ Status clean_up_in(const RecordStore& store, const State& state) {
         return record.error().sys == ENOENT ? Status() : Status(record.error());
     if (record->rootfs != found->rootfs)
         return {}; // it is a later start's, whose lock is another
-    const auto claims = GRAPNEL_TRY(Claims::make(store, record->rootfs));
+    const auto claims = GRAPNEL_TRY(Claims::open(store, record->rootfs));
     GRAPNEL_TRY(undo_or_hand_over(store, claims, key, *record));
-    claims.remove_if_empty(store);
-    return {};
+    return claims.remove_if_empty(store);
 }
 
 } // namespace
@@ -209,38 +233,36 @@ Status hand_over(const RecordStore& store, const std::string& heir,
     if (creations.empty())
         return {};
     const auto path = store.record_path(heir).text();
-    const auto record = GRAPNEL_TRY(
-        sys::open_to_append(store.records.ref(), record_name(heir), sys::Content::keep).note(path));
+    const auto record =
+        GRAPNEL_TRY(sys::open_to_append(store.records.ref(), record_name(heir)).note(path));
     return sys::write_all(record.ref(), "\n" + creation_lines(creations), path);
 }
 
-void remove_record(const RecordStore& store, const Claims& claims, const std::string& key) {
-    (void)sys::remove_file_in(store.records.ref(), record_name(key));
-    claims.remove(key); // last: a record without a claim would never be found
+Status remove_record(const RecordStore& store, const Claims& claims, const std::string& key) {
+    const auto removed = sys::remove_file_in(store.records.ref(), record_name(key));
+    if (!removed && removed.error().sys != ENOENT)
+        return removed;
+    return claims.remove(key); // last: the next start finds a record by its claim
 }
 
 Result<Claim> Claim::make(const RecordStore& store, const State& state, const HostPath& rootfs,
                           sys::RootDir& root) {
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs));
-    const auto claims = GRAPNEL_TRY(Claims::make(store, rootfs));
+    auto claims = GRAPNEL_TRY(Claims::open(store, rootfs));
     const Claimant claimant{.key = record_key(state),
                             .process = GRAPNEL_TRY(sys::process_identity(*state.pid)),
                             .rootfs = rootfs,
                             .root = GRAPNEL_TRY(identity_of(root))};
     const auto former = GRAPNEL_TRY(find_former(store, claims, state, claimant));
     const auto kept = GRAPNEL_TRY(undo_unless_used(store, claimant.key, former, root));
-    GRAPNEL_TRY(claims.add(claimant.key, claimant.process).note(store.path.text()));
-    const auto path = store.record_path(claimant.key).text();
-    auto record = GRAPNEL_TRY(
-        sys::open_to_append(store.records.ref(), record_name(claimant.key),
-                            former.own_goes_on ? sys::Content::keep : sys::Content::drop)
-            .note(path));
-    const auto header = former.own_goes_on ? std::string("\n") : header_line(rootfs, claimant.root);
-    GRAPNEL_TRY(sys::write_all(record.ref(), header + creation_lines(kept), path));
+    auto record = enter(store, claims, claimant, former, kept);
+    if (!record && !former.own_goes_on && kept.empty())
+        (void)give_up(store, claims, claimant.key); // the failure is the one to tell
+    auto opened = GRAPNEL_TRY(std::move(record));
     for (const auto& key : former.stale)
-        remove_record(store, claims, key);
+        (void)remove_record(store, claims, key); // the next start finds it
     drop_old_record(store, state);
-    return Claim(claimant.key, rootfs, std::move(record));
+    return Claim(claimant.key, rootfs, std::move(opened));
 }
 
 Status Claim::note(const sys::Creation& planned) const {
@@ -254,13 +276,11 @@ void Claim::complete(const std::vector<sys::Creation>& made) const {
 
 Status Claim::release(const RecordStore& store) const {
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs_));
-    const auto claims = GRAPNEL_TRY(Claims::make(store, rootfs_));
+    const auto claims = GRAPNEL_TRY(Claims::open(store, rootfs_));
     const auto record = GRAPNEL_TRY(read_record(store, key_));
     if (!record.creations.empty())
         return {};
-    remove_record(store, claims, key_);
-    claims.remove_if_empty(store);
-    return {};
+    return give_up(store, claims, key_);
 }
 
 Status clean_up(const State& state) {

@@ -81,6 +81,7 @@ struct Undone {
                                const std::vector<sys::Creation>& creations);
 
 /// With its claim.
-void remove_record(const RecordStore& store, const Claims& claims, const std::string& key);
+[[nodiscard]] Status remove_record(const RecordStore& store, const Claims& claims,
+                                   const std::string& key);
 
 } // namespace grapnel::apply

@@ -192,7 +192,7 @@ sys::Creation over(sys::Creation newest, const sys::Creation& replaced) {
 
 Result<RootIdentity> identity_of(const sys::RootDir& root) {
     const auto facts = GRAPNEL_TRY(sys::facts(root.ref(), ""));
-    return RootIdentity{.inode = facts.inode, .born_ns = sys::birth_time(root.ref())};
+    return RootIdentity{.inode = facts.inode, .born_ns = GRAPNEL_TRY(sys::birth_time(root.ref()))};
 }
 
 std::string header_line(const HostPath& rootfs, const RootIdentity& root) {

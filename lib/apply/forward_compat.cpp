@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "inventory/elf.hpp"
 #include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 
 #include <fnmatch.h>
 
@@ -37,15 +38,17 @@ Result<CompatLibrary> read_library(sys::RootDir& root, const InsidePath& directo
 
 } // namespace
 
-FoundCompat find_compat_library(sys::RootDir& root, const InsidePath& directory) {
+Result<FoundCompat> find_compat_library(sys::RootDir& root, const InsidePath& directory) {
     FoundCompat found;
     const auto names = root.list(directory);
+    GRAPNEL_TRY(root.answers());
     if (!names)
         return found; // most images have none
     std::vector<std::string> candidates;
     for (const auto& name : *names)
         if (is_candidate(root, directory, name))
             candidates.push_back(name);
+    GRAPNEL_TRY(root.answers());
     const auto unused = "the image's libcuda in " + directory.text() + " is not used: ";
     if (candidates.size() > 1)
         found.remarks.push_back(unused + "there are several");
@@ -54,6 +57,8 @@ FoundCompat find_compat_library(sys::RootDir& root, const InsidePath& directory)
     auto library = read_library(root, directory, candidates.front());
     if (library)
         found.library = std::move(*library);
+    else if (sys::is_without_answer(library.error()))
+        return library.error();
     else
         found.remarks.push_back(unused + quote(candidates.front()) + ": " + library.error().text());
     return found;

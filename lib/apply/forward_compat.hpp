@@ -19,6 +19,7 @@ struct FoundCompat {
 /// The one regular file libcuda.so.*.* in `directory`; links and directories do not
 /// count, and of several none is taken. The file can be of any size and change while it is
 /// read: only the few parts of it that lead to the note are read, each with a limit.
-[[nodiscard]] FoundCompat find_compat_library(sys::RootDir& root, const InsidePath& directory);
+[[nodiscard]] Result<FoundCompat> find_compat_library(sys::RootDir& root,
+                                                      const InsidePath& directory);
 
 } // namespace grapnel::apply

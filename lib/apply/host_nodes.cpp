@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/host_nodes.hpp"
 
+#include "sys/host_fs.hpp"
 #include "sys/node.hpp"
 #include "sys/phase.hpp"
 
@@ -31,7 +32,7 @@ Result<std::vector<std::string>> make_all(const Plan& plan,
     std::vector<std::string> remarks;
     for (const auto& node : plan.host_nodes) {
         auto made = make(node);
-        if (!made && node.optional)
+        if (!made && node.optional && !sys::is_transient(made.error()))
             remarks.push_back(made.error().text());
         else
             GRAPNEL_TRY(std::move(made));

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "inventory/ld_cache.hpp"
+#include "sys/host_fs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -186,20 +187,24 @@ Result<ImageCache> read_cache(sys::RootDir& root, const InsidePath& path, std::u
 
 } // namespace
 
-ImageCache look_at_cache(const LdConf& conf, sys::RootDir& root) {
+Result<ImageCache> look_at_cache(const LdConf& conf, sys::RootDir& root) {
     const auto path = inside_path("/etc/ld.so.cache");
-    const auto own = sys::facts(root.ref(), "");
+    const auto own = GRAPNEL_TRY(sys::facts(root.ref(), ""));
     const auto etc = root.directory_facts(path.parent());
-    if (!own || !etc)
-        return {.fixed = "the image has no /etc: no ld.so.cache is made"};
-    if (etc->mount != own->mount)
-        return {.fixed = on_volume(path.parent())};
-    auto cache = read_cache(root, path, own->mount);
+    GRAPNEL_TRY(root.answers());
+    if (!etc)
+        return ImageCache{.fixed = "the image has no /etc: no ld.so.cache is made"};
+    if (etc->mount != own.mount)
+        return ImageCache{.fixed = on_volume(path.parent())};
+    auto cache = read_cache(root, path, own.mount);
+    if (!cache && sys::is_without_answer(cache.error()))
+        return cache;
     if (!cache)
-        return {.stale = cache.error().text()};
+        return ImageCache{.stale = cache.error().text()};
     if (!cache->fixed)
-        cache->stale = judge(*cache, conf, root, own->mount);
-    return std::move(*cache);
+        cache->stale = judge(*cache, conf, root, own.mount);
+    GRAPNEL_TRY(root.answers());
+    return cache;
 }
 
 } // namespace grapnel::apply

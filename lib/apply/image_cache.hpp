@@ -29,6 +29,6 @@ struct ImageCache {
 /// A missing file is sound where no directory of ld.so.conf holds a library: a loader finds in its
 /// own directories what the cache does not name. A file on a volume is fixed, as is one whose image
 /// has no /etc.
-[[nodiscard]] ImageCache look_at_cache(const LdConf& conf, sys::RootDir& root);
+[[nodiscard]] Result<ImageCache> look_at_cache(const LdConf& conf, sys::RootDir& root);
 
 } // namespace grapnel::apply

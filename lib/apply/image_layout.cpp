@@ -2,7 +2,6 @@
 #include "apply/image_layout.hpp"
 
 #include "apply/musl.hpp"
-#include "sys/host_fs.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -80,10 +79,8 @@ Result<ImageLayout> image_layout(sys::RootDir& root) {
         inside_path(libraries == multiarch                             ? multiarch_32bit
                     : lib_is_free && !is_directory(root, "/usr/lib32") ? lib
                                                                        : "/usr/lib32");
-    const auto shown = root.directory(inside_path("/proc/driver/nvidia"));
-    if (!shown && sys::is_without_answer(shown.error()))
-        return shown.error(); // a container without our view of it sees every GPU of the host
-    layout.proc_driver_nvidia = shown.has_value();
+    layout.proc_driver_nvidia = root.directory(inside_path("/proc/driver/nvidia")).has_value();
+    GRAPNEL_TRY(root.answers());
     return layout;
 }
 

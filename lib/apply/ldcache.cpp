@@ -3,6 +3,7 @@
 
 #include "apply/ld_cache_merge.hpp"
 #include "inventory/ld_cache.hpp"
+#include "sys/host_fs.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -82,7 +83,7 @@ Result<std::string> base(const Plan& plan, const ImageCache& cache, const RunLdc
     if (!reason)
         return cache.text;
     auto made = run();
-    if (plan.ldcache == LdCache::ldconfig)
+    if (plan.ldcache == LdCache::ldconfig || (!made && sys::is_transient(made.error())))
         return made;
     warnings.push_back(made ? "ldconfig was run for ld.so.cache: " + *reason
                                   + ": run it at the end of the image's build"
@@ -137,6 +138,7 @@ Result<std::vector<std::string>> update_ldcache(const Plan& plan, const ImageCac
         warnings.push_back(stays(fresh.error().text()));
         return warnings;
     }
+    GRAPNEL_TRY(root.answers());
     if (*fresh == cache.text)
         return warnings;
     const auto written = replace(cache, *fresh, root);

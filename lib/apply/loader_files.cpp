@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "plan/forward_compat.hpp"
 #include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -23,10 +24,14 @@ Status write_compat_file(const PlannedCompat& compat, const LdConf& conf, sys::R
 
 /// Left by a container whose end nobody told this program of, or in an image that was made of
 /// a running container.
-void remove_compat_file(sys::RootDir& root) {
+Status remove_compat_file(sys::RootDir& root) {
     const auto facts = root.facts(compat_file());
-    if (facts && facts->type == FileFacts::Type::regular)
-        (void)root.remove({.path = compat_file(), .facts = *facts}); // a read-only one stays
+    if (!facts || facts->type != FileFacts::Type::regular)
+        return {};
+    const auto removed = root.remove({.path = compat_file(), .facts = *facts});
+    if (!removed && sys::is_transient(removed.error()))
+        return removed.error();
+    return {}; // a read-only one stays
 }
 
 /// The loader looks for the SONAME. Packages bring the link; who copies the library alone
@@ -75,20 +80,24 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
 
 } // namespace
 
-std::vector<std::string> write_loader_files(const Plan& plan, const LdConf& conf,
-                                            sys::RootDir& root) {
+Result<std::vector<std::string>> write_loader_files(const Plan& plan, const LdConf& conf,
+                                                    sys::RootDir& root) {
     std::vector<std::string> remarks;
-    const auto note = [&](const Status& done) {
+    const auto note = [&](const Status& done) -> Status {
+        if (!done && sys::is_transient(done.error()))
+            return done;
         if (!done)
             remarks.push_back(done.error().text());
+        return {};
     };
     if (plan.compat) {
-        note(link_compat_library(*plan.compat, root));
-        note(write_compat_file(*plan.compat, conf, root));
+        GRAPNEL_TRY(note(link_compat_library(*plan.compat, root)));
+        GRAPNEL_TRY(note(write_compat_file(*plan.compat, conf, root)));
     } else {
-        remove_compat_file(root);
+        GRAPNEL_TRY(remove_compat_file(root));
     }
-    note(write_musl_path(plan, root));
+    GRAPNEL_TRY(note(write_musl_path(plan, root)));
+    GRAPNEL_TRY(root.answers());
     return remarks;
 }
 

@@ -22,7 +22,7 @@ namespace grapnel::apply {
 /// What is made is for the container's time, and recorded. None of it is needed to start a
 /// container: returns a remark for each that cannot be made. Must run in the container's mount
 /// namespace, after the mounts.
-[[nodiscard]] std::vector<std::string> write_loader_files(const Plan& plan, const LdConf& conf,
-                                                          sys::RootDir& root);
+[[nodiscard]] Result<std::vector<std::string>>
+write_loader_files(const Plan& plan, const LdConf& conf, sys::RootDir& root);
 
 } // namespace grapnel::apply

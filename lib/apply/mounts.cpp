@@ -3,6 +3,7 @@
 
 #include "apply/peer_groups.hpp"
 #include "base/text.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/mount.hpp"
 
 #include <algorithm>
@@ -217,7 +218,7 @@ class Attacher {
 template <typename Item>
 Status downgrade_optional(const Status& attached, const Item& item,
                           std::vector<std::string>& remarks) {
-    if (attached || !item.optional)
+    if (attached || !item.optional || sys::is_transient(attached.error()))
         return attached;
     remarks.push_back(item.inside.text() + " is left out: " + attached.error().text());
     return {};
@@ -241,7 +242,7 @@ Result<Sources> open_sources(const Plan& plan) {
         if (mount.host.empty() || (mount.device && !plan.bind_devices))
             continue; // a file of a view, or nothing that is shown
         auto source = open_source(mount);
-        if (!source && may_be_missing(plan, mount))
+        if (!source && may_be_missing(plan, mount) && !sys::is_transient(source.error()))
             sources.remarks.push_back(source.error().text());
         else
             sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));

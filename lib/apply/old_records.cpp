@@ -45,11 +45,10 @@ other_old_record(const RecordStore& store, const std::string& own, const HostPat
 
 Status undo_or_hand_over(const RecordStore& store, const std::string& name,
                          const CleanupRecord& record) {
-    const auto claims = GRAPNEL_TRY(Claims::make(store, record.rootfs));
+    const auto claims = GRAPNEL_TRY(Claims::open(store, record.rootfs));
     const auto others = GRAPNEL_TRY(claims.others(""));
     if (others.in_use())
         return hand_over(store, others.living.front(), record.creations);
-    claims.remove_if_empty(store);
     if (auto other = other_old_record(store, name, record.rootfs)) {
         for (const auto& creation : record.creations)
             add_creation(other->second.creations, creation);

@@ -45,8 +45,9 @@ void prune(const RecordStore& store, const Candidate& one, const std::vector<Mou
     if (!now || now->in_use())
         return;
     for (const auto& key : now->stale)
-        remove_record(store, *claims, key);
-    claims->remove_if_empty(store);
+        (void)remove_record(store, *claims,
+                            key); // as long as the claim is there, a later start can
+    (void)claims->remove_if_empty(store);
 }
 
 } // namespace

@@ -173,8 +173,8 @@ Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::Root
     say(programs_without_loader(inventory, root));
     if (!request_.forward_compat)
         return layout;
-    auto compat = apply::find_compat_library(
-        root, is_served_by_nvgpu(inventory) ? settings_.csv_compat_directory : compat_directory());
+    auto compat = GRAPNEL_TRY(apply::find_compat_library(
+        root, is_served_by_nvgpu(inventory) ? settings_.csv_compat_directory : compat_directory()));
     say(compat.remarks);
     layout.compat = std::move(compat.library);
     return layout;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/cage.hpp"
 
+#include "base/text.hpp"
 #include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
@@ -12,6 +13,7 @@
 #include "sys/seccomp.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -92,6 +94,36 @@ Status become(const Caged& caged, FdRef messages, FdRef parent) {
     return execute(caged.program, caged.arguments);
 }
 
+/// The cause that a message names, if it says nothing about the object: see is_transient.
+int transient_cause(std::string_view line) {
+    for (const int cause : {EAGAIN, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC})
+        if (line.ends_with(std::string(": ") + strerrordesc_np(cause)))
+            return cause;
+    return 0;
+}
+
+Error transient(const std::string& name, std::string_view line, int cause) {
+    line.remove_suffix(std::string_view(strerrordesc_np(cause)).size() + 2);
+    return {.kind = Error::Kind::system, .what = name + ": " + quote(line), .sys = cause};
+}
+
+/// ldconfig leaves out a library that it could not read, and ends as if all was well.
+Status all_was_read(const std::string& name, FdRef messages) {
+    constexpr std::size_t limit = std::size_t{16} << 20;
+    if (lseek(messages.value, 0, SEEK_SET) != 0)
+        return system_error("lseek");
+    const auto text = GRAPNEL_TRY(read_all(messages, limit, "messages"));
+    for (const auto line : split(text, '\n')) {
+        if (const int cause = transient_cause(line); cause != 0)
+            return transient(name, line, cause);
+        // of a file that it has opened
+        if (line.find(": Cannot fstat file ") != line.npos
+            || line.find(": Cannot mmap file ") != line.npos)
+            return refused(name + " could not read a library: " + quote(line));
+    }
+    return {};
+}
+
 Status judge(const std::string& name, const Ended& ended, FdRef messages) {
     constexpr auto cure = "ldcache = \"off\" in the settings starts the container without it";
     switch (ended.how) {
@@ -104,8 +136,11 @@ Status judge(const std::string& name, const Ended& ended, FdRef messages) {
         break;
     }
     if (ended.how == Ended::How::exited && ended.number == 0)
-        return {};
-    return refused(name + " " + describe(ended, last_line(messages)), cure);
+        return all_was_read(name, messages);
+    const auto line = last_line(messages);
+    if (const int cause = transient_cause(line); cause != 0)
+        return transient(name, line, cause);
+    return refused(name + " " + describe(ended, line), cure);
 }
 
 } // namespace

@@ -72,25 +72,43 @@ Result<std::string> read_link_in(FdRef directory, const std::string& name) {
     return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
-Result<Fd> open_to_append(FdRef directory, const std::string& name, Content content) {
-    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-    Fd file(openat(directory.value, name.c_str(), flags | (content == Content::drop ? O_TRUNC : 0),
-                   0600));
+namespace {
+
+Result<Fd> open_to_write(FdRef directory, const std::string& name, int flags) {
+    flags |= O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    Fd file(openat(directory.value, name.c_str(), flags, 0600));
     if (!file.valid())
         return system_error("open " + quote(name));
     return file;
 }
 
-std::int64_t birth_time(FdRef file) {
+} // namespace
+
+Result<Fd> open_to_append(FdRef directory, const std::string& name) {
+    return open_to_write(directory, name, O_APPEND | O_CREAT);
+}
+
+Status overwrite(FdRef directory, const std::string& name, std::string_view text) {
+    const auto file = GRAPNEL_TRY(open_to_write(directory, name, O_CREAT));
+    GRAPNEL_TRY(write_all(file.ref(), text, quote(name)));
+    if (ftruncate(file.ref().value, static_cast<off_t>(text.size())) != 0)
+        return system_error("truncate " + quote(name));
+    return {};
+}
+
+Result<std::int64_t> birth_time(FdRef file) {
     struct statx found {};
-    if (statx(file.value, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BTIME, &found) != 0
-        || (found.stx_mask & STATX_BTIME) == 0)
+    if (statx(file.value, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BTIME, &found) != 0)
+        return system_error("statx");
+    if ((found.stx_mask & STATX_BTIME) == 0)
         return 0;
     return found.stx_btime.tv_sec * std::int64_t{1'000'000'000} + found.stx_btime.tv_nsec;
 }
 
-void remove_directory_in(FdRef directory, const std::string& path) {
-    unlinkat(directory.value, path.c_str(), AT_REMOVEDIR);
+Status remove_directory_in(FdRef directory, const std::string& path) {
+    if (unlinkat(directory.value, path.c_str(), AT_REMOVEDIR) != 0)
+        return system_error("remove " + quote(path));
+    return {};
 }
 
 } // namespace grapnel::sys

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace grapnel::sys {
@@ -27,17 +28,20 @@ namespace grapnel::sys {
 [[nodiscard]] Result<std::string> read_link_in(FdRef directory, const std::string& name);
 
 /// A regular file that is written at its end alone, made with mode 0600 where it is missing.
-enum class Content { keep, drop };
-[[nodiscard]] Result<Fd> open_to_append(FdRef directory, const std::string& name, Content content);
+[[nodiscard]] Result<Fd> open_to_append(FdRef directory, const std::string& name);
+
+/// Writes a regular file from its beginning and cuts it there, made with mode 0600 where it is
+/// missing. Where that fails at first, the content is as it was.
+[[nodiscard]] Status overwrite(FdRef directory, const std::string& name, std::string_view text);
 
 /// The name beside `name` under which this process makes what is to replace it.
 [[nodiscard]] std::string temporary_name(const std::string& name);
 
 /// Time of a file's or directory's creation, in nanoseconds since 1970; 0 where its file system
 /// knows none.
-[[nodiscard]] std::int64_t birth_time(FdRef file);
+[[nodiscard]] Result<std::int64_t> birth_time(FdRef file);
 
-/// Removes an empty directory; one that is not stays.
-void remove_directory_in(FdRef directory, const std::string& path);
+/// Removes an empty directory; one that is not stays, with ENOTEMPTY.
+[[nodiscard]] Status remove_directory_in(FdRef directory, const std::string& path);
 
 } // namespace grapnel::sys

@@ -5,6 +5,7 @@
 #include "sys/process.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
@@ -37,6 +38,17 @@ Status set_owner(const FileOwner& owner) {
                         + std::to_string(owner.group));
 }
 
+/// A lack of memory, which passes, is the only cause for which this process could not become again
+/// what it was. With other rights it must not go on.
+template <typename Call>
+void insist(const Call& call) {
+    constexpr int most = 3;
+    for (int i = 0; i < most; ++i)
+        if (call())
+            return;
+    std::abort();
+}
+
 } // namespace
 
 /// setfsuid(2) returns the ID before, and an impossible one changes nothing.
@@ -52,11 +64,10 @@ struct FileRights::Saved {
     std::optional<std::vector<std::uint32_t>> groups = {}; ///< where they change
 
     ~Saved() {
-        // what cannot be had back is missing later, and the calls that need it say so
-        (void)cap_set_proc(caps.get());
+        insist([&] { return cap_set_proc(caps.get()) == 0; });
         create_files_as(owner);
         if (groups)
-            (void)set_groups(*groups);
+            insist([&] { return set_groups(*groups).has_value(); });
     }
 };
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/helper.hpp"
 
+#include "base/text.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 namespace grapnel::sys {
 
@@ -20,12 +23,30 @@ constexpr std::size_t request_limit = 4096;
 constexpr int ending_limit_ms = 1'000;
 enum Outcome : int { succeeded = 0, failed = 1, unasked = 2 };
 
+/// An error for another process: errno, a line, and the cure.
+std::string to_text(Error error) {
+    const auto cause = std::to_string(error.sys);
+    const auto cure = std::exchange(error.cure, {});
+    error.sys = 0;
+    return cause + "\n" + error.text() + "\n" + cure;
+}
+
+Error to_error(const std::string& text) {
+    const auto line = text.find('\n');
+    const auto cure = text.find('\n', std::min(line, text.size() - 1) + 1);
+    if (cure == std::string::npos)
+        return refused("a helper process failed");
+    auto error = refused(text.substr(line + 1, cure - line - 1), text.substr(cure + 1));
+    error.sys = parse_number<int>(text.substr(0, line)).value_or(0);
+    return error;
+}
+
 Outcome answer(const Helper::Work& work, FdRef request, FdRef answer) {
     const auto asked = read_all(request, request_limit, "the request");
     if (!asked || asked->empty())
         return unasked;
     const auto result = work(*asked);
-    const auto text = result ? *result : result.error().text();
+    const auto text = result ? *result : to_text(result.error());
     return write_all(answer, text, "the answer") && result ? succeeded : failed;
 }
 
@@ -75,7 +96,7 @@ Result<std::string> Helper::ask(std::string_view request, int time_limit_ms, std
         return system_error("lseek");
     auto text = GRAPNEL_TRY(read_all(answer_.ref(), limit, "the answer of a helper process"));
     if (how.number == failed)
-        return refused(text);
+        return to_error(text);
     return text;
 }
 

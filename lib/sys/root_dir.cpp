@@ -3,6 +3,7 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/kernel.hpp"
 #include "sys/proc_self.hpp"
 
@@ -33,6 +34,13 @@ bool is_absent(const Error& error) {
 }
 
 } // namespace
+
+template <typename T>
+Result<T> RootDir::watched(Result<T> result) const {
+    if (!result && !unanswered_ && is_without_answer(result.error()))
+        unanswered_ = result.error();
+    return result;
+}
 
 Result<Fd> RootDir::open_in_root(FdRef root, const std::string& path, std::uint64_t flags,
                                  std::uint64_t rules) {
@@ -93,8 +101,10 @@ Result<RootDir::Place> RootDir::resolve(const InsidePath& path, std::uint64_t fl
         return Place{.fd = std::move(*found)};
     if (found.error().sys != EXDEV)
         return found.error();
-    if (const auto rights = FileRights::of(user_))
+    {
+        const auto rights = GRAPNEL_TRY(FileRights::of(user_));
         found = open(0);
+    }
     // the user need not be able to reach what was made for the container
     const bool retried = !found && (found.error().sys == EXDEV || found.error().sys == EACCES);
     auto fd = GRAPNEL_TRY(retried ? open(0) : std::move(found));
@@ -114,7 +124,7 @@ Result<const RootDir::Place*> RootDir::place(const InsidePath& path) {
 }
 
 Result<FdRef> RootDir::directory(const InsidePath& path) {
-    return GRAPNEL_TRY(place(path))->fd.ref();
+    return GRAPNEL_TRY(watched(place(path)))->fd.ref();
 }
 
 Result<bool> RootDir::is_on_volume(const InsidePath& directory) {
@@ -128,9 +138,12 @@ void RootDir::is_covered(const InsidePath& path) {
 }
 
 Result<FileFacts> RootDir::facts(const InsidePath& path) {
-    const auto* const parent = GRAPNEL_TRY(place(path.parent()));
-    const auto rights = GRAPNEL_TRY(rights_at(*parent));
-    return sys::facts(parent->fd.ref(), std::string(path.name()).c_str());
+    const auto look = [&]() -> Result<FileFacts> {
+        const auto* const parent = GRAPNEL_TRY(place(path.parent()));
+        const auto rights = GRAPNEL_TRY(rights_at(*parent));
+        return sys::facts(parent->fd.ref(), std::string(path.name()).c_str());
+    };
+    return watched(look());
 }
 
 Result<std::optional<Fd>> RootDir::open_handle(const Result<Place>& handle,
@@ -148,36 +161,51 @@ Result<std::optional<Fd>> RootDir::open_handle(const Result<Place>& handle,
 }
 
 Result<std::optional<Fd>> RootDir::open_file(const InsidePath& path) {
-    return open_handle(resolve(path, O_PATH | O_NOFOLLOW), path);
+    return watched(open_handle(resolve(path, O_PATH | O_NOFOLLOW), path));
 }
 
 Result<std::optional<std::string>> RootDir::read(const InsidePath& path, std::size_t limit) {
     using Text = std::optional<std::string>;
     const auto file = GRAPNEL_TRY(open_file(path));
-    return file ? Text(GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())))) : Text();
+    if (!file)
+        return Text();
+    return Text(GRAPNEL_TRY(watched(read_all(file->ref(), limit, quote(path.text())))));
+}
+
+/// The end of a link, as long as it stays on the root's own mount.
+Result<RootDir::Place> RootDir::resolve_linked(const InsidePath& path) const {
+    auto handle = GRAPNEL_TRY(resolve(path, O_PATH | O_NOFOLLOW));
+    if (GRAPNEL_TRY(sys::facts(handle.fd.ref(), "")).type != FileFacts::Type::link)
+        return handle;
+    return Place{.fd = GRAPNEL_TRY(open_in_root(fd_.ref(), path.text(), O_PATH, RESOLVE_NO_XDEV))};
 }
 
 Result<std::optional<std::string>> RootDir::read_linked(const InsidePath& path, std::size_t limit) {
     using Text = std::optional<std::string>;
-    auto handle = resolve(path, O_PATH | O_NOFOLLOW);
-    if (handle && GRAPNEL_TRY(sys::facts(handle->fd.ref(), "")).type == FileFacts::Type::link) {
-        auto end = open_in_root(fd_.ref(), path.text(), O_PATH, RESOLVE_NO_XDEV);
-        if (!end && end.error().sys == EXDEV)
+    const auto look = [&]() -> Result<Text> {
+        const auto handle = resolve_linked(path);
+        if (!handle && handle.error().sys == EXDEV)
             return Text();
-        handle = end ? Result<Place>(Place{.fd = std::move(*end)}) : Result<Place>(end.error());
-    }
-    const auto file = GRAPNEL_TRY(open_handle(handle, path));
-    return file ? Text(GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())))) : Text();
+        const auto file = GRAPNEL_TRY(open_handle(handle, path));
+        return file ? Text(GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())))) : Text();
+    };
+    return watched(look());
 }
 
 Result<FileFacts> RootDir::directory_facts(const InsidePath& path) const {
-    const auto found = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
-    return sys::facts(found.fd.ref(), "");
+    const auto look = [&]() -> Result<FileFacts> {
+        const auto found = GRAPNEL_TRY(resolve(path, O_PATH | O_DIRECTORY));
+        return sys::facts(found.fd.ref(), "");
+    };
+    return watched(look());
 }
 
 Result<std::vector<std::string>> RootDir::list(const InsidePath& path) {
-    const auto found = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
-    return directory_names(found.fd.ref(), quote(path.text()));
+    const auto look = [&]() -> Result<std::vector<std::string>> {
+        const auto found = GRAPNEL_TRY(resolve(path, O_RDONLY | O_DIRECTORY));
+        return directory_names(found.fd.ref(), quote(path.text()));
+    };
+    return watched(look());
 }
 
 } // namespace grapnel::sys

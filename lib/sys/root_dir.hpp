@@ -77,6 +77,11 @@ class RootDir {
     /// Its descriptors are closed.
     void is_covered(const InsidePath& path);
 
+    /// The first look-up that failed without an answer (is_without_answer). Most files of an image
+    /// are optional, so a caller may take a failed look-up for an absent file; whatever it
+    /// concluded counts only if this is no error.
+    [[nodiscard]] Status answers() const { return unanswered_ ? Status(*unanswered_) : Status(); }
+
     /// Nothing is known any more: all of it is looked up once more.
     void look_anew() { directories_.clear(); }
 
@@ -160,8 +165,11 @@ class RootDir {
     [[nodiscard]] static Result<Fd> open_in_root(FdRef root, const std::string& path,
                                                  std::uint64_t flags, std::uint64_t rules = 0);
     [[nodiscard]] Result<Place> resolve(const InsidePath& path, std::uint64_t flags) const;
+    [[nodiscard]] Result<Place> resolve_linked(const InsidePath& path) const;
     [[nodiscard]] Result<bool> is_volume(FdRef fd) const;
     [[nodiscard]] Result<Rights> rights_at(const Place& place) const;
+    template <typename T>
+    [[nodiscard]] Result<T> watched(Result<T> result) const;
     /// An existing directory; one that is made where it or a parent is missing.
     [[nodiscard]] Result<const Place*> place(const InsidePath& path);
     [[nodiscard]] Result<const Place*> make_place(const InsidePath& path);
@@ -187,6 +195,7 @@ class RootDir {
     std::optional<std::set<DeviceNumber>> host_file_systems_ = {};
     std::map<InsidePath, Place> directories_ = {};
     std::vector<Creation> creations_ = {};
+    mutable std::optional<Error> unanswered_ = {};
     Announce announce_ = {};
 };
 

@@ -83,10 +83,12 @@ def as_systemd(cgroup, policy="strict", programs=None):
 class Peer:
     """Listens in systemd's place, and does the same to each who connects."""
 
-    def __init__(self, behave):
+    def __init__(self, behave, sockets=SOCKETS):
         self.seen = []
         self.listening = []
-        for path in SOCKETS:
+        self.sockets = sockets
+        self.connections = 0
+        for path in sockets:
             path.parent.mkdir(exist_ok=True)
             server = socket.socket(socket.AF_UNIX)
             server.bind(str(path))
@@ -101,6 +103,7 @@ class Peer:
                 peer, _ = server.accept()
             except OSError:
                 return
+            self.connections += 1
             with peer:
                 try:
                     behave(peer, self.seen)
@@ -108,7 +111,7 @@ class Peer:
                     pass  # the hook has had enough
 
     def end(self):
-        for path, server in zip(SOCKETS, self.listening):
+        for path, server in zip(self.sockets, self.listening):
             server.shutdown(socket.SHUT_RDWR)
             server.close()
             path.unlink()

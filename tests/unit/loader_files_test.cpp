@@ -35,6 +35,10 @@ void make_compat(const Ground& ground) {
         ground.directory(directory);
 }
 
+std::vector<std::string> warnings(const Plan& plan, sys::RootDir& root) {
+    return apply::write_loader_files(plan, apply::read_ld_conf(root), root).value();
+}
+
 } // namespace
 
 TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
@@ -49,9 +53,7 @@ TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
         ground.directory("r/etc/ld.so.conf.d");
         ground.write("r/etc/ld.so.conf", include);
         auto root = ground.root();
-        CHECK(
-            apply::write_loader_files(plan_with("/usr/lib", true), apply::read_ld_conf(root), root)
-                .empty());
+        CHECK(warnings(plan_with("/usr/lib", true), root).empty());
         const bool read = contains(include, "ld.so.conf.d");
         CHECK(text_of(ground, conf) == (read ? "/usr/local/cuda/compat\n" : "?"));
         CHECK(apply::read_ld_conf(root).reads_compat_file == read);
@@ -61,9 +63,7 @@ TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
         // what this program wrote is no configuration of the image
         for (const auto& directory : apply::read_ld_conf(root).directories)
             CHECK(directory != "/usr/local/cuda/compat");
-        CHECK(
-            apply::write_loader_files(plan_with("/usr/lib", false), apply::read_ld_conf(root), root)
-                .empty());
+        CHECK(warnings(plan_with("/usr/lib", false), root).empty());
         CHECK_FALSE(ground.exists(conf));
     }
 }
@@ -101,14 +101,10 @@ TEST_CASE("musl's path file says what it said, and where the driver lies") {
         if (row.before != nullptr)
             ground.write(file, row.before);
         // without musl's loader the file is nobody's
-        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat),
-                                        apply::read_ld_conf(root), root)
-                  .empty());
+        CHECK(warnings(plan_with(row.libraries, row.compat), root).empty());
         CHECK(text_of(ground, file) == (row.before == nullptr ? "?" : row.before));
         ground.link("r/lib/ld-musl-" + name + ".so.1", "libc.so");
-        CHECK(apply::write_loader_files(plan_with(row.libraries, row.compat),
-                                        apply::read_ld_conf(root), root)
-                  .empty());
+        CHECK(warnings(plan_with(row.libraries, row.compat), root).empty());
         CHECK(text_of(ground, file) == row.after);
     }
 }
@@ -119,7 +115,7 @@ TEST_CASE("an image's libcuda is found if it is one regular file") {
     const std::string place = "r/usr/local/cuda/compat/";
     const auto found = [&] {
         auto root = ground.root();
-        return apply::find_compat_library(root, compat_directory());
+        return apply::find_compat_library(root, compat_directory()).value();
     };
     ground.link(place + "libcuda.so.1.1", ground.path("secret"));
     ground.directory(place + "libcuda.so.2.2");
