@@ -18,7 +18,6 @@ def test_sample_of_failing_system_calls(hook, tmp_path):
     if not container.cgroup_version_possible("v2"):
         skip_or_fail("this kernel has no cgroup v2")
     seed = datetime.date.today().isoformat()
-    print("seed", seed)
     done = subprocess.run(
         [container.SUPPORT / "failing_calls.py", "--sample", str(SAMPLE), "--seed", seed,
          tmp_path / "work"], capture_output=True, text=True, timeout=600, check=False)
