@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provision/log.hpp"
 
+#include "base/exit_code.hpp"
 #include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <exception>
 #include <fmt/format.h>
+#include <new>
 #include <optional>
 #include <unistd.h>
 
@@ -43,14 +45,19 @@ std::string timestamp() {
 
 int guard(const Log& log, int internal, const std::function<int()>& work,
           const std::function<void(std::string_view)>& tell) {
-    try {
-        return work();
-    } catch (const std::exception& bug) {
-        const auto line = std::string("internal error: ") + bug.what();
+    const auto fail = [&](const std::string& line, int code) {
         log.error(line);
         if (tell)
             tell(line);
-        return internal;
+        return code;
+    };
+    try {
+        return work();
+    } catch (const std::bad_alloc&) { // what the work held is free again
+        return fail("out of memory: the machine's, the cgroup's, or its own limit of 1 GiB",
+                    exit_refused);
+    } catch (const std::exception& bug) {
+        return fail(std::string("internal error: ") + bug.what(), internal);
     }
 }
 

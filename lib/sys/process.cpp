@@ -27,7 +27,6 @@ namespace grapnel::sys {
 namespace {
 
 constexpr std::size_t proc_file_limit = std::size_t{1} << 20;
-constexpr std::size_t mountinfo_limit = std::size_t{16} << 20;
 
 Error ended(pid_t pid) {
     return refused("process " + std::to_string(pid) + " of the container has ended",
@@ -115,18 +114,10 @@ Result<std::uint64_t> Process::user_namespace() const {
 }
 
 Result<std::string> Process::read(const char* name) const {
-    return read(name, proc_file_limit);
-}
-
-Result<std::string> Process::mountinfo() const {
-    return read("mountinfo", mountinfo_limit);
-}
-
-Result<std::string> Process::read(const char* name, std::size_t limit) const {
     const Fd file(openat(directory_.ref().value, name, O_RDONLY | O_CLOEXEC));
     if (!file.valid())
         return system_error("open /proc/" + std::to_string(pid_) + "/" + name);
-    return read_all(file.ref(), limit, name);
+    return read_all(file.ref(), proc_file_limit, name);
 }
 
 Result<Fd> Process::root() const {

@@ -30,9 +30,6 @@ class Process {
     /// A file of its directory in /proc.
     [[nodiscard]] Result<std::string> read(const char* name) const;
 
-    /// The mounts of its mount namespace below its root directory: /proc/PID/mountinfo.
-    [[nodiscard]] Result<std::string> mountinfo() const;
-
     /// Its root directory, as a path that leads into its mount namespace.
     [[nodiscard]] Result<Fd> root() const;
 
@@ -49,8 +46,6 @@ class Process {
   private:
     Process(Fd pidfd, Fd directory, pid_t pid)
         : pidfd_(std::move(pidfd)), directory_(std::move(directory)), pid_(pid) {}
-    [[nodiscard]] Result<std::string> read(const char* name, std::size_t limit) const;
-
     Fd pidfd_;
     Fd directory_;
     pid_t pid_;

@@ -182,10 +182,10 @@ def test_the_lines_of_the_page_are_lines_of_the_hook(bundle):
 
 def test_the_command_for_a_plan_is_one_that_works(bundle, hook):
     command = next(line for line in page.text().splitlines() if line.startswith("echo '{\"id\""))
-    bundles = re.search(r'"bundle": "(.*)/\'', command)[1]
+    bundles = re.search(r'"bundle": "(.*)/ID"', command)[1]
     bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
     script = command.strip().replace(bundles, str(bundle.directory.parent))
     script = script.replace("grapnel-hook", f"{hook} --config={bundle.settings}")
-    done = subprocess.run(["sh", "-c", f"ID={bundle.directory.name}; {script}"], check=True,
-                          capture_output=True, text=True)
+    script = script.replace("/ID", f"/{bundle.directory.name}")
+    done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
     assert uuids(json.loads(done.stdout)) == [make_driver.uuid(0)]
