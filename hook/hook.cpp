@@ -147,7 +147,8 @@ class Hook {
 
     /// Without a process in the state, for a bundle that no container was made of yet.
     static Status print_plan(Planner& planner, const State& state, const Spec& spec) {
-        GRAPNEL_TRY(sys::keep_phases({sys::Phase::read_host, sys::Phase::look_inside}));
+        GRAPNEL_TRY(sys::keep_phases(
+            {sys::Phase::read_host, sys::Phase::look_inside, sys::Phase::make_nodes}));
         GRAPNEL_TRY(sys::filter_describing());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
         if (state.pid) {

@@ -161,6 +161,20 @@ def test_what_the_kernel_decides_asks_nobody(made, asking, requirement):
     assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
 
 
+def whole_calls(record):
+    """Processes and their calls: strace splits the line of a call that another process interrupts."""
+    found, begun = [], {}
+    for process, call in (line.split(maxsplit=1) for line in record.splitlines()):
+        if call.endswith(" <unfinished ...>"):
+            begun[process] = len(found)
+            found.append([process, call.removesuffix(" <unfinished ...>")])
+        elif call.startswith("<... ") and process in begun:
+            found[begun.pop(process)][1] += call.split(" resumed>", 1)[1]
+        else:
+            found.append([process, call])
+    return found
+
+
 def calls(made, tmp_path):
     """The system calls of the hook and of the child that works in the container, in order."""
     if shutil.which("strace") is None:
@@ -168,7 +182,7 @@ def calls(made, tmp_path):
     record = tmp_path / "calls"
     done = made.hook(prefix=["strace", "-f", "-qq", "-o", record])
     assert done.returncode == 0, done.stderr
-    traced = [line.split(maxsplit=1) for line in record.read_text().splitlines()]
+    traced = whole_calls(record.read_text())
     hook = traced[0][0]
     # the first can be of the helper process for kernel modules
     worker = [re.search(r"= (\d+)$", call)[1] for process, call in traced

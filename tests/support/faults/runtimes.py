@@ -52,7 +52,7 @@ class Create(starts.Scenario):
                 self.bundle.name]
 
     def options(self):
-        return {"input": "", "env": {"PATH": os.environ["PATH"],
+        return {"input": "", "env": {"PATH": f"{self.programs}:{os.environ['PATH']}",
                                      "NVIDIA_CTK_CONFIG_FILE_PATH": str(self.bundle.settings)}}
 
     def reset(self):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import container
 import hand_made
@@ -15,6 +16,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 PATH_FILE = "etc/ld-musl-x86_64.path"
 CACHE = "etc/ld.so.cache"
 SETUP = 'mount --bind /proc/driver "$ROOT/proc/driver"'
+SKIPPED_SILENTLY = ("openat", "newfstatat", "fstat", "mmap", "read")  # of a library, by ldconfig
 NODES = ("/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm")
 
 
@@ -43,6 +45,13 @@ def make_bundle(directory, hook, tools, settings=""):
     return bundle
 
 
+def age(root):
+    """Directories of an image are old: the hook restores no time of one that changed just now."""
+    an_hour_ago = time.time() - 3600
+    for directory, _, _ in os.walk(root):
+        os.utime(directory, (an_hour_ago, an_hour_ago))
+
+
 class Scenario:
     """A container whose root file system is as it was before each case."""
 
@@ -56,6 +65,7 @@ class Scenario:
         self.made = None
         self.log = ""
         link_by_number()
+        age(bundle.root)
         self.image = self.image_now()
         shutil.copytree(bundle.root, bundle.directory / "pristine", symlinks=True)
 
@@ -206,9 +216,9 @@ class Start(Scenario):
     def is_told(self, case, lacks):
         """Where a change is not permitted, an optional file is left out. Where ldconfig fails, the
         driver's entries are merged into the stale cache. The log says so. glibc's ldconfig itself
-        leaves out a library that it could not open, and says no cause."""
+        leaves out a library that it could not look at, and says no cause."""
         if case.fault == "EPERM":
             return " warning: " in self.bundle.logged() and "opened" not in lacks
         return (not case.is_own and lacks.keys() == {"cache"}
                 and not any("nvidia" in str(entry) for entry in lacks["cache"]["missing"])
-                and (case.call == "openat" or " warning: " in self.bundle.logged()))
+                and (case.call in SKIPPED_SILENTLY or " warning: " in self.bundle.logged()))
