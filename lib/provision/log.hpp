@@ -68,9 +68,9 @@ class Log {
     std::optional<std::vector<Place>> held_ = {};
 };
 
-/// Runs a program's work and returns its exit code: exit_refused where memory is lacking, `internal`
-/// where the work ends by another exception, a mistake in Grapnel. Both are one line of the log,
-/// which `tell` gets as well.
+/// Runs a program's work and returns its exit code: exit_refused where memory is lacking,
+/// `internal` where the work ends by another exception, a mistake in Grapnel. Both are one line of
+/// the log, which `tell` gets as well.
 [[nodiscard]] int guard(const Log& log, int internal, const std::function<int()>& work,
                         const std::function<void(std::string_view)>& tell = {});
 
