@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """More programs to fail: the end of a container, and a start after a hook that was killed."""
 
+import os
+
 from faults import host, starts
 
 
@@ -55,14 +57,23 @@ class NextStart(starts.Start):
 
     def baseline(self):
         self.prepare()
+        os.utime(self.bundle.root / starts.LIBRARIES)
+        done = self.made.hook()
+        assert (done.returncode, done.stderr) == (0, ""), done
+        self.rebuilt_cache = self.seen()["cache"]
+        self.finish()
+        self.prepare()
         calls = self.fail_call.calls(self.command("prestart"), **self.options())
         self.whole = self.seen()
+        self.finish()
+        self.host = host.host_state()
+        return calls
+
+    def finish(self):
         self.end_container()
         done = self.poststop()
         assert done.returncode == 0 and not self.check_image(), self.check_image()
         self.reset_cache()
-        self.host = host.host_state()
-        return calls
 
     def check_end(self):
         """The former container never comes to its poststop; another start and its end do it."""
