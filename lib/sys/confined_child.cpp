@@ -32,20 +32,18 @@ void set_limits(std::size_t output_limit) {
 #endif
 }
 
-/// Standard output alone stays open: an engine's terminal least of all.
-Status keep_only(FdRef output) {
-    if (dup3(output.value, STDOUT_FILENO, 0) < 0)
-        return system_error("dup3");
+/// Of an engine's files none stays open, its terminal least of all.
+Status keep_standard_output() {
     close(STDIN_FILENO);
     close(STDERR_FILENO);
     return close_inherited_descriptors();
 }
 
-Status confine(FdRef parent, FdRef output, std::size_t limit) {
+Status confine(FdRef parent, std::size_t limit) {
     GRAPNEL_TRY(end_with(parent));
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_DUMPABLE");
-    GRAPNEL_TRY(keep_only(output));
+    GRAPNEL_TRY(keep_standard_output());
     GRAPNEL_TRY(drop_bounding_set({}));
     GRAPNEL_TRY(keep_capabilities({}));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -63,13 +61,19 @@ Result<std::string> run(const Computation& compute) {
     }
 }
 
+[[noreturn]] void end_with_result(FdRef output, const Result<std::string>& result) {
+    const auto written = write_all(output, result ? *result : result.error().text(), "the result");
+    _exit(result && written ? 0 : exit_with_error);
+}
+
 [[noreturn]] void be_child(FdRef parent, FdRef output, std::size_t limit,
                            const Computation& compute) {
-    const auto confined = confine(parent, output, limit);
-    const auto result = confined ? run(compute) : Result<std::string>(confined.error());
-    const auto written =
-        write_all({STDOUT_FILENO}, result ? *result : result.error().text(), "the result");
-    _exit(result && written ? 0 : exit_with_error);
+    // first of all: an engine reads the standard output of the runtime
+    if (dup3(output.value, STDOUT_FILENO, 0) < 0)
+        end_with_result(output, system_error("dup3"));
+    const auto confined = confine(parent, limit);
+    end_with_result({STDOUT_FILENO},
+                    confined ? run(compute) : Result<std::string>(confined.error()));
 }
 
 Error failure(const Ended& ended, const std::string& words) {

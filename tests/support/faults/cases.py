@@ -11,8 +11,8 @@ import subprocess
 
 ERRORS = ("ENOMEM", "EPERM", "EINTR", "EIO", "ENOSPC", "EMFILE")
 KILL = "kill"
-# the kernel cannot fail them, or nothing comes after them
-NEVER_FAIL = frozenset(("exit_group", "exit", "umask", "getpid", "gettid", "getppid", "getuid",
+# the kernel cannot fail them, or nothing comes after them; brk returns no error but the old end
+NEVER_FAIL = frozenset(("brk", "exit_group", "exit", "umask", "getpid", "gettid", "getppid", "getuid",
                         "geteuid", "getgid", "getegid", "rt_sigreturn", "execve", "arch_prctl",
                         "set_tid_address", "rseq", "set_robust_list"))
 
