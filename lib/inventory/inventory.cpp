@@ -75,7 +75,7 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
 }
 
 void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
-    constexpr std::string_view program = "nvidia-smi";
+    static constexpr std::string_view program = "nvidia-smi";
     if (!scope.named_capabilities.has(DriverCapability::utility)
         || std::ranges::any_of(out.binaries,
                                [](const Binary& binary) { return binary.name == program; }))

@@ -47,8 +47,10 @@ Result<Fd> RootDir::open_in_root(FdRef root, const std::string& path, std::uint6
     struct open_how how {};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | rules;
-    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2))
-    for (int attempt = 0; attempt < 64; ++attempt) {
+    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2)). Somebody
+    // who renames without a pause lets few attempts pass; an attempt takes microseconds
+    constexpr int most_attempts = 4096;
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
         Fd fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
         if (fd.valid())
             return fd;

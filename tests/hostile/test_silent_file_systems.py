@@ -19,6 +19,7 @@ from conftest import skip_or_fail
 LIMIT = 60  # seconds: the hook's own
 SPARE = 15
 LATE = "took longer than 60 seconds"
+FAILED = "fstatfs on a mount': Input/output error"
 LDCONFIG_LATE = "hangs in the kernel and cannot be ended"  # it has a limit of its own
 # where a link of the image leads to the volume, and the operations that the hook asks of it there
 CASES = [(place, operation) for place, operations in {
@@ -95,7 +96,8 @@ def test_silent_volume_never_holds_a_start(starts, case):
     bundle, result = starts[case]
     assert result.seconds < LIMIT + slow_machine.seconds(SPARE)
     said = result.err + bundle.logged()
-    assert result.code == 0 or LATE in said or LDCONFIG_LATE in said, said
+    # without mount_setattr each mount is asked for its flags, which that server fails to say
+    assert result.code == 0 or any(line in said for line in (LATE, LDCONFIG_LATE, FAILED)), said
     assert list(hooks_of(bundle)) == []
 
 
