@@ -38,6 +38,7 @@ def expect_clean(bundle):
 def test_failed_removal_is_finished_by_next_poststop(started, when, error):
     done = poststop(started, strace_arguments("unlinkat", when, error=error))
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert started.record.exists()
     record = started.record.read_text()
     assert record.count("\n") <= 4, "the record has more than the header and the rest"
     assert poststop(started).returncode == 0
