@@ -10,6 +10,7 @@
 #include "sys/process.hpp"
 #include "sys/process_identity.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -192,6 +193,13 @@ Status clean_up_in(const RecordStore& store, const State& state) {
     return claims.remove_if_empty(store);
 }
 
+/// Whether something in that directory could not be removed, so that it stays for now.
+bool holds_any(const InsidePath& directory, const std::vector<sys::Creation>& failed) {
+    return std::ranges::any_of(failed, [&](const auto& creation) {
+        return creation.path.text().starts_with(directory.text() + "/");
+    });
+}
+
 } // namespace
 
 Undone undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
@@ -200,7 +208,8 @@ Undone undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
         auto removed = root.remove(*made);
         if (removed && *removed)
             continue;
-        auto& left = removed ? undone.skipped : undone.failed;
+        const bool is_ours = !removed || holds_any(made->path, undone.failed);
+        auto& left = is_ours ? undone.failed : undone.skipped;
         left.insert(left.begin(), *made);
         if (!removed && undone.status)
             undone.status = std::move(removed).error();
