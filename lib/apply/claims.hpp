@@ -50,7 +50,7 @@ class Claims {
     Claims(sys::Fd directory, std::string path)
         : directory_(std::move(directory)), path_(std::move(path)) {}
 
-    sys::Fd directory_; ///< none as long as nobody claimed the root file system
+    sys::Fd directory_; ///< invalid until a container claims the root file system
     std::string path_;  ///< below the store
 };
 

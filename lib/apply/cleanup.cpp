@@ -96,7 +96,7 @@ void announce_to_record(const RecordStore& store, const std::string& key, sys::R
 }
 
 /// Returns the creations that stay on record: all of them where the root file system is in use,
-/// else those that cannot be undone now.
+/// else the ones that could not be removed.
 Result<Creations> undo_unless_used(const RecordStore& store, const std::string& own,
                                    const Former& former, sys::RootDir& root) {
     if (former.in_use || former.creations.empty())
@@ -126,7 +126,8 @@ Status give_up(const RecordStore& store, const Claims& claims, const std::string
     return remove_record(store, claims, key);
 }
 
-/// Stale records of others go along. With what could not be undone the record stays.
+/// Removes stale records of other containers as well. The record stays, with the creations that
+/// could not be removed.
 Status undo_record(const RecordStore& store, const Claims& claims, const std::string& key,
                    const CleanupRecord& record, const OtherClaims& others) {
     auto root = GRAPNEL_TRY(recorded_root(record));
@@ -136,7 +137,7 @@ Status undo_record(const RecordStore& store, const Claims& claims, const std::st
         auto creations = GRAPNEL_TRY(creations_of(store, others.stale, identity));
         add_all(creations, record.creations);
         announce_to_record(store, key, *root);
-        undone = undo(*root, creations); // what is not ours any more stays
+        undone = undo(*root, creations); // a file that somebody else changed stays
         if (!undone.failed.empty())
             GRAPNEL_TRY(keep_on_record(store, key, record.rootfs, identity, undone.failed));
         for (const auto& stale : others.stale)
@@ -157,7 +158,7 @@ Status undo_or_hand_over(const RecordStore& store, const Claims& claims, const s
 }
 
 /// Writes the container's record and claims the root file system, in this order: poststop finds a
-/// claim by its record. Returns the record, for what is made from now on.
+/// claim by its record. Returns the record, open for later creations.
 Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& claimant,
                       const Former& former, const Creations& kept) {
     const auto name = record_name(claimant.key);
@@ -193,7 +194,7 @@ Status clean_up_in(const RecordStore& store, const State& state) {
     return claims.remove_if_empty(store);
 }
 
-/// Whether something in that directory could not be removed, so that it stays for now.
+/// Whether a creation below that directory could not be removed: the directory is not empty.
 bool holds_any(const InsidePath& directory, const std::vector<sys::Creation>& failed) {
     return std::ranges::any_of(failed, [&](const auto& creation) {
         return creation.path.text().starts_with(directory.text() + "/");

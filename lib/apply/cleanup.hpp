@@ -55,9 +55,9 @@ class Claim {
 };
 
 /// Undoes what the container's record names, newest first, and removes the record; or hands it to
-/// another container that uses the root file system. Without a record there is nothing to do. What
-/// could not be undone stays on record, with an error: a later call, or the next start on that root
-/// file system, goes on.
+/// another container that uses the root file system. Without a record it does nothing.
+/// Creations that could not be removed stay on record, with an error: a later call, or the next
+/// start on that root file system, removes them.
 [[nodiscard]] Status clean_up(const State& state);
 
 /// What is left of creations that were undone.

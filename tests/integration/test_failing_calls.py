@@ -3,13 +3,13 @@
 mounts stay; where the thing was optional the container starts."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 
 import container
 import pytest
 from conftest import skip_or_fail
+from faults.starts import link_by_number
 
 # what the hook calls from the moment it looks at the container
 CALLS = ["bpf", "capset", "clone", "close_range", "execveat", "fchdir", "fchmod", "fcntl",
@@ -34,17 +34,6 @@ def failing_bundle(bundle):
     (bundle.root / "usr/lib/x86_64-linux-gnu/libcuda.so.1").symlink_to("libcuda.so.470")
     link_by_number()
     return bundle
-
-
-def link_by_number():
-    """That a link of the host's cannot be made is no failure; here they are there."""
-    pathlib.Path("/dev/char").mkdir(exist_ok=True)
-    for node in pathlib.Path("/dev").glob("nvidia*"):
-        if node.is_char_device():
-            number = node.stat().st_rdev
-            link = pathlib.Path(f"/dev/char/{os.major(number)}:{os.minor(number)}")
-            if not link.is_symlink():
-                link.symlink_to(f"../{node.name}")
 
 
 def strace_arguments(call, when, record="/dev/null", error="EPERM"):
