@@ -14,6 +14,7 @@
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
 #include "plan/select.hpp"
+#include "plan_lines.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 
@@ -46,7 +47,7 @@ const std::set<std::string>& inputs() {
     return names;
 }
 const std::set<std::string>& goldens() {
-    static const std::set<std::string> names{"plan.json", "error.txt", "remarks.txt"};
+    static const std::set<std::string> names{"plan.txt", "plan.json", "error.txt", "remarks.txt"};
     return names;
 }
 
@@ -108,7 +109,7 @@ SettingsReading settings(const fs::path& directory) {
 }
 
 struct Outcome {
-    std::optional<std::string> plan = {};
+    std::optional<std::string> json = {};
     std::optional<std::string> error = {};
     std::optional<std::string> remarks = {};
 };
@@ -171,7 +172,7 @@ Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
     std::vector<std::string> remarks;
     const auto plan = plan_of(directory, host, layout, remarks);
     if (plan)
-        outcome.plan = to_json(*plan);
+        outcome.json = to_json(*plan);
     else
         outcome.error = plan.error().text() + "\n";
     outcome.remarks = lines(remarks);
@@ -193,12 +194,25 @@ void rewrite(const fs::path& golden, const std::optional<std::string>& now) {
         std::ofstream(golden, std::ios::binary) << *now;
 }
 
+/// The lines of every plan, and the product's JSON where the case has a file for it.
+std::vector<std::pair<std::string, std::optional<std::string>>>
+golden_files(const fs::path& directory, const Outcome& outcome) {
+    std::optional<std::string> lines_of_plan;
+    if (outcome.json)
+        lines_of_plan = test::plan_lines(*outcome.json);
+    std::vector<std::pair<std::string, std::optional<std::string>>> files{
+        {"plan.txt", lines_of_plan},
+        {"error.txt", outcome.error},
+        {"remarks.txt", outcome.remarks}};
+    if (fs::exists(directory / "plan.json"))
+        files.emplace_back("plan.json", outcome.json);
+    return files;
+}
+
 int judge(const fs::path& directory, const Outcome& outcome) {
     const char* update = std::getenv("GRAPNEL_UPDATE_GOLDEN");
     bool good = true;
-    for (const auto& [name, now] : {std::pair{"plan.json", outcome.plan},
-                                    {"error.txt", outcome.error},
-                                    {"remarks.txt", outcome.remarks}}) {
+    for (const auto& [name, now] : golden_files(directory, outcome)) {
         if (update != nullptr && std::string_view(update) == "1")
             rewrite(directory / name, now);
         else
