@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace grapnel {
 
@@ -51,16 +52,29 @@ bool has_name(const Gpu& gpu, const std::string& name) {
     return is_uuid_of(gpu, name);
 }
 
-/// "GPU-" or "MIG-" and at least four hexadecimal digits.
-bool can_begin_uuid(std::string_view name) {
+constexpr std::ptrdiff_t least_digits = 4;
+
+/// The number of hexadecimal digits after "GPU-" or "MIG-", if nothing but digits and hyphens
+/// follows.
+std::optional<std::ptrdiff_t> uuid_digits(std::string_view name) {
     constexpr std::string_view digits = "0123456789abcdefABCDEF";
     const auto kind = name.substr(0, uuid_kind.size());
     if (!equal_ignoring_case(kind, uuid_kind) && !equal_ignoring_case(kind, mig_kind))
-        return false;
+        return std::nullopt;
     name.remove_prefix(uuid_kind.size());
     const auto is_digit = [&](char c) { return digits.find(c) != digits.npos; };
-    return std::ranges::all_of(name, [&](char c) { return c == '-' || is_digit(c); })
-           && std::ranges::count_if(name, is_digit) >= 4;
+    if (!std::ranges::all_of(name, [&](char c) { return c == '-' || is_digit(c); }))
+        return std::nullopt;
+    return std::ranges::count_if(name, is_digit);
+}
+
+bool can_begin_uuid(std::string_view name) {
+    return uuid_digits(name) >= least_digits;
+}
+
+bool is_short_uuid_prefix(std::string_view name) {
+    const auto digits = uuid_digits(name);
+    return digits && *digits < least_digits;
 }
 
 bool begins(const std::string& uuid, std::string_view name) {
@@ -130,6 +144,9 @@ Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
         why =
             ": the kernel does not show every GPU's UUID yet, and "
             + (probe_fault.empty() ? "the driver's library did not name all of them" : probe_fault);
+    if (is_short_uuid_prefix(name))
+        why = ": a UUID prefix needs at least four hexadecimal digits after "
+              + quote(name.substr(0, uuid_kind.size()));
     return refused("unknown device " + quote(name) + why, described(gpus));
 }
 

@@ -11,11 +11,11 @@
 namespace grapnel {
 
 /// By index, each with those of its MIG devices that were chosen. A name is an index, a UUID (in
-/// any case, also without its GPU-), the beginning of one (eight digits at least) that no other
-/// GPU's begins with, a PCI address (domain:bus:device.function, with any padding), or a name of a
-/// MIG device (see mig_names.hpp), which brings its GPU along. A GPU's own name brings none of its
-/// MIG devices; `all` brings all, and leaves out what the inventory found faulty. Naming that is an
-/// error, and so is a name that nothing has.
+/// any case, also without its GPU-), a prefix of one (four hexadecimal digits at least) that no
+/// other GPU's begins with, a PCI address (domain:bus:device.function, with any padding), or a name
+/// of a MIG device (see mig_names.hpp), which brings its GPU along. A GPU's own name brings none of
+/// its MIG devices; `all` brings all, and leaves out what the inventory found faulty. Naming that
+/// is an error, and so is a name that nothing has.
 ///
 /// `probe_fault` is why the driver's library did not name the MIG devices, for the error.
 [[nodiscard]] Result<std::vector<Gpu>> select_gpus(const Request& request,

@@ -123,6 +123,19 @@ TEST_CASE("what names no MIG device is unknown") {
     }
 }
 
+TEST_CASE("a short UUID prefix names the least length") {
+    for (const auto* const name : {"MIG-", "MIG-000", "mig-00-0", "gpu-", "GPU-abc-"}) {
+        CAPTURE(name);
+        CHECK(contains(chosen(request({name}), host()),
+                       "a UUID prefix needs at least four hexadecimal digits after '"
+                           + std::string(name).substr(0, 4) + "'"));
+    }
+    for (const auto* const name : {"MIG-0009", "GPU-xyz", "GPU", "abc", "MIG-GPU-abc/1/0"}) {
+        CAPTURE(name);
+        CHECK_FALSE(contains(chosen(request({name}), host()), "UUID prefix"));
+    }
+}
+
 TEST_CASE("a MIG device without a UUID is not found by an empty one") {
     auto inventory = host();
     inventory.gpus[0].uuid.clear();
