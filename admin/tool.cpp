@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tool.hpp"
+#include "base/format.hpp"
 
 #include "base/text.hpp"
 #include "base/usage.hpp"
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <unistd.h>
 #include <vector>
 
@@ -30,7 +30,7 @@ constexpr std::array<Entry, 1> commands{{
 std::string usage() {
     std::string text = "usage: grapnel COMMAND [ARGUMENT]...\n\ncommands:\n";
     for (const auto& command : commands)
-        text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+        text += format_text("  {:<10} {}\n", command.name, command.summary);
     return text
            + "\noptions:\n"
              "  -v, --version  print the version\n"
@@ -50,7 +50,7 @@ Error unknown_command(std::string_view word) {
 
 void complain(std::string_view text) {
     // nowhere is left to say that this failed
-    (void)sys::write_all({STDERR_FILENO}, fmt::format("grapnel: {}\n", fit_line(text)), "stderr");
+    (void)sys::write_all({STDERR_FILENO}, format_text("grapnel: {}\n", fit_line(text)), "stderr");
 }
 
 Status say(std::string_view text) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli.hpp"
+#include "base/format.hpp"
 
 #include "apply/apply.hpp"
 #include "list.hpp"
@@ -17,7 +18,6 @@
 #include "sys/supervise.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <unistd.h>
 
 namespace grapnel::cli {
@@ -164,7 +164,7 @@ class Cli {
 };
 
 std::string version() {
-    return fmt::format("cli-version: {0}\nlib-version: {0}\n"
+    return format_text("cli-version: {0}\nlib-version: {0}\n"
                        "build: grapnel-cli " GRAPNEL_VERSION ", with the grammar of that version\n",
                        compatible_version);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "list.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <utility>
 
 namespace grapnel::cli {
@@ -43,7 +43,7 @@ Fields gpu_fields(const Gpu& gpu) {
 std::string text_of(const Fields& fields) {
     std::string out;
     for (const auto& [label, value] : fields)
-        out += fmt::format("{:<15} {}\n", std::string(label) + ":", value);
+        out += format_text("{:<15} {}\n", std::string(label) + ":", value);
     return out;
 }
 

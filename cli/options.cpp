@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
+#include "base/format.hpp"
 
 #include "arguments.hpp"
 #include "base/text.hpp"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 
 namespace grapnel::cli {
 
@@ -242,7 +242,7 @@ std::string option_line(const Option& option) {
         name += "[=" + std::string(option.placeholder) + "]";
     else if (option.value == Value::needed)
         name += "=" + std::string(option.placeholder);
-    return fmt::format("  {}{:<26} {}\n", letter, name, option.help);
+    return format_text("  {}{:<26} {}\n", letter, name, option.help);
 }
 
 } // namespace
@@ -281,7 +281,7 @@ std::string usage(std::string_view command) {
     const auto* const grammar = find_command(command);
     if (grammar == nullptr)
         return "usage: nvidia-container-cli [OPTION]... configure|list|info [OPTION]...\n";
-    return fmt::format("usage: nvidia-container-cli [OPTION]... {} [OPTION]...{}\n", command,
+    return format_text("usage: nvidia-container-cli [OPTION]... {} [OPTION]...{}\n", command,
                        grammar->operand);
 }
 
@@ -292,7 +292,7 @@ std::string help(std::string_view command) {
         text += "\nGives a container the NVIDIA driver of its host, and says what the host has.\n"
                 "\ncommands:\n";
         for (const auto& one : commands)
-            text += fmt::format("  {:<10} {}\n", one.name, one.help);
+            text += format_text("  {:<10} {}\n", one.name, one.help);
     }
     text += "\noptions:\n";
     for (const auto& known : grammar == nullptr ? global_options() : grammar->options())

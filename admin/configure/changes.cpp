@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "configure/changes.hpp"
 
+#include "base/format.hpp"
 #include "engines/diff.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <fmt/format.h>
 
 namespace grapnel::configure_command {
 
@@ -70,7 +70,7 @@ Result<std::string> carry_out(const Change& change) {
     GRAPNEL_TRY(change.file.replace(*change.after, change.like));
     if (change.drop_back_up)
         GRAPNEL_TRY(drop_backups(change));
-    return fmt::format("{} {}{}\n", change.file.text() ? "changed" : "made", path,
+    return format_text("{} {}{}\n", change.file.text() ? "changed" : "made", path,
                        copy.empty() ? "" : " (as it was: " + copy + ")");
 }
 

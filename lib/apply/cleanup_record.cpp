@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/cleanup_record.hpp"
 
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -34,7 +34,7 @@ std::string escape(std::string_view bytes) {
     for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte > 0x7e || c == '%' || c == '"' || c == '\\')
-            out += fmt::format("%{:02x}", byte);
+            out += format_text("%{:02x}", byte);
         else
             out += c;
     }
@@ -66,24 +66,23 @@ Error damaged(const char* what) {
 std::string creation_json(const sys::Creation& creation) {
     const auto* const type =
         std::ranges::find(types, creation.facts.type, &std::pair<std::string_view, Type>::second);
-    auto json = fmt::format(R"({{"path":"{}","type":"{}")", escape(creation.path.text()),
+    auto json = format_text(R"({{"path":"{}","type":"{}")", escape(creation.path.text()),
                             type == types.end() ? "file" : type->first);
-    auto end = std::back_inserter(json);
     if (creation.planned)
-        fmt::format_to(end, R"(,"planned":"{}","parent":{})", escape(*creation.planned),
-                       creation.parent_inode);
+        json += format_text(R"(,"planned":"{}","parent":{})", escape(*creation.planned),
+                            creation.parent_inode);
     else
-        fmt::format_to(end, R"(,"inode":{},"size":{},"modified":{})", creation.facts.inode,
-                       creation.facts.size, creation.facts.modified_ns);
+        json += format_text(R"(,"inode":{},"size":{},"modified":{})", creation.facts.inode,
+                            creation.facts.size, creation.facts.modified_ns);
     if (creation.former_target)
-        fmt::format_to(end, R"(,"former_target":"{}")", escape(*creation.former_target));
+        json += format_text(R"(,"former_target":"{}")", escape(*creation.former_target));
     if (creation.former_text)
-        fmt::format_to(end, R"(,"former_text":"{}")", escape(*creation.former_text));
+        json += format_text(R"(,"former_text":"{}")", escape(*creation.former_text));
     if (creation.has_former())
-        fmt::format_to(end,
-                       R"(,"former_inode":{},"former_user":{},"former_group":{},"former_mode":{})",
-                       creation.former.inode, creation.former.owner.user,
-                       creation.former.owner.group, creation.former.mode);
+        json +=
+            format_text(R"(,"former_inode":{},"former_user":{},"former_group":{},"former_mode":{})",
+                        creation.former.inode, creation.former.owner.user,
+                        creation.former.owner.group, creation.former.mode);
     return json + "}";
 }
 
@@ -196,7 +195,7 @@ Result<RootIdentity> identity_of(const sys::RootDir& root) {
 }
 
 std::string header_line(const HostPath& rootfs, const RootIdentity& root) {
-    return fmt::format(R"({{"version":2,"rootfs":"{}","root_inode":{},"root_born":{}}})"
+    return format_text(R"({{"version":2,"rootfs":"{}","root_inode":{},"root_born":{}}})"
                        "\n",
                        escape(rootfs.text()), root.inode, root.born_ns);
 }
@@ -255,7 +254,7 @@ std::string old_record_text(const CleanupRecord& record) {
     std::string created;
     for (const auto& creation : record.creations)
         created += (created.empty() ? "" : ",") + creation_json(creation);
-    return fmt::format(R"({{"rootfs":"{}","created":[{}]}})"
+    return format_text(R"({{"rootfs":"{}","created":[{}]}})"
                        "\n",
                        escape(record.rootfs.text()), created);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/record_store.hpp"
 
+#include "base/format.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
 #include "sys/lock.hpp"
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fmt/format.h>
 #include <utility>
 
 namespace grapnel::apply {
@@ -71,8 +71,8 @@ Result<RecordStore> make_record_store() {
 std::string record_key(const State& state) {
     constexpr std::size_t longest = 200; // of a file name's 255 bytes
     const auto id =
-        state.id.size() <= longest ? state.id : fmt::format("{:016x}", number_of(state.id));
-    return fmt::format("{}-{:016x}", id, number_of(state.bundle.text()));
+        state.id.size() <= longest ? state.id : format_text("{:016x}", number_of(state.id));
+    return format_text("{}-{:016x}", id, number_of(state.bundle.text()));
 }
 
 std::string record_name(const std::string& key) {
@@ -80,7 +80,7 @@ std::string record_name(const std::string& key) {
 }
 
 std::string claims_path(std::uint64_t rootfs_number) {
-    const auto name = fmt::format("{:016x}", rootfs_number);
+    const auto name = format_text("{:016x}", rootfs_number);
     return "roots/" + name.substr(0, 2) + "/" + name;
 }
 

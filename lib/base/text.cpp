@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
 
+#include "base/format.hpp"
+
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace grapnel {
 
@@ -11,7 +12,7 @@ std::string printable(std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte > 0x7e)
-            out += fmt::format("\\x{:02x}", byte);
+            out += format_text("\\x{:02x}", byte);
         else
             out += c;
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/containerd.hpp"
 
+#include "base/format.hpp"
 #include "base/path.hpp"
 #include "engines/toml.hpp"
 #include "engines/toml_imports.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <fnmatch.h>
 
 namespace grapnel::engines {
@@ -54,7 +54,7 @@ std::string_view plugin_of(std::int64_t version) {
 }
 
 Result<Parsed> parse(const OtherFile& file) {
-    auto table = GRAPNEL_TRY(parse_toml(file.text, file.path));
+    auto table = GRAPNEL_TRY(parse_settings(file.text, file.path));
     return Parsed{.path = file.path, .table = std::move(table)};
 }
 
@@ -115,7 +115,7 @@ class Sections {
         const auto version = GRAPNEL_TRY(version_of(file));
         const auto* const section = table_at(file.table, {"plugins", plugin_of(version)});
         if (section != nullptr && plugin_of(version) != plugin_of(version_))
-            remarks_.push_back(fmt::format("{} is of version {}, not {}: before containerd 2.1 "
+            remarks_.push_back(format_text("{} is of version {}, not {}: before containerd 2.1 "
                                            "what it says about {} has no effect any more",
                                            file.path, version, version_, plugin_of(version)));
         else if (section != nullptr)
@@ -195,7 +195,7 @@ std::string header(const Sections& sections) {
     auto text = std::string(made_by_grapnel)
                 + ". The next run makes this file anew, with --unset it goes.\n";
     if (const auto* const last = sections.last())
-        text += fmt::format("#\n# The settings of \"{}\" are a copy of those in\n# {}, because "
+        text += format_text("#\n# The settings of \"{}\" are a copy of those in\n# {}, because "
                             "containerd before 2.1\n# reads a plugin's from the last file that "
                             "has some. After a change there, run it again.\n",
                             plugin, last->path);
@@ -217,7 +217,7 @@ Status check_later(const std::vector<OtherFile>& files, const std::string& drop_
 } // namespace
 
 Result<std::vector<std::string>> containerd_imports(const OtherFile& file) {
-    const auto table = GRAPNEL_TRY(parse_toml(file.text, file.path));
+    const auto table = GRAPNEL_TRY(parse_settings(file.text, file.path));
     const auto* const array = table.get_as<toml::array>("imports");
     std::vector<std::string> imports;
     if (array == nullptr)
@@ -246,7 +246,7 @@ Result<std::string> import_drop_in(const OtherFile& config, const std::string& d
     const auto version = GRAPNEL_TRY(newest_version(others));
     auto text = GRAPNEL_TRY(
         add_import(config.text, whole_directory ? default_imports : drop_in, config.path, version));
-    GRAPNEL_TRY(parse_toml(text, config.path));
+    GRAPNEL_TRY(parse_settings(text, config.path));
     return text;
 }
 
@@ -266,8 +266,8 @@ Result<Edit> containerd_drop_in(const ContainerdFiles& files, const RuntimeEntry
     const auto body = GRAPNEL_TRY(write_toml(document).note(
         sections.last() != nullptr ? sections.last()->path : files.drop_in));
     // the version stands before every table
-    auto text = fmt::format("{}\nversion = {}\n\n{}", header(sections), sections.version(), body);
-    GRAPNEL_TRY(parse_toml(text, files.drop_in));
+    auto text = format_text("{}\nversion = {}\n\n{}", header(sections), sections.version(), body);
+    GRAPNEL_TRY(parse_settings(text, files.drop_in));
     return Edit{.text = std::move(text), .remarks = sections.remarks()};
 }
 

@@ -16,7 +16,7 @@ struct Merged {
 Result<Merged> merged(const std::vector<OtherFile>& files) {
     Merged all;
     for (const auto& file : files) {
-        const auto table = GRAPNEL_TRY(parse_toml(file.text, file.path));
+        const auto table = GRAPNEL_TRY(parse_settings(file.text, file.path));
         const auto* const section = table_at(table, {"crio", "runtime"});
         if (section == nullptr)
             continue;
@@ -75,7 +75,7 @@ Result<Edit> crio_drop_in(const CrioFiles& files, const RuntimeEntry& entry) {
     const auto body = GRAPNEL_TRY(write_toml(document).note(files.drop_in));
     auto text = std::string(made_by_grapnel)
                 + ". The next run makes this file anew, with --unset it goes.\n\n" + body;
-    GRAPNEL_TRY(parse_toml(text, files.drop_in));
+    GRAPNEL_TRY(parse_settings(text, files.drop_in));
     Edit edit{.text = std::move(text)};
     if (entry.cdi)
         edit.remarks.emplace_back("CRI-O reads CDI specifications without --cdi");

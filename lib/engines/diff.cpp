@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/diff.hpp"
 
+#include "base/format.hpp"
+
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace grapnel::engines {
 
@@ -89,11 +90,11 @@ std::size_t count(const std::vector<Step>& steps, std::size_t from, std::size_t 
 /// An empty range is named by the line before it.
 std::string range(std::size_t before, std::size_t length) {
     const auto first = length == 0 ? before : before + 1;
-    return length == 1 ? std::to_string(first) : fmt::format("{},{}", first, length);
+    return length == 1 ? std::to_string(first) : format_text("{},{}", first, length);
 }
 
 std::string hunk(const std::vector<Step>& steps, std::size_t from, std::size_t to) {
-    auto out = fmt::format("@@ -{} +{} @@\n",
+    auto out = format_text("@@ -{} +{} @@\n",
                            range(count(steps, 0, from, '+'), count(steps, from, to, '+')),
                            range(count(steps, 0, from, '-'), count(steps, from, to, '-')));
     for (auto at = from; at < to; ++at) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/toml.hpp"
 
+#include "base/format.hpp"
 #include "base/text.hpp"
-#include "base/toml_text.hpp"
+#include "toml/parse.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
 namespace grapnel::engines {
 
@@ -27,7 +27,7 @@ std::string float_text(double number) {
         return "nan";
     if (std::isinf(number))
         return number > 0 ? "inf" : "-inf";
-    auto text = fmt::format("{}", number);
+    auto text = format_text("{}", number);
     return text.find_first_of(".e") == text.npos ? text + ".0" : text;
 }
 
@@ -61,7 +61,7 @@ Result<std::string> value_text(const toml::node& node) {
         return float_text(number->get());
     if (const auto* const flag = node.as_boolean())
         return std::string(flag->get() ? "true" : "false");
-    return refused(fmt::format("line {}: a date or time", node.source().begin.line));
+    return refused(format_text("line {}: a date or time", node.source().begin.line));
 }
 
 Status write_table(const toml::table& table, const std::string& prefix, std::string& out) {
@@ -85,16 +85,8 @@ Status write_table(const toml::table& table, const std::string& prefix, std::str
 
 } // namespace
 
-Result<toml::table> parse_toml(std::string_view text, std::string_view name) {
-    if (text.size() > size_limit)
-        return refused(std::string(name) + " is longer than 256 KiB");
-    GRAPNEL_TRY(check_toml_depth(text, name).cure("correct it first; nothing was changed"));
-    auto parsed = toml::parse(text);
-    if (!parsed)
-        return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,
-                                   printable(parsed.error().description())),
-                       "correct it first; nothing was changed");
-    return std::move(parsed).table();
+Result<toml::table> parse_settings(std::string_view text, std::string_view name) {
+    return parse_toml(text, name, size_limit).cure("correct it first; nothing was changed");
 }
 
 std::string toml_string(std::string_view text) {
@@ -103,7 +95,7 @@ std::string toml_string(std::string_view text) {
         if (c == '"' || c == '\\')
             out += std::string("\\") + c;
         else if ((c >= 0 && c < 0x20) || c == 0x7f)
-            out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+            out += format_text("\\u{:04X}", static_cast<unsigned>(c));
         else
             out += c;
     }

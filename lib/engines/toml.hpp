@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// toml++ as the other modules use it: no exceptions, no formatters.
+// TOML as the settings files of engines need it: read, navigated, written again.
 #pragma once
 
-#define TOML_EXCEPTIONS 0
-// bad input runs into assertions of toml++ 3.3 that its next lines answer with an error
-#define TOML_ASSERT(expr) static_assert(true)
-#define TOML_HEADER_ONLY 1
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
-
 #include "base/result.hpp"
+#include "toml/library.hpp"
 
 #include <string>
 #include <string_view>
 
 namespace grapnel::engines {
 
-/// An error names the file and the line.
-[[nodiscard]] Result<toml::table> parse_toml(std::string_view text, std::string_view name);
+/// A settings file of an engine. An error names the file and the line.
+[[nodiscard]] Result<toml::table> parse_settings(std::string_view text, std::string_view name);
 
 /// `text` as a TOML string.
 [[nodiscard]] std::string toml_string(std::string_view text);

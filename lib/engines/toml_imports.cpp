@@ -129,7 +129,7 @@ std::optional<std::size_t> index_of(const toml::table& table, std::string_view p
 
 Result<std::string> add_import(std::string_view text, std::string_view path, std::string_view name,
                                std::int64_t version) {
-    const auto table = GRAPNEL_TRY(parse_toml(text, name));
+    const auto table = GRAPNEL_TRY(parse_settings(text, name));
     const auto array = GRAPNEL_TRY(imports_array(text, table, name));
     std::string out(text);
     if (index_of(table, path))
@@ -150,7 +150,7 @@ Result<std::string> add_import(std::string_view text, std::string_view path, std
 
 Result<std::string> remove_import(std::string_view text, std::string_view path,
                                   std::string_view name) {
-    const auto table = GRAPNEL_TRY(parse_toml(text, name));
+    const auto table = GRAPNEL_TRY(parse_settings(text, name));
     const auto array = GRAPNEL_TRY(imports_array(text, table, name));
     std::string out(text);
     const auto index = index_of(table, path);
@@ -168,7 +168,7 @@ Result<std::string> remove_import(std::string_view text, std::string_view path,
 
 Result<std::string> remove_made_import(std::string_view text, std::string_view path,
                                        std::string_view name) {
-    GRAPNEL_TRY(parse_toml(text, name));
+    GRAPNEL_TRY(parse_settings(text, name));
     const auto root = scan_toml_root(text);
     const auto* const imports = find(root, "imports");
     if (imports == nullptr || line_of(text, *imports) != imports_line(path))

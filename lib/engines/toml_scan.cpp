@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/toml_scan.hpp"
 
-#include "base/toml_text.hpp"
+#include "toml/depth.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan as people and scripts read it. Keys may be added, never renamed.
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "plan/plan.hpp"
 
 #include <array>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace grapnel {
@@ -92,7 +92,7 @@ Json host_nodes_json(const Plan& plan) {
         list.push_back({{"path", node.path.text()},
                         {"major", node.number.major},
                         {"minor", node.number.minor},
-                        {"mode", fmt::format("{:04o}", node.attributes.mode)},
+                        {"mode", format_text("{:04o}", node.attributes.mode)},
                         {"uid", node.attributes.user},
                         {"gid", node.attributes.group}});
     return list;

@@ -2,6 +2,7 @@
 #include "provision/log.hpp"
 
 #include "base/exit_code.hpp"
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <fmt/format.h>
 #include <new>
 #include <optional>
 #include <unistd.h>
@@ -38,7 +38,7 @@ std::string timestamp() {
     const auto day = chrono::floor<chrono::days>(time);
     const chrono::year_month_day date(day);
     const chrono::hh_mm_ss clock(time - day);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
+    return format_text("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
                        unsigned{date.month()}, unsigned{date.day()}, clock.hours().count(),
                        clock.minutes().count(), clock.seconds().count());
 }
@@ -68,14 +68,14 @@ void Log::of_container(std::string_view id) {
 
 void Log::to_stderr(std::string_view text) const {
     // nowhere is left to say that this failed
-    (void)sys::write_all({STDERR_FILENO}, fmt::format("{}: {}\n", program_, fit_line(text)),
+    (void)sys::write_all({STDERR_FILENO}, format_text("{}: {}\n", program_, fit_line(text)),
                          "stderr");
 }
 
 void Log::write(std::string_view level, std::string_view text) const {
     if (file_.empty())
         return;
-    const auto line = fmt::format("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
+    const auto line = format_text("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
                                   container_, level, fit_line(text));
     append(line);
 }

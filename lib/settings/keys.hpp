@@ -3,7 +3,7 @@
 #pragma once
 
 #include "settings/settings.hpp"
-#include "settings/toml.hpp"
+#include "toml/library.hpp"
 
 #include <functional>
 #include <string_view>

@@ -2,13 +2,13 @@
 #include "settings/settings.hpp"
 
 #include "base/closest.hpp"
+#include "base/format.hpp"
 #include "base/text.hpp"
-#include "base/toml_text.hpp"
 #include "settings/keys.hpp"
+#include "toml/parse.hpp"
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 
 namespace grapnel {
 
@@ -78,7 +78,7 @@ class Reader {
         if (reading_.mistake && line >= line_)
             return;
         line_ = line;
-        mistake.notes.push_back(fmt::format("{}:{}", name_, line));
+        mistake.notes.push_back(format_text("{}:{}", name_, line));
         reading_.mistake = std::move(mistake);
     }
 
@@ -87,17 +87,6 @@ class Reader {
     std::string_view name_;
     std::size_t line_ = 0;
 };
-
-Result<toml::table> parse(std::string_view text, std::string_view name) {
-    if (text.size() > settings_size_limit)
-        return refused(std::string(name) + " is longer than 64 KiB");
-    GRAPNEL_TRY(check_toml_depth(text, name));
-    auto parsed = toml::parse(text);
-    if (!parsed)
-        return refused(fmt::format("{}:{}: {}", name, parsed.error().source().begin.line,
-                                   parsed.error().description()));
-    return std::move(parsed).table();
-}
 
 constexpr std::string_view volume_mounts_key = "accept-nvidia-visible-devices-as-volume-mounts";
 
@@ -121,7 +110,7 @@ SettingsReading broken_settings(Error mistake) {
 }
 
 SettingsReading read_settings(std::string_view text, Dialect dialect, std::string_view name) {
-    const auto table = parse(text, name);
+    const auto table = parse_toml(text, name, settings_size_limit);
     if (!table)
         return broken_settings(table.error());
     SettingsReading reading;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/dbus.hpp"
 
+#include "base/format.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -50,7 +50,7 @@ Status limit_sending(FdRef socket, Deadline deadline) {
 std::string user_token() {
     std::string out;
     for (const char digit : std::to_string(geteuid()))
-        out += fmt::format("{:02x}", static_cast<unsigned char>(digit));
+        out += format_text("{:02x}", static_cast<unsigned char>(digit));
     return out;
 }
 

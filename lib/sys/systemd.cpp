@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/systemd.hpp"
 
+#include "base/format.hpp"
 #include "base/path.hpp"
 #include "base/text.hpp"
 
 #include <cerrno>
-#include <fmt/format.h>
 #include <poll.h>
 
 namespace grapnel::sys {
@@ -46,7 +46,7 @@ Result<Connection> connect_to_bus(dbus::Deadline deadline) {
 
 Call property(std::string_view scope, std::string_view interface, std::string_view name) {
     dbus::Writer arguments;
-    arguments.string(fmt::format("{}.{}", service, interface));
+    arguments.string(format_text("{}.{}", service, interface));
     arguments.string(name);
     return {.destination = service,
             .path = unit_object(scope),
@@ -71,7 +71,7 @@ std::string unit_object(std::string_view unit) {
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (digit && i > 0))
             out += c;
         else
-            out += fmt::format("_{:02x}", static_cast<unsigned char>(c));
+            out += format_text("_{:02x}", static_cast<unsigned char>(c));
     }
     return out;
 }

@@ -4,6 +4,7 @@
 // --unset gives back what was there, byte by byte. README.md describes the files.
 //
 //   configure_case CASE-DIRECTORY
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "engines/containerd.hpp"
 #include "engines/crio.hpp"
@@ -13,8 +14,8 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <set>
@@ -175,8 +176,8 @@ bool same(const fs::path& golden, const Text& now) {
     const auto then = content(golden);
     if (then == now)
         return true;
-    fmt::print(stderr, "{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
-               then.value_or("(no such file)"), now.value_or("(nothing)"));
+    std::cerr << format_text("{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
+                             then.value_or("(no such file)"), now.value_or("(nothing)"));
     return false;
 }
 
@@ -195,7 +196,7 @@ int judge(const fs::path& directory, const Outcome& outcome) {
             std::ofstream(directory / name, std::ios::binary) << *now;
     }
     if (!good)
-        fmt::print(stderr, "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n");
+        std::cerr << "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n";
     return good ? 0 : 1;
 }
 
@@ -204,12 +205,12 @@ int judge(const fs::path& directory, const Outcome& outcome) {
 int main(int argc, char** argv) {
     try {
         if (argc != 2 || !fs::is_directory(argv[1])) {
-            fmt::print(stderr, "usage: configure_case CASE-DIRECTORY\n");
+            std::cerr << "usage: configure_case CASE-DIRECTORY\n";
             return 2;
         }
         const auto outcome = run(argv[1]);
         if (!outcome) {
-            fmt::print(stderr, "{}\n", outcome.error().what);
+            std::cerr << format_text("{}\n", outcome.error().what);
             return 1;
         }
         return judge(argv[1], *outcome);

@@ -13,8 +13,9 @@ MODULES = {
     "base": [],
     "sys": ["base"],
     "oci": ["base"],
-    "settings": ["base"],
-    "engines": ["base"],
+    "toml": ["base"],
+    "settings": ["base", "toml"],
+    "engines": ["base", "toml"],
     "request": ["base", "oci", "settings"],
     "inventory": ["base", "sys"],
     "plan": ["base", "request", "inventory"],
@@ -27,18 +28,18 @@ NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
     "nlohmann/": {"oci", "engines", "plan", "apply", "runtime"},
-    "toml++/": {"settings", "engines"},
+    "toml++/": {"toml"},
     "tl/": {"base"},
     "seccomp.h": {"sys"},
     "sys/capability.h": {"sys"},
     "linux/bpf.h": {"sys", "apply"},
     "elf.h": {"inventory"},
-    "fmt/": set(MODULES) | set(tree.PROGRAMS),
+    "fmt/": {"base"},
 }
 # made by the build, and for this module alone
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "oci", "settings", "engines", "request", "inventory", "plan"}
+PURE = {"base", "oci", "toml", "settings", "engines", "request", "inventory", "plan"}
 C_HEADERS = {("engines", "fnmatch.h"), ("inventory", "fnmatch.h"), ("oci", "sys/types.h"),
              ("inventory", "elf.h")}
 

@@ -3,6 +3,7 @@
 // which must be those of the golden file. README.md describes the files.
 //
 //   scenario CASE-DIRECTORY HOSTS-DIRECTORY
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "host_file.hpp"
 #include "inventory/inventory.hpp"
@@ -22,8 +23,8 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -183,8 +184,8 @@ bool same(const fs::path& golden, const std::optional<std::string>& now) {
     const auto then = content(golden);
     if (then == now)
         return true;
-    fmt::print(stderr, "{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
-               then.value_or("(no such file)"), now.value_or("(nothing)"));
+    std::cerr << format_text("{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
+                             then.value_or("(no such file)"), now.value_or("(nothing)"));
     return false;
 }
 
@@ -219,7 +220,7 @@ int judge(const fs::path& directory, const Outcome& outcome) {
             good = same(directory / name, now) && good;
     }
     if (!good)
-        fmt::print(stderr, "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n");
+        std::cerr << "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n";
     return good ? 0 : 1;
 }
 
@@ -228,17 +229,17 @@ int judge(const fs::path& directory, const Outcome& outcome) {
 int main(int argc, char** argv) {
     try {
         if (argc != 3) {
-            fmt::print(stderr, "usage: scenario CASE-DIRECTORY HOSTS-DIRECTORY\n");
+            std::cerr << "usage: scenario CASE-DIRECTORY HOSTS-DIRECTORY\n";
             return 2;
         }
         const auto outcome = run(argv[1], argv[2]);
         if (!outcome) {
-            fmt::print(stderr, "{}\n", outcome.error().text());
+            std::cerr << format_text("{}\n", outcome.error().text());
             return 1;
         }
         return judge(argv[1], *outcome);
     } catch (const std::exception& bug) {
-        fmt::print(stderr, "scenario: {}\n", bug.what());
+        std::cerr << format_text("scenario: {}\n", bug.what());
         return 1;
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/toml_text.hpp"
+#include "toml/depth.hpp"
 
 #include <algorithm>
 #include <optional>
