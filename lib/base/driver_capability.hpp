@@ -14,6 +14,7 @@ namespace grapnel {
 
 enum class DriverCapability { compat32, compute, display, graphics, ngx, utility, video };
 
+/// In the order of the enumerators.
 inline constexpr std::array<std::string_view, 7> driver_capability_names{
     "compat32", "compute", "display", "graphics", "ngx", "utility", "video"};
 
@@ -26,7 +27,9 @@ class DriverCapabilities {
         for (const auto member : members)
             bits_ |= bit(member);
     }
-    [[nodiscard]] static constexpr DriverCapabilities all() { return from_bits(0x7f); }
+    [[nodiscard]] static constexpr DriverCapabilities all() {
+        return from_bits((1U << driver_capability_names.size()) - 1);
+    }
 
     void insert(DriverCapability member) { bits_ |= bit(member); }
     [[nodiscard]] constexpr bool has(DriverCapability member) const {

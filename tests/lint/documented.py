@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a user can write is described where a user looks: each option, stage and command of the
-programs in their manual pages, each key of the settings in theirs and in config/README.md; and
-nothing is described that does not exist."""
+programs in their manual pages, each key of the settings in theirs and in config/README.md, each
+driver capability in the pages of requests; and nothing is described that does not exist."""
 
 import re
 import subprocess
@@ -67,11 +67,33 @@ def cli_options(program):
     return out
 
 
+def capability_complaints(root):
+    """Of each list of driver capabilities in a page, those that are missing, in its order."""
+    header = tree.text(root, "lib/base/driver_capability.hpp")
+    names = re.findall(r'"(\w+)"', re.search(r"driver_capability_names\{(.*?)\}", header, re.DOTALL)[1])
+    assert len(names) > 5
+    rows = re.search(r"^\| driver capability .*?\n\n", tree.text(root, "doc/requests.md") + "\n\n",
+                     re.M | re.DOTALL)[0]
+    cells = " ".join(re.findall(r"^\| (`[^|]+) \|", rows, re.M))
+    yield from check(set(names), set(re.findall(r"`(\w+)`", cells)), "doc/requests.md")
+    hook = tree.text(root, "doc/grapnel-hook.8.scd")
+    cli = tree.text(root, "doc/nvidia-container-cli.1.scd")
+    for name in names:
+        if not re.search(rf"\b_{name}_\b", hook):
+            yield f"doc/grapnel-hook.8.scd: driver capability {name} is not described"
+        if f"*--{name}*" not in cli:
+            yield f"doc/nvidia-container-cli.1.scd: option --{name} is not described"
+    default = f'supported-driver-capabilities{{}} = "{",".join(names)}"'
+    for page, mark in {"doc/grapnel.toml.5.scd": "*", "config/config.toml": ""}.items():
+        if default.format(mark) not in tree.text(root, page):
+            yield f"{page}: there is no line {default.format(mark)}"
+
+
 def main(root, program, tool, cli):
     known_options, known_stages = options(program)
     known_keys = keys(root)
     assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
-    complaints = []
+    complaints = list(capability_complaints(root))
 
     page = tree.text(root, "doc/grapnel-hook.8.scd")
     heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
