@@ -14,7 +14,6 @@
 #include "sys/limits.hpp"
 #include "sys/phase.hpp"
 #include "sys/privilege.hpp"
-#include "sys/seccomp.hpp"
 #include "sys/supervise.hpp"
 
 #include <algorithm>
@@ -82,6 +81,8 @@ class Cli {
             return *file.mistake;
         settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));
         GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
+        if (options_.command != Command::configure)
+            probe_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
         switch (options_.command) {
         case Command::configure:
             return configure();
@@ -121,6 +122,8 @@ class Cli {
             GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), run));
         if (!done.denied.empty())
             log_.record_error(done.denied);
+        if (!done.confined)
+            log_.debug(done.confined.error().text());
         return done.code;
     }
 
@@ -139,16 +142,16 @@ class Cli {
     Status list() {
         const auto request = GRAPNEL_TRY(list_request(options_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        planner.start_probe_with(std::move(probe_));
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
-        GRAPNEL_TRY(sys::filter_describing());
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
     }
 
     Status info() {
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        planner.start_probe_with(std::move(probe_));
         GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
-        GRAPNEL_TRY(sys::filter_describing());
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(options_.csv ? info_csv(inventory) : info_text(inventory));
     }
@@ -161,6 +164,7 @@ class Cli {
     ModuleLoader modules_;
     Log& log_;
     Settings settings_ = {};
+    ProbeStarter probe_ = {};
 };
 
 std::string version() {

@@ -96,6 +96,8 @@ class Hook {
             GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), run));
         if (!done.denied.empty())
             log_.record_error(done.denied);
+        if (!done.confined)
+            log_.debug(done.confined.error().text());
         return done.code;
     }
 
@@ -105,6 +107,9 @@ class Hook {
         if (!options_.dry_run)
             log_.to_file(settings.log);
         sys::limit_file_size(log_.size());
+        ProbeStarter probe;
+        if (options_.dry_run && !state.pid)
+            probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
         const auto spec = GRAPNEL_TRY(read_spec(state));
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
@@ -114,6 +119,7 @@ class Hook {
         GRAPNEL_TRY(apply::get_rights(state));
         Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
+        planner.start_probe_with(std::move(probe));
         GRAPNEL_TRY(planner.prepare(*asked.request));
         if (options_.dry_run)
             return code_of(print_plan(planner, state, spec));
@@ -146,18 +152,18 @@ class Hook {
     }
 
     /// Without a process in the state, for a bundle that no container was made of yet.
-    static Status print_plan(Planner& planner, const State& state, const Spec& spec) {
+    [[nodiscard]] Status print_plan(Planner& planner, const State& state, const Spec& spec) const {
+        if (!state.pid) {
+            const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
+            auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
+            return print(GRAPNEL_TRY(planner.plan_for(root)));
+        }
         GRAPNEL_TRY(sys::keep_phases(
             {sys::Phase::read_host, sys::Phase::look_inside, sys::Phase::make_nodes}));
-        GRAPNEL_TRY(sys::filter_describing());
         GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
-        if (state.pid) {
-            auto container = GRAPNEL_TRY(apply::open_container(state, spec));
-            return print(GRAPNEL_TRY(planner.plan_for(container.root)));
-        }
-        const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
-        auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
-        return print(GRAPNEL_TRY(planner.plan_for(root)));
+        auto container = GRAPNEL_TRY(apply::open_container(state, spec));
+        GRAPNEL_TRY(confine_dry_run(container.root.ref(), log_));
+        return print(GRAPNEL_TRY(planner.plan_for(container.root)));
     }
 
     static Status print(const std::optional<Plan>& plan) {

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
+#include "provision/confinement.hpp"
 #include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "request/request.hpp"
@@ -13,7 +14,6 @@
 #include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
-#include "sys/seccomp.hpp"
 
 #include <unistd.h>
 #include <vector>
@@ -24,10 +24,12 @@ namespace {
 
 /// As the container's user namespace numbers them. Groups that it does not have would keep a
 /// runtime from starting it, and be of no use to it.
-std::vector<std::uint32_t> groups_inside(const Plan& plan, const Spec& spec, const Log& log) {
+std::vector<std::uint32_t> groups_inside(const Plan& plan, const Spec& spec, bool may_change_groups,
+                                         const Log& log) {
     std::vector<std::uint32_t> inside;
     for (const auto group : plan.additional_gids) {
-        const auto number = sys::may_join(group) ? spec.group_inside(group) : std::nullopt;
+        const bool joins = may_change_groups && sys::has_group(group);
+        const auto number = joins ? spec.group_inside(group) : std::nullopt;
         if (number)
             inside.push_back(*number);
         else
@@ -74,6 +76,9 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     if (!options.dry_run)
         log.to_file(settings.log);
     sys::limit_file_size(log.size());
+    const bool may_change_groups = sys::may_change_groups(); // as the runtime may
+    auto probe = GRAPNEL_TRY(confine_description(
+        settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));
     const auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
     const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
@@ -89,11 +94,11 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     const auto unlogged = warnings_of_planner(options);
     Planner planner(settings, unlogged, modules,
                     options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
+    planner.start_probe_with(std::move(probe));
     GRAPNEL_TRY(planner.prepare(*asked.request));
-    GRAPNEL_TRY(sys::filter_describing());
     const auto plan = GRAPNEL_TRY(planner.plan_without_image());
     auto edits = GRAPNEL_TRY(edits_for(plan, options));
-    edits.groups = groups_inside(plan, spec, log);
+    edits.groups = groups_inside(plan, spec, may_change_groups, log);
     const auto edited = GRAPNEL_TRY(edit_spec(text, edits));
     if (!options.dry_run)
         GRAPNEL_TRY(apply::make_host_nodes(plan));

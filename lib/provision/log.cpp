@@ -137,6 +137,11 @@ void Log::notice(std::string_view text) const {
     remark("notice", text);
 }
 
+void Log::debug(std::string_view text) const {
+    if (warnings_to_stderr_)
+        to_stderr(text);
+}
+
 void Log::remark(std::string_view level, std::string_view text) const {
     if (remarks_left_ == 0)
         return;

@@ -46,6 +46,8 @@ class Log {
     void warning(std::string_view text) const;
     /// The same for a fact that is as it should be.
     void notice(std::string_view text) const;
+    /// On standard error alone, where warnings are written there too: of no use to most readers.
+    void debug(std::string_view text) const;
 
   private:
     struct Place {

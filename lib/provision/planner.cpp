@@ -9,7 +9,6 @@
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
 #include "plan/select.hpp"
-#include "provision/probe.hpp"
 #include "provision/state_file.hpp"
 #include "sys/file.hpp"
 #include "sys/node.hpp"
@@ -87,7 +86,7 @@ Status Planner::start(Request request) {
 /// requirements are decided by the driver's branch) has its inventory taken first, which reads
 /// the host's own files and nothing of the container. All others are served behind the filter
 /// from the first look at the host.
-Result<std::optional<Inventory>> Planner::early_inventory() const {
+Result<std::optional<Inventory>> Planner::early_inventory() {
     const bool hidden_uuid = names_gpu_uuid(request_) && shows_hidden_uuid(plain_);
     if (!names_gpu(request_) && !names_mig_uuid(request_) && !hidden_uuid)
         return std::optional<Inventory>();
@@ -99,16 +98,16 @@ Result<std::optional<Inventory>> Planner::early_inventory() const {
     GRAPNEL_TRY(place_management_library(inventory));
     if (needs_gpu_uuids(request_, inventory) || needs_mig_uuids(request_, inventory)
         || needs_probe(request_, inventory))
-        ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
+        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
     return std::optional(std::move(inventory));
 }
 
 /// A host without a GPU has nothing to ask the library for.
-Result<Inventory> Planner::described_inventory() const {
+Result<Inventory> Planner::described_inventory() {
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
     GRAPNEL_TRY(place_management_library(inventory));
     if (!inventory.gpus.empty() && inventory.platform == Platform::nvidia)
-        ask_probe(inventory, settings_, dry_run_ ? Keep::no : Keep::yes, log_);
+        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
     return inventory;
 }
 

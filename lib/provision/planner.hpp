@@ -9,6 +9,7 @@
 #include "plan/plan.hpp"
 #include "provision/log.hpp"
 #include "provision/modules.hpp"
+#include "provision/probe.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 #include "sys/host_fs.hpp"
@@ -27,6 +28,9 @@ class Planner {
     enum class DryRun { yes, no };
     Planner(const Settings& settings, const Log& log, ModuleLoader& modules, DryRun dry_run)
         : settings_(settings), log_(log), modules_(modules), dry_run_(dry_run == DryRun::yes) {}
+
+    /// Starts grapnel-probe by this, not in its own process.
+    void start_probe_with(ProbeStarter probe) { probe_ = std::move(probe); }
 
     /// What needs more than the filters for the container or a description leave: modules that are
     /// missing are loaded, and where the plan can depend on it grapnel-probe is asked.
@@ -50,8 +54,8 @@ class Planner {
 
   private:
     Status start(Request request);
-    Result<std::optional<Inventory>> early_inventory() const;
-    Result<Inventory> described_inventory() const;
+    Result<std::optional<Inventory>> early_inventory();
+    Result<Inventory> described_inventory();
     Status place_management_library(Inventory& inventory) const;
     Result<Inventory> take_inventory_with(bool arch) const;
     template <typename Look>
@@ -63,6 +67,7 @@ class Planner {
     const Settings& settings_;
     const Log& log_;
     ModuleLoader& modules_;
+    ProbeStarter probe_ = {};
     bool dry_run_;
     bool describes_ = false; ///< prepare_description()
     Request request_ = {};

@@ -13,6 +13,8 @@ namespace grapnel {
 namespace {
 
 constexpr auto state_name = "probe";
+constexpr int time_limit_ms = 15'000; // of the helper process: the probe has 10 seconds
+constexpr std::size_t output_limit = std::size_t{64} << 10;
 
 /// A user namespace can have one user alone. Root there is that user for the host.
 Result<Account> account_of(const Settings& settings) {
@@ -23,32 +25,57 @@ Result<Account> account_of(const Settings& settings) {
     return find_account(sys::LinuxHostFs(), settings.probe_user);
 }
 
-Result<ProbeAnswer> run_probe(const Inventory& inventory, const Settings& settings) {
+Result<std::string> start_probe(const Settings& settings, const std::string& library) {
+    const auto account = GRAPNEL_TRY(account_of(settings));
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::probe));
+    auto text = sys::run_without_rights({.program = settings.probe,
+                                         .arguments = {library},
+                                         .user = account.user,
+                                         .group = account.group});
+    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    return text;
+}
+
+Result<ProbeAnswer> run_probe(const Inventory& inventory, const Settings& settings,
+                              ProbeStarter& probe) {
     if (settings.probe.empty())
         return refused("grapnel-probe is turned off in the settings (probe = \"\")");
     if (inventory.management_library.empty())
         return refused("this host has no libnvidia-ml.so." + inventory.driver_version);
-    const auto account = GRAPNEL_TRY(account_of(settings));
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::probe));
-    const auto text = sys::run_without_rights({.program = settings.probe,
-                                               .arguments = {inventory.management_library.text()},
-                                               .user = account.user,
-                                               .group = account.group});
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
-    if (!text)
-        return text.error();
-    return parse_probe_answer(*text);
+    return parse_probe_answer(
+        GRAPNEL_TRY(probe.run(settings, inventory.management_library.text())));
 }
 
 } // namespace
 
-void ask_probe(Inventory& inventory, const Settings& settings, Keep keep, const Log& log) {
+ProbeStarter ProbeStarter::with_helper(const Settings& settings) {
+    ProbeStarter probe;
+    if (settings.probe.empty())
+        return probe;
+    const auto confine = [] {
+        return sys::keep_phases({sys::Phase::probe, sys::Phase::read_host});
+    };
+    const auto work = [&](const std::string& library) { return start_probe(settings, library); };
+    probe.helper_ = std::make_unique<Result<sys::Helper>>(sys::Helper::start(confine, work));
+    return probe;
+}
+
+Result<std::string> ProbeStarter::run(const Settings& settings, const std::string& library) {
+    if (!helper_)
+        return start_probe(settings, library);
+    if (!*helper_)
+        return helper_->error();
+    return (*helper_)->ask(library, time_limit_ms, output_limit);
+}
+
+void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& probe, Keep keep,
+               const Log& log) {
     const auto key = probe_key(sys::LinuxHostFs(), inventory);
     if (key)
         if (const auto file = read_state_file(state_name))
             if (const auto kept = parse_kept_answer(*file, *key))
                 return add_answer(inventory, *kept);
-    const auto answer = run_probe(inventory, settings);
+    const auto answer = run_probe(inventory, settings, probe);
     if (!answer) {
         inventory.probe_fault = answer.error().text();
         log.warning(inventory.probe_fault);

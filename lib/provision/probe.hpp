@@ -2,16 +2,40 @@
 // The driver's library asked for what the kernel does not tell, by grapnel-probe.
 #pragma once
 
+#include "base/result.hpp"
 #include "inventory/inventory.hpp"
 #include "provision/log.hpp"
 #include "settings/settings.hpp"
+#include "sys/helper.hpp"
+
+#include <memory>
+#include <string>
 
 namespace grapnel {
 
+/// Starts grapnel-probe, which takes mounts and CAP_SYS_ADMIN: in this process, or in a helper
+/// process, so that this process can give both up before it parses a container's configuration.
+class ProbeStarter {
+  public:
+    ProbeStarter() = default;
+
+    /// With a helper process, which takes no word of its caller but the path of the library. To be
+    /// called before a filter narrower than sys::filter_host().
+    [[nodiscard]] static ProbeStarter with_helper(const Settings& settings);
+
+    /// The output of grapnel-probe about the library at that path. Works once with a helper.
+    [[nodiscard]] Result<std::string> run(const Settings& settings, const std::string& library);
+
+  private:
+    std::unique_ptr<Result<sys::Helper>> helper_ = {};
+};
+
 /// Fills in what the library says of the inventory's GPUs, or says in its probe_fault why it does
 /// not. An answer of an earlier run serves as long as the kernel's facts are the same; `keep`
-/// writes a new one down. To be called before a filter narrower than sys::filter_host().
+/// writes a new one down. Without a helper process, to be called before a filter narrower than
+/// sys::filter_host().
 enum class Keep { yes, no };
-void ask_probe(Inventory& inventory, const Settings& settings, Keep keep, const Log& log);
+void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& probe, Keep keep,
+               const Log& log);
 
 } // namespace grapnel

@@ -9,12 +9,12 @@ namespace {
 
 constexpr std::size_t size_limit = std::size_t{1} << 20;
 
+} // namespace
+
 const HostPath& state_directory() {
     static const auto directory = host_path("/run/grapnel");
     return directory;
 }
-
-} // namespace
 
 Result<std::string> read_state_file(std::string_view name) {
     return sys::read_host_file(state_directory() / name, size_limit);

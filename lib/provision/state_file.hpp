@@ -11,6 +11,9 @@
 
 namespace grapnel {
 
+/// /run/grapnel
+[[nodiscard]] const HostPath& state_directory();
+
 [[nodiscard]] Result<std::string> read_state_file(std::string_view name);
 
 /// Replaces it in one step. Where that is not possible, nothing is kept, and the log says why.

@@ -155,9 +155,10 @@ constexpr std::array preparing{
 
 /// For the hook where it only reads the host, and makes nodes there.
 constexpr std::array describing{
-    "capget",   "capset",     "fchownat",          "getgroups", "mknodat",
-    "openat2",  "pidfd_open", "pidfd_send_signal", "poll",      "prctl",
-    "setfsgid", "setfsuid",   "setgroups",         "symlinkat", "umask",
+    "capget",    "capset",    "fchownat",   "getgroups",
+    "mknodat",   "openat2",   "pidfd_open", "pidfd_send_signal",
+    "poll",      "prctl",     "setfsgid",   "setfsuid",
+    "setgroups", "symlinkat", "umask",      "waitid",
 };
 
 /// C libraries make these calls, and others in their place where they fail with ENOSYS.

@@ -5,9 +5,11 @@
 #include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
+#include "sys/retry.hpp"
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <csignal>
 #include <fcntl.h>
 #include <sched.h>
@@ -19,8 +21,7 @@ namespace grapnel::sys {
 
 namespace {
 
-constexpr std::size_t request_limit = 4096;
-constexpr int ending_limit_ms = 1'000;
+constexpr std::size_t request_limit = PIPE_BUF; // write(2) of more is not atomic
 enum Outcome : int { succeeded = 0, failed = 1, unasked = 2 };
 
 /// An error for another process: errno, a line, and the cure.
@@ -41,11 +42,20 @@ Error to_error(const std::string& text) {
     return error;
 }
 
-Outcome answer(const Helper::Work& work, FdRef request, FdRef answer) {
-    const auto asked = read_all(request, request_limit, "the request");
-    if (!asked || asked->empty())
+/// One read(2) gives all of a request. The end of the pipe may never come: other helper processes
+/// inherit its writing end.
+std::string next_request(FdRef pipe) {
+    std::string request(request_limit, '\0');
+    const auto length = retried([&] { return read(pipe.value, request.data(), request.size()); });
+    request.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+    return request;
+}
+
+Outcome answer(const Helper::Work& work, FdRef pipe, FdRef answer) {
+    const auto request = next_request(pipe);
+    if (request.empty())
         return unasked;
-    const auto result = work(*asked);
+    const auto result = work(request);
     const auto text = result ? *result : to_text(result.error());
     return write_all(answer, text, "the answer") && result ? succeeded : failed;
 }
@@ -75,12 +85,13 @@ Result<Helper> Helper::start(const std::function<Status()>& confine, const Work&
 }
 
 Helper::~Helper() {
-    request_ = Fd();
     if (pidfd_.valid())
-        static_cast<void>(wait_for(pidfd_.ref(), ending_limit_ms));
+        static_cast<void>(wait_for(pidfd_.ref(), 0)); // it has done nothing
 }
 
 Result<std::string> Helper::ask(std::string_view request, int time_limit_ms, std::size_t limit) {
+    if (request.size() > request_limit)
+        return refused("the request of a helper process is too long");
     const auto written = write_all(request_.ref(), request, "the request of a helper process");
     request_ = Fd();
     const auto ended = wait_for(pidfd_.ref(), time_limit_ms);

@@ -3,15 +3,41 @@
 #pragma once
 
 #include "base/path.hpp"
+#include "base/result.hpp"
+#include "sys/fd.hpp"
 
-#include <vector>
+#include <cstdint>
 
 namespace grapnel::sys {
 
-/// From now on this process and its children read, write, make, remove and execute nothing, but
-/// make and write to files below `writable`, and read those below `readable`. What is open
-/// stays so. A landlocked process cannot change mounts. Where the kernel has no Landlock, or an
-/// outer container denies it, nothing changes; a directory that is missing is left out.
-void restrict_files(const std::vector<HostPath>& writable, const std::vector<HostPath>& readable);
+/// | access     | of a directory and all below it, or of a file                     |
+/// | read       | read files, list directories                                      |
+/// | append     | write to files, make them and directories                         |
+/// | change     | read, write, make, rename and remove files, directories and links |
+/// | make_nodes | make and rename character devices, links and directories          |
+enum class FileAccess { read, append, change, make_nodes };
+
+/// All that a process and its children may do to files from enforce() on: each other access is
+/// denied, as are changes of mounts, TCP (Linux 6.7), ioctl(2) of devices (6.10) and abstract
+/// sockets of processes outside (6.12). Descriptors that are open stay as they are; looking a path
+/// up and stat(2) stay allowed. Rights of later versions of Landlock count where the kernel has
+/// them.
+class FileRules {
+  public:
+    FileRules();
+
+    /// A path that is missing is left out.
+    void allow(const HostPath& path, FileAccess access) const;
+    void allow(FdRef file, FileAccess access) const;
+
+    /// An error where the kernel has no Landlock, or an outer container denies it: the process goes
+    /// on with the rights of its user.
+    [[nodiscard]] Status enforce() const;
+
+  private:
+    std::uint64_t handled_ = 0;
+    int failed_ = 0; ///< errno of making the rules
+    Fd rules_ = {};
+};
 
 } // namespace grapnel::sys

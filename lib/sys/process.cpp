@@ -163,9 +163,11 @@ bool in_initial_user_namespace() {
            && map.front().count == all_users;
 }
 
-bool may_join(std::uint32_t group) {
-    if (!is_permitted(CAP_SETGID))
-        return false;
+bool may_change_groups() {
+    return is_permitted(CAP_SETGID);
+}
+
+bool has_group(std::uint32_t group) {
     if (in_initial_user_namespace())
         return true;
     const auto overflow = read_host_file(host_path("/proc/sys/kernel/overflowgid"), 64);

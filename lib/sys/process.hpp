@@ -62,9 +62,12 @@ class Process {
 /// the identity on all IDs).
 [[nodiscard]] bool in_initial_user_namespace();
 
-/// Whether containers that this process makes can have that group: it may change groups, and the
-/// group is not what stands for all that its user namespace does not have (overflowgid).
-[[nodiscard]] bool may_join(std::uint32_t group);
+/// Whether this process may change its groups.
+[[nodiscard]] bool may_change_groups();
+
+/// Whether that group is one of this process's user namespace, not overflowgid, the one in the
+/// place of all others.
+[[nodiscard]] bool has_group(std::uint32_t group);
 
 /// Who runs this process, as the user namespace above knows them; nothing for root of the initial
 /// user namespace.

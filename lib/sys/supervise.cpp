@@ -125,6 +125,15 @@ Result<Supervised> watch(FdRef child, FdRef pipe, int time_limit_ms) {
     return judge(*ended, time_limit_ms);
 }
 
+/// A supervisor has no other files; /proc/self/uid_map tells where a user's log is.
+Status confine_to_log(const std::vector<HostPath>& directories) {
+    const FileRules rules;
+    rules.allow(host_path("/proc"), FileAccess::read);
+    for (const auto& directory : directories)
+        rules.allow(directory, FileAccess::append);
+    return rules.enforce();
+}
+
 } // namespace
 
 void stay_supervised() {
@@ -150,9 +159,11 @@ Result<Supervised> supervise(int time_limit_ms, const std::vector<HostPath>& log
         be_child(std::move(self), to_parent.ref(), work);
     const Fd child(pidfd);
     to_parent = Fd();
-    restrict_files(log_directories, {host_path("/proc")});
+    const auto confined = confine_to_log(log_directories);
     GRAPNEL_TRY(begin_phase(Phase::done));
-    return watch(child.ref(), from_child.ref(), time_limit_ms);
+    auto watched = GRAPNEL_TRY(watch(child.ref(), from_child.ref(), time_limit_ms));
+    watched.confined = confined;
+    return watched;
 }
 
 } // namespace grapnel::sys

@@ -18,6 +18,7 @@ constexpr int container_time_limit_ms = 60'000;
 struct Supervised {
     int code = 0;            ///< the work's result
     std::string denied = {}; ///< the line that ended it, of a system call that is not allowed
+    Status confined = {};    ///< an error: this process keeps its files (landlock.hpp)
 };
 
 /// Runs `work` in a child process and returns its result, which becomes the child's exit status.

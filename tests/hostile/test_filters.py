@@ -2,7 +2,12 @@
 """A hook that was taken over: system calls that its phase has no use for end it, with a line."""
 
 import ctypes
+import errno
+import os
+import pathlib
 import re
+import stat
+import subprocess
 
 import pytest
 
@@ -110,3 +115,49 @@ def test_waiting_hook_has_no_files_but_its_log(made, bundle, tools, tmp_path):
                   if call.startswith("landlock_restrict_self") and call.endswith("= 0")]
     # the process that waits, not the one that mounts
     assert restricted == [calls[0][0]]
+
+
+def skip_without_landlock():
+    """landlock_create_ruleset(2), for its version; the number is the same on all architectures."""
+    if ctypes.CDLL(None).syscall(444, None, 0, 1) < 1:
+        pytest.skip("this kernel has no Landlock")
+
+
+OPENAT, MKNODAT, MOUNT, EXECVEAT = 257, 259, 165, 322
+CREATE = 0o101  # O_WRONLY | O_CREAT
+
+
+def run_taken_over(bundle, tools, stage, text, *call):
+    """With that system call in the place of the stage's first output."""
+    return subprocess.run([tools.take_over, *map(str, call), "--", bundle.hook,
+                           f"--config={bundle.settings}", *stage], input=text, env={},
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+DESCRIPTIONS = {"precreate": ["precreate"], "dry-run": ["--dry-run", "prestart"],
+                "dry-run-precreate": ["--dry-run", "precreate"]}
+
+
+@pytest.mark.parametrize("stage", DESCRIPTIONS)
+def test_taken_over_description_changes_no_file(bundle, tools, stage, tmp_path):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    skip_without_landlock()
+    text = (bundle.directory / "config.json").read_text() if "precreate" in stage else bundle.state()
+    target = tmp_path.parent.parent / "taken-over"  # a directory that is not the log's
+    existing = pathlib.Path("/etc/passwd")
+    for call in ((OPENAT, -100, target, CREATE, 0o644), (OPENAT, -100, existing, 1),
+                 (MKNODAT, -100, target, stat.S_IFCHR | 0o666, os.makedev(1, 3))):
+        done = run_taken_over(bundle, tools, DESCRIPTIONS[stage], text, *call)
+        denied = [f"result -{error}\n" in done.stdout for error in (errno.EACCES, errno.EPERM)]
+        assert any(denied), (call, done.stdout[-100:], done.stderr)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("call", [(MOUNT, "none", "/mnt", "tmpfs", 0, 0),
+                                  (EXECVEAT, -100, "/bin/true", 0, 0, 0)])
+def test_taken_over_description_has_no_mounts_and_programs(bundle, tools, call):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    text = (bundle.directory / "config.json").read_text()
+    done = run_taken_over(bundle, tools, ["precreate"], text, *call)
+    assert re.search(line_of({MOUNT: "mount", EXECVEAT: "execveat"}[call[0]]), done.stderr)
+    assert done.returncode == 1
