@@ -2,7 +2,7 @@
 #include "provision/confinement.hpp"
 
 #include "provision/state_file.hpp"
-#include "sys/denied_call.hpp"
+#include "sys/fatal_signal.hpp"
 #include "sys/landlock.hpp"
 #include "sys/limits.hpp"
 #include "sys/phase.hpp"
@@ -41,7 +41,7 @@ Result<ModuleLoader> confine(const char* program, Modules modules) {
     auto loader = modules == Modules::can_be_loaded ? ModuleLoader::prepare() : ModuleLoader();
     sys::limit_resources();
     GRAPNEL_TRY(sys::confine_capabilities());
-    sys::end_on_denied_calls(program);
+    sys::end_on_fatal_signals(program);
     GRAPNEL_TRY(sys::filter_host());
     return loader;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/limits.hpp"
 
+#include <algorithm>
 #include <sys/resource.h>
 
 namespace grapnel::sys {
@@ -14,10 +15,24 @@ void set_limit(int resource, std::uint64_t most) {
     setrlimit(which, &limit);
 }
 
+namespace {
+
+/// With a second between the signal that is handled (fatal_signal.hpp) and the one that kills.
+void limit_cpu(std::uint64_t seconds) {
+    set_limit(RLIMIT_CPU, seconds + 1);
+    rlimit limit{};
+    if (getrlimit(RLIMIT_CPU, &limit) != 0)
+        return;
+    limit.rlim_cur = std::max<rlim_t>(limit.rlim_max, 2) - 1;
+    setrlimit(RLIMIT_CPU, &limit);
+}
+
+} // namespace
+
 void limit_resources() {
     constexpr std::uint64_t open_files = 8'192;
     set_limit(RLIMIT_DATA, memory_limit);
-    set_limit(RLIMIT_CPU, cpu_limit_s);
+    limit_cpu(cpu_limit_s);
     set_limit(RLIMIT_NOFILE, open_files);
 }
 

@@ -63,6 +63,8 @@ Status confine_process() {
     setrlimit(RLIMIT_CORE, &none);
     // an error line that nobody reads must not end the program before its exit code
     (void)std::signal(SIGPIPE, SIG_IGN);
+    // a file beyond its limit is an error of write(2), which names the file
+    (void)std::signal(SIGXFSZ, SIG_IGN);
     // both survive exec: a child could not be waited for, a limit could not end it
     (void)std::signal(SIGCHLD, SIG_DFL);
     sigset_t none_blocked{};

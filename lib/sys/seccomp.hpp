@@ -17,8 +17,8 @@
 
 namespace grapnel::sys {
 
-/// An error if the filter cannot be loaded. The hook's filters want end_on_denied_calls()
-/// (denied_call.hpp) before.
+/// An error if the filter cannot be loaded. The hook's filters want end_on_fatal_signals()
+/// (fatal_signal.hpp) before.
 [[nodiscard]] Status filter_host();
 
 /// Without processes, programs, sockets, mounts, ioctl(2) and bpf(2).

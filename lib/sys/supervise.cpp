@@ -4,7 +4,7 @@
 #include "base/exit_code.hpp"
 #include "base/text.hpp"
 #include "sys/child.hpp"
-#include "sys/denied_call.hpp"
+#include "sys/fatal_signal.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 #include "sys/landlock.hpp"
@@ -27,7 +27,7 @@ namespace grapnel::sys {
 namespace {
 
 constexpr int exit_without_work = 125;
-constexpr int exit_denied_call = 124;
+constexpr int exit_fatal_signal = 124;
 
 /// In the child: its supervisor, by pidfd.
 Fd& supervisor() {
@@ -82,7 +82,7 @@ Relayed relay(FdRef pipe, const Deadline& deadline) {
 
 [[noreturn]] void be_child(Fd parent, FdRef pipe, const std::function<int()>& work) {
     supervisor() = std::move(parent);
-    exit_on_denied_calls_with(exit_denied_call);
+    exit_on_fatal_signals_with(exit_fatal_signal);
     stay_supervised();
     if (!use_descriptors(pipe, pipe))
         _exit(exit_without_work);
@@ -118,7 +118,7 @@ Result<Supervised> watch(FdRef child, FdRef pipe, int time_limit_ms) {
     GRAPNEL_TRY(relayed.status);
     if (!ended)
         return ended.error();
-    if (ended->how == Ended::How::exited && ended->number == exit_denied_call)
+    if (ended->how == Ended::How::exited && ended->number == exit_fatal_signal)
         return Supervised{exit_refused, last_of(relayed.end)};
     if (ended->how == Ended::How::exited && ended->number != exit_without_work)
         return Supervised{ended->number};

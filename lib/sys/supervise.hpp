@@ -17,7 +17,7 @@ constexpr int container_time_limit_ms = 60'000;
 
 struct Supervised {
     int code = 0;            ///< the work's result
-    std::string denied = {}; ///< the line that ended it, of a system call that is not allowed
+    std::string denied = {}; ///< the line that ended it, of a fatal signal (fatal_signal.hpp)
     Status confined = {};    ///< an error: this process keeps its files (landlock.hpp)
 };
 

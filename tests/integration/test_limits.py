@@ -1,12 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of the hook's own resources."""
 
+import os
 import pathlib
 import re
+import signal
 import subprocess
+import sys
 import time
 
 import pytest
+import waiting_hook
+
+
+LATE = ("grapnel-hook: config.json or the image took more CPU time than the limit of 60 seconds, or "
+        "the lower one of its caller: make config.json smaller, or the configuration of the image's "
+        "loader\n")
+# CPU time is counted across execve(2): enough of it is left to start the program on this machine
+WITH_LITTLE_CPU = """
+import os, resource, subprocess, sys, time
+subprocess.run([sys.argv[1], "--version"], stdout=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+left = min(max(0.05, 5 * (used.ru_utime + used.ru_stime)), 0.5)
+resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
+while time.process_time() < 1 - left:
+    pass
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def limits(pid):
@@ -27,7 +47,7 @@ def test_resources_are_limited_before_the_state_is_read(made):
     out, err = process.communicate(made.state(), timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
     assert found["Max data size"] == (str(1 << 30),) * 2
-    assert found["Max cpu time"] == ("60", "60")
+    assert found["Max cpu time"] == ("60", "61")  # a signal with a handler, then one that kills
     assert found["Max core file size"] == ("0", "0")
     assert int(found["Max open files"][1]) <= 8192
 
@@ -66,3 +86,59 @@ def test_many_devices_stay_below_the_limits(made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
     done = made.hook(prefix=["prlimit", "--nofile=819"])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_config_json_that_takes_all_cpu_is_one_line(bundle):
+    bundle.write_config(["/bin/true"])
+    text = '{"annotations": [' + "[]," * 5_000_000 + "[]]}"
+    done = subprocess.run([sys.executable, "-c", WITH_LITTLE_CPU, bundle.hook,
+                           f"--config={bundle.settings}", "precreate"], input=text, text=True,
+                          capture_output=True, timeout=60, env={}, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", LATE)
+
+
+def test_too_long_file_is_one_line(made, bundle):
+    done = made.hook(prefix=["prlimit", "--fsize=512"])
+    assert done.returncode == 1
+    assert re.fullmatch(r"grapnel-hook: write the cleanup record of .*: File too large\n", done.stderr)
+    assert "/dev/nvidia0" not in made.mounts()
+
+
+@pytest.mark.parametrize("most", [3, 5, 8, 16])
+def test_too_few_descriptors_are_one_line(made, bundle, most):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
+    before = made.mountinfo()
+    done = made.hook(prefix=["prlimit", f"--nofile={most}"])
+    assert done.returncode == 1
+    assert re.fullmatch(r"grapnel-hook: .*: Too many open files.*\n", done.stderr)
+    assert made.mountinfo() == before
+
+
+@pytest.fixture
+def waiting(made, tools):
+    hook = waiting_hook.WaitingHook(made, tools)
+    yield hook
+    hook.end()
+
+
+def test_every_process_of_a_start_is_limited(waiting, bundle):
+    """The hook, which parses config.json, the process that reads the image, its helper; ldconfig."""
+    mebibyte = 1 << 20
+    for pid in waiting.processes():
+        found = {name: hard for name, (_, hard) in limits(pid).items()}
+        is_ldconfig = pid == waiting.pid
+        assert found["Max cpu time"] == ("20" if is_ldconfig else "61")
+        assert found["Max data size"] == str((512 if is_ldconfig else 1024) * mebibyte)
+        assert int(found["Max open files"]) <= (64 if is_ldconfig else 8192)
+        own = 16 * mebibyte if is_ldconfig else 256 * mebibyte
+        assert own <= int(found["Max file size"]) <= own + len(bundle.logged()) + mebibyte
+        assert found["Max core file size"] == "0"
+
+
+def test_container_work_that_takes_all_cpu_is_one_line(waiting, bundle):
+    """The kernel's signal is sent by hand: no image makes that work take a minute."""
+    work = next(pid for pid in waiting.processes()
+                if waiting_hook.parent_of(pid) == waiting.process.pid)
+    os.kill(work, signal.SIGXCPU)
+    assert waiting.wait() == (1, LATE)
+    assert bundle.logged().count(LATE.removeprefix("grapnel-hook: ").strip()) == 1

@@ -35,6 +35,15 @@ def test_reader_of_config_has_no_rights(plain, runtime, tools):  # noqa: F811
     assert "result 0" in done.stdout
 
 
+def test_reader_of_config_has_few_resources(plain, runtime, tools):  # noqa: F811
+    done = take_over(plain, runtime, tools, 1, 1, "x", 0)
+    limits = dict(re.findall(r"^Max ([a-z ]+?) {2,}(\S+) ", done.stdout, re.M))
+    assert limits["cpu time"] == "10"
+    assert limits["data size"] in (str(1 << 30), "unlimited")  # AddressSanitizer needs more
+    assert limits["file size"] == str(1 << 20)
+    assert (limits["open files"], limits["processes"]) == ("0", "0")
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_taken_over_reader_can_do_nothing(plain, runtime, tools, name):  # noqa: F811
     before = plain.directory / "config.json"

@@ -4,8 +4,9 @@
 //
 //   take_over NUMBER [ARGUMENT]... -- COMMAND...
 //
-// An ARGUMENT is a number, or a text whose address the call gets. Prints the /proc/PID/status of
-// that process, then "result N" (meaningless if it is killed for the call), and "killed by SIGNAL".
+// An ARGUMENT is a number, or a text whose address the call gets. Prints the /proc/PID/status and
+// limits of that process, then "result N" (meaningless if it is killed for the call), and "killed by
+// SIGNAL".
 // Exits as the command does.
 #include <signal.h>
 #include <stdio.h>
@@ -20,15 +21,20 @@
 static int words;
 static char** word;
 
-static int is_filtered(pid_t pid, char* status, size_t size) {
+/// A file of /proc/PID; 0: the process has ended.
+static int read_file(pid_t pid, const char* name, char* text, size_t size) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     FILE* file = fopen(path, "r");
     if (!file)
         return 0;
-    status[fread(status, 1, size - 1, file)] = 0;
+    text[fread(text, 1, size - 1, file)] = 0;
     fclose(file);
-    return strstr(status, "Seccomp:\t2") != NULL;
+    return 1;
+}
+
+static int is_filtered(pid_t pid, char* status, size_t size) {
+    return read_file(pid, "status", status, size) && strstr(status, "Seccomp:\t2") != NULL;
 }
 
 static unsigned long long put_text(pid_t pid, unsigned long long at, const char* text) {
@@ -95,6 +101,8 @@ int main(int argc, char** argv) {
                 && is_filtered(pid, status, sizeof status)) {
                 victim = pid;
                 fputs(status, stdout);
+                if (read_file(pid, "limits", status, sizeof status))
+                    fputs(status, stdout);
                 take_over(pid);
             } else if (pid == victim && !enters && !answered) {
                 printf("result %lld\n", (long long)info.exit.rval);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sys/denied_call.hpp"
+#include "sys/fatal_signal.hpp"
 
 #include "base/exit_code.hpp"
 #include "seccomp_filters.hpp"
+#include "sys/limits.hpp"
 
 #include <array>
 #include <csignal>
@@ -48,7 +49,12 @@ std::string_view name_of(int number) {
     return names.substr(0, names.find('\0'));
 }
 
-void end_with_line(int /*signal*/, siginfo_t* info, void* /*context*/) {
+[[noreturn]] void end_with(const Line& line) {
+    (void)!write(STDERR_FILENO, line.text().data(), line.text().size());
+    _exit(exit_status);
+}
+
+void end_on_denied_call(int /*signal*/, siginfo_t* info, void* /*context*/) {
     Line line;
     line.add(program_name);
     line.add(": system call ");
@@ -57,22 +63,36 @@ void end_with_line(int /*signal*/, siginfo_t* info, void* /*context*/) {
     line.add(" (");
     line.add_number(info->si_syscall);
     line.add(") is not on the allow list of this phase: please report this line\n");
-    (void)!write(STDERR_FILENO, line.text().data(), line.text().size());
-    _exit(exit_status);
+    end_with(line);
+}
+
+void end_on_cpu_limit(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {
+    Line line;
+    line.add(program_name);
+    line.add(": config.json or the image took more CPU time than the limit of ");
+    line.add_number(static_cast<int>(cpu_limit_s));
+    line.add(" seconds, or the lower one of its caller: make config.json smaller, or the "
+             "configuration of the image's loader\n");
+    end_with(line);
+}
+
+void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
+    struct sigaction action {};
+    action.sa_sigaction = handler;
+    action.sa_flags = static_cast<int>(SA_SIGINFO | SA_RESETHAND);
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(signal, &action, nullptr);
 }
 
 } // namespace
 
-void end_on_denied_calls(const char* program) {
+void end_on_fatal_signals(const char* program) {
     program_name = program;
-    struct sigaction action {};
-    action.sa_sigaction = end_with_line;
-    action.sa_flags = static_cast<int>(SA_SIGINFO | SA_RESETHAND);
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGSYS, &action, nullptr);
+    handle(SIGSYS, end_on_denied_call);
+    handle(SIGXCPU, end_on_cpu_limit);
 }
 
-void exit_on_denied_calls_with(int status) {
+void exit_on_fatal_signals_with(int status) {
     exit_status = status;
 }
 
