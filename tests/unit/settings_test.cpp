@@ -3,7 +3,11 @@
 #include "settings/settings.hpp"
 #include "support/outcome.hpp"
 
+#include <algorithm>
 #include <doctest/doctest.h>
+#include <fstream>
+#include <regex>
+#include <sstream>
 
 namespace {
 
@@ -24,6 +28,21 @@ TEST_CASE("a file without keys leaves the defaults") {
         CAPTURE(toml);
         CHECK(parse_settings(toml, Dialect::grapnel, "f") == Settings{});
     }
+}
+
+TEST_CASE("the installed file shows the defaults") {
+    std::ostringstream text;
+    text << std::ifstream(SETTINGS_FILE).rdbuf();
+    const auto shown = std::regex_replace(text.str(), std::regex("\n#([a-z-]+ = )"), "\n$1");
+    CHECK(std::count(shown.begin(), shown.end(), '=') > 25);
+    const auto settings = parse_settings(shown, Dialect::grapnel, "config.toml");
+    REQUIRE(settings);
+    // these three depend on the installation or the host
+    CHECK(*settings == with([](auto& s) {
+        s.ldconfig = host_path("/sbin/ldconfig");
+        s.probe = host_path("/usr/libexec/grapnel/grapnel-probe");
+        s.probe_user = "65534:65534";
+    }));
 }
 
 TEST_CASE("each key does what grapnel.toml(5) says") {
