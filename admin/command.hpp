@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of grapnel. A new one is a file here and a line in tool.cpp.
+// The commands of grapnel. A new one is a file here, a line in tool.cpp and one
+// in option_table.cpp.
 #pragma once
 
 #include "base/exit_code.hpp"
 #include "base/result.hpp"
 
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace grapnel {
 
-/// Each takes its own name as the first argument, and returns the exit code.
-using Command = int(int argc, char** argv);
+/// Each takes the words behind its name, and returns the exit code.
+using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command configure;
 

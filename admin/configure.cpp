@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cmdline/help.hpp"
 #include "command.hpp"
 #include "configure/engines.hpp"
+#include "configure/option_table.hpp"
 #include "configure/options.hpp"
 
 namespace grapnel {
@@ -24,12 +26,12 @@ Status run(const Options& options) {
 
 } // namespace
 
-int configure(int argc, char** argv) {
-    const auto options = parse_options(argc, argv);
+int configure(std::span<const std::string> words) {
+    const auto options = parse_options(words);
     if (!options)
         return wrong_usage(options.error());
     if (options->help)
-        return answer(usage());
+        return answer(cmdline::help(command()));
     const auto done = run(*options);
     if (done)
         return exit_done;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tool.hpp"
-#include "base/format.hpp"
 
+#include "base/format.hpp"
 #include "base/text.hpp"
 #include "base/usage.hpp"
+#include "cmdline/help.hpp"
+#include "cmdline/parse.hpp"
 #include "command.hpp"
+#include "option_table.hpp"
 #include "sys/file.hpp"
 #include "sys/privilege.hpp"
 
@@ -19,23 +22,10 @@ namespace {
 
 struct Entry {
     std::string_view name;
-    std::string_view summary;
     Command& run;
 };
 
-constexpr std::array<Entry, 1> commands{{
-    {"configure", "enter the runtime or the hook in a container engine's configuration", configure},
-}};
-
-std::string usage() {
-    std::string text = "usage: grapnel COMMAND [ARGUMENT]...\n\ncommands:\n";
-    for (const auto& command : commands)
-        text += format_text("  {:<10} {}\n", command.name, command.summary);
-    return text
-           + "\noptions:\n"
-             "  -v, --version  print the version\n"
-             "  -h, --help     print this; after a command, what it takes\n";
-}
+constexpr std::array<Entry, 1> commands{{{"configure", configure}}};
 
 constexpr std::string_view program = "grapnel";
 
@@ -44,6 +34,24 @@ Error unknown_command(std::string_view word) {
     for (const auto& command : commands)
         names.push_back(command.name);
     return unknown_word("command", word, names, program);
+}
+
+int run(std::span<const std::string> words) {
+    ToolOptions options;
+    const auto parsed = cmdline::take_words(words, tool_options(), {.program = program}, options);
+    if (!parsed)
+        return wrong_usage(parsed.error());
+    if (options.action == ToolOptions::Action::version)
+        return answer("grapnel " GRAPNEL_VERSION "\n");
+    words = words.subspan(parsed->used);
+    if (options.action == ToolOptions::Action::help || (!words.empty() && words.front() == "help"))
+        return answer(cmdline::help(tool_program().itself));
+    if (words.empty())
+        return wrong_usage(usage_error("the command is missing", program));
+    const auto* const command = std::ranges::find(commands, words.front(), &Entry::name);
+    if (command == commands.end())
+        return wrong_usage(unknown_command(words.front()));
+    return command->run(words.subspan(1));
 }
 
 } // namespace
@@ -75,20 +83,7 @@ int run_tool(int argc, char** argv) {
         complain(begun.error().text());
         return exit_refused;
     }
-    if (argc < 2)
-        return wrong_usage(usage_error("the command is missing", program));
-    const std::string_view name = argv[1];
-    if (name == "-h" || name == "--help" || name == "help")
-        return answer(usage());
-    if (name == "-v" || name == "--version")
-        return answer("grapnel " GRAPNEL_VERSION "\n");
-    if (name.starts_with('-'))
-        return wrong_usage(
-            unknown_option(name, std::array<std::string_view, 2>{"help", "version"}, program));
-    const auto* const command = std::ranges::find(commands, name, &Entry::name);
-    if (command == commands.end())
-        return wrong_usage(unknown_command(name));
-    return command->run(argc - 1, argv + 1);
+    return run(cmdline::words_of(argc, argv));
 }
 
 } // namespace grapnel

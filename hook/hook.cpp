@@ -6,8 +6,11 @@
 #include "apply/container.hpp"
 #include "base/exit_code.hpp"
 #include "base/text.hpp"
+#include "cmdline/help.hpp"
+#include "cmdline/parse.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
+#include "option_table.hpp"
 #include "options.hpp"
 #include "plan/plan.hpp"
 #include "precreate.hpp"
@@ -183,13 +186,13 @@ int print(const std::string& text, const Log& log) {
 int run(int argc, char** argv, Log& log) {
     if (const auto confined = sys::confine_process(); !confined)
         return fail(confined.error(), log);
-    const auto options = parse_options(argc, argv);
+    const auto options = parse_options(cmdline::words_of(argc, argv));
     if (!options) {
         log.error(options.error().text());
         return exit_usage;
     }
     if (options->action == Options::Action::help)
-        return print(usage(), log);
+        return print(cmdline::help(hook_program().itself), log);
     if (options->action == Options::Action::version)
         return print("grapnel-hook " GRAPNEL_VERSION "\n", log);
     log.warnings_to_stderr(options->debug);

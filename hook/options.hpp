@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace grapnel {
@@ -16,15 +17,14 @@ struct Options {
     enum class Action { run, help, version };
     Action action = Action::run;
     Stage stage = Stage::prestart;
+    std::optional<std::string> config_text = {}; ///< as given
     std::optional<HostPath> config = {};
     std::string container = {}; ///< ID, from a caller that writes a failure into the log itself
     bool debug = false;
     bool dry_run = false;
 };
 
-/// An error is of kind usage.
-[[nodiscard]] Result<Options> parse_options(int argc, char** argv);
-
-[[nodiscard]] std::string usage();
+/// `words` without the program's name. An error is of kind usage.
+[[nodiscard]] Result<Options> parse_options(std::span<const std::string> words);
 
 } // namespace grapnel

@@ -7,11 +7,27 @@
 #include "engines/engine.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace grapnel::configure_command {
 
 enum class Engine { docker, containerd, crio, podman };
+
+/// Words of the command line, unread.
+struct Given {
+    bool help = false;
+    bool unset = false;
+    bool dry_run = false;
+    bool set_as_default = false;
+    bool cdi = false;
+    std::optional<std::string> config = {};
+    std::optional<std::string> drop_in = {};
+    std::optional<std::string> hook_dir = {};
+    std::optional<std::string> hook = {};
+    std::optional<std::string> runtime_name = {};
+    std::optional<std::string> runtime_path = {};
+};
 
 struct Options {
     bool help = false;
@@ -26,8 +42,6 @@ struct Options {
 };
 
 /// With the defaults of the engine where nothing is said. An error is of kind usage.
-[[nodiscard]] Result<Options> parse_options(int argc, char** argv);
-
-[[nodiscard]] std::string usage();
+[[nodiscard]] Result<Options> parse_options(std::span<const std::string> words);
 
 } // namespace grapnel::configure_command

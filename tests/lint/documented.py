@@ -11,21 +11,22 @@ import sys
 import tree
 
 
-def help_of(*command):
-    return subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+# program: its manual page
+PAGES = {
+    "grapnel": "doc/grapnel.8.scd",
+    "grapnel-cli": "doc/nvidia-container-cli.1.scd",
+    "grapnel-hook": "doc/grapnel-hook.8.scd",
+}
 
 
-def long_options(text):
-    return set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.M))
-
-
-def options(program):
-    text = help_of(program)
-    stages = re.search(r"^stages:\n(.*?)\n\n", text, re.M | re.DOTALL)[1]
-    named = re.findall(r"^  ((?:\w+, )*\w+)  ", stages, re.M)
-    return long_options(text), {
-        stage for line in named for stage in line.split(", ")
-    }
+def table(generator, program):
+    """Options and words of the program's own table: of its commands too."""
+    lines = subprocess.run([generator, program, "list"], capture_output=True, text=True, check=True).stdout
+    found = {"option": set(), "word": set()}
+    for line in lines.splitlines():
+        kind, *words = line.split()
+        found[kind].add(words[-1])
+    return found["option"], found["word"]
 
 
 def keys(root):
@@ -41,30 +42,15 @@ def check(wanted, found, where):
         yield f"{where}: {name} is described but does not exist"
 
 
-def tool_complaints(root, tool):
-    """Of grapnel: each command, and its options, in the manual page."""
-    page = tree.text(root, "doc/grapnel.8.scd")
-    text = help_of(tool)
-    commands = re.findall(r"^  (\w+)  ", re.search(r"^commands:\n(.*?)\n\n", text, re.M | re.DOTALL)[1], re.M)
-    assert commands
-    known = long_options(text)
-    for command in commands:
-        known |= long_options(help_of(tool, command))
-        if f"*grapnel {command}*" not in page:
-            yield f"doc/grapnel.8.scd: command {command} is not described"
-    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
-    yield from check(known, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel.8.scd")
-
-
-def cli_options(program):
-    """Long options of the program and of each of its commands."""
-    out = set()
-    for command in ([], ["configure"], ["list"], ["info"]):
-        text = subprocess.run(
-            [program, *command, "--help"], capture_output=True, text=True, check=True
-        ).stdout
-        out |= set(re.findall(r"^  (?:-.,|   ) (--[\w-]+)", text, re.M))
-    return out
+def program_complaints(root, generator, program, page):
+    text = tree.text(root, page)
+    options, words = table(generator, program)
+    assert len(options) > 3 and words
+    heads = "\n".join(line for line in text.splitlines() if line.startswith("*-"))
+    yield from check(options, set(re.findall(r"\*(--[\w-]+)\*", heads)), page)
+    for word in sorted(words):
+        if not re.search(rf"\*([\w-]+ )?{word}\*", text):
+            yield f"{page}: {word} is not described"
 
 
 def capability_complaints(root):
@@ -89,26 +75,12 @@ def capability_complaints(root):
             yield f"{page}: there is no line {default.format(mark)}"
 
 
-def main(root, program, tool, cli):
-    known_options, known_stages = options(program)
+def main(root, generator):
     known_keys = keys(root)
-    assert len(known_options) > 3 and len(known_stages) > 3 and len(known_keys) > 20
+    assert len(known_keys) > 20
     complaints = list(capability_complaints(root))
-
-    page = tree.text(root, "doc/grapnel-hook.8.scd")
-    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
-    complaints += check(
-        known_options, set(re.findall(r"\*(--[\w-]+)\*", heads)), "doc/grapnel-hook.8.scd"
-    )
-    for stage in sorted(known_stages):
-        if not re.search(rf"\*{stage}\*", page):
-            complaints.append(f"doc/grapnel-hook.8.scd: stage {stage} is not described")
-
-    complaints += tool_complaints(root, tool)
-    page = tree.text(root, "doc/nvidia-container-cli.1.scd")
-    heads = "\n".join(line for line in page.splitlines() if line.startswith("*-"))
-    found = set(re.findall(r"\*(--[\w-]+)\*", heads))
-    complaints += check(cli_options(cli), found, "doc/nvidia-container-cli.1.scd")
+    for program, page in PAGES.items():
+        complaints += program_complaints(root, generator, program, page)
 
     page = tree.text(root, "doc/grapnel.toml.5.scd")
     described = set(re.findall(r"^(?:- )?\*([a-z][a-z0-9.-]+)\*(?!\()", page, re.M))

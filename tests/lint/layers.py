@@ -11,6 +11,7 @@ import tree
 # lowest first; the same table as in lib/meson.build, which is checked too
 MODULES = {
     "base": [],
+    "cmdline": ["base"],
     "sys": ["base"],
     "oci": ["base"],
     "toml": ["base"],
@@ -39,7 +40,7 @@ LIBRARIES = {
 # made by the build, and for this module alone
 GENERATED = {("sys", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "oci", "toml", "settings", "engines", "request", "inventory", "plan"}
+PURE = {"base", "cmdline", "oci", "toml", "settings", "engines", "request", "inventory", "plan"}
 C_HEADERS = {("engines", "fnmatch.h"), ("inventory", "fnmatch.h"), ("oci", "sys/types.h"),
              ("inventory", "elf.h")}
 

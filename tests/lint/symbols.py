@@ -10,7 +10,7 @@ import sys
 
 import tree
 
-MODULES = ("base", "oci", "toml", "settings", "engines", "request", "inventory", "plan", "apply")
+MODULES = ("base", "cmdline", "oci", "toml", "settings", "engines", "request", "inventory", "plan", "apply")
 CALLS = set(
     """
     accept access bind bpf chdir chmod chown chroot clone close connect creat dlopen dlsym dup dup2

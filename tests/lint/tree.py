@@ -6,8 +6,8 @@ import pathlib
 import subprocess
 import sys
 
-# programs beside lib/; probe/ uses none of its modules
-PROGRAMS = ("admin", "cli", "hook", "probe", "runtime")
+# programs beside lib/; probe/ uses none of its modules, completions/ runs while Grapnel is built
+PROGRAMS = ("admin", "cli", "completions", "hook", "probe", "runtime")
 SOURCES = ("lib/", *(program + "/" for program in PROGRAMS))
 
 

@@ -118,8 +118,8 @@ TEST_CASE("a wrong command line is said in words") {
         {{"configure", "--bogus", "/a"}, "unknown option '--bogus'"},
         {{"configure", "-x", "/a"}, "unknown option '-x'"},
         {{"configure", "--no", "/a"}, "the beginning of several options"},
-        {{"configure", "/a", "--device"}, "--device needs a value"},
-        {{"configure", "--compute=1", "/a"}, "--compute takes no value"},
+        {{"configure", "/a", "--device"}, "'--device' needs a value"},
+        {{"configure", "--compute=1", "/a"}, "'--compute' takes no value"},
         {{"--device=0", "configure", "/a"}, "unknown option '--device'"},
         {{"list", "--compute"}, "unknown option '--compute'"},
     };

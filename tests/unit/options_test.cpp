@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "cmdline/help.hpp"
+#include "option_table.hpp"
 #include "options.hpp"
 #include "support/outcome.hpp"
 
 #include <doctest/doctest.h>
-#include <getopt.h>
 
 namespace {
 
@@ -12,14 +13,8 @@ using namespace grapnel;
 using test::contains;
 using test::error_of;
 
-Result<Options> parsed(std::vector<std::string> words) {
-    words.insert(words.begin(), "grapnel-hook");
-    std::vector<char*> arguments;
-    for (auto& word : words)
-        arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    optind = 0; // getopt(3): start anew
-    return parse_options(static_cast<int>(words.size()), arguments.data());
+Result<Options> parsed(const std::vector<std::string>& words) {
+    return parse_options(words);
 }
 
 } // namespace
@@ -89,7 +84,7 @@ TEST_CASE("a wrong command line is an error of usage that names the culprit") {
         {{"prestart", "more"}, "one word too many: 'more'"},
         {{"--dryrun", "prestart"}, "did you mean '--dry-run'?"},
         {{"prestrat"}, "unknown stage 'prestrat': did you mean 'prestart'?"},
-        {{"--debug=1", "prestart"}, "'--debug=1'"},
+        {{"--debug=1", "prestart"}, "'--debug' takes no value"},
         {{"--config", "", "prestart"}, "--config: path '' is not absolute"},
         {{"--config", "/nowhere/../b", "prestart"}, "--config: open '/nowhere/..': No such file"},
     };
@@ -107,5 +102,5 @@ TEST_CASE("a wrong command line is an error of usage that names the culprit") {
 TEST_CASE("help names every stage and every option") {
     for (const auto* const word : {"prestart", "createRuntime", "poststart", "poststop", "--config",
                                    "--debug", "--dry-run", "--version", "--help"})
-        CHECK(contains(usage(), word));
+        CHECK(contains(cmdline::help(hook_program().itself), word));
 }
