@@ -12,7 +12,9 @@
 
 namespace grapnel::sys {
 
-/// A file that is there or not. Where its path is a link, it is the file that the link leads to.
+/// A file that is there or not. Where its path is a link, it is the file that the link leads to. It
+/// and its directory are looked up once and held by descriptor: whatever is renamed or linked
+/// meanwhile, no file of another directory is read or changed.
 class ConfigFile {
   public:
     /// Refuses what is no regular file, a link that leads to nothing, and more than `limit` bytes.
@@ -45,6 +47,8 @@ class ConfigFile {
     [[nodiscard]] Status check_unchanged(FdRef directory) const;
 
     HostPath path_ = {};
+    Fd directory_ = {}; ///< invalid: it is missing
+    Fd file_ = {};
     std::optional<std::string> text_ = {};
     std::optional<FileFacts> facts_ = {};
 };

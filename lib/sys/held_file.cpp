@@ -2,11 +2,9 @@
 #include "sys/held_file.hpp"
 
 #include "base/text.hpp"
-#include "sys/directory.hpp"
-#include "sys/file_like.hpp"
+#include "sys/atomic_file.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 namespace grapnel::sys {
 
@@ -22,27 +20,11 @@ Result<HeldFile> HeldFile::open(const std::string& directory, const std::string&
 }
 
 Status HeldFile::replace(std::string_view text) const {
-    const auto at = directory_.ref();
     const std::string name(path_.name());
-    const auto temporary = temporary_name(name);
     const auto model = GRAPNEL_TRY(facts(file_.ref(), ""));
-    unlinkat(at.value, temporary.c_str(), 0); // left by a process that was killed
-    const Fd fresh(openat(at.value, temporary.c_str(),
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    auto written = fresh.valid() ? write_all(fresh.ref(), text, path_.text())
-                                 : Status(system_error("replace " + path_.text()));
-    if (written)
-        written = take_rights(fresh.ref(), model).note(path_.text());
-    if (written)
-        copy_access_attributes(file_.ref(), fresh.ref());
-    if (written && renameat(at.value, temporary.c_str(), at.value, name.c_str()) != 0)
-        written = system_error("replace " + path_.text());
-    if (written)
-        return written;
-    if (fresh.valid())
-        unlinkat(at.value, temporary.c_str(), 0);
-    const auto cure = cure_for_writing(written.error().sys);
-    return std::move(written).cure(cure);
+    auto fresh = GRAPNEL_TRY(
+        AtomicFile::write(directory_.ref(), name, text, model, file_.ref(), path_.text()));
+    return fresh.replace(name);
 }
 
 } // namespace grapnel::sys

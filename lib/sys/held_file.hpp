@@ -27,7 +27,7 @@ class HeldFile {
 
     /// Atomic replace: the name becomes a new file with that text and the owner, mode, ACL and
     /// SELinux label of the one that was read, without setuid and setgid. A link gives way to it;
-    /// the file that it leads to stays as it is.
+    /// the file that it leads to stays as it is. What a process that was killed here left goes.
     [[nodiscard]] Status replace(std::string_view text) const;
 
   private:

@@ -165,3 +165,24 @@ def test_exchanged_temporary_file_writes_nothing_outside(ground, as_user):
     finally:
         racer.kill()
         racer.wait()
+
+
+KILLED_AT = [(call, number) for call in ("write", "fchmod", "flock", "renameat") for number in (1, 2)]
+
+
+@pytest.mark.parametrize("call, number", KILLED_AT)
+def test_next_start_removes_what_a_killed_runtime_left(ground, call, number):
+    before = sorted(os.listdir(ground.bundle))
+    command = [ground.runtime, "create", "--bundle", ground.bundle, "c1"]
+    ended = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                            f"inject={call}:signal=KILL:when={number}", *command],
+                           env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(ground.settings),
+                                "PATH": os.environ["PATH"]},
+                           capture_output=True, timeout=60, check=False)
+    json.loads((ground.bundle / "config.json").read_text())
+    left = set(os.listdir(ground.bundle)) - set(before)
+    assert left <= {".config.json.grapnel-new"}
+    if number == 1:
+        assert ended.returncode != 0
+    assert ground.create(as_user=False).returncode == 0
+    assert sorted(os.listdir(ground.bundle)) == before

@@ -119,8 +119,28 @@ TEST_CASE("what a program left that was killed goes with the next change") {
     REQUIRE(open(ground, "r/f")->copy_to("copy"));
     CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
     ground.link("r/.f.grapnel-new", "f");
-    CHECK_FALSE(open(ground, "r/f")->replace("after"));
-    CHECK(text_of(ground, "r/f") == "before");
+    REQUIRE(open(ground, "r/f")->replace("after"));
+    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
+}
+
+TEST_CASE("a configuration stays in the directory that was opened") {
+    const Ground ground;
+    ground.write("r/f", "text");
+    ground.directory("other");
+    ground.write("other/f", "of another");
+    const auto file = open(ground, "r/f");
+    const auto missing = open(ground, "r/g");
+    REQUIRE(::rename(ground.path("r").c_str(), ground.path("moved").c_str()) == 0);
+    ground.link("r", "other");
+    REQUIRE(file->copy_to("copy"));
+    REQUIRE(file->replace("new"));
+    REQUIRE(missing->replace("new"));
+    CHECK(text_of(ground, "moved/f") == "new");
+    CHECK(ground.names("moved") == std::vector<std::string>{"copy", "f", "g"});
+    CHECK(text_of(ground, "other/f") == "of another");
+    CHECK(ground.names("other") == std::vector<std::string>{"f"});
+    CHECK_FALSE(file->remove());
 }
 
 TEST_CASE("a file that another process is changing is left to it") {
