@@ -50,7 +50,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     HostSide host;
     host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
     GRAPNEL_TRY(sys::begin_phase(Phase::clone_sources));
-    host.sources = GRAPNEL_TRY(open_sources(plan));
+    host.sources = GRAPNEL_TRY(open_sources(plan, container.mount_label));
     if (updates_ldcache(plan))
         host.ldconfig = open_ldconfig(ldconfig);
     // a namespace that this program shares with the container has the container's mounts too

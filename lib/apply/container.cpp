@@ -173,7 +173,8 @@ Result<Container> open_container(const State& state, const Spec& spec) {
                      .process = std::move(process),
                      .root = std::move(*root),
                      .owner = maps.root(),
-                     .cgroup = {.owner = cgroup_owner(spec, state.id), .rules = spec.device_rules}};
+                     .cgroup = {.owner = cgroup_owner(spec, state.id), .rules = spec.device_rules},
+                     .mount_label = spec.mount_label};
 }
 
 Result<Container> open_container(pid_t pid, const HostPath& rootfs) {

@@ -12,6 +12,7 @@
 #include "sys/root_dir.hpp"
 
 #include <optional>
+#include <string>
 #include <sys/types.h>
 
 namespace grapnel::apply {
@@ -25,6 +26,7 @@ struct Container {
     sys::RootDir root;
     sys::FileOwner owner = {}; ///< the container's root user, as the host sees it
     CgroupFacts cgroup = {};
+    std::string mount_label = {}; ///< of SELinux, for file systems of the container's own
 };
 
 /// Where a runtime is run by a user without rights, so are its hooks: a hook has the right to

@@ -78,8 +78,8 @@ class ViewMaker {
     std::map<std::string, sys::Fd> made_ = {};
 };
 
-Result<sys::Fd> make_view(const View& view) {
-    auto tree = GRAPNEL_TRY(sys::new_tmpfs("1m"));
+Result<sys::Fd> make_view(const View& view, const std::string& label) {
+    auto tree = GRAPNEL_TRY(sys::new_tmpfs("1m", sys::own_user(), label));
     ViewMaker maker(tree.ref());
     for (const auto& directory : view.directories)
         GRAPNEL_TRY(maker.directory(directory));
@@ -235,7 +235,7 @@ Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attache
 
 } // namespace
 
-Result<Sources> open_sources(const Plan& plan) {
+Result<Sources> open_sources(const Plan& plan, const std::string& label) {
     Sources sources;
     sources.mounts.reserve(plan.mounts.size());
     for (const auto& mount : plan.mounts) {
@@ -248,7 +248,7 @@ Result<Sources> open_sources(const Plan& plan) {
             sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));
     }
     for (const auto& view : plan.views)
-        sources.views.push_back(GRAPNEL_TRY(make_view(view).note(view.inside.text())));
+        sources.views.push_back(GRAPNEL_TRY(make_view(view, label).note(view.inside.text())));
     GRAPNEL_TRY(set_options(plan, sources));
     return sources;
 }

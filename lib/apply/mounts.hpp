@@ -28,8 +28,9 @@ struct Sources {
 
 /// Clones what the plan mounts, and checks that each source is of the type it should be and
 /// each device node of the number planned. Must run in the host's mount namespace. The plan
-/// must outlive the result.
-[[nodiscard]] Result<Sources> open_sources(const Plan& plan);
+/// must outlive the result. Synthetic directories have the
+/// SELinux label `label`, if it is not empty and the kernel takes it.
+[[nodiscard]] Result<Sources> open_sources(const Plan& plan, const std::string& label);
 
 /// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
 /// A target on a volume that is shared with the host is refused (peer_groups.hpp); `peer_groups`

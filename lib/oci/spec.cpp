@@ -178,6 +178,7 @@ Status read_linux(const Json& json, Spec& spec) {
     if (section == nullptr)
         return {};
     spec.cgroups_path = GRAPNEL_TRY(oci::string_member(*section, "cgroupsPath"));
+    spec.mount_label = GRAPNEL_TRY(oci::string_member(*section, "mountLabel"));
     spec.user_namespace = GRAPNEL_TRY(has_user_namespace(*section).note("linux"));
     spec.gid_mappings = GRAPNEL_TRY(id_mappings(*section, "gidMappings").note("linux"));
     const auto* const resources = GRAPNEL_TRY(oci::object_member(*section, "resources"));

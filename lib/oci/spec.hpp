@@ -48,6 +48,7 @@ struct Spec {
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
+    std::string mount_label = {};              ///< linux.mountLabel, of SELinux
     bool user_namespace = false;               ///< it has one of its own, or joins another's
     std::vector<IdMapping> gid_mappings = {};  ///< of a new one
 

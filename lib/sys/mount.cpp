@@ -42,6 +42,27 @@ Result<Fd> clone_below(FdRef place, unsigned recursive) {
     return tree;
 }
 
+Result<Fd> make_tmpfs(const char* size, const FileOwner& owner, const std::string& label) {
+    const Fd context(fsopen("tmpfs", FSOPEN_CLOEXEC));
+    if (!context.valid())
+        return mount_error("fsopen", "tmpfs");
+    const int fd = context.ref().value;
+    if (!label.empty() && fsconfig(fd, FSCONFIG_SET_STRING, "context", label.c_str(), 0) != 0)
+        return mount_error("fsconfig context", "tmpfs");
+    const auto user = std::to_string(owner.user);
+    const auto group = std::to_string(owner.group);
+    if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "uid", user.c_str(), 0) != 0
+        || fsconfig(fd, FSCONFIG_SET_STRING, "gid", group.c_str(), 0) != 0
+        || fsconfig(fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+        return mount_error("fsconfig", "tmpfs");
+    Fd tree(fsmount(fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    if (!tree.valid())
+        return mount_error("fsmount", "tmpfs");
+    return tree;
+}
+
 } // namespace
 
 Result<Fd> clone_tree(const HostPath& path, LastLink last_link) {
@@ -68,23 +89,12 @@ Result<Fd> clone_recursively(FdRef directory) {
     return clone_below(directory, AT_RECURSIVE);
 }
 
-Result<Fd> new_tmpfs(const char* size, const FileOwner& owner) {
-    const Fd context(fsopen("tmpfs", FSOPEN_CLOEXEC));
-    if (!context.valid())
-        return mount_error("fsopen", "tmpfs");
-    const int fd = context.ref().value;
-    const auto user = std::to_string(owner.user);
-    const auto group = std::to_string(owner.group);
-    if (fsconfig(fd, FSCONFIG_SET_STRING, "size", size, 0) != 0
-        || fsconfig(fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
-        || fsconfig(fd, FSCONFIG_SET_STRING, "uid", user.c_str(), 0) != 0
-        || fsconfig(fd, FSCONFIG_SET_STRING, "gid", group.c_str(), 0) != 0
-        || fsconfig(fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-        return mount_error("fsconfig", "tmpfs");
-    Fd tree(fsmount(fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-    if (!tree.valid())
-        return mount_error("fsmount", "tmpfs");
-    return tree;
+Result<Fd> new_tmpfs(const char* size, const FileOwner& owner, const std::string& label) {
+    auto made = make_tmpfs(size, owner, label);
+    // a kernel without SELinux does not know the option; a policy can deny the label to the engine
+    if (!made && !label.empty())
+        made = make_tmpfs(size, owner, {});
+    return made;
 }
 
 Status set_options(std::span<const DetachedMount> mounts) {

@@ -31,8 +31,10 @@ enum class LastLink { follow, keep };
 [[nodiscard]] Result<Fd> clone_recursively(FdRef directory);
 
 /// A detached, empty tmpfs whose root directory belongs to `owner`; `size` as tmpfs(5) has it. The
-/// default can write to it also while files are created as another user.
-[[nodiscard]] Result<Fd> new_tmpfs(const char* size, const FileOwner& owner = own_user());
+/// default can write to it also while files are created as another user. All files on it have the
+/// SELinux label `label`, where there is one and the kernel has SELinux.
+[[nodiscard]] Result<Fd> new_tmpfs(const char* size, const FileOwner& owner = own_user(),
+                                   const std::string& label = {});
 
 struct DetachedMount {
     FdRef tree = {};

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 
 import container
 import make_driver
@@ -131,3 +132,28 @@ def test_mode_and_owner_of_a_node_are_the_hosts_to_change(engine, bundle):
     assert after == before
     for node in nodes:
         assert result[f"open:{node}"] == "ENXIO"
+
+
+PROFILES = "/etc/nvidia/nvidia-application-profiles-rc.d"
+LABEL = "system_u:object_r:container_file_t:s0:c1,c2"
+
+
+def contexts_of(made, record):
+    """The SELinux labels that the hook asks the kernel for, one for each file system of its own."""
+    done = made.hook(prefix=["strace", "-f", "-qq", "-s", "200", "-o", record, "-e", "trace=fsconfig"])
+    assert (done.returncode, done.stderr) == (0, "")
+    return re.findall(r'FSCONFIG_SET_STRING, "context", "([^"]+)"', record.read_text())
+
+
+def test_mount_label_is_the_context_of_synthetic_directories(hand_made, bundle, tmp_path):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
+    bundle.config["linux"]["mountLabel"] = LABEL
+    made = hand_made(bundle)
+    assert set(contexts_of(made, tmp_path / "calls")) == {LABEL}
+    assert PROFILES in made.mounts()
+
+
+def test_without_mount_label_no_context_is_asked_for(hand_made, bundle, tmp_path):
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"))
+    assert contexts_of(made, tmp_path / "calls") == []
+    assert PROFILES in made.mounts()

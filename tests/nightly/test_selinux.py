@@ -63,3 +63,38 @@ def test_mounts_keep_the_labels_of_the_host(confined, hand_made):
     # what is made in the image is labelled as its directory is
     firmware = next(confined.root.glob("usr/lib/firmware"))
     assert label_of(firmware).split(":")[2] == "container_file_t"
+
+
+PROFILES = "etc/nvidia/nvidia-application-profiles-rc.d"
+
+
+@pytest.fixture
+def with_profiles(confined):
+    """A bundle that gets a synthetic directory."""
+    return confined.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
+
+
+def labels_of_profiles(made):
+    inside = pathlib.Path(f"/proc/{made.pid}/root{made.bundle.root}", PROFILES)
+    files = list(inside.iterdir())
+    assert files
+    return {label_of(path) for path in (inside, *files)}
+
+
+def test_synthetic_directories_have_the_mount_label(with_profiles, hand_made):
+    made = hand_made(with_profiles)
+    assert made.hook().returncode == 0
+    assert labels_of_profiles(made) == {FILES}
+
+
+def test_without_mount_label_synthetic_directories_are_the_hooks(with_profiles, hand_made):
+    del with_profiles.config["linux"]["mountLabel"]
+    made = hand_made(with_profiles)
+    assert made.hook().returncode == 0
+    assert all(label.split(":")[2].endswith("tmpfs_t") for label in labels_of_profiles(made))
+
+
+def test_label_that_the_policy_lacks_keeps_no_container(with_profiles, hand_made):
+    with_profiles.config["linux"]["mountLabel"] = "system_u:object_r:no_such_t:s0"
+    done = hand_made(with_profiles).hook()
+    assert (done.returncode, done.stderr) == (0, "")

@@ -121,7 +121,7 @@ TEST_CASE("of config.json the part that matters is read, and the rest is passed 
                     "args": ["x"], "user": {"uid": 0}},
         "root": {"path": "rootfs", "readonly": true},
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-        "linux": {"cgroupsPath": "/docker/c", "resources": {"devices": [
+        "linux": {"cgroupsPath": "/docker/c", "mountLabel": "u:r:t:s0", "resources": {"devices": [
             {"allow": false, "access": "rwm"},
             {"allow": true, "type": "c", "major": 195, "minor": 255, "access": "rw"}]}}})");
     CAPTURE(error_of(spec));
@@ -135,7 +135,8 @@ TEST_CASE("of config.json the part that matters is read, and the rest is passed 
                   .annotations = {{"a", "b"}},
                   .device_rules = {{.allow = false, .type = DeviceRule::Type::all, .access = any},
                                    {.major = 195, .minor = 255}},
-                  .cgroups_path = "/docker/c"});
+                  .cgroups_path = "/docker/c",
+                  .mount_label = "u:r:t:s0"});
 }
 
 TEST_CASE("a config.json that is not one is refused, and the error names the culprit") {
