@@ -76,14 +76,14 @@ def test_denied_call_at_poststop_ends_the_hook(made, bundle, tools):
     assert re.fullmatch(line_of("execveat"), done.stderr), done.stderr
 
 
-@pytest.mark.parametrize("other", ["mknodat", "socket", "bpf", "clone", "ioctl"])
+# the hook's own list denies the last two as well
+@pytest.mark.parametrize("other", ["mknodat", "socket", "bpf", "clone", "ioctl", "keyctl", "ptrace"])
 def test_denied_call_of_ldconfig_fails_with_enosys(made, bundle, tools, other):
     bundle.set_settings('ldcache = "ldconfig"\n')
-    # the third link to a program: 3 is the name of the descriptor that it is executed by
     done = made.hook(prefix=changed(tools, "rename", other, program=""))
     assert done.returncode == 1
-    assert "Function not implemented" in done.stderr or "failed with status 1" in done.stderr
-    assert "signal" not in done.stderr
+    # SIGSYS does not end it here: it is traced, and the first process of its PID namespace
+    assert "failed: Function not implemented" in done.stderr
 
 
 def test_filter_that_cannot_be_loaded_refuses_the_start(made, bundle, tools):
