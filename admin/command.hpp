@@ -15,6 +15,7 @@ namespace grapnel {
 /// Each takes the words behind its name, and returns the exit code.
 using Command = int(std::span<const std::string> words);
 
+[[nodiscard]] Command cdi;
 [[nodiscard]] Command configure;
 
 /// On standard error, as "grapnel: TEXT".

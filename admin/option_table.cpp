@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "option_table.hpp"
 
+#include "cdi/options.hpp"
 #include "configure/option_table.hpp"
 
 namespace grapnel {
@@ -19,7 +20,8 @@ const std::vector<Row<ToolOptions>>& tool_options() {
 }
 
 Program tool_program() {
-    Program program{.names = {"grapnel"}, .commands = {configure_command::command()}};
+    Program program{.names = {"grapnel"},
+                    .commands = {configure_command::command(), cdi_command::command()}};
     program.itself = {
         .synopsis = "grapnel COMMAND [ARGUMENT]...",
         .operand = "commands",

@@ -25,7 +25,7 @@ struct Entry {
     Command& run;
 };
 
-constexpr std::array<Entry, 1> commands{{{"configure", configure}}};
+constexpr std::array<Entry, 2> commands{{{"configure", configure}, {"cdi", cdi}}};
 
 constexpr std::string_view program = "grapnel";
 

@@ -104,6 +104,17 @@ class Hook {
         return done.code;
     }
 
+    /// An engine enters a hook for each device that it resolved by CDI, and the first of these
+    /// hooks gives the container all of the devices. False: this is a later one. A hook of another
+    /// registration leaves the devices alone.
+    [[nodiscard]] bool takes_cdi_devices(Spec& spec) const {
+        if (options_.cdi_device.empty())
+            spec.cdi_devices.clear();
+        else if (spec.cdi_devices.empty())
+            spec.cdi_devices = {options_.cdi_device};
+        return spec.cdi_devices.empty() || spec.cdi_devices.front() == options_.cdi_device;
+    }
+
     Result<int> give(const State& state) {
         const auto loaded = load_settings(options_.config, Variables::count);
         const auto& settings = loaded.settings;
@@ -113,7 +124,9 @@ class Hook {
         ProbeStarter probe;
         if (options_.dry_run && !state.pid)
             probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
-        const auto spec = GRAPNEL_TRY(read_spec(state));
+        auto spec = GRAPNEL_TRY(read_spec(state));
+        if (!takes_cdi_devices(spec))
+            return exit_done;
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
             log_.warning(remark);

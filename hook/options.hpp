@@ -19,7 +19,8 @@ struct Options {
     Stage stage = Stage::prestart;
     std::optional<std::string> config_text = {}; ///< as given
     std::optional<HostPath> config = {};
-    std::string container = {}; ///< ID, from a caller that writes a failure into the log itself
+    std::string container = {};  ///< ID, from a caller that writes a failure into the log itself
+    std::string cdi_device = {}; ///< the CDI name whose hook this is; empty: no hook of CDI's
     bool debug = false;
     bool dry_run = false;
 };

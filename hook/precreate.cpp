@@ -79,8 +79,9 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
     auto probe = GRAPNEL_TRY(confine_description(
         settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));
-    const auto spec = GRAPNEL_TRY(
+    auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
+    spec.cdi_devices.clear(); // they have a hook of their own
     const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
     if (options.container.empty() && !asked.request)
         for (const auto& remark : asked.remarks) // else the hook or the caller writes it

@@ -21,6 +21,9 @@ struct CdiName {
 /// knows its devices, and their names can have more (MIG-GPU-<UUID>/2/0).
 [[nodiscard]] std::optional<CdiName> parse_cdi_name(std::string_view word);
 
+/// By this argument of grapnel-hook a file for CDI names the device that its hook is for.
+inline constexpr std::string_view cdi_device_option = "--cdi-device=";
+
 /// VENDOR/CLASS, each of letters, digits, '_', '-' and '.', with a letter before all.
 [[nodiscard]] bool is_cdi_kind(std::string_view text);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/spec.hpp"
 
+#include "base/cdi_name.hpp"
 #include "base/text.hpp"
 #include "oci/json.hpp"
 
@@ -128,6 +129,29 @@ Result<std::vector<SpecMount>> mounts(const Json& spec) {
     return out;
 }
 
+Status read_cdi_devices(const Json& hooks, const char* stage, std::vector<std::string>& out) {
+    const auto* const array = GRAPNEL_TRY(oci::array_member(hooks, stage));
+    if (array == nullptr)
+        return {};
+    for (const auto& hook : *array) {
+        if (!hook.is_object())
+            return refused("'" + std::string(stage) + "' is not an array of objects");
+        for (const auto& argument : GRAPNEL_TRY(oci::strings_member(hook, "args")))
+            if (argument.starts_with(cdi_device_option))
+                out.push_back(argument.substr(cdi_device_option.size()));
+    }
+    return {};
+}
+
+Result<std::vector<std::string>> cdi_devices(const Json& spec) {
+    std::vector<std::string> out;
+    const auto* const hooks = GRAPNEL_TRY(oci::object_member(spec, "hooks"));
+    if (hooks != nullptr)
+        for (const auto* const stage : {"prestart", "createRuntime"})
+            GRAPNEL_TRY(read_cdi_devices(*hooks, stage, out).note("hooks"));
+    return out;
+}
+
 Result<std::map<std::string, std::string>> annotations(const Json& spec) {
     std::map<std::string, std::string> out;
     const auto* const object = GRAPNEL_TRY(oci::object_member(spec, "annotations"));
@@ -202,6 +226,7 @@ Result<Spec> read_spec(std::string_view text) {
     if (spec.root_path.empty())
         return refused("'root.path' is missing");
     spec.mounts = GRAPNEL_TRY(mounts(json));
+    spec.cdi_devices = GRAPNEL_TRY(cdi_devices(json));
     spec.annotations = GRAPNEL_TRY(annotations(json));
     GRAPNEL_TRY(read_linux(json, spec));
     return spec;

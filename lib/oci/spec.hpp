@@ -44,6 +44,9 @@ struct Spec {
     ProcessUser user = {};
     bool bounding_sys_admin = false; ///< the bounding set holds CAP_SYS_ADMIN: "privileged"
     std::vector<SpecMount> mounts = {};
+    /// CDI names for which an engine entered a hook of ours, in order: cdi_device_option in the
+    /// arguments of hooks.prestart and hooks.createRuntime.
+    std::vector<std::string> cdi_devices = {};
     /// Whoever made the container wrote them; engines can take over what a user gave them.
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order

@@ -115,6 +115,17 @@ Result<Requested> from_annotations(const Spec& spec, const Settings& settings,
     return finished(names).note("annotations");
 }
 
+Result<Requested> from_cdi(const Spec& spec, const Settings& settings) {
+    DeviceNames names(settings, DeviceNames::NoneIs::device, DeviceNames::Unknown::refused);
+    for (const auto& name : spec.cdi_devices) {
+        if (!parse_cdi_name(name))
+            return refused(quote(name) + " is no CDI name",
+                           "a name has its kind with it, as nvidia.com/gpu=0");
+        GRAPNEL_TRY(names.take(name));
+    }
+    return finished(names);
+}
+
 Result<Requested> from_mounts(const Spec& spec, const Settings& settings) {
     DeviceNames names(settings, DeviceNames::NoneIs::device, DeviceNames::Unknown::refused);
     for (const auto& mounted : mounted_names(spec, settings))
@@ -184,6 +195,10 @@ bool environment_counts(const Spec& spec, const Settings& settings) {
     return settings.accept_environment_when_unprivileged || spec.bounding_sys_admin;
 }
 
+bool is_cdi_request(const Spec& spec) {
+    return !spec.cdi_devices.empty();
+}
+
 bool is_legacy_image(const Spec& spec) {
     const auto set = [&](std::string_view name) {
         const auto value = spec.variable(name);
@@ -194,6 +209,8 @@ bool is_legacy_image(const Spec& spec) {
 
 Result<Requested> requested_devices(const Spec& spec, const Settings& settings,
                                     std::vector<std::string>& remarks) {
+    if (is_cdi_request(spec))
+        return from_cdi(spec, settings).note("CDI device");
     if (auto annotated = GRAPNEL_TRY(from_annotations(spec, settings, remarks)))
         return Requested(std::move(annotated));
     if (auto mounted = GRAPNEL_TRY(from_mounts(spec, settings)))

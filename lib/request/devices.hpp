@@ -22,6 +22,9 @@ requested_devices(const Spec& spec, const Settings& settings, std::vector<std::s
 /// does not count.
 [[nodiscard]] std::string describe_missing_request(const Spec& spec, const Settings& settings);
 
+/// An engine gave the devices by CDI: neither the image nor the environment has a say.
+[[nodiscard]] bool is_cdi_request(const Spec& spec);
+
 /// CUDA_VERSION is set and NVIDIA_REQUIRE_CUDA is not.
 [[nodiscard]] bool is_legacy_image(const Spec& spec);
 

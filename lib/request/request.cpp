@@ -114,13 +114,17 @@ Result<std::vector<Requirement>> requirements(const Spec& spec) {
     return out;
 }
 
+bool is_forward_compat_on(const Settings& settings) {
+    return settings.forward_compat() && settings.ldcache != LdCache::off;
+}
+
 Status ask_for_driver(const Spec& spec, const Settings& settings, Request& request,
                       std::vector<std::string>& remarks) {
     GRAPNEL_TRY(ask_for_mig_management(spec, request));
     GRAPNEL_TRY(ask_for_capabilities(spec, settings.supported_driver_capabilities, request));
     if (!settings.disable_require && !requirements_disabled(spec, remarks))
         request.requirements = GRAPNEL_TRY(requirements(spec));
-    request.forward_compat = settings.forward_compat() && settings.ldcache != LdCache::off;
+    request.forward_compat = is_forward_compat_on(settings);
     request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
     return {};
 }
@@ -145,6 +149,12 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
                     .change_cgroup = !settings.no_cgroups};
     if (devices->management)
         GRAPNEL_TRY(ask_for_management(spec, settings, request));
+    if (is_cdi_request(spec)) {
+        request.driver_capabilities = settings.supported_driver_capabilities;
+        request.forward_compat = is_forward_compat_on(settings);
+        asked.request = std::move(request);
+        return asked;
+    }
     if (request.driver)
         GRAPNEL_TRY(ask_for_driver(spec, settings, request, asked.remarks));
     GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));

@@ -3,6 +3,8 @@
 //
 // An image may ask; it decides nothing. The rules, in the order in which they are applied:
 //
+// 0. Where an engine resolved CDI names, these are the devices, and their container gets every
+//    driver capability that the settings support. Rules 1 and 4 to 8 do not apply.
 // 1. Devices come from annotations whose keys begin as the settings say (cdi.k8s.io/), in the
 //    modes auto and cdi, if there are any; else from volume mounts (a bind of /dev/null below
 //    /var/run/nvidia-container-devices), if the settings accept these and there are any; else

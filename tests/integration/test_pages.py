@@ -47,7 +47,7 @@ def check(machine, command, place):
     assert done.returncode == 0, (command, done.stdout, done.stderr, machine.log("docker"),
                                   machine.shell("cat /var/log/grapnel.log", check=False).stdout)
     if " nvidia-smi -L" in command:
-        everything = re.search(r"=all\b|--gpus all|0,1", command) is not None
+        everything = re.search(r"=all\b|--gpus all|0,1|gpu=1\b", command) is not None
         expected = [make_driver.uuid(index) for index in range(2 if everything else 1)]
         assert listed_gpus(done.stdout) == expected, (command, done.stdout)
 

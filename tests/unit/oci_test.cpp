@@ -166,6 +166,11 @@ TEST_CASE("a config.json that is not one is refused, and the error names the cul
         {spec_with("{}", R"(,"mounts":[{"source":1}])"), "'source'"},
         {spec_with("{}", R"(,"mounts":[{"destination":[]}])"), "'destination'"},
         {spec_with("{}", R"(,"annotations":[])"), "'annotations' is not an object"},
+        {spec_with("{}", R"(,"hooks":[])"), "'hooks' is not an object"},
+        {spec_with("{}", R"(,"hooks":{"prestart":{}})"), "hooks: 'prestart' is not an array"},
+        {spec_with("{}", R"(,"hooks":{"createRuntime":[1]})"),
+         "hooks: 'createRuntime' is not an array of objects"},
+        {spec_with("{}", R"(,"hooks":{"prestart":[{"args":"x"}]})"), "hooks: 'args'"},
         {spec_with("{}", R"(,"annotations":{"a":1})"), "'annotations' is not an object of strings"},
         {spec_with("{}", R"(,"linux":[])"), "'linux'"},
         {spec_with("{}", R"(,"linux":{"cgroupsPath":1})"), "'cgroupsPath'"},
@@ -287,4 +292,13 @@ TEST_CASE("a group has the number that the container's user namespace gives it")
     for (const std::string wrong : {R"("namespaces":["user"])", R"("gidMappings":[1])",
                                     R"("gidMappings":[{"size":4294967296}])"})
         CHECK(contains(error_of(linux_with(wrong)), "linux: "));
+}
+
+TEST_CASE("devices of CDI are those that hooks name") {
+    const auto spec = parse_spec(spec_with("{}", R"(,"hooks":{
+        "prestart":[{"path":"/h"},{"path":"/h","args":["h","--cdi-device=nvidia.com/gpu=1"]}],
+        "createRuntime":[{"path":"/h","args":["h","--cdi-device=nvidia.com/gpu=0","x"]}],
+        "poststop":[{"path":"/h","args":["h","--cdi-device=nvidia.com/gpu=2"]}]})"));
+    REQUIRE(spec.has_value());
+    CHECK(spec->cdi_devices == std::vector<std::string>{"nvidia.com/gpu=1", "nvidia.com/gpu=0"});
 }

@@ -533,3 +533,27 @@ TEST_CASE("a requirement is met, not met, or undecided for want of a fact") {
         CHECK(evaluate(*requirement, row.facts) == row.verdict);
     }
 }
+
+TEST_CASE("CDI devices come before everything that an image says") {
+    const auto of = [](std::vector<std::string> names, Environment environment) {
+        return make_request({.root_path = "r",
+                             .environment = std::move(environment),
+                             .cdi_devices = std::move(names)},
+                            {});
+    };
+    const Environment image{"NVIDIA_VISIBLE_DEVICES=void",    "NVIDIA_DRIVER_CAPABILITIES=utility",
+                            "NVIDIA_REQUIRE_CUDA=cuda>=99.0", "NVIDIA_GDS=enabled",
+                            "NVIDIA_MIG_CONFIG_DEVICES=all",  "NVIDIA_IMEX_CHANNELS=0"};
+    const auto two = of({"nvidia.com/gpu=1", "nvidia.com/gpu=GPU-00000000"}, image);
+    CHECK(devices_text(two) == "list 1 GPU-00000000");
+    REQUIRE(two->request);
+    CHECK(two->request->driver_capabilities == DriverCapabilities::all());
+    CHECK(two->request->named_capabilities.empty());
+    CHECK(two->request->requirements.empty());
+    CHECK(two->request->device_groups.empty());
+    CHECK(two->request->imex_channels.empty());
+    CHECK_FALSE(two->request->mig_config);
+    CHECK(devices_text(of({"nvidia.com/gpu=all"}, {})) == "all");
+    CHECK(contains(error_of(of({"other.org/gpu=0"}, {})), "CDI device: "));
+    CHECK(contains(error_of(of({"0"}, {})), "CDI device: '0' is no CDI name"));
+}
