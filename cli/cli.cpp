@@ -132,8 +132,10 @@ class Cli {
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
         log_.hold();
-        const auto remarks = GRAPNEL_TRY(classed(
-            apply::carry_out(plan, std::move(container), settings_.ldconfig), "mount error"));
+        const auto remarks = GRAPNEL_TRY(
+            classed(apply::carry_out(plan, std::move(container), settings_.ldconfig,
+                                     [&](const sys::FileRules& rules) { log_.allow_in(rules); }),
+                    "mount error"));
         for (const auto& remark : remarks)
             log_.warning(remark);
         return {};

@@ -88,6 +88,10 @@ class Hook {
         return done ? Result<int>(exit_done) : Result<int>(done.error());
     }
 
+    apply::AllowLog allow_log() {
+        return [&](const sys::FileRules& rules) { log_.allow_in(rules); };
+    }
+
     /// In a child process: a file system of the container may never answer.
     template <typename Work>
     Result<int> supervised(const Work& work) {
@@ -152,7 +156,7 @@ class Hook {
             GRAPNEL_TRY(sys::keep_phases({sys::Phase::clean_up}));
             GRAPNEL_TRY(sys::filter_container());
             GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
-            return apply::clean_up(state);
+            return apply::clean_up(state, allow_log());
         });
     }
 
@@ -161,7 +165,8 @@ class Hook {
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
         log_.hold();
-        const auto remarks = GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig));
+        const auto remarks =
+            GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig, allow_log()));
         for (const auto& remark : remarks)
             log_.warning(remark);
         return {};

@@ -130,9 +130,15 @@ void append(std::vector<std::string>& remarks, const std::vector<std::string>& m
     remarks.insert(remarks.end(), more.begin(), more.end());
 }
 
+void restrict_to_root(const HostSide& host, const sys::RootDir& root, const AllowLog& allow_log) {
+    const sys::FileRules rules;
+    rules.allow(root.ref(), sys::FileAccess::change);
+    restrict_files(rules, host.records ? &*host.records : nullptr, allow_log);
+}
+
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              const std::optional<LoaderFiles>& loader,
-                                             Container& container) {
+                                             Container& container, const AllowLog& allow_log) {
     auto& root = container.root;
     auto ldconfig = prepare_ldconfig(plan, host, loader, container);
     GRAPNEL_TRY(sys::filter_container());
@@ -141,6 +147,7 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
     append(remarks, host.sources.remarks);
     append(remarks,
            GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container)));
+    restrict_to_root(host, root, allow_log);
     GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
     if (!loader)
         return remarks;
@@ -154,7 +161,8 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
 }
 
 /// After this the container's mount namespace is this process's.
-Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container) {
+Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container,
+                                        const AllowLog& allow_log) {
     if (plan.change_cgroup && container.process) {
         GRAPNEL_TRY(sys::begin_phase(Phase::device_cgroup));
         const auto not_kept = GRAPNEL_TRY(allow_devices(*container.process, container.cgroup,
@@ -165,7 +173,7 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
     const auto loader = GRAPNEL_TRY(look_at_loader_files(plan, container.root));
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
-    auto remarks = inside_work(plan, host, loader, container);
+    auto remarks = inside_work(plan, host, loader, container, allow_log);
     sys::create_files_as(sys::own_user());
     return remarks;
 }
@@ -183,13 +191,13 @@ Status record(const HostSide& host, const Container& container, const Claim& cla
 } // namespace
 
 Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
-                                           const HostPath& ldconfig) {
+                                           const HostPath& ldconfig, const AllowLog& allow_log) {
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
     container.root.set_host_file_systems(host.mounts.file_systems);
     auto claimed = GRAPNEL_TRY(claim(host, container));
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
-    auto remarks = change(plan, host, container);
+    auto remarks = change(plan, host, container, allow_log);
     GRAPNEL_TRY(sys::begin_phase(Phase::done));
     const auto recorded =
         claimed ? record(host, container, *claimed, remarks.has_value()) : Status();

@@ -176,13 +176,16 @@ Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& 
 }
 
 /// The root file system may never answer, so nobody is kept from the records of others meanwhile.
-Status clean_up_in(const RecordStore& store, const State& state) {
+Status clean_up_in(const RecordStore& store, const State& state, const AllowLog& allow_log) {
     const auto key = record_key(state);
     const auto read = [&] { return read_record(store, key); };
     const auto found = read();
     if (!found)
         return found.error().sys == ENOENT ? clean_up_old_record(store, state)
                                            : Status(found.error());
+    const sys::FileRules rules;
+    rules.allow(found->rootfs, sys::FileAccess::change);
+    restrict_files(rules, &store, allow_log);
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, found->rootfs));
     const auto record = read(); // while this waited, another's end may have added to it
     if (!record)
@@ -293,11 +296,11 @@ Status Claim::release(const RecordStore& store) const {
     return give_up(store, claims, key_);
 }
 
-Status clean_up(const State& state) {
+Status clean_up(const State& state, const AllowLog& allow_log) {
     for (const auto& path : store_paths()) {
         const auto store = open_record_store(path);
         if (store) {
-            GRAPNEL_TRY(clean_up_in(*store, state));
+            GRAPNEL_TRY(clean_up_in(*store, state, allow_log));
             continue;
         }
         const bool roots = store.error().sys == EACCES && sys::unprivileged_user();

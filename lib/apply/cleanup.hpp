@@ -56,9 +56,10 @@ class Claim {
 
 /// Undoes what the container's record names, newest first, and removes the record; or hands it to
 /// another container that uses the root file system. Without a record it does nothing.
+/// From the record on, files are restricted to the root file system, the records and the log.
 /// Creations that could not be removed stay on record, with an error: a later call, or the next
 /// start on that root file system, removes them.
-[[nodiscard]] Status clean_up(const State& state);
+[[nodiscard]] Status clean_up(const State& state, const AllowLog& allow_log);
 
 /// What is left of creations that were undone.
 struct Undone {

@@ -41,6 +41,15 @@ HostPath RecordStore::record_path(const std::string& key) const {
     return path / records_name / record_name(key);
 }
 
+void restrict_files(const sys::FileRules& rules, const RecordStore* store,
+                    const AllowLog& allow_log) {
+    rules.allow(host_path("/proc"), sys::FileAccess::read);
+    if (store != nullptr)
+        rules.allow(store->directory.ref(), sys::FileAccess::change);
+    allow_log(rules);
+    static_cast<void>(rules.enforce());
+}
+
 std::vector<HostPath> store_paths() {
     std::vector<HostPath> paths{host_path("/run/grapnel")};
     if (const auto own = sys::own_run_directory())

@@ -14,8 +14,10 @@
 #include "base/result.hpp"
 #include "oci/state.hpp"
 #include "sys/fd.hpp"
+#include "sys/landlock.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,15 @@ struct RecordStore {
     [[nodiscard]] HostPath lock_path() const;
     [[nodiscard]] HostPath record_path(const std::string& key) const;
 };
+
+/// Adds what a program needs beside a root file system and the records: its log.
+using AllowLog = std::function<void(const sys::FileRules&)>;
+
+/// By Landlock, from now on no file is changed outside of the root file system that `rules` allow,
+/// of the records and of the log, and none is read there but in /proc. Where the kernel has no
+/// Landlock, nothing changes: the supervisor says so (sys/supervise.hpp).
+void restrict_files(const sys::FileRules& rules, const RecordStore* store,
+                    const AllowLog& allow_log);
 
 /// In the order in which they are tried: /run/grapnel, and for a user who may not write there
 /// /run/user/ID/grapnel. No other user's: nobody else may decide what is removed.

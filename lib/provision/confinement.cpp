@@ -25,8 +25,7 @@ void restrict_files(const Settings& settings, const Log& log, HostChanges change
     rules.allow(host_path("/"), FileAccess::read);
     if (changes != HostChanges::none) {
         rules.allow(state_directory(), FileAccess::change);
-        for (const auto& directory : log.directories())
-            rules.allow(directory, FileAccess::append);
+        log.allow_in(rules);
     }
     if (changes == HostChanges::state_and_nodes)
         for (const auto& root : {host_path("/"), settings.driver_root, settings.device_root})

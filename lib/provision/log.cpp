@@ -103,6 +103,16 @@ std::vector<HostPath> Log::directories() const {
     return out;
 }
 
+void Log::allow_in(const sys::FileRules& rules) const {
+    constexpr auto append = sys::FileAccess::append;
+    if (held_)
+        for (const auto& place : *held_)
+            rules.allow(place.directory.ref(), append);
+    else
+        for (const auto& directory : directories())
+            rules.allow(directory, append);
+}
+
 std::uint64_t Log::size() const {
     const auto own = sys::own_run_directory();
     std::uint64_t longest = 0;

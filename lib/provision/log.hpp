@@ -5,6 +5,7 @@
 
 #include "base/path.hpp"
 #include "sys/fd.hpp"
+#include "sys/landlock.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -29,6 +30,9 @@ class Log {
 
     /// Where its file can be.
     [[nodiscard]] std::vector<HostPath> directories() const;
+
+    /// Leaves its file to a process that gives up others.
+    void allow_in(const sys::FileRules& rules) const;
 
     /// The length of the file; 0 without one.
     [[nodiscard]] std::uint64_t size() const;

@@ -107,12 +107,33 @@ constexpr std::array asking_devices{
 };
 
 /// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
-/// of loaders as their owner, and to watch its own processes.
+/// of loaders as their owner, to restrict files, and to watch its own processes.
 constexpr std::array attaching{
-    "capget",     "capset",    "fchownat",  "getgroups",  "getxattr",          "mount_setattr",
-    "move_mount", "open_tree", "openat2",   "pidfd_open", "pidfd_send_signal", "poll",
-    "ppoll",      "prctl",     "setfsgid",  "setfsuid",   "setgroups",         "setxattr",
-    "symlinkat",  "umask",     "utimensat", "waitid",
+    "capget",
+    "capset",
+    "fchownat",
+    "getgroups",
+    "getxattr",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "openat2",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "poll",
+    "ppoll",
+    "prctl",
+    "setfsgid",
+    "setfsuid",
+    "setgroups",
+    "setxattr",
+    "symlinkat",
+    "umask",
+    "utimensat",
+    "waitid",
+    "landlock_add_rule",
+    "landlock_create_ruleset",
+    "landlock_restrict_self",
 };
 
 /// The same on a kernel without mount_setattr(2): a child process sets options of mounts in a mount
@@ -124,33 +145,10 @@ constexpr std::array remounting{
 /// For the hook before that: processes, namespaces, nodes, device programs, systemd, its own
 /// confinement.
 constexpr std::array preparing{
-    "bpf",
-    "chdir",
-    "chroot",
-    "clone",
-    "connect",
-    "dup3",
-    "fchdir",
-    "fsconfig",
-    "fsmount",
-    "fsopen",
-    "memfd_create",
-    "mknodat",
-    "mount",
-    "pipe2",
-    "pivot_root",
-    "seccomp",
-    "sendfile",
-    "setns",
-    "setresgid",
-    "setresuid",
-    "setsid",
-    "setsockopt",
-    "umount2",
-    "unshare",
-    "landlock_add_rule",
-    "landlock_create_ruleset",
-    "landlock_restrict_self",
+    "bpf",       "chdir",     "chroot",     "clone",      "connect",      "dup3",
+    "fchdir",    "fsconfig",  "fsmount",    "fsopen",     "memfd_create", "mknodat",
+    "mount",     "pipe2",     "pivot_root", "seccomp",    "sendfile",     "setns",
+    "setresgid", "setresuid", "setsid",     "setsockopt", "umount2",      "unshare",
 };
 
 /// For the hook where it only reads the host, and makes nodes there.

@@ -106,21 +106,26 @@ def test_outer_filter_without_seccomp_is_no_obstacle(made, tools):
 def test_waiting_hook_has_no_files_but_its_log(made, bundle, tools, tmp_path):
     record = tmp_path / "calls"
     done = made.hook(prefix=["strace", "-f", "-qq", "-o", record, "-e",
-                             "trace=landlock_restrict_self,landlock_create_ruleset,clone"])
+                             "trace=landlock_restrict_self,landlock_create_ruleset,clone,move_mount"])
     assert (done.returncode, done.stderr) == (0, "")
     calls = [line.split(maxsplit=1) for line in record.read_text().splitlines()]
     if any("ENOSYS" in call or "EOPNOTSUPP" in call for _, call in calls):
         pytest.skip("this kernel has no Landlock")
-    restricted = [process for process, call in calls
-                  if call.startswith("landlock_restrict_self") and call.endswith("= 0")]
-    # the process that waits, not the one that mounts
-    assert restricted == [calls[0][0]]
+    restricted = {process: number for number, (process, call) in enumerate(calls)
+                  if call.startswith("landlock_restrict_self") and call.endswith("= 0")}
+    waiting = calls[0][0]
+    assert waiting in restricted
+    # a restricted process cannot mount
+    mounted = {process: number for number, (process, call) in enumerate(calls)
+               if call.startswith("move_mount")}
+    assert waiting not in mounted
+    assert all(number < restricted[process] for process, number in mounted.items())
 
 
-def skip_without_landlock():
+def skip_without_landlock(version=1):
     """landlock_create_ruleset(2), for its version; the number is the same on all architectures."""
-    if ctypes.CDLL(None).syscall(444, None, 0, 1) < 1:
-        pytest.skip("this kernel has no Landlock")
+    if ctypes.CDLL(None).syscall(444, None, 0, 1) < version:
+        pytest.skip(f"this kernel has no Landlock of version {version}")
 
 
 OPENAT, MKNODAT, MOUNT, EXECVEAT = 257, 259, 165, 322
@@ -134,18 +139,25 @@ def run_taken_over(bundle, tools, stage, text, *call):
                           capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.fixture
+def elsewhere(tmp_path_factory):
+    """A file in a directory that is neither the log's nor the container's."""
+    file = tmp_path_factory.mktemp("elsewhere") / "file"
+    file.write_text("text")
+    return file
+
+
 DESCRIPTIONS = {"precreate": ["precreate"], "dry-run": ["--dry-run", "prestart"],
                 "dry-run-precreate": ["--dry-run", "precreate"]}
 
 
 @pytest.mark.parametrize("stage", DESCRIPTIONS)
-def test_taken_over_description_changes_no_file(bundle, tools, stage, tmp_path):
+def test_taken_over_description_changes_no_file(bundle, tools, stage, elsewhere):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
     skip_without_landlock()
     text = (bundle.directory / "config.json").read_text() if "precreate" in stage else bundle.state()
-    target = tmp_path.parent.parent / "taken-over"  # a directory that is not the log's
-    existing = pathlib.Path("/etc/passwd")
-    for call in ((OPENAT, -100, target, CREATE, 0o644), (OPENAT, -100, existing, 1),
+    target = elsewhere.parent / "new"
+    for call in ((OPENAT, -100, target, CREATE, 0o644), (OPENAT, -100, elsewhere, os.O_WRONLY),
                  (MKNODAT, -100, target, stat.S_IFCHR | 0o666, os.makedev(1, 3))):
         done = run_taken_over(bundle, tools, DESCRIPTIONS[stage], text, *call)
         denied = [f"result -{error}\n" in done.stdout for error in (errno.EACCES, errno.EPERM)]
@@ -161,3 +173,57 @@ def test_taken_over_description_has_no_mounts_and_programs(bundle, tools, call):
     done = run_taken_over(bundle, tools, ["precreate"], text, *call)
     assert re.search(line_of({MOUNT: "mount", EXECVEAT: "execveat"}[call[0]]), done.stderr)
     assert done.returncode == 1
+
+
+RENAMEAT, UNLINKAT, O_WRONLY = 264, 263, 1
+
+
+def open_instead(tools, call, path):
+    """The beginning of a command: the hook opens that file for writing in the place of a call."""
+    return [tools.take_over, "--at", call, OPENAT, -100, path, O_WRONLY, "--"]
+
+
+def test_taken_over_writer_of_loader_files_changes_nothing_else(made, bundle, tools, elsewhere):
+    skip_without_landlock()
+    inside = bundle.root / "etc/debian_version"
+    for path, denied in ((elsewhere, True), (inside, False)):
+        done = made.hook(prefix=[str(word) for word in open_instead(tools, RENAMEAT, path)])
+        result = int(re.search(r"^result (-?[0-9]+)$", done.stdout, re.M)[1])
+        assert (result == -errno.EACCES) == denied, (path, result)
+        assert denied or result >= 0
+
+
+def test_taken_over_poststop_changes_nothing_else(made, bundle, tools, elsewhere):
+    skip_without_landlock()
+    assert made.hook().returncode == 0
+    made.end()
+    done = made.hook(stage="poststop", state=made.state(status="stopped"),
+                     prefix=[str(word) for word in open_instead(tools, UNLINKAT, elsewhere)])
+    assert f"result -{errno.EACCES}\n" in done.stdout
+
+
+# landlock(7): what each version can deny of files
+OF_VERSION = {1: 0x1fff, 2: 0x3fff, 3: 0x7fff, 4: 0x7fff, 5: 0xffff, 6: 0xffff}
+
+
+@pytest.mark.parametrize("version", OF_VERSION)
+def test_each_version_of_landlock_restricts_files(made, tmp_path, version):
+    skip_without_landlock(version)
+    record = tmp_path / "calls"
+    call = "landlock_create_ruleset"
+    done = made.hook(prefix=["strace", "-f", "-qq", "-X", "raw", "-o", record, "-e",
+                             f"trace={call},landlock_restrict_self", "-e",
+                             f"inject={call}:retval={version}:when=1+2"])
+    assert (done.returncode, done.stderr) == (0, "")
+    text = record.read_text()
+    assert set(re.findall(r"handled_access_fs=(0x[0-9a-f]+)", text)) == {hex(OF_VERSION[version])}
+    assert len(re.findall(r"landlock_restrict_self\(.*= 0\n", text)) == 2
+
+
+def test_without_landlock_a_start_serves_and_says_so(made, tools):
+    done = made.hook("--debug", prefix=[tools.deny_call, "landlock_create_ruleset"])
+    assert done.returncode == 0
+    assert done.stderr.count("grapnel-hook: confine by Landlock: ") == 1
+    assert "/dev/nvidia0" in made.mounts()
+    done = made.hook(prefix=[tools.deny_call, "landlock_create_ruleset"])
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,7 +2,9 @@
 // Runs a command. The first of its processes that writes below a seccomp filter is taken over: it
 // makes another system call instead, as injected code would.
 //
-//   take_over NUMBER [ARGUMENT]... -- COMMAND...
+//   take_over [--at CALL] NUMBER [ARGUMENT]... -- COMMAND...
+//
+// With --at it is the first that makes that call, named by its number.
 //
 // An ARGUMENT is a number, or a text whose address the call gets. Prints the /proc/PID/status and
 // limits of that process, then "result N" (meaningless if it is killed for the call), and "killed by
@@ -63,6 +65,12 @@ static void take_over(pid_t pid) {
 
 int main(int argc, char** argv) {
     word = argv + 1;
+    long at = SYS_write;
+    if (argc > 2 && strcmp(word[0], "--at") == 0) {
+        at = strtol(word[1], NULL, 0);
+        word += 2;
+        argc -= 2;
+    }
     while (words < argc - 1 && strcmp(word[words], "--") != 0)
         ++words;
     const pid_t command = fork();
@@ -97,7 +105,7 @@ int main(int argc, char** argv) {
             char status[8192];
             ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
             const int enters = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-            if (!victim && enters && info.entry.nr == SYS_write
+            if (!victim && enters && info.entry.nr == (unsigned long)at
                 && is_filtered(pid, status, sizeof status)) {
                 victim = pid;
                 fputs(status, stdout);
