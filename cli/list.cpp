@@ -69,7 +69,7 @@ class Lines {
 
     /// Those of the order first, the others as they come.
     template <typename Order>
-    void add_ordered(std::vector<HostPath> paths, const Order& order) {
+    void add_ordered(std::vector<HostPath>&& paths, const Order& order) {
         std::ranges::stable_sort(paths, {}, [&](const auto& path) {
             return std::ranges::find_if(
                        order, [&](std::string_view name) { return path.name().starts_with(name); })

@@ -17,12 +17,12 @@ struct CommandLine {
     bool help = false;            ///< the runtime is asked for its help
     bool makes_container = false; ///< create or run
     bool updates = false;         ///< update, with resources
-    std::string resources = "";   ///< of update: a file, or "-" for standard input
+    std::string resources = {};   ///< of update: a file, or "-" for standard input
     std::size_t command_at = 0;   ///< which of the arguments the command is
     std::size_t id_at = 0;        ///< of update: and which the ID
     std::string bundle = ".";
-    std::string id = "";
-    std::string log = ""; ///< --log: where the engine looks for the reason of a failure; or empty
+    std::string id = {};
+    std::string log = {}; ///< --log: where the engine looks for the reason of a failure; or empty
     bool log_is_json = false;
 
     bool operator==(const CommandLine&) const = default;

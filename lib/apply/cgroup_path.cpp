@@ -29,6 +29,11 @@ std::optional<std::string_view> path_in(std::string_view membership, std::string
     return std::nullopt;
 }
 
+bool is_device_hierarchy(const MountInfo& mount, int version) {
+    return version == 1 ? mount.type == "cgroup" && has(mount.super_options, "devices")
+                        : mount.type == "cgroup2";
+}
+
 std::pair<std::string_view, std::string_view> last_component(std::string_view path) {
     const auto slash = std::min(path.rfind('/'), path.size());
     return {path.substr(0, slash), path.substr(std::min(slash + 1, path.size()))};
@@ -158,22 +163,18 @@ std::optional<OwnScope> own_scope(std::string_view membership, const CgroupOwner
 std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                  const std::vector<MountInfo>& mounts,
                                                  const CgroupOwner& owner) {
-    for (const int version : {1, 2})
-        for (const auto& mount : mounts) {
-            const bool fits = version == 1
-                                  ? mount.type == "cgroup" && has(mount.super_options, "devices")
-                                  : mount.type == "cgroup2";
-            const auto path =
-                fits ? path_in(membership, version == 1 ? "devices" : version2) : std::nullopt;
-            if (!path)
-                continue;
-            const auto name = owner.outsider
-                                  ? lowest_name(*path, path_in(*owner.outsider,
-                                                               version == 1 ? "devices" : version2))
-                                  : owner.name;
-            if (auto found = levels(*path, mount, name))
-                return DeviceCgroup{.version = version, .levels = std::move(*found)};
-        }
+    for (const int version : {1, 2}) {
+        const std::string_view controller = version == 1 ? "devices" : version2;
+        const auto path = path_in(membership, controller);
+        if (!path)
+            continue;
+        const auto name =
+            owner.outsider ? lowest_name(*path, path_in(*owner.outsider, controller)) : owner.name;
+        for (const auto& mount : mounts)
+            if (is_device_hierarchy(mount, version))
+                if (auto found = levels(*path, mount, name))
+                    return DeviceCgroup{.version = version, .levels = std::move(*found)};
+    }
     return std::nullopt;
 }
 

@@ -252,7 +252,7 @@ Status hand_over(const RecordStore& store, const std::string& heir,
 }
 
 Status remove_record(const RecordStore& store, const Claims& claims, const std::string& key) {
-    const auto removed = sys::remove_file_in(store.records.ref(), record_name(key));
+    auto removed = sys::remove_file_in(store.records.ref(), record_name(key));
     if (!removed && removed.error().sys != ENOENT)
         return removed;
     return claims.remove(key); // last: the next start finds a record by its claim

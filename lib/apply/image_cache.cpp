@@ -81,7 +81,7 @@ class Judge {
                                      : facts_.emplace(text, look_at(text)).first->second;
     }
 
-    Facts look_at(std::string_view text) const {
+    [[nodiscard]] Facts look_at(std::string_view text) const {
         const auto facts = root_.directory_facts(GRAPNEL_TRY(InsidePath::make(text)));
         if (!facts && (facts.error().sys == ENOENT || facts.error().sys == ENOTDIR))
             return std::optional<sys::FileFacts>(); // a loader passes over it

@@ -18,9 +18,9 @@ namespace grapnel::engines {
                                               const RuntimeEntry& entry);
 
 /// Takes out what add_to_docker put in: the runtime if it has that path, the default if it names
-/// it, and with entry.cdi the feature. `original` is the file before the first change: what it had
+/// it, and with entry.cdi the feature. `copy` is the file before the first change: what it had
 /// at these places comes back, and if it was missing a file that holds nothing any more goes.
-[[nodiscard]] Result<Edit> remove_from_docker(const Text& text, const Text& original,
+[[nodiscard]] Result<Edit> remove_from_docker(const Text& text, const Text& copy,
                                               const RuntimeEntry& entry, std::string_view name);
 
 } // namespace grapnel::engines

@@ -77,7 +77,7 @@ class GroupReader {
     GroupReader(const sys::HostFs& host, const Majors& majors, std::vector<std::string>& remarks)
         : host_(host), majors_(majors), remarks_(remarks) {}
 
-    std::vector<Node> nodes(const Pattern& pattern) const {
+    [[nodiscard]] std::vector<Node> nodes(const Pattern& pattern) const {
         std::vector<Node> out;
         const auto directory = host_path(pattern.directory);
         const auto names = host_.list(directory);
@@ -100,7 +100,7 @@ class GroupReader {
 
   private:
     /// A node can outlive its module: its number can be any driver's now.
-    bool is_of(const Pattern& pattern, const DeviceNumber& number) const {
+    [[nodiscard]] bool is_of(const Pattern& pattern, const DeviceNumber& number) const {
         if (pattern.misc)
             return number.major == misc_major && misc_minor(host_, pattern.module) == number.minor;
         const auto [first, last] = majors_.equal_range(std::string(pattern.module));

@@ -75,7 +75,7 @@ class Collector {
         remark_on_missing(list, std::move(missing));
     }
 
-    bool has(const HostPath& path) const { return taken_.contains(path); }
+    [[nodiscard]] bool has(const HostPath& path) const { return taken_.contains(path); }
 
   private:
     bool add_matching(const CsvEntry& entry) {

@@ -57,12 +57,12 @@ class Planner {
     Result<std::optional<Inventory>> early_inventory();
     Result<Inventory> described_inventory();
     Status place_management_library(Inventory& inventory) const;
-    Result<Inventory> take_inventory_with(bool arch) const;
+    [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
     template <typename Look>
     Result<Plan> plan_with(const Look& look) const;
     Result<ImageLayout> look_at_image(const Inventory& inventory, sys::RootDir& root) const;
     void say(const std::vector<std::string>& remarks) const;
-    const sys::HostFs& host() const;
+    [[nodiscard]] const sys::HostFs& host() const;
 
     const Settings& settings_;
     const Log& log_;

@@ -4,6 +4,7 @@
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -113,8 +114,8 @@ Result<Fd> pinned_program(const HostPath& path) {
 
 Result<ProgramFacts> program_facts(FdRef program) {
     const auto info = GRAPNEL_TRY(program_info(program, nullptr));
-    const std::string name(std::begin(info.name), std::end(info.name));
-    return ProgramFacts{.id = info.id, .name = name.c_str()};
+    const auto* const end = std::find(std::begin(info.name), std::end(info.name), '\0');
+    return ProgramFacts{.id = info.id, .name = std::string(std::begin(info.name), end)};
 }
 
 Result<std::optional<std::vector<bpf_insn>>> program_code(FdRef program) {

@@ -59,8 +59,12 @@ FileOwner file_owner() {
 }
 
 struct FileRights::Saved {
-    Caps caps = {};
-    FileOwner owner = {};
+    Saved(Caps capabilities, FileOwner present) : caps(std::move(capabilities)), owner(present) {}
+    Saved(const Saved&) = delete;
+    Saved& operator=(const Saved&) = delete;
+
+    Caps caps;
+    FileOwner owner;
     std::optional<std::vector<std::uint32_t>> groups = {}; ///< where they change
 
     ~Saved() {
@@ -80,7 +84,7 @@ Result<FileRights> FileRights::of(const std::optional<FileUser>& user) {
     const Caps none(caps ? cap_dup(caps.get()) : nullptr);
     if (!none || cap_clear_flag(none.get(), CAP_EFFECTIVE) != 0)
         return system_error("cap_get_proc");
-    FileRights rights(std::unique_ptr<Saved>(new Saved{std::move(caps), file_owner()}));
+    FileRights rights(std::make_unique<Saved>(std::move(caps), file_owner()));
     if (user) {
         auto groups = GRAPNEL_TRY(own_groups());
         if (groups != user->groups) {

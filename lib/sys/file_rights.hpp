@@ -30,7 +30,8 @@ class FileRights {
     [[nodiscard]] static Result<FileRights> of(const std::optional<FileUser>& user);
 
     FileRights(FileRights&&) noexcept;
-    FileRights& operator=(FileRights&&) = delete;
+    FileRights(const FileRights&) = delete;
+    FileRights& operator=(const FileRights&) = delete;
     ~FileRights();
 
   private:

@@ -24,7 +24,8 @@ class Helper {
     [[nodiscard]] static Result<Helper> start(const std::function<Status()>& confine,
                                               const Work& work);
     Helper(Helper&&) = default;
-    Helper& operator=(Helper&&) = delete;
+    Helper(const Helper&) = delete;
+    Helper& operator=(const Helper&) = delete;
     ~Helper();
 
     /// The result of its work, of at most `limit` bytes. An error if the work takes longer than

@@ -14,7 +14,7 @@ namespace grapnel::sys {
 /// neither trace it nor see its memory nor take its descriptors (PR_SET_DUMPABLE in prctl(2)).
 [[nodiscard]] Result<Fd> sealed_copy(const HostPath& program);
 
-/// The same of one that is open for reading, from its beginning; `path` names it in errors.
-[[nodiscard]] Result<Fd> sealed_copy(FdRef source, const HostPath& path);
+/// The same of one that is open for reading, from its beginning; `program` names it in errors.
+[[nodiscard]] Result<Fd> sealed_copy(FdRef source, const HostPath& program);
 
 } // namespace grapnel::sys

@@ -17,7 +17,8 @@
 #include <vector>
 
 // The linker's, at both ends of this program's code (end(3)).
-extern "C" const char __executable_start; // NOLINT(*-reserved-identifier)
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern "C" const char __executable_start;
 extern "C" const char etext;
 
 namespace grapnel::sys {
