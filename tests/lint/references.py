@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pages name files, functions and types that exist: links lead to a file, paths in pages for
-developers are in the tree, and names there stand in the sources."""
+"""Pages name files, functions and types that exist: links lead to a file, paths are in the tree, and
+names in pages for developers stand in the sources. CHANGELOG.md speaks of the past."""
 
 import fnmatch
 import pathlib
@@ -11,10 +11,8 @@ import sys
 
 import tree
 
-# pages for developers, whose words in backticks are looked up
-DEVELOPERS = ("CONTRIBUTING.md", "THIRD-PARTY.md", "config/README.md", "doc/dev/", "lib/README.md", "tests/")
-# beside the lists of links and names, paths are looked up in all of them, names in these alone
-NAMES = ("CONTRIBUTING.md", "doc/dev/", "lib/README.md")
+# pages for developers: paths can begin at the page, and names are looked up
+DEVELOPERS = ("CONTRIBUTING.md", "doc/dev/", "lib/README.md", "tests/")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
 BLOCK = re.compile(r"^(?: {4}|\t)(.+)$", re.M)
@@ -39,9 +37,10 @@ class Tree:
         self.functions = set(re.findall(r"\b(\w+)\s*(?:<[^<>]*>)?\(", sources))
 
     def has(self, path, page):
-        """A path from the root or from the page's directory; `*` and NAME stand for any name."""
+        """A path from the root or, in a page for developers, from its directory; `*` and NAME stand
+        for any name."""
         path = path.rstrip("/").replace("NAME", "*")
-        for base in ("", posixpath.dirname(page)):
+        for base in ("", posixpath.dirname(page) if page.startswith(DEVELOPERS) else ""):
             whole = posixpath.normpath(posixpath.join(base, path))
             if whole in self.paths or ("*" in path and fnmatch.filter(self.paths, whole)):
                 return True
@@ -91,9 +90,9 @@ def main(root):
     for path in map(str, tree.files(root, (".md",))):
         text = tree.text(root, path)
         found = list(links(text, path, known))
-        if path.startswith(DEVELOPERS):
+        if path != "CHANGELOG.md":
             found += paths(text, path, known)
-        if path.startswith(NAMES):
+        if path.startswith(DEVELOPERS):
             found += names(text, known)
         complaints += [f"{path}: {complaint}" for complaint in found]
     tree.finish(complaints)

@@ -83,6 +83,17 @@ def release_complaints_of(root, directory, today):
     yield from answers("a changed file", 1, "the tree has changes")
     repository.commit()
     yield from answers("all is well", 0, "v1.2.3 can be released")
+    for path, old, new, error in (
+        ("debian/changelog", "grapnel (1.2.2-1) unstable\n", "grapnel (1.2.3-1) unstable\n", "dch -v 1.2.3"),
+        ("rpm/grapnel.spec", "Version: 1.2.30\n", "Version:        1.2.3\n", "write 'Version: 1.2.3'"),
+    ):
+        repository.write(path, old)
+        repository.commit()
+        yield from answers(old, 1, f"{path}: ")
+        yield from answers(old, 1, error)
+        repository.write(path, new)
+        repository.commit()
+        yield from answers(new, 0, "v1.2.3 can be released")
     repository.write("new", "")
     yield from answers("an unknown file", 1, "?? new")
     repository.commit()
