@@ -25,7 +25,7 @@ namespace {
 
 using Command = Options::Command;
 
-/// Callers look for these words, and for the version: of the program whose grammar this is.
+/// Callers look for these words, and for the version: of NVIDIA's program with this grammar.
 constexpr auto compatible_version = "1.20.0";
 
 std::string class_of(const Error& error, std::string_view otherwise) {
@@ -175,7 +175,7 @@ std::string version() {
                        compatible_version);
 }
 
-/// What is asked of the program itself; nothing: work.
+/// The answer to --help, --usage and --version; nothing for a command to run.
 std::optional<std::string> answer(const Options& options) {
     switch (options.command) {
     case Command::help:

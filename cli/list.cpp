@@ -67,7 +67,7 @@ class Lines {
             text_ += printable(path) + "\n";
     }
 
-    /// Those of the order first, the others as they come.
+    /// The paths of the order first, then the others as they come.
     template <typename Order>
     void add_ordered(std::vector<HostPath>&& paths, const Order& order) {
         std::ranges::stable_sort(paths, {}, [&](const auto& path) {

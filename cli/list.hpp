@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `list` and `info` print. Pure.
+// The output of `list` and `info`. Pure.
 #pragma once
 
 #include "inventory/inventory.hpp"
@@ -15,7 +15,7 @@ namespace grapnel::cli {
 [[nodiscard]] Result<std::string> list_text(const Options& options, const Request& request,
                                             const Inventory& inventory);
 
-/// Driver and GPUs; what is not known is "Unknown".
+/// Driver and GPUs; "Unknown" for an unknown fact.
 [[nodiscard]] std::string info_text(const Inventory& inventory);
 [[nodiscard]] std::string info_csv(const Inventory& inventory);
 

@@ -13,7 +13,7 @@
 
 namespace grapnel::cli {
 
-/// What the words say, with their values still unread; request.hpp reads these.
+/// The words of the command line, with unparsed values; request.hpp parses these.
 struct Options {
     enum class Command { configure, list, info, help, usage, version };
     Command command = Command::configure;
@@ -25,7 +25,7 @@ struct Options {
     bool no_create_imex_channels = false;
     std::string root = {};
     std::string ldcache = {};
-    std::optional<std::string> user = {}; ///< empty: who runs the program
+    std::optional<std::string> user = {}; ///< empty: the user of this process
 
     // of configure and list
     std::vector<std::string> devices = {};

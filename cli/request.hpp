@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the command line asks for, in the words of the modules. Pure.
+// The command line as a request and settings. Pure.
 #pragma once
 
 #include "options.hpp"
@@ -10,21 +10,21 @@
 
 namespace grapnel::cli {
 
-/// What a container is to be given. Without a driver capability it gets the nodes, the firmware
-/// and its view of /proc/driver/nvidia. Whether it may is its caller's business.
+/// The request for a container. Without a driver capability it gets the nodes, the firmware and its
+/// view of /proc/driver/nvidia. Whether it may is its caller's business.
 ///
 /// An error begins with the word by which callers know it.
 [[nodiscard]] Result<Request> configure_request(const Options& options, const Settings& settings);
 
-/// What `list` is to look at: of every driver capability, and every GPU if none of its options
-/// says what to print.
+/// The request of `list`: every driver capability, and every GPU unless an option limits the
+/// output.
 [[nodiscard]] Result<Request> list_request(const Options& options);
 
 /// Whether `list` prints everything: it has no option, or one that names IMEX channels.
 [[nodiscard]] bool lists_everything(const Options& options);
 
-/// `settings` as the file has them, with what the command line says instead. Modules are loaded
-/// and nodes made only where it says so. `self` is who runs the program.
+/// `settings` as the file has them, overridden by the command line. Modules are loaded and nodes
+/// made only by its option. `self` is the user of this process.
 [[nodiscard]] Result<Settings> settings_of(const Options& options, Settings settings,
                                            const sys::FileOwner& self);
 

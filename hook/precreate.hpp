@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stage precreate: a container's configuration, with what a runtime must know before it makes
-// the container. podman has this stage; grapnel-runtime uses it for all others.
+// The stage precreate: adds the device rules, groups and hooks to a container's configuration
+// before the container is made. podman has this stage; grapnel-runtime uses it for all others.
 #pragma once
 
 #include "base/result.hpp"

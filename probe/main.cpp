@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// grapnel-probe LIBNVIDIA_ML_PATH: asks the driver's own library what the kernel does not tell,
-// and prints it, a fact a line, its words between tabs:
+// grapnel-probe LIBNVIDIA_ML_PATH: asks the driver's own library for facts that the kernel does not
+// export, and prints a fact a line, its words between tabs:
 //
-//   grapnel-probe 1                          the form of what follows
+// grapnel-probe 1 the version of the form
 //   driver VERSION
 //   cuda VERSION                             the newest that the driver serves
 //   gpu PCI uuid|minor|brand|arch|mig VALUE  mig is 1 where it is enabled
 //   mig PCI INDEX GPU-INSTANCE COMPUTE-INSTANCE UUID
 //
 // The only program of the project that runs the driver's code, and the only one that opens a
-// GPU: the hook starts it without any right and reads what it prints as a stranger's words
-// (lib/sys/host_program.hpp, lib/inventory/probe_answer.hpp). A fact that a GPU does not give is
-// left out, because a sick GPU must not keep a healthy one's facts back.
+// GPU: the hook starts it unprivileged and does not trust its output (lib/sys/host_program.hpp,
+// lib/inventory/probe_answer.hpp). A fact that a GPU does not give is left out, because a sick GPU
+// must not keep a healthy one's facts back.
 #include "nvml.hpp"
 
 #include <array>
@@ -185,6 +185,6 @@ int main(int argc, char** argv) {
     void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr)
         return fail("dlopen", dlerror());
-    // not by returning: what the library does at its end can hang on a sick GPU
+    // not by returning: the library's destructors can hang on a sick GPU
     _exit(Probe(library).run());
 }

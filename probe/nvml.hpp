@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few functions of the driver's management library (NVML) that this program calls, found by
-// name when it runs: a library of any driver will do, and what an older one lacks is a fact that
-// is left out. Names, numbers and layouts are those of NVIDIA's published interface.
+// name when it runs: a library of any driver will do, and a fact that an older one lacks is left
+// out. Names, numbers and layouts are those of NVIDIA's published interface.
 #pragma once
 
 #include <dlfcn.h>
@@ -41,7 +41,7 @@ class Function {
 
     [[nodiscard]] bool there() const { return address_ != nullptr; }
 
-    /// What the library answers.
+    /// The library's answer.
     [[nodiscard]] Return call(Arguments... arguments) const {
         return reinterpret_cast<Return (*)(Arguments...)>(address_)(arguments...);
     }

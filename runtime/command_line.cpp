@@ -9,8 +9,8 @@ namespace grapnel {
 
 namespace {
 
-/// Of the options of runc(8), crun(1), youki and runsc those that must be told apart: whose value
-/// is a word of its own, and the single letters.
+/// The options of runc(8), crun(1), youki and runsc that must be told apart: options with a value
+/// in the next word, and single letters.
 struct Grammar {
     std::span<const std::string_view> with_value = {};
     std::string_view flags = {}; ///< letters without a value
@@ -46,9 +46,9 @@ class Words {
   public:
     explicit Words(std::span<const char* const> words) : words_(words) {}
 
-    /// The next option; nothing before a word that is none. Go's programs and C's write --name
-    /// VALUE, --name=VALUE and -n VALUE, Go's one dash for two, C's -nVALUE, -fn VALUE behind a
-    /// flag, and as much of a long name as tells it from others.
+    /// The next option; nothing before another word. Go's programs and C's write --name VALUE,
+    /// --name=VALUE and -n VALUE, Go's one dash for two, C's -nVALUE, -fn VALUE behind a flag, and
+    /// as much of a long name as tells it from others.
     std::optional<Option> option(const Grammar& grammar) {
         if (ended_ || at_ == words_.size())
             return std::nullopt;
@@ -79,13 +79,13 @@ class Words {
 
     [[nodiscard]] std::size_t position() const { return at_; }
 
-    /// What a "--" ended begins anew, as it does behind a command.
+    /// Options begin again behind a command, even after a "--".
     void begin_command() { ended_ = false; }
 
   private:
     std::string_view next_word() { return at_ == words_.size() ? "" : words_[at_++]; }
 
-    /// Runtimes in Go refuse a shortened name, and those in C one that is short for two.
+    /// Runtimes in Go refuse an abbreviated name, runtimes in C an ambiguous one.
     static std::string_view full_name(std::string_view name, bool two_dashes,
                                       const Grammar& grammar) {
         std::string_view found;

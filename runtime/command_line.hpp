@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of a low-level runtime's command line that says which bundle a container is made of,
-// or what of a running one is updated.
-// It is read as runc and crun read it: options of the program, a command, options of the command,
-// the container's ID. A container can be named like a command, and a value can look like one.
+// The part of a low-level runtime's command line that names the bundle of a new container, or the
+// resources of an update. It is read as runc and crun read it: options of the program, a command,
+// options of the command, the container's ID. A container can be named like a command, and a value
+// can look like one.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ struct CommandLine {
     bool operator==(const CommandLine&) const = default;
 };
 
-/// `arguments` without the program's name. Everything can be read: what the low-level runtime
-/// will refuse, it refuses.
+/// `arguments` without the program's name. Never fails: the low-level runtime refuses a wrong
+/// command line.
 [[nodiscard]] CommandLine parse_command_line(std::span<const char* const> arguments);
 
 } // namespace grapnel

@@ -37,7 +37,7 @@ struct ConfigReading {
 /// Of the state that a low-level runtime prints.
 [[nodiscard]] Result<HostPath> bundle_of_state(const std::string& state);
 
-/// Resources with the rules that were added to `config` behind theirs; nothing if there are none.
+/// Resources with Grapnel's rules of `config` after their own; nothing if there are no such rules.
 [[nodiscard]] Result<std::optional<std::string>> add_rules_of(const std::string& config,
                                                               const std::string& resources);
 

@@ -53,7 +53,7 @@ constexpr auto help =
     "GPUs (NVIDIA_VISIBLE_DEVICES), and becomes runc or crun with the same arguments. See\n"
     "grapnel-runtime(8). The help of that low-level runtime:\n\n";
 
-/// What this program says before the low-level runtime says its own.
+/// Prints this program's help or version before the low-level runtime's.
 Status introduce(const CommandLine& line) {
     if (line.help)
         GRAPNEL_TRY(sys::write_all({STDOUT_FILENO}, help, "stdout"));
@@ -106,7 +106,7 @@ class Runtime {
     Status prepare(const LoadedSettings& loaded) {
         const auto config = sys::HeldFile::open(line_.bundle, "config.json", spec_size_limit);
         if (!config && sys::is_missing(config.error()))
-            return {}; // the low-level runtime says what is wrong with the bundle
+            return {}; // the low-level runtime reports the fault of the bundle
         if (!config)
             return config.error();
         const auto& text = config->text();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// grapnel-runtime behind main(): a low-level OCI runtime for engines, which lets the container's
-// configuration say what a container that asks for GPUs needs, and then becomes runc or crun.
+// grapnel-runtime behind main(): a low-level OCI runtime for engines, which adds the needs of a GPU
+// container to its configuration, and then becomes runc or crun.
 #pragma once
 
 namespace grapnel {

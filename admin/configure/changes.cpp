@@ -41,8 +41,8 @@ Result<std::string> back_up(const sys::ConfigFile& file) {
     return path.text();
 }
 
-/// The copies that a file does not need that is again what one of them holds: that one, and those
-/// which were made between later changes. All of them if it is gone again.
+/// Backups to delete once the file equals one of them: that backup and all newer ones. All of them
+/// if the file is gone again.
 Status drop_backups(const Change& change) {
     auto backups = GRAPNEL_TRY(find_backups(change.file.path()));
     auto first = backups.begin();

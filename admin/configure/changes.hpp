@@ -16,9 +16,9 @@ inline constexpr std::size_t file_limit = std::size_t{1} << 18;
 
 struct Change {
     sys::ConfigFile file;
-    engines::Text after = {};  ///< nothing: the file goes
-    bool back_up = false;      ///< a copy is kept of what the file held
-    bool drop_back_up = false; ///< copies go if the file becomes what one of them holds
+    engines::Text after = {};                ///< nothing: the file goes
+    bool back_up = false;                    ///< keep a backup of the old content
+    bool drop_back_up = false;               ///< delete backups once the file equals one of them
     std::optional<sys::FileFacts> like = {}; ///< mode and owner of a new file
 };
 

@@ -103,7 +103,7 @@ Result<Work> set_containerd(const Options& options) {
         files.later.assign(ours + 1, imported.end());
     auto edit = GRAPNEL_TRY(engines::containerd_drop_in(files, options.entry));
     Work work{.remarks = std::move(edit.remarks)};
-    // what the drop-in repeats can be secret
+    // the drop-in can repeat secrets
     work.changes.push_back(
         {.file = std::move(drop_in), .after = std::move(edit.text), .like = config.known()});
     work.changes.push_back(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For each engine: the files that change, and what to do afterwards.
+// For each engine: the files that change, and the command to run afterwards.
 #pragma once
 
 #include "configure/changes.hpp"
@@ -13,7 +13,7 @@ struct Work {
     std::string afterwards = {}; ///< a sentence, for when something was changed
 };
 
-/// Reads files and changes none.
+/// Reads files, and changes no file.
 [[nodiscard]] Result<Work> work_for(const Options& options);
 
 } // namespace grapnel::configure_command

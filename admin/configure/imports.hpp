@@ -10,14 +10,14 @@
 
 namespace grapnel::configure_command {
 
-/// All that `config` imports and what those import, each once, breadth first, patterns in
-/// alphabetical order, as containerd does. `drop_in` has its place among them whether it is there
-/// or not; its text is not read.
+/// The imports of `config`, and theirs in turn, each once, breadth first, patterns in alphabetical
+/// order, as containerd does. `drop_in` has its place among them whether it is there or not; its
+/// text is not read.
 [[nodiscard]] Result<std::vector<engines::OtherFile>>
 imported_files(const engines::OtherFile& config, const HostPath& drop_in);
 
-/// The regular files of a directory, sorted by name; none where there is no such directory.
-/// `except` is left out.
+/// The regular files of a directory, sorted by name; empty without such a directory. `except` is
+/// left out.
 [[nodiscard]] Result<std::vector<engines::OtherFile>> files_in(const HostPath& directory,
                                                                const HostPath& except);
 

@@ -24,7 +24,7 @@ namespace {
 
 using sys::Phase;
 
-/// What is of the host, opened before the container is entered.
+/// The host's side, opened before the container is entered.
 struct HostSide {
     Sources sources = {};
     LdConfig ldconfig = {};
@@ -66,7 +66,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     return host;
 }
 
-/// What was looked up before, another container that ended meanwhile may have removed.
+/// Another container that ended meanwhile may have removed files that were looked up before.
 Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
     using Claimed = std::optional<Claim>;
     if (!host.records)

@@ -16,9 +16,9 @@ namespace grapnel::apply {
 /// of the host is opened and cloned; the root file system is claimed by a record (cleanup.hpp); the
 /// device cgroup is opened; the container's mount namespace is entered, if it is not this
 /// program's, and this process does not return from it; mounts and links are made; ld.so.cache is
-/// brought up to date, with files restricted to the root file system, the records and the log. What
-/// was made in the root file system is recorded, also if a step fails.
-/// Returns remarks for the log.
+/// brought up to date, with files restricted to the root file system, the records and the log.
+/// Creations in the root file system are recorded, also if a step fails. Returns warnings for the
+/// log.
 ///
 /// There is no way back from half a plan: on an error the runtime destroys the container, and
 /// with it the mounts and the device rules.

@@ -61,7 +61,7 @@ Result<std::optional<Code>> readable_code(sys::FdRef program) {
     return plain ? std::move(plain) : std::move(code);
 }
 
-/// Of what the kernel does not show nothing is known.
+/// A program that the kernel does not show is undecided.
 Judgement judge_shown(const std::optional<Code>& code, const std::vector<DeviceRule>& rules) {
     return code ? judge(*code, rules) : Judgement{.permits = std::nullopt, .rule = rules.front()};
 }
@@ -76,8 +76,7 @@ Result<sys::Fd> AttachedPrograms::made_anew() const {
     return sys::load_device_program(with_rules(rules_, from_spec(*configured_)));
 }
 
-/// What takes the place of a program that does not allow all rules; nothing for one that is to
-/// stay.
+/// The replacement of a program that does not allow all rules; nothing if the program stays.
 Result<std::optional<sys::Fd>> AttachedPrograms::successor(const std::optional<Code>& code,
                                                            const Judgement& judged) const {
     if (!code)
@@ -135,7 +134,8 @@ Result<std::vector<std::string>> AttachedPrograms::try_level(const CgroupLevel& 
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
     const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
     Remarks remarks;
-    // the kernel's compute_effective_progs: what allows no others counts where there is no other
+    // A program without BPF_F_ALLOW_MULTI is overridden by any program of a descendant cgroup (the
+    // kernel's compute_effective_progs)
     if (found_below_ && (attached.flags & BPF_F_ALLOW_MULTI) == 0)
         return remarks;
     for (const auto id : attached.ids)

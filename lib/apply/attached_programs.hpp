@@ -17,26 +17,27 @@
 
 namespace grapnel::apply {
 
-/// Replaces programs that deny one of the rules by programs that allow them all. Such a program is
-/// the old one with the rules added. What cannot be copied stays where it may allow them all, and
-/// is an error where it is sure to deny one.
+/// Replaces programs that deny one of the rules by programs that allow them all. The replacement is
+/// the old program with the rules added. A program that cannot be copied stays if it may allow all
+/// rules, and is an error if it is sure to deny one.
 class AttachedPrograms {
   public:
-    /// `configured` are those of config.json, of which a program that cannot be read is made anew.
+    /// `configured` are the rules of config.json, from which an unreadable program is rebuilt.
     AttachedPrograms(const std::optional<std::vector<DeviceRule>>& configured,
                      const std::vector<DeviceRule>& rules)
         : configured_(configured), rules_(rules) {}
 
-    /// What is pinned at the path for this container alone, for whom attaches it later.
+    /// Replaces the program pinned at the path for this container alone, in case it is attached
+    /// later.
     [[nodiscard]] Status open_pinned(const HostPath& path);
 
-    /// The first rule that the program pinned at the path is sure to deny. None where there is no
-    /// program: nobody else can attach it either.
+    /// The first rule that the program pinned at the path is sure to deny. Nothing without a
+    /// program: nobody can attach it either.
     [[nodiscard]] std::optional<DeviceRule> denied_by_pinned(const HostPath& path) const;
 
-    /// Every program of the level that counts for the lowest one: to be called for each level, from
-    /// there up. One that was pinned as well is replaced by what is pinned now: the kernel keeps
-    /// who attaches it again from attaching a second one. Returns remarks.
+    /// Every effective program of the level: to be called for each level, from the lowest up. A
+    /// program that was pinned too is replaced by the pinned replacement: the kernel refuses to
+    /// attach the same program twice. Returns warnings.
     [[nodiscard]] Result<std::vector<std::string>> open_level(const CgroupLevel& level);
 
   private:
@@ -51,7 +52,7 @@ class AttachedPrograms {
 
     const std::optional<std::vector<DeviceRule>>& configured_;
     const std::vector<DeviceRule>& rules_;
-    std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of what they replace
+    std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of the replaced program
     bool found_below_ = false;                         ///< a program, on a level opened before
 };
 
@@ -59,8 +60,8 @@ class AttachedPrograms {
 [[nodiscard]] Result<std::vector<std::vector<std::uint32_t>>>
 own_programs(const std::vector<CgroupLevel>& levels);
 
-/// Detaches what systemd has attached since then beside programs that are all still there: a
-/// runtime had replaced systemd's program by its own, which knows devices that systemd does not
+/// Detaches programs that systemd has attached since then, if all earlier programs are still there:
+/// a runtime had replaced systemd's program by its own, which knows devices that systemd does not
 /// know.
 [[nodiscard]] Status
 detach_what_systemd_added(const std::vector<CgroupLevel>& levels,

@@ -34,8 +34,8 @@ bool has(const auto& list, int item) {
     return std::ranges::find(list, item) != list.end();
 }
 
-/// The class of the two instructions that put the constant of this one into r11; nothing for one
-/// whose constant is never hidden.
+/// The class of the two instructions that put the constant of this one into r11; nothing for an
+/// instruction that is never blinded.
 std::optional<int> class_of_preparation(const bpf_insn& one) {
     constexpr std::array arithmetic{BPF_ADD, BPF_SUB, BPF_AND, BPF_OR, BPF_XOR,
                                     BPF_MUL, BPF_MOV, BPF_DIV, BPF_MOD};
@@ -95,7 +95,7 @@ bpf_insn moved_zero(std::uint8_t target) {
             .imm = 0};
 }
 
-/// A program of which each instruction is known to begin somewhere in the blinded one.
+/// A program with the offset of each of its instructions in the blinded program.
 struct Plain {
     Code code = {};
     std::vector<std::size_t> begins = {}; ///< where in the blinded one, for each instruction
@@ -124,7 +124,7 @@ std::optional<Plain> constants_restored(const Code& blinded) {
     return plain;
 }
 
-/// Lets each jump lead again to what it led to.
+/// Restores the target of each jump.
 bool aim_jumps(Plain& plain) {
     for (std::size_t i = 0; i < plain.code.size(); ++i) {
         auto& one = plain.code[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel does to the constants of programs where net.core.bpf_jit_harden is set, undone.
+// Undoes constant blinding, the kernel's JIT hardening (net.core.bpf_jit_harden).
 #pragma once
 
 #include "apply/device_program.hpp"
@@ -8,8 +8,8 @@
 
 namespace grapnel::apply {
 
-/// The program as it was loaded, before the kernel hid its constants; the same where it hid none.
-/// Nothing if it cannot be told: a 64-bit constant, say, may have been the address of a map.
+/// The program as it was loaded, before constant blinding; the same if it is not blinded. Nothing
+/// if it cannot be restored: a 64-bit constant, say, may have been the address of a map.
 [[nodiscard]] std::optional<Code> without_blinding(const Code& shown);
 
 } // namespace grapnel::apply

@@ -43,7 +43,7 @@ bool is_in(std::string_view path, std::string_view above) {
     return path == above || path.starts_with(std::string(above) + "/") || above == "/";
 }
 
-/// Of the lowest cgroup, or the scope around it, as far as the outsider is in none of them.
+/// The name of the lowest cgroup, or of the scope around it, unless the outsider is in it.
 std::string lowest_name(std::string_view path, std::optional<std::string_view> outsider) {
     if (!outsider || is_in(*outsider, path))
         return {};
@@ -115,7 +115,7 @@ std::vector<std::string> scope_names(const Spec& spec, std::string_view containe
         return {"runc-" + std::string(container_id) + ".scope",
                 "crun-" + std::string(container_id) + ".scope"};
     const auto parts = split(spec.cgroups_path, ':');
-    // what begins with a slash is a path; others may be put into a slice
+    // a name with a leading slash is a path; other names may be put into a slice
     if (parts.size() != 3 || parts[0].starts_with('/') || parts[2].empty()
         || parts[2].ends_with(".slice"))
         return {};

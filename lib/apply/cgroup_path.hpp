@@ -28,14 +28,14 @@ struct DeviceCgroup {
     bool operator==(const DeviceCgroup&) const = default;
 };
 
-/// What tells the container's own cgroup from those above it.
+/// Tells the container's own cgroup from its ancestors.
 struct CgroupOwner {
-    std::string name = {}; ///< of the container's own cgroup; empty: none is
-    /// Where the name is not known: /proc/PID/cgroup of a process that is not the container's,
-    /// which this program is. The lowest cgroup is the container's own then, and the scope of
-    /// systemd's around one called "container"; none is if that process is in it as well.
+    std::string name = {}; ///< of the container's own cgroup; empty: it has no cgroup of its own
+    /// If the name is not known: /proc/PID/cgroup of a process outside the container, such as this
+    /// program. The container's own cgroup is then the lowest one, or systemd's scope around a
+    /// cgroup named "container", unless that process is in it too.
     std::optional<std::string> outsider = {};
-    /// What runtimes call a scope of systemd's made for it, where they do; unknown as the name is.
+    /// Names of the systemd scope that runtimes make for it; not known if the name is not known.
     std::vector<std::string> scopes = {};
 };
 
@@ -47,8 +47,8 @@ struct CgroupOwner {
 /// `membership` is the text of /proc/PID/cgroup (cgroups(7)). Version 1 where a hierarchy with
 /// the devices controller is mounted, else version 2 where that is mounted, else nothing.
 ///
-/// The container's own cgroup is the lowest level of the owner's name; what lies below it (crun's
-/// "container") is its own as well.
+/// The container's own cgroup is the lowest level of the owner's name; cgroups below it (crun's
+/// "container") are its own as well.
 [[nodiscard]] std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
                                                                const std::vector<MountInfo>& mounts,
                                                                const CgroupOwner& owner);

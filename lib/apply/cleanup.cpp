@@ -191,7 +191,7 @@ Status clean_up_in(const RecordStore& store, const State& state, const AllowLog&
     if (!record)
         return record.error().sys == ENOENT ? Status() : Status(record.error());
     if (record->rootfs != found->rootfs)
-        return {}; // it is a later start's, whose lock is another
+        return {}; // a later start's root file system, with another lock
     const auto claims = GRAPNEL_TRY(Claims::open(store, record->rootfs));
     GRAPNEL_TRY(undo_or_hand_over(store, claims, key, *record));
     return claims.remove_if_empty(store);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a start makes in a root file system is written down before it is made, and goes when the
-// container has ended.
+// Each creation of a start in a root file system is recorded before it is made, and removed when
+// the container has ended.
 //
 // | comes to a root file system | another container uses it | no other container uses it |
 // |-----------------------------|---------------------------|----------------------------|
@@ -24,9 +24,9 @@
 
 namespace grapnel::apply {
 
-/// A container's claim on its root file system, with its record open for what is made from now on.
-/// From then on the root file system is in use: nothing in it goes when another container that has
-/// it ends.
+/// A container's claim on its root file system, with its record open for further creations. From
+/// then on the root file system is in use: nothing in it goes when another container that has it
+/// ends.
 class Claim {
   public:
     /// To be called before anything in the root file system is relied on or made. An error of EBUSY
@@ -34,11 +34,10 @@ class Claim {
     [[nodiscard]] static Result<Claim> make(const RecordStore& store, const State& state,
                                             const HostPath& rootfs, sys::RootDir& root);
 
-    /// Adds what is about to be made.
+    /// Adds a planned creation.
     [[nodiscard]] Status note(const sys::Creation& planned) const;
 
-    /// Adds what was made, of which more is known than of what was planned. Without it the plans
-    /// count.
+    /// Adds the creations, with more attributes than planned ones have. Without it the plans count.
     void complete(const std::vector<sys::Creation>& made) const;
 
     /// Takes the claim back if nothing is on record: the container did not start, and for such a
@@ -54,14 +53,14 @@ class Claim {
     sys::Fd record_;
 };
 
-/// Undoes what the container's record names, newest first, and removes the record; or hands it to
-/// another container that uses the root file system. Without a record it does nothing.
+/// Undoes the creations of the container's record, newest first, and removes the record; or hands
+/// it to another container that uses the root file system. Without a record it does nothing.
 /// From the record on, files are restricted to the root file system, the records and the log.
 /// Creations that could not be removed stay on record, with an error: a later call, or the next
 /// start on that root file system, removes them.
 [[nodiscard]] Status clean_up(const State& state, const AllowLog& allow_log);
 
-/// What is left of creations that were undone.
+/// Creations that are left after undoing.
 struct Undone {
     std::vector<sys::Creation> skipped = {}; ///< not as they were made, or covered by a mount
     std::vector<sys::Creation> failed = {};  ///< still there

@@ -27,7 +27,7 @@ constexpr std::array<std::pair<std::string_view, Type>, 4> types{{{"file", Type:
                                                                   {"link", Type::link},
                                                                   {"temporary", Type::other}}};
 
-/// JSON holds text, a path of an image any bytes: what is not plain, or means something in JSON, is
+/// JSON holds text, a path of an image any bytes: a byte that is not plain, or special in JSON, is
 /// written as %XX.
 std::string escape(std::string_view bytes) {
     std::string out;
@@ -109,7 +109,7 @@ Result<std::uint32_t> small_value(const Json& json, const char* key) {
     return static_cast<std::uint32_t>(number);
 }
 
-/// A record of an earlier version has none of these.
+/// A record of an earlier version lacks these keys.
 Result<sys::FileFacts> parse_former(const Json& json) {
     sys::FileFacts former{.mode = 0644};
     if (!json.contains("former_inode"))
@@ -121,7 +121,7 @@ Result<sys::FileFacts> parse_former(const Json& json) {
     return former;
 }
 
-/// The inode of the thing, or what it was planned to be.
+/// The inode of the creation, or its plan.
 Status parse_made(const Json& json, sys::Creation& creation) {
     if (json.contains("planned")) {
         creation.planned = GRAPNEL_TRY(bytes(json, "planned"));
@@ -179,7 +179,7 @@ bool replaced(const sys::Creation& one, const sys::Creation& other) {
     return former && former == other.planned;
 }
 
-/// `newest`, with what was at its place before `replaced` was made.
+/// `newest`, with the former file of `replaced`.
 sys::Creation over(sys::Creation newest, const sys::Creation& replaced) {
     newest.former_target = replaced.former_target;
     newest.former_text = replaced.former_text;

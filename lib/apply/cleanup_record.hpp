@@ -5,7 +5,7 @@
 //
 //   {"version":2,"rootfs":...}            when the root file system is claimed, before all else
 //   {"path":...,"planned":...}            before each creation: also a killed start is on record
-//   {"path":...,"inode":...}              after the last one: what was made can be told for sure
+//   {"path":...,"inode":...}              after the last one: identifies each creation
 //
 // A line that was not written whole, by a process that was killed or for want of space, counts as
 // not written. Version 1 was one JSON object without planned creations; poststop still understands
@@ -53,9 +53,9 @@ struct CleanupRecord {
 [[nodiscard]] std::string old_record_text(const CleanupRecord& record);
 [[nodiscard]] Result<CleanupRecord> parse_old_record(std::string_view text);
 
-/// Adds `later` to `creations`. A thing that was made counts once, its plan no longer. A thing that
-/// took the place of a recorded one stands for what was there before both: what comes back in the
-/// end is the image's. Of two containers either can have replaced what the other made.
+/// Adds `later` to `creations`. A creation replaces its plan. A creation in the place of a recorded
+/// one keeps the former file of that one: the image's file comes back in the end. Each of two
+/// containers can have replaced the other's creation.
 void add_creation(std::vector<sys::Creation>& creations, sys::Creation later);
 
 } // namespace grapnel::apply

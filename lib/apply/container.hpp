@@ -18,8 +18,8 @@
 namespace grapnel::apply {
 
 struct Container {
-    /// Under which what is made is recorded. Nothing: nobody will tell when the container ends,
-    /// and what is made stays.
+    /// The state under which creations are recorded. Nothing: nobody reports the container's end,
+    /// and creations stay.
     std::optional<State> state = {};
     HostPath rootfs = {};
     std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's
@@ -29,14 +29,14 @@ struct Container {
     std::string mount_label = {}; ///< of SELinux, for file systems of the container's own
 };
 
-/// Where a runtime is run by a user without rights, so are its hooks: a hook has the right to
-/// mount only in the container's user namespace, which it enters here. Does nothing for a hook
-/// that has it already, or a container that shares the hook's user namespace.
+/// The hooks of a rootless runtime are unprivileged too: a hook has the right to mount only in the
+/// container's user namespace, which it enters here. Does nothing for a hook that has it already,
+/// or a container that shares the hook's user namespace.
 [[nodiscard]] Status get_rights(const State& state);
 
 /// Holds the process that the state names and the rootfs as that process sees it. Refuses a
-/// process that has no mount namespace of its own: what is mounted there would be mounted on
-/// the host. Refuses a rootfs that is not mounted there.
+/// process that has no mount namespace of its own: mounts there would be mounts on the host.
+/// Refuses a rootfs that is not mounted there.
 [[nodiscard]] Result<Container> open_container(const State& state, const Spec& spec);
 
 /// The same without a state and a config.json: by the process's ID and the rootfs as that process
@@ -44,7 +44,7 @@ struct Container {
 [[nodiscard]] Result<Container> open_container(pid_t pid, const HostPath& rootfs);
 
 /// In the mount namespace that this program was started in, which must be the container's and not
-/// the host's: what is mounted there would stay. Nothing is known of a cgroup.
+/// the host's: mounts there would stay. No cgroup is known.
 [[nodiscard]] Result<Container> open_own_container(const HostPath& rootfs);
 
 /// The rootfs as the host sees it, for a look without a container.

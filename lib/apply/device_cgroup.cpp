@@ -56,7 +56,7 @@ Result<Remarks> allow_v1(const Levels& levels, const std::optional<OwnScope>& sc
     return remarks;
 }
 
-/// Of what systemd attaches by its path only what is the container's alone is changed.
+/// Changes pinned programs that systemd attaches, if they are the container's alone.
 void open_pinned(AttachedPrograms& programs, const std::vector<HostPath>& pinned,
                  const OwnScope& scope, Remarks& remarks) {
     for (const auto& path : pinned) {

@@ -14,7 +14,7 @@
 
 namespace grapnel::apply {
 
-/// What config.json says of the container's cgroup, as far as it is at hand.
+/// The facts of config.json on the container's cgroup, as far as they are known.
 struct CgroupFacts {
     CgroupOwner owner = {};
     std::optional<std::vector<DeviceRule>> rules = {}; ///< linux.resources.devices, in order
@@ -22,16 +22,16 @@ struct CgroupFacts {
 
 /// Version 1: each rule is written to devices.allow. Version 2: on each of the container's own
 /// levels every program that denies a rule is replaced, once, by a copy that allows them all. A
-/// program that the kernel does not show is made anew from the rules of config.json, which is a
-/// remark, and an error where these are not known. One that cannot be copied, because of a call or
-/// the like, is an error where it is sure to deny a rule; else it stays, and that what it allows is
-/// not known is a remark. Levels that the container shares are
-/// never changed: one that denies is an error that names it. Where nothing denies, nothing is done.
+/// program that the kernel does not show is rebuilt from the rules of config.json, with a warning,
+/// or an error if these are not known. A program that cannot be copied, because of a call for
+/// instance, is an error if it is sure to deny a rule; else it stays, with a warning. Levels that
+/// the container shares are never changed: one that denies is an error that names it. Where nothing
+/// denies, nothing is done.
 ///
-/// Where systemd made a scope for this container alone it is told of the devices first, because it
-/// puts its own rules into force anew from time to time; what the runtime allowed beside systemd's
-/// rules stays. That it could not be told is a remark. Of the programs that it attaches by their
-/// path, crun's own for this scope is replaced; that another one denies a rule is a remark.
+/// If systemd made a scope for this container alone, its DeviceAllow is updated first, because
+/// systemd applies its own rules again from time to time; rules of the runtime beside systemd's
+/// stay. A failure of the update is a warning. Of the pinned programs that systemd attaches, crun's
+/// own for this scope is replaced; another one that denies a rule is a warning.
 ///
 /// Outside the initial user namespace the kernel lets nobody change device rules, and the
 /// permissions of the nodes are all there is: nothing is done.

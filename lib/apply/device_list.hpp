@@ -11,16 +11,16 @@
 
 namespace grapnel::apply {
 
-/// Allows what the rules name in the container's own levels, from the highest down: the kernel
-/// lets none allow what the one above it does not. A shared level is never changed: where
-/// the lowest one is shared and denies a rule, that is an error that names it.
+/// Allows the rules' devices in the container's own levels, from the highest down: a cgroup can
+/// only allow devices that its parent allows. A shared level is never changed: where the lowest one
+/// is shared and denies a rule, that is an error that names it.
 [[nodiscard]] Status open_lists(const std::vector<CgroupLevel>& levels,
                                 const std::vector<DeviceRule>& rules);
 
 /// The lists of the own levels, in the order of `levels`; empty for the others.
 [[nodiscard]] Result<std::vector<std::string>> own_lists(const std::vector<CgroupLevel>& levels);
 
-/// Allows again what was allowed then and is not now.
+/// Allows again each device that was allowed then and is not now.
 [[nodiscard]] Status restore_lists(const std::vector<CgroupLevel>& levels,
                                    const std::vector<std::string>& before);
 

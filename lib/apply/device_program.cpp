@@ -14,7 +14,7 @@ namespace {
 using Type = DeviceRule::Type;
 
 constexpr std::uint8_t r0 = 0; // the answer
-constexpr std::uint8_t r1 = 1; // the context, left as it is for what follows
+constexpr std::uint8_t r1 = 1; // the context, preserved for the following code
 constexpr std::uint8_t r2 = 2; // the type of the device
 constexpr std::uint8_t r3 = 3; // the accesses that are asked for and not yet decided
 constexpr std::uint8_t r4 = 4; // major
@@ -92,7 +92,7 @@ std::vector<Miss> misses(const DeviceRule& rule, std::optional<std::uint32_t> la
     return out;
 }
 
-/// The tests, each of which jumps behind the `body` that follows them.
+/// Tests that jump behind the `body` after them.
 void append_block(Code& code, const std::vector<Miss>& tests, const Code& body) {
     for (std::size_t i = 0; i < tests.size(); ++i)
         code.push_back(jump(tests[i].condition, tests[i].number, tests[i].value,
@@ -121,7 +121,7 @@ Code deny_body(std::uint32_t access) {
     return body;
 }
 
-/// What runc and crun allow in every container, after the rules of the specification.
+/// The devices that runc and crun allow in every container, after the rules of the specification.
 std::vector<DeviceRule> default_devices() {
     constexpr std::uint32_t any = access_read | access_write | access_mknod;
     const auto node = [](std::uint32_t major, std::optional<std::uint32_t> minor) {

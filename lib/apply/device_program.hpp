@@ -16,25 +16,24 @@ namespace grapnel::apply {
 
 using Code = std::vector<bpf_insn>;
 
-/// A program that allows what the rules allow and asks `old` about everything else. The rules
-/// must name a type, a major and a minor number.
+/// `old` with a prefix that allows the rules' devices. The rules must name a type, a major and a
+/// minor number.
 [[nodiscard]] Code with_rules(const std::vector<DeviceRule>& rules, const Code& old);
 
-/// The program that a runtime makes of linux.resources.devices: of the rules that match, the last
-/// one that says something about an access decides about it; what no rule mentions is denied.
-/// The devices that every runtime allows (null, zero, tty, ptmx and their like, and mknod of
-/// any device) come last.
+/// The program that a runtime makes of linux.resources.devices: the last matching rule for an
+/// access decides; an access without a matching rule is denied. The devices that every runtime
+/// allows (null, zero, tty, ptmx and their like, and mknod of any device) come last.
 [[nodiscard]] Code from_spec(const std::vector<DeviceRule>& spec_rules);
 
 /// False for a program that the kernel shows but would not take again: constants blinded by
 /// net.core.bpf_jit_harden, maps, calls.
 [[nodiscard]] bool can_be_loaded_again(const Code& code);
 
-/// Whether the program lets through what the rule names; nothing if it does something that this
+/// Whether the program allows the rule's device; nothing if it has an instruction that this
 /// interpreter does not know.
 [[nodiscard]] std::optional<bool> permits(const Code& code, const DeviceRule& rule);
 
-/// What a program says of some rules.
+/// The answers of a program for some rules.
 struct Judgement {
     std::optional<bool> permits = true; ///< whether it lets through all of them; nothing: not known
     DeviceRule rule = {};               ///< one that it does not, or may not; else of no meaning

@@ -43,7 +43,7 @@ Result<FoundCompat> find_compat_library(sys::RootDir& root, const InsidePath& di
     const auto names = root.list(directory);
     GRAPNEL_TRY(root.answers());
     if (!names)
-        return found; // most images have none
+        return found; // most images have no such library
     std::vector<std::string> candidates;
     for (const auto& name : *names)
         if (is_candidate(root, directory, name))

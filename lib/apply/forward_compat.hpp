@@ -16,9 +16,9 @@ struct FoundCompat {
     std::vector<std::string> remarks = {}; ///< why one that is there cannot be used
 };
 
-/// The one regular file libcuda.so.*.* in `directory`; links and directories do not
-/// count, and of several none is taken. The file can be of any size and change while it is
-/// read: only the few parts of it that lead to the note are read, each with a limit.
+/// The one regular file libcuda.so.*.* in `directory`; links and directories do not count; nothing
+/// if there are several. The file can be of any size and change while it is read: only the few
+/// parts of it that lead to the note are read, each with a limit.
 [[nodiscard]] Result<FoundCompat> find_compat_library(sys::RootDir& root,
                                                       const InsidePath& directory);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of the host's mounts what a start needs, read once.
+// Facts on the host's mounts, read once a start.
 #pragma once
 
 #include "base/device_number.hpp"
@@ -17,7 +17,7 @@ namespace grapnel::apply {
 struct HostMounts {
     std::vector<MountInfo> cgroups = {};      ///< cgroup hierarchies, of both versions
     std::set<DeviceNumber> file_systems = {}; ///< all that are mounted
-    std::set<std::uint64_t> peer_groups = {}; ///< whose mounts they are or receive from
+    std::set<std::uint64_t> peer_groups = {}; ///< of the mounts, and of their masters
 };
 
 /// Must run in the host's mount namespace. The file systems at and below `rootfs` are left out:

@@ -106,7 +106,7 @@ LdCacheFile merge_driver(const LdCacheFile& image, const std::vector<DriverName>
     std::erase_if(merged.entries, [&](const auto& entry) { return gives_way(entry, index); });
     const auto kept = std::exchange(merged.entries, {});
     merged.entries.reserve(kept.size() + driver.size());
-    // of equal ones those of the first range come first
+    // among equal entries the first range comes first
     std::ranges::merge(driver, kept, std::back_inserter(merged.entries), comes_before);
     return merged;
 }

@@ -26,8 +26,8 @@ struct DriverName {
 
 /// The cache with an entry for each of the names, in the loader's order. Of the same names the
 /// first comes first, and all of them before the image's entries of that name and ABI. Two kinds of
-/// the image's entries go: those of the same path, and those for some CPUs (glibc-hwcaps), which a
-/// loader prefers to every other. The views in the result point into the arguments.
+/// the image's entries go: entries of the same path, and entries for some CPUs (glibc-hwcaps),
+/// which a loader prefers to every other. The views in the result point into the arguments.
 [[nodiscard]] LdCacheFile merge_driver(const LdCacheFile& image,
                                        const std::vector<DriverName>& names);
 

@@ -18,8 +18,8 @@ using sys::FileFacts;
 constexpr std::uint32_t default_mode = 0644;
 constexpr std::uint8_t little_endian = 2;
 
-/// A read-only or immutable directory, something mounted on the file, or an image whose /etc is no
-/// directory: the loader finds the libraries in its default directories.
+/// A read-only or immutable directory, something mounted on the file, or an image without a
+/// directory /etc: the loader finds the libraries in its default directories.
 bool keeps_its_cache(int sys) {
     switch (sys) {
     case EROFS:
@@ -41,7 +41,7 @@ std::string stem(const std::string& name) {
     return name.substr(0, name.find(".so"));
 }
 
-/// The names in the directory of the image's libcuda: its links, and the files that have none.
+/// The names in the directory of the image's libcuda: its links, and the files without a link.
 std::vector<DriverName> compat_names(const PlannedCompat& compat, sys::RootDir& root) {
     constexpr std::size_t most_names = 1024;
     auto names = root.list(compat.directory).value_or(std::vector<std::string>());

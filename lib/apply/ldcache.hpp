@@ -21,7 +21,7 @@ namespace grapnel::apply {
 [[nodiscard]] std::optional<std::string> reason_for_ldconfig(const Plan& plan,
                                                              const ImageCache& cache);
 
-/// What ldconfig makes of the root file system, after the mounts.
+/// Runs ldconfig over the root file system, after the mounts.
 using RunLdconfig = std::function<Result<std::string>()>;
 
 /// Puts the driver's libraries in the place of every other library of the same SONAME and ABI; a
@@ -33,9 +33,9 @@ using RunLdconfig = std::function<Result<std::string>()>;
 /// | auto     | sound         | not known        | ldconfig's, else the image's cache  |
 /// | ldconfig | any           | any              | ldconfig's, else the start fails    |
 ///
-/// Of a cache that no loader reads nothing is kept. The file is replaced atomically, only if it
-/// differs, with the mode and owner of the one before; where it is fixed or cannot be replaced it
-/// stays as it is. Returns warnings: why ldconfig was run, what is lacking.
+/// A cache that no loader can read is dropped. The file is replaced atomically, only if it differs,
+/// with the mode and owner of the one before; where it is fixed or cannot be replaced it stays as
+/// it is. Returns warnings: why ldconfig was run, and missing entries.
 ///
 /// Must run in the container's mount namespace, after the mounts. `run` is called where there is a
 /// reason_for_ldconfig() alone.

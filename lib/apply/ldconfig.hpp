@@ -21,7 +21,7 @@ constexpr int ldconfig_time_limit_ms = 40'000;
 struct LdConfig {
     HostPath path = {};
     sys::Fd program = {};              ///< for reading
-    std::optional<Error> missing = {}; ///< why there is none
+    std::optional<Error> missing = {}; ///< the reason, if it is missing
 };
 
 /// Opened before the container is entered. `path` is the settings' ldconfig; empty: /sbin/ldconfig.
@@ -30,8 +30,8 @@ struct LdConfig {
 [[nodiscard]] LdConfig open_ldconfig(const HostPath& path);
 
 /// The ld.so.cache that it makes of the root file system, run in a cage (sys/cage.hpp) over a copy
-/// in which it can write nothing. The image's own configuration comes first, so that the loader
-/// prefers what it preferred before; the plan's library directories and the system's follow.
+/// in which it can write nothing. The image's own configuration comes first, so that the loader's
+/// preferences stay as they were; the plan's library directories and the system's follow.
 ///
 /// Must run in the container's mount namespace.
 [[nodiscard]] Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf,

@@ -22,8 +22,7 @@ Status write_compat_file(const PlannedCompat& compat, const LdConf& conf, sys::R
     return root.put_file(compat_file(), compat.directory.text() + "\n");
 }
 
-/// Left by a container whose end nobody told this program of, or in an image that was made of
-/// a running container.
+/// Left by a container without poststop, or in an image that was made of a running container.
 Status remove_compat_file(sys::RootDir& root) {
     const auto facts = root.facts(compat_file());
     if (!facts || facts->type != FileFacts::Type::regular)
@@ -34,8 +33,8 @@ Status remove_compat_file(sys::RootDir& root) {
     return {}; // a read-only one stays
 }
 
-/// The loader looks for the SONAME. Packages bring the link; who copies the library alone
-/// relies on ldconfig, which cannot write where it is run here.
+/// The loader looks for the SONAME. Packages bring the link; a copied library relies on ldconfig,
+/// which cannot write in its cage.
 Status link_compat_library(const PlannedCompat& compat, sys::RootDir& root) {
     const auto link = compat.directory / "libcuda.so.1";
     const auto there = root.facts(link);

@@ -15,13 +15,12 @@ namespace grapnel::apply {
 ///   ldconfig that is run in the container later prefers it still. Only where /etc/ld.so.conf
 ///   would read it. Its link libcuda.so.1, where the image leaves that to ldconfig. Where it is
 ///   not preferred, a compat_file() that an earlier container left behind goes.
-/// - In an image with musl's loader: /etc/ld-musl-ARCH.path, with what it says (or the default
-///   that holds without it), the directories of the driver's libraries behind, and in front the
-///   image's libcuda where it is preferred.
+/// - In an image with musl's loader: /etc/ld-musl-ARCH.path, with its content (or else musl's
+///   default), followed by the directories of the driver's libraries, and preceded by the directory
+///   of the image's libcuda if that is preferred.
 ///
-/// What is made is for the container's time, and recorded. None of it is needed to start a
-/// container: returns a remark for each that cannot be made. Must run in the container's mount
-/// namespace, after the mounts.
+/// Creations are recorded, and removed with the container. A start does not depend on them: returns
+/// a warning for each failure. Must run in the container's mount namespace, after the mounts.
 [[nodiscard]] Result<std::vector<std::string>>
 write_loader_files(const Plan& plan, const LdConf& conf, sys::RootDir& root);
 

@@ -44,7 +44,7 @@ Result<Source> open_source(const Mount& mount) {
     return source;
 }
 
-/// The tree of a view while it is filled; a directory is made once, with those above it.
+/// The tree of a view while it is filled; a directory is made once, with its parents.
 class ViewMaker {
   public:
     explicit ViewMaker(sys::FdRef tree) : tree_(tree) {}
@@ -186,8 +186,8 @@ class Attacher {
         return sys::attach(tree, place, inside.text());
     }
 
-    /// A user can have given the container the host's /dev or a part of it: what is made there
-    /// stays on the host, which makes its own.
+    /// A user can have given the container the host's /dev or a part of it: a link made there would
+    /// stay on the host, which makes its own.
     bool lies_in_hosts_dev(const InsidePath& path) {
         const auto hosts = sys::host_facts(host_path("/dev"));
         auto above = path.parent();

@@ -23,18 +23,17 @@ struct Source {
 struct Sources {
     std::vector<Source> mounts = {};
     std::vector<sys::Fd> views = {};       ///< filled and read-only, in the order of the plan
-    std::vector<std::string> remarks = {}; ///< what is optional and could not be had
+    std::vector<std::string> remarks = {}; ///< failures of optional items
 };
 
-/// Clones what the plan mounts, and checks that each source is of the type it should be and
-/// each device node of the number planned. Must run in the host's mount namespace. The plan
-/// must outlive the result. Synthetic directories have the
-/// SELinux label `label`, if it is not empty and the kernel takes it.
+/// Clones the plan's mounts, and checks the type of each source and the number of each device node.
+/// Synthetic directories have the SELinux label `label`, if it is not empty and the kernel takes
+/// it. Must run in the host's mount namespace. The plan must outlive the result.
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan, const std::string& label);
 
-/// Attaches the sources and makes the links. What is there already, from an earlier run, stays.
-/// A target on a volume that is shared with the host is refused (peer_groups.hpp); `peer_groups`
-/// are the host's. Returns remarks. Must run in the container's mount namespace.
+/// Attaches the sources and makes the links. Files of an earlier run stay. A target on a volume
+/// that is shared with the host is refused (peer_groups.hpp); `peer_groups` are the host's. Returns
+/// warnings. Must run in the container's mount namespace.
 [[nodiscard]] Result<std::vector<std::string>>
 attach_all(const Plan& plan, const Sources& sources, const std::set<std::uint64_t>& peer_groups,
            Container& container);

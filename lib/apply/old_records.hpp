@@ -13,8 +13,8 @@
 
 namespace grapnel::apply {
 
-/// What a container's old record names; nothing where there is none, or it is of another root file
-/// system.
+/// The creations of a container's old record; nothing if there is no record, or of another root
+/// file system.
 [[nodiscard]] Result<std::vector<sys::Creation>>
 creations_of_old_record(const RecordStore& store, const State& state, const HostPath& rootfs);
 

@@ -13,7 +13,7 @@ namespace {
 
 using sys::Propagation;
 
-/// No volume: where a runtime binds the host's /proc, nobody wants to share what is mounted there.
+/// No volume: where a runtime binds the host's /proc, nobody wants to share its mounts.
 bool is_below_proc(const InsidePath& path) {
     return path.text().starts_with("/proc/");
 }

@@ -10,9 +10,9 @@
 // | shared, its peer group has no host mount | make it a slave, attach, make it shared    |
 // | shared, its peer group has a host mount  | below /proc the same, elsewhere refuse     |
 //
-// A slave sends nothing to anybody: to no peer on the host, none elsewhere in the container and
-// none in a mount namespace that cannot be seen from here. What is refused is a volume whose mounts
-// the user wants to share with the host; that no start may end.
+// A slave propagates nothing: neither to peers on the host, nor elsewhere in the container, nor in
+// a mount namespace that cannot be seen from here. A refused volume is one that the user shares
+// with the host on purpose; no start may end that.
 //
 // Runtimes: runc (1.1.5 to 1.3.6) and crun (1.8.1 to 1.28) make the root file system private
 // before their hooks run, whatever linux.rootfsPropagation says, and set that at the end. At a hook
@@ -49,11 +49,11 @@ class PeerGroups {
     PeerGroups(const std::set<std::uint64_t>& host, sys::RootDir& root);
     PeerGroups(const PeerGroups&) = delete;
     PeerGroups& operator=(const PeerGroups&) = delete;
-    /// Shares again what was made a slave.
+    /// Makes the slaves shared again.
     ~PeerGroups();
 
-    /// Must come right before an attach to `target`, whose facts these are; `directory` is the
-    /// target itself or the directory that it lies in. Must run in the container's mount namespace.
+    /// Must come right before an attach to `target`, with its attributes; `directory` is the target
+    /// itself or the directory that it lies in. Must run in the container's mount namespace.
     [[nodiscard]] Status contain(sys::FdRef target, const sys::FileFacts& facts,
                                  sys::FdRef directory, const InsidePath& inside);
 

@@ -16,7 +16,7 @@ namespace grapnel::apply {
 
 namespace {
 
-/// A root file system whose claims are all stale.
+/// A root file system with stale claims alone.
 struct Candidate {
     std::uint64_t number = 0;
     HostPath rootfs = {};

@@ -7,9 +7,9 @@
 
 namespace grapnel::apply {
 
-/// Removes records of root file systems that are gone: Docker's --gpus has no poststop. Looks at no
-/// more than a few that lie beside the one of `rootfs`, whose place among them is random: each
-/// start adds one record and looks at several.
+/// Removes records of root file systems that are gone: Docker's --gpus has no poststop. Looks at a
+/// few neighbours of the record of `rootfs` in a random order: each start adds one record and looks
+/// at several.
 void prune_stale_records(const RecordStore& store, const HostPath& rootfs);
 
 } // namespace grapnel::apply

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* lock_name = "containers.lock";
 constexpr const char* records_name = "containers";
 
-/// Those that answer out of memory or from a disk of this machine.
+/// File systems in memory or on a disk of this machine.
 constexpr std::array<std::string_view, 12> local_types{"bcachefs", "btrfs", "ext2",    "ext3",
                                                        "ext4",     "f2fs",  "overlay", "ramfs",
                                                        "rootfs",   "tmpfs", "xfs",     "zfs"};

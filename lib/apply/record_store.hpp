@@ -42,8 +42,8 @@ using AllowLog = std::function<void(const sys::FileRules&)>;
 void restrict_files(const sys::FileRules& rules, const RecordStore* store,
                     const AllowLog& allow_log);
 
-/// In the order in which they are tried: /run/grapnel, and for a user who may not write there
-/// /run/user/ID/grapnel. No other user's: nobody else may decide what is removed.
+/// In the order in which they are tried: /run/grapnel, and for a user without write access to it
+/// /run/user/ID/grapnel. Never another user's: nobody else may decide about removals.
 [[nodiscard]] std::vector<HostPath> store_paths();
 
 [[nodiscard]] Result<RecordStore> open_record_store(const HostPath& path);
@@ -60,9 +60,10 @@ void restrict_files(const sys::FileRules& rules, const RecordStore* store,
 /// Where the claims on a root file system are, below the store.
 [[nodiscard]] std::string claims_path(std::uint64_t rootfs_number);
 
-/// Keeps other processes from a root file system's records, and from undoing or claiming what is in
-/// it, until the result goes. Each root file system has a lock of its own: one that does not answer
-/// holds up nobody else. An error of EBUSY if another process had it for all of that time.
+/// Locks a root file system's records against other processes, and its creations against undoing
+/// and claiming, until the result goes. Each root file system has a lock of its own: one that does
+/// not answer holds up nobody else. An error of EBUSY if another process had it for all of that
+/// time.
 constexpr int lock_limit_ms = 10'000;
 [[nodiscard]] Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs,
                                           int time_limit_ms = lock_limit_ms);

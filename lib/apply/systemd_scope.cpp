@@ -80,7 +80,7 @@ bool was_reached(const Result<Told>& told) {
     return told || told.error().sys == 0;
 }
 
-/// While it executes itself anew systemd drops connections and takes none.
+/// While systemd re-executes itself it drops connections and accepts no new one.
 bool is_restarting(const Error& error) {
     return error.sys == ECONNRESET || error.sys == ECONNREFUSED || error.sys == EPIPE;
 }
@@ -94,7 +94,7 @@ HostPath pin_of_crun(std::string_view unit) {
 }
 
 Result<Told> tell_systemd(const OwnScope& scope, const std::vector<DeviceRule>& rules) {
-    // systemd is busy for seconds while it reads its units anew on a large machine
+    // systemd is busy for seconds while it reloads its units on a large machine
     constexpr std::chrono::seconds limit_of_bus{5};
     constexpr std::chrono::seconds limit{10};
     constexpr int attempts = 10;

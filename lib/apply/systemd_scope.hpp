@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells systemd of the devices that a container is given: it puts its own list into force anew at
-// each daemon-reload, and what is not on it is lost then.
+// Updates DeviceAllow of a container's scope: systemd applies its own list again at each
+// daemon-reload, and a device that is not on it is lost then.
 #pragma once
 
 #include "apply/cgroup_path.hpp"
@@ -15,7 +15,7 @@ namespace grapnel::apply {
 
 struct Told {
     bool anew = false; ///< systemd has put its rules into force just now
-    /// Device programs that it attaches by their path, each time anew.
+    /// Pinned device programs that systemd attaches again each time.
     std::vector<HostPath> pinned = {};
 };
 

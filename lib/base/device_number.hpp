@@ -15,8 +15,7 @@ struct DeviceNumber {
     auto operator<=>(const DeviceNumber&) const = default;
 };
 
-/// What a rule of the device cgroup lets a process do. The values are the kernel's
-/// (BPF_DEVCG_ACC_* of linux/bpf.h).
+/// The accesses of a device rule. The values are the kernel's (BPF_DEVCG_ACC_* of linux/bpf.h).
 enum DeviceAccess : std::uint32_t { access_mknod = 1, access_read = 2, access_write = 4 };
 
 struct DeviceRule {

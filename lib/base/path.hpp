@@ -64,8 +64,8 @@ class BasicPath {
 
 /// A path in the mount namespace that this program was started in.
 using HostPath = BasicPath<struct HostTag>;
-/// A path below a container's root. It says nothing about what lies there: the root file system
-/// belongs to the image, and only sys::RootDir may look such a path up.
+/// A path below a container's root. The file there is not trusted: the root file system belongs to
+/// the image, and only sys::RootDir may look such a path up.
 using InsidePath = BasicPath<struct InsideTag>;
 
 /// True for a single path component: not empty, `.` or `..`, without '/' and NUL, at most 255

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Results and errors. An Error is written for the person who reads it on the terminal:
-// what failed, why, and what to do about it, in one line.
+// Results and errors. An Error is written for a person at a terminal: the failing object, the cause
+// and the cure, in one line.
 #pragma once
 
 #include <memory>
@@ -19,18 +19,18 @@ struct Error {
         usage,   ///< the command line is wrong: exit code 2
     };
 
-    /// What it is about, for a program whose callers tell errors apart by a word.
+    /// The subject, for programs with callers that tell errors apart by a word.
     enum class Subject { other, driver, devices, mig_config, mig_monitor, requirement, ldcache };
 
     Kind kind = Kind::refused;
-    std::string what = {};               ///< what failed, with the object it failed on
+    std::string what = {};               ///< the failed action, with its object
     int sys = 0;                         ///< errno, 0 if no system call failed
-    std::string cure = {};               ///< what the reader can do about it
-    std::vector<std::string> notes = {}; ///< what the callers were trying to do, innermost first
+    std::string cure = {};               ///< the remedy
+    std::vector<std::string> notes = {}; ///< the actions of the callers, innermost first
     Subject subject = Subject::other;
 
-    /// One printable line: notes from the outermost in, what, the errno's text, the cure. Values
-    /// of outside are escaped and cut here, so that nobody has to where a message is made.
+    /// One printable line: the notes from the outermost in, the failed action, the errno's text,
+    /// the cure. Untrusted values are escaped and cut here, so that no author of a message has to.
     [[nodiscard]] std::string text() const;
 };
 
@@ -80,14 +80,14 @@ class [[nodiscard]] Result : public tl::expected<T, Failure> {
     /// The error to be passed on as it is.
     [[nodiscard]] Failure&& failure() && { return std::move(Base::error()); }
 
-    /// Adds what the caller was doing to the error, if there is one.
+    /// Adds the caller's action to the error, if there is one.
     Result note(std::string_view doing) && {
         if (!this->has_value())
             Base::error().note(doing);
         return std::move(*this);
     }
 
-    /// Says what the error is about, if there is one and nobody said it before.
+    /// Sets the error's subject, if there is an error without a subject.
     Result about(Error::Subject subject) && {
         if (!this->has_value())
             Base::error().about(subject);

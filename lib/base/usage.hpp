@@ -11,11 +11,11 @@
 namespace grapnel {
 
 /// An error of kind usage. The hint is `meant`, as suggestion() makes it, and where to read on:
-/// `program` is the command whose --help says it.
+/// `program` is the command with that --help.
 [[nodiscard]] Error usage_error(std::string what, std::string_view program,
                                 std::string_view meant = {});
 
-/// An option that is none of `names`, which have no dashes.
+/// An option that is not among `names`, which have no dashes.
 [[nodiscard]] Error unknown_option(std::string_view word, std::span<const std::string_view> names,
                                    std::string_view program);
 

@@ -15,7 +15,7 @@ enum class Operands { end_options, are_mixed };
 enum class Dashes { two, one_or_two };
 
 struct Grammar {
-    std::string_view program = {}; ///< the command whose --help an error names
+    std::string_view program = {}; ///< the command of the --help that an error names
     Operands operands = Operands::end_options;
     Dashes dashes = Dashes::two;
 };
@@ -30,7 +30,7 @@ struct Given {
 struct Parsed {
     std::vector<Given> given = {}; ///< in order
     std::vector<std::string> operands = {};
-    std::size_t used = 0; ///< words; all of them, or those before the first operand
+    std::size_t used = 0; ///< number of words: all, or up to the first operand
 
     bool operator==(const Parsed&) const = default;
 };

@@ -37,7 +37,7 @@ struct Option {
     bool is_final = false; ///< the words after it are not read: --help
 };
 
-/// What an option does to the result. A value that is optional can be missing.
+/// The effect of an option on the result. An optional value can be missing.
 template <typename T>
 using Take = void (*)(T& result, const std::optional<std::string>& value);
 
@@ -89,7 +89,7 @@ struct Command {
     std::string_view help = {}; ///< one line, of a command
     std::string synopsis = {};
     std::string about = {};             ///< lines, or nothing
-    std::string_view operand = {};      ///< what the words below are: "stages"
+    std::string_view operand = {};      ///< the plural of the words below: "stages"
     std::vector<Word> words = {};       ///< that the operand can be
     Completion completion = {};         ///< of an operand without such words
     std::string_view options_note = {}; ///< behind the heading "options"

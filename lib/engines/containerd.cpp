@@ -14,7 +14,7 @@ namespace grapnel::engines {
 namespace {
 
 constexpr std::string_view runc_type = "io.containerd.runc.v2";
-/// What containerd imports from 2.2 on where its configuration says nothing of imports.
+/// The default imports of containerd 2.2 and newer.
 constexpr auto default_imports = "/etc/containerd/conf.d/*.toml";
 constexpr std::int64_t oldest_useful_version = 2; ///< which every containerd since 1.3 reads
 
@@ -23,7 +23,7 @@ struct Parsed {
     toml::table table = {};
 };
 
-/// What names plugins in the way of version 1: without a version, such a file is of version 1.
+/// Whether plugins have names of version 1: without a version, such a file is of version 1.
 bool is_of_version_1(const toml::table& table) {
     return table.contains("plugins") || table.contains("disabled_plugins")
            || table.contains("required_plugins");
@@ -67,7 +67,7 @@ Result<std::int64_t> newest_version(const std::vector<OtherFile>& files) {
     return newest;
 }
 
-/// What the files up to the drop-in say about the plugin, the last one last.
+/// The plugin's sections of the files up to the drop-in, in order.
 class Sections {
   public:
     static Result<Sections> of(const ContainerdFiles& files) {
@@ -156,8 +156,8 @@ toml::table new_runtime(const Sections& sections, const RuntimeEntry& entry) {
     return runtime;
 }
 
-/// Where no runtimes are named there is runc, and it is the default where none is named. Naming
-/// another takes it away before 2.1, and the plugin does not start without its default.
+/// The default runtimes are runc alone, and runc is the default runtime. Naming another takes it
+/// away before 2.1, and the plugin does not start without its default.
 bool lacks_runc(const toml::table& section) {
     const auto* const runtimes = table_at(section, {"containerd", "runtimes"});
     if (runtimes == nullptr)

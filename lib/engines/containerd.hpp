@@ -2,9 +2,9 @@
 // containerd's configuration, versions 1 to 4. The runtime goes into a file of its own, the
 // drop-in, which config.toml imports.
 //
-// Before containerd 2.1 the last file that sets a plugin is all that counts for it, from 2.1 on
-// files are merged key by key. So the drop-in repeats what the last of the others says about the
-// plugin: right for both.
+// Before containerd 2.1 the last file that sets a plugin replaces its whole section, from 2.1 on
+// files are merged key by key. So the drop-in repeats the plugin's section of the last of the
+// others: right for both.
 #pragma once
 
 #include "engines/engine.hpp"
@@ -25,9 +25,9 @@ struct ContainerdFiles {
 /// Whether such a name or pattern stands for `path`.
 [[nodiscard]] bool import_matches(const std::string& pattern, const std::string& path);
 
-/// config.toml with the drop-in imported, unless it is already. One without a setting imports all
-/// of /etc/containerd/conf.d if the drop-in lies there, as containerd does from 2.2 on where
-/// nothing is said, and is of the newest version of `others`, its imports: none may be newer than
+/// config.toml with the drop-in imported, unless it is already. A file without a setting imports
+/// all of /etc/containerd/conf.d if the drop-in lies there, as containerd does by default from 2.2
+/// on, and gets the newest version of `others`, its imports: no import may be newer than
 /// config.toml.
 [[nodiscard]] Result<std::string> import_drop_in(const OtherFile& config,
                                                  const std::string& drop_in,

@@ -29,7 +29,7 @@ Result<Merged> merged(const std::vector<OtherFile>& files) {
     return all;
 }
 
-/// Not what says which program is run and where it keeps its containers.
+/// Without the keys for the program and its directory of containers.
 toml::table new_runtime(const Merged& all, const RuntimeEntry& entry) {
     toml::table runtime;
     for (const auto& name : {all.default_runtime, std::string("crun"), std::string("runc")}) {

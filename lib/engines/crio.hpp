@@ -13,8 +13,8 @@ struct CrioFiles {
     std::vector<OtherFile> later = {};
 };
 
-/// The drop-in. What the default runtime says beside its program (its monitor, the annotations that
-/// it takes) holds for the new one too. Refused where a later file would undo it.
+/// The drop-in. The default runtime's other keys (its monitor, the annotations that it accepts)
+/// hold for the new one too. Refused where a later file would undo it.
 [[nodiscard]] Result<Edit> crio_drop_in(const CrioFiles& files, const RuntimeEntry& entry);
 
 } // namespace grapnel::engines

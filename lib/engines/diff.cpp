@@ -10,7 +10,7 @@ namespace grapnel::engines {
 namespace {
 
 constexpr std::size_t around = 3;
-/// Entries of the table of common lines; what is larger counts as changed as a whole.
+/// Entries of the table of common lines; a larger file counts as changed as a whole.
 constexpr std::size_t table_limit = std::size_t{1} << 22;
 
 using Lines = std::vector<std::string_view>;
@@ -38,7 +38,7 @@ void append(std::vector<Step>& steps, char kind, const Lines& lines, std::size_t
         steps.push_back({kind, lines[from]});
 }
 
-/// By the longest common subsequence of what is not the same at both ends.
+/// By the longest common subsequence, without the common lines at both ends.
 std::vector<Step> steps_between(const Lines& a, const Lines& b) {
     std::size_t head = 0;
     while (head < a.size() && head < b.size() && a[head] == b[head])

@@ -18,7 +18,7 @@ Result<JsonText> parse(const Text& text, std::string_view name) {
     return JsonText::parse(is_blank(text) ? "{}\n" : std::string_view(*text), name);
 }
 
-/// An entry that is there keeps what else it says, unless it is one of a shim, which has no path.
+/// An existing entry keeps its other members, unless it is a shim's, which has no path.
 Status enter_runtime(JsonText& json, const RuntimeEntry& entry) {
     const Place place{"runtimes", entry.name};
     const auto present = GRAPNEL_TRY(json.value(place));
@@ -28,14 +28,13 @@ Status enter_runtime(JsonText& json, const RuntimeEntry& entry) {
     return json.set(place, {{"path", entry.path}});
 }
 
-/// At `place` comes back what was there, or nothing; and nothing stays of an object that was made
-/// for it.
+/// Restores the original value at `place`, or removes it, with an object that was made for it.
 Status put_back(JsonText& json, const JsonText& original, const Place& place) {
     if (const auto former = GRAPNEL_TRY(original.value(place)))
         return json.set_text(place, *former);
     GRAPNEL_TRY(json.remove(place));
     const Place holder(place.begin(), place.end() - 1);
-    // what else was in the object has been taken out since, and does not come back
+    // other members of the object were removed since, and do not come back
     const bool held_more =
         GRAPNEL_TRY(original.is_object(holder)) && !GRAPNEL_TRY(original.is_empty_object(holder));
     if (held_more)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is entered in the configuration of a container engine, and what came of it. All text: the
-// caller reads and writes the files.
+// Entries in the configuration of a container engine, and the result. All text: the caller reads
+// and writes the files.
 #pragma once
 
 #include "base/result.hpp"
@@ -20,10 +20,10 @@ struct RuntimeEntry {
     bool cdi = false;            ///< the engine is to read CDI specifications
 };
 
-/// A configuration file: nothing where there is none, before or after.
+/// A configuration file: nothing if it does not exist, before or after.
 using Text = std::optional<std::string>;
 
-/// The new text of a file, and what the administrator should know about it.
+/// The new text of a file, and warnings for the administrator.
 struct Edit {
     Text text = {};
     std::vector<std::string> remarks = {};
@@ -39,8 +39,8 @@ struct OtherFile {
 /// engines bring themselves.
 [[nodiscard]] Status check_runtime_name(std::string_view name);
 
-/// Refuses what cannot stand between quotes in each of the formats, and the special characters of
-/// file name patterns.
+/// Refuses characters that cannot stand between quotes in each of the formats, and the special
+/// characters of file name patterns.
 [[nodiscard]] Status check_path(std::string_view path);
 
 /// Whether `text` is a file that Grapnel made, by its first line.

@@ -29,7 +29,7 @@ struct JsonObject {
 /// Behind the value that begins at `at`.
 [[nodiscard]] std::size_t json_value_end(std::string_view text, std::size_t at);
 
-/// The object whose brace is at `at`.
+/// The object with its brace at `at`.
 [[nodiscard]] JsonObject scan_json_object(std::string_view text, std::size_t at);
 
 } // namespace grapnel::engines

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A JSON object as text. Members are set and taken out; every other byte stays what it was.
+// A JSON object as text. Members are set and taken out; every other byte stays.
 #pragma once
 
 #include "base/result.hpp"
@@ -17,7 +17,7 @@ class JsonText {
     /// Names of members, from the outermost object in.
     using Place = std::vector<std::string>;
 
-    /// Refuses what is not one JSON object, with `name` and, where it is no JSON, the line.
+    /// Refuses anything but one JSON object, with `name` and, on a syntax error, the line.
     [[nodiscard]] static Result<JsonText> parse(std::string_view text, std::string_view name);
 
     [[nodiscard]] const std::string& text() const { return text_; }

@@ -24,7 +24,7 @@ namespace grapnel::engines {
 [[nodiscard]] const toml::table* table_at(const toml::table& table,
                                           std::initializer_list<std::string_view> keys);
 
-/// The same, made where it is missing; what is no table gives way.
+/// The same, made where it is missing; a value of another type is replaced.
 [[nodiscard]] toml::table& make_table_at(toml::table& table,
                                          std::initializer_list<std::string_view> keys);
 

@@ -27,7 +27,7 @@ const TomlStatement* find(const TomlRoot& root, std::string_view key) {
     return found == root.statements.end() ? nullptr : &*found;
 }
 
-/// Behind what else stands on the line, without its line end.
+/// The offset behind the rest of the line, without its line end.
 std::size_t rest_of_line(std::string_view text, std::size_t at, std::size_t limit) {
     auto end = std::min({text.find('\n', at), limit, text.size()});
     return end > at && text[end - 1] == '\r' ? end - 1 : end;
@@ -69,7 +69,7 @@ void take_out_element(std::string& text, const TomlArray& array, std::size_t ind
         text.erase(*array.elements[index - 1].comma, 1);
 }
 
-/// In front of what `line` is to follow, as a line of its own.
+/// Inserts `line` at `at` as a line of its own.
 void insert_line(std::string& text, std::size_t at, const std::string& line) {
     const std::string end(line_end_of(text));
     if (at > 0 && at == text.size() && text[at - 1] != '\n')
@@ -78,7 +78,7 @@ void insert_line(std::string& text, std::size_t at, const std::string& line) {
         text.insert(at, line + end);
 }
 
-/// With the line end before it where it has none of its own.
+/// Removes the statement with its line end, or with the one before it.
 void take_out_line(std::string& text, const TomlStatement& statement) {
     auto begin = statement.begin;
     if (statement.end == text.size() && !text.ends_with('\n') && begin > 0)
@@ -105,7 +105,7 @@ Result<std::optional<TomlArray>> imports_array(std::string_view text, const toml
     return std::optional(scan_toml_array(text, statement->value_begin));
 }
 
-/// What add_import made where nothing else was set.
+/// Removes the lines that add_import made in a file without other settings.
 void take_out_made_lines(std::string& text, const TomlStatement& imports) {
     take_out_line(text, imports);
     const auto rest = scan_toml_root(text);

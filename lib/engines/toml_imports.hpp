@@ -11,8 +11,8 @@
 namespace grapnel::engines {
 
 /// `text` with `path`, or a pattern of paths, as the last of its imports. A text without a setting
-/// gets that version too. Refuses what is no TOML, and imports that are no array, with `name` of
-/// the file.
+/// gets that version too. Refuses invalid TOML, and imports that are no array, with `name` of the
+/// file.
 [[nodiscard]] Result<std::string> add_import(std::string_view text, std::string_view path,
                                              std::string_view name, std::int64_t version = 2);
 
@@ -20,7 +20,7 @@ namespace grapnel::engines {
 [[nodiscard]] Result<std::string> remove_import(std::string_view text, std::string_view path,
                                                 std::string_view name);
 
-/// The same, but only where add_import has made the whole line: what somebody else wrote stays.
+/// The same, but only where add_import has made the whole line: somebody else's text stays.
 [[nodiscard]] Result<std::string> remove_made_import(std::string_view text, std::string_view path,
                                                      std::string_view name);
 

@@ -22,7 +22,7 @@ std::optional<std::uint32_t> id(std::string_view text) {
     return number == std::numeric_limits<std::uint32_t>::max() ? std::nullopt : number;
 }
 
-/// The words of the first line whose word at `column` is `value`; empty if there is none.
+/// The words of the first line with `value` at `column`; empty without such a line.
 Result<std::vector<std::string>> entry(const sys::HostFs& host, const char* file,
                                        std::size_t column, std::string_view value) {
     const auto text = GRAPNEL_TRY(host.read(host_path(file)));

@@ -18,8 +18,8 @@ struct Range {
     std::string_view arch;
 };
 
-/// In order and without overlap. An ID that lies in none is one of a chip that this version does
-/// not know, or of none that CUDA runs on: grapnel-probe is asked then.
+/// In order and without overlap. An ID outside of all ranges belongs to a chip that this version
+/// does not know, or that CUDA does not run on: grapnel-probe is asked then.
 constexpr std::array<Range, 48> ranges{{
     {0x0fc0, 0x0fff, "3.0"},  // GK107
     {0x1000, 0x102c, "3.5"},  // GK110, GK110B, GK180

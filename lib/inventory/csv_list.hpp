@@ -27,15 +27,15 @@ struct CsvEntry {
 
 struct CsvList {
     std::vector<CsvEntry> entries = {};      ///< in the order of the file
-    std::vector<std::string> bad_lines = {}; ///< fit to be printed, with what is wrong
+    std::vector<std::string> bad_lines = {}; ///< fit to be printed, with the mistake
 };
 
 /// A device lies below /dev, and so can a directory (of links to devices), but nothing else;
 /// nothing lies below /proc or /sys, or is "/".
 [[nodiscard]] CsvList parse_csv_list(std::string_view text);
 
-/// What is on the host under a path of a list: the path itself, whether anything is there or not,
-/// or what a pattern with *, ? and [ ] in any of its components matches, as glob(7) has it.
+/// The host's paths for a path of a list: the path itself, whether it exists or not, or the matches
+/// of a pattern with *, ? and [ ] in any component, as in glob(7).
 [[nodiscard]] std::vector<HostPath> matching(const sys::HostFs& host, const HostPath& path);
 
 } // namespace grapnel

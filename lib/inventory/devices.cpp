@@ -74,7 +74,7 @@ bool is_worth_keeping(const Gpu& gpu) {
     return gpu.fault.empty() && !gpu.uuid.empty() && gpu.uuid.find('?') == std::string::npos;
 }
 
-/// From what is known, else from the driver; what is to be known next time goes into `kept`.
+/// From the GPU info cache, else from the driver; `kept` receives the next content of the cache.
 Gpu gpu(const sys::HostFs& host, const std::string& pci, const std::vector<KnownGpu>& known,
         std::vector<KnownGpu>& kept) {
     const auto bound = binding(host, pci);

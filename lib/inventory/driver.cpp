@@ -12,7 +12,7 @@ namespace grapnel::inventory {
 
 namespace {
 
-/// For drivers whose libcuda carries no note.
+/// For drivers with a libcuda that carries no note.
 constexpr std::array<std::pair<unsigned, std::string_view>, 28> cuda_by_branch{{
     {384, "9.0"},  {390, "9.1"},  {396, "9.2"},  {410, "10.0"}, {418, "10.1"}, {430, "10.1"},
     {435, "10.1"}, {440, "10.2"}, {450, "11.0"}, {455, "11.1"}, {460, "11.2"}, {465, "11.3"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The libraries in the driver's directories, and those that belong to them.
+// The libraries in the driver's directories, and libraries of other packages that belong to them.
 #include "base/text.hpp"
 #include "inventory/elf.hpp"
 #include "inventory/parts.hpp"

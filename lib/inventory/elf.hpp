@@ -18,7 +18,7 @@ namespace grapnel {
 struct ElfFacts {
     enum class Machine { native, native32, other };
     Machine machine = Machine::other;
-    std::string soname = {};              ///< DT_SONAME; empty if there is none
+    std::string soname = {};              ///< DT_SONAME; empty if missing
     std::vector<std::string> needed = {}; ///< DT_NEEDED, at most 256 file names
     std::string run_path = {};            ///< DT_RUNPATH, else DT_RPATH
     std::string interpreter = {};         ///< PT_INTERP
@@ -36,9 +36,9 @@ elf_note(std::string_view file, std::string_view section, std::string_view owner
 /// Reads at most `size` bytes of a file from `offset` on; fewer come back where it ends.
 using ElfParts = std::function<Result<std::string>(std::uint64_t offset, std::size_t size)>;
 
-/// The same for a file that nobody vouches for, of any size: its header, its section headers and
-/// two of its sections are read, 64 KiB of each at the most. Nothing if the file has no such
-/// note; an error if it is not of this machine or does not keep what its headers promise.
+/// The same for an untrusted file of any size: its header, its section headers and two of its
+/// sections are read, 64 KiB of each at the most. Nothing if the file has no such note; an error if
+/// it is not of this machine or does not keep what its headers promise.
 [[nodiscard]] Result<std::optional<std::string>>
 elf_note_by_parts(const ElfParts& file, std::string_view section, std::string_view owner);
 

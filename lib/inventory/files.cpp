@@ -48,7 +48,7 @@ std::vector<HostPath> beside(const HostPath& library_directory) {
     return out;
 }
 
-/// In the order of the search, each once by its path without links, and only those that exist.
+/// Existing directories in the order of the search, each once by its path without links.
 std::vector<HostPath> binary_directories(const sys::HostFs& host, const InventoryScope& scope,
                                          const std::vector<LibraryDirectory>& library_directories) {
     auto all = scope.binary_search_path;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What programs that draw need beside libraries: the files by which loaders find the driver's
+// Needs of programs that draw, beside libraries: the files by which loaders find the driver's
 // libraries, modules of the X server, and the nodes of the kernel's graphics subsystem (DRM).
 #include "base/text.hpp"
 #include "inventory/parts.hpp"
@@ -15,7 +15,7 @@ using enum DriverCapability;
 
 constexpr DriverCapabilities drawing{graphics, display};
 
-/// Where a file belongs in a container; what stands there before it, on this host.
+/// The place of a file in a container, and its prefix on this host.
 enum class Home { share, etc, vulkan };
 
 struct KnownFile {
@@ -57,8 +57,8 @@ bool is_wanted(const KnownFile& file, DriverCapabilities wanted) {
     return !(file.needed_by & wanted).empty();
 }
 
-/// Directories in the order of the search. What an administrator put into /etc counts before
-/// what came with the driver, and that before what else is on the host.
+/// Directories in the order of the search. An administrator's files in /etc count before the
+/// driver's, and these before all others of the host.
 std::vector<HostPath> search_path(const InventoryScope& scope, Home home,
                                   const std::vector<LibraryDirectory>& library_directories) {
     auto out = scope.config_search_path;
@@ -84,7 +84,7 @@ bool is_file(const sys::HostFs& host, const HostPath& path) {
     return facts && facts->type == sys::FileFacts::Type::regular;
 }
 
-/// The first of the directories that has the file; nothing if none has.
+/// The first of the directories with the file; nothing if all lack it.
 std::optional<HostPath> first_file(const sys::HostFs& host,
                                    const std::vector<HostPath>& directories,
                                    std::string_view name) {

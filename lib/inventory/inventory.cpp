@@ -85,10 +85,10 @@ void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
                             "for: install it, or name its directory in binary-search-path");
 }
 
-/// What other modules bring has nothing to do with where the driver's files lie.
+/// Devices of other modules do not depend on the driver root.
 void add_special_devices(const sys::HostFs& host, const inventory::Majors& majors,
                          const InventoryScope& scope, Inventory& out) {
-    std::vector<std::string> unsaid; // who asks for every node has not asked for channels
+    std::vector<std::string> unsaid; // a request for every node is no request for channels
     out.imex_channels = inventory::imex_channels(host, majors, scope.imex_channels,
                                                  scope.all_nodes ? unsaid : out.remarks);
     out.group_devices = inventory::group_devices(host, majors, scope.device_groups, out.remarks);

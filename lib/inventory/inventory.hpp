@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host's driver offers, from /proc, /sys, /dev and files alone. No GPU is opened and
-// none of the driver's code is run: both can take seconds, and a sick GPU must not keep a
-// healthy one from a container. What is asked of a GPU that is sick or a node that is missing
-// is therefore the plan's decision; here it is only written down.
+// The inventory of this host's driver, from /proc, /sys, /dev and files alone. No GPU is opened and
+// no code of the driver is run: both can take seconds, and a sick GPU must not keep a healthy one
+// from a container. So the plan decides about a sick GPU or a missing node; here it is only
+// recorded.
 #pragma once
 
 #include "base/device_number.hpp"
@@ -27,17 +27,16 @@ struct CsvScope {
     /// automatic: on a Tegra board, unless the nvidia module shows cards alone
     Use use = Use::automatic;
     HostPath directory = host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
-    bool all_lists = false; ///< not only those of the board's own driver
+    bool all_lists = false; ///< not only the lists of the board's own driver
 };
 
-/// What to look for. What lies outside is not looked at, and not in the inventory.
+/// The scope of the search. Anything outside is not looked at, and not in the inventory.
 struct InventoryScope {
     bool driver = true; ///< false: only IMEX channels and device groups; a driver need not be there
     DriverCapabilities driver_capabilities = {};
-    DriverCapabilities named_capabilities =
-        {};                    ///< their lack is the plan's to refuse, not a remark
-    bool cuda_version = false; ///< costs a look into libcuda
-    bool arch = false;         ///< costs a read for each GPU, and a look for libnvidia-ml
+    DriverCapabilities named_capabilities = {}; ///< the plan refuses their lack: not a warning
+    bool cuda_version = false;                  ///< costs a look into libcuda
+    bool arch = false; ///< costs a read for each GPU, and a look for libnvidia-ml
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> binary_search_path = {};
     std::vector<HostPath> config_search_path = {};
@@ -50,7 +49,7 @@ struct InventoryScope {
     DeviceGroups device_groups = {};
     /// Whether nodes that are missing may be made. Asked only where one is; empty: no.
     std::function<bool()> may_make_nodes = {};
-    bool may_make_imex_channels = true; ///< of those nodes, the ones of IMEX channels
+    bool may_make_imex_channels = true; ///< the same for nodes of IMEX channels
     CsvScope csv = {};
 };
 
@@ -63,7 +62,7 @@ struct NodeAttributes {
     auto operator<=>(const NodeAttributes&) const = default;
 };
 
-/// The group, if it is not root's, whose members may do with the node what others may not.
+/// The group, if it is not root's, with more permissions on the node than others have.
 [[nodiscard]] std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes);
 
 /// A device node as it should be and as it is.
@@ -71,11 +70,11 @@ struct Node {
     HostPath path = {};
     std::optional<DeviceNumber> expected = {}; ///< nothing: the kernel module is not loaded
     std::optional<DeviceNumber> found = {};    ///< nothing: no character device is there
-    NodeAttributes attributes = {};            ///< of what was found
+    NodeAttributes attributes = {};            ///< of the existing node
     bool other_file = false;                   ///< something else is there
     DriverCapabilities needed_by = {};         ///< empty: by every container
     bool optional = false;
-    std::string cure = {}; ///< what to do if it is missing; empty: what the driver's tools do
+    std::string cure = {}; ///< the cure if it is missing; empty: the driver's tools make it
     /// The driver's file with its mode and owner; empty: the nvidia module's parameters.
     HostPath described_by = {};
     std::optional<NodeAttributes> creation = {}; ///< it is missing and may be made like this
@@ -90,7 +89,7 @@ struct MigDevice {
     std::uint32_t compute_instance = 0;
     std::string uuid = {};        ///< empty: not known. See add_answer()
     std::string fault = {};       ///< why it cannot be given to a container; empty: it can
-    std::vector<Node> nodes = {}; ///< none: a driver that has /proc files alone
+    std::vector<Node> nodes = {}; ///< empty: a driver with /proc files alone
 
     bool operator==(const MigDevice&) const = default;
 };
@@ -113,7 +112,7 @@ struct Gpu {
     bool operator==(const Gpu&) const = default;
 };
 
-/// What lets a process make MIG devices, or watch them.
+/// The right to make MIG devices, or to watch them.
 struct MigManagement {
     bool has_proc_files = false; ///< /proc/driver/nvidia/capabilities/mig is there
     bool has_nodes = false;      ///< else the files in /proc are all there is
@@ -139,7 +138,7 @@ struct Library {
     HostPath path = {};
     std::string soname = {};
     bool is_32bit = false;
-    std::string subdirectory = {}; ///< of the library directory that it lies in; empty: none
+    std::string subdirectory = {}; ///< below the library directory; empty: directly in it
     bool plain_link = false;       ///< beside it is a link NAME.so that leads to it
 
     bool operator==(const Library&) const = default;
@@ -176,21 +175,21 @@ struct SamePlace {
     enum class Kind { library, program, config, directory, link };
     Kind kind = Kind::library;
     HostPath path = {};
-    std::string target = {}; ///< of a link: what it says
+    std::string target = {}; ///< of a link: its target
 
     bool operator==(const SamePlace&) const = default;
 };
 
-/// Whose driver it is: the nvidia kernel module's, Windows' below WSL, or a Jetson's. Of the
-/// latter two there are only control nodes and same places, and of a Jetson that has cards as well
-/// the nodes of each GPU.
+/// The kind of driver: the nvidia kernel module, Windows' driver below WSL, or a Jetson's. WSL and
+/// Jetson have control nodes and pass-through paths alone, a Jetson with cards the nodes of each
+/// GPU too.
 enum class Platform { nvidia, wsl, tegra };
 
 struct Inventory {
     std::string driver_version = {};              ///< where it cannot be known: the platform's name
     std::optional<std::string> cuda_version = {}; ///< the newest CUDA that libcuda serves
     std::vector<Gpu> gpus = {};                   ///< by index
-    /// NVIDIA's GPUs where the driver has none: "0000:01:00.0 (vfio-pci)"
+    /// GPUs bound to another driver, if the nvidia driver has no GPU: "0000:01:00.0 (vfio-pci)"
     std::vector<std::string> gpus_of_others = {};
     std::vector<KnownGpu> known_gpus = {}; ///< to be kept for the next inventory
     std::vector<Node> control_nodes = {};
@@ -202,33 +201,33 @@ struct Inventory {
     std::vector<HostPath> sockets = {}; ///< of the driver's daemons
     std::vector<HostPath> socket_directories = {};
     std::vector<ProcFile> proc_files = {};
-    HostPath management_library = {}; ///< libnvidia-ml, with scope.arch; empty: there is none
+    HostPath management_library = {}; ///< libnvidia-ml, with scope.arch; empty: not found
     std::string probe_fault = {};     ///< why grapnel-probe gave no answer, if it was asked
     MigManagement mig_management = {};
-    std::vector<Node> other_nodes = {}; ///< with scope.all_nodes: those that are not named above
+    std::vector<Node> other_nodes = {}; ///< with scope.all_nodes: nodes that are not named above
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};
     Platform platform = Platform::nvidia;
     std::vector<SamePlace> same_places = {};
     std::vector<HostPath> same_place_libraries = {}; ///< directories, for the ld.so.cache
-    std::vector<std::string> remarks = {};           ///< what was odd but no failure, for the log
+    std::vector<std::string> remarks = {};           ///< warnings, for the log
 
     bool operator==(const Inventory&) const = default;
 };
 
-/// True for a Jetson up to the Orin, whose GPU has a module of its own. Such images carry another
-/// libcuda for forward compatibility than those for the nvidia module.
+/// True for a Jetson up to the Orin: its GPU has a module of its own. Images for it carry another
+/// libcuda for forward compatibility than images for the nvidia module.
 [[nodiscard]] bool is_served_by_nvgpu(const Inventory& inventory);
 
-/// What is known of the driver before anything but its version is read.
+/// Facts on the driver that follow from its version.
 struct DriverBranch {
     std::string driver_version = {};
     std::optional<std::string> cuda_version = {}; ///< of this branch of drivers, by table
 };
 [[nodiscard]] Result<DriverBranch> driver_branch(const sys::HostFs& host);
 
-/// Refuses a host without a loaded driver, and one whose libraries are missing or of another
-/// version than the kernel module, with the difference in the error.
+/// Refuses a host without a loaded driver, and libraries that are missing or of another version
+/// than the kernel module, with the difference in the error.
 [[nodiscard]] Result<Inventory> take_inventory(const sys::HostFs& host,
                                                const InventoryScope& scope);
 

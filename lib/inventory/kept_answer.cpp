@@ -23,7 +23,7 @@ std::optional<std::vector<std::string>> names(const sys::HostFs& host, const Hos
 }
 
 /// One line an instance: gpu0/mig/gi1/ci0, the inode of its directory and its time. procfs gives
-/// both anew when an instance is made, so that one with the numbers of an earlier one differs.
+/// new ones when an instance is made, so that instances with the same numbers differ.
 bool add_instances(const sys::HostFs& host, std::string& key) {
     const auto capabilities = host_path("/proc/driver/nvidia/capabilities");
     const auto gpus = names(host, capabilities, "gpu");

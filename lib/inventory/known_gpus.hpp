@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver said about its GPUs earlier. It takes the driver 1.5 ms and a question to the
-// GPU to answer one read of /proc/driver/nvidia/gpus/*/information, so the answer is kept for as
-// long as the driver stays bound to the GPU: the kernel gives the link
+// The GPU info cache. It takes the driver 1.5 ms and a question to the GPU to answer one read of
+// /proc/driver/nvidia/gpus/*/information, so the answer is kept for as long as the driver stays
+// bound to the GPU: the kernel gives the link
 // /sys/bus/pci/drivers/nvidia/<address> a new inode for each binding.
 #pragma once
 
@@ -25,7 +25,7 @@ struct KnownGpu {
 /// One line a GPU: binding, address, minor, UUID and model between tabs.
 [[nodiscard]] std::string to_text(const std::vector<KnownGpu>& gpus);
 
-/// Lines that are not of that form are left out: what is not known is asked for again.
+/// Skips malformed lines: the driver is asked again for a GPU that is not in the cache.
 [[nodiscard]] std::vector<KnownGpu> parse_known_gpus(std::string_view text);
 
 } // namespace grapnel

@@ -225,7 +225,7 @@ std::string entry_table(const LdCacheFile& cache, Strings& strings) {
     return table;
 }
 
-/// `offset` is its own, `names` those of the names of hwcaps.
+/// `offset` is its own, `names` are the offsets of the names of hwcaps.
 std::string extension(const LdCacheFile& cache, std::size_t offset,
                       const std::vector<std::uint32_t>& names) {
     const std::uint32_t count = names.empty() ? 1 : 2;

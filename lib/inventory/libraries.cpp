@@ -96,7 +96,7 @@ class Search {
     std::map<const LibraryDirectory*, std::set<const LibraryDirectory*>> targets_ = {};
 };
 
-/// Returns the warning about the first entry whose file is not there; empty if there is none.
+/// Returns the warning about the first stale entry; empty if all files exist.
 std::string look_at_cache(const sys::HostFs& host, const HostPath& cache, bool with_32bit,
                           Search& search, std::vector<std::string>& remarks) {
     const auto file = host.map(cache);
@@ -130,7 +130,7 @@ bool holds_driver(const LibraryDirectory& directory, const std::string& version)
                                [&](const auto& name) { return has_version(name, version); });
 }
 
-/// The driver's versions in these directories, for a host that has none of the right one.
+/// The driver's versions in these directories, for a host without the right one.
 std::set<std::string> versions_present(const std::deque<LibraryDirectory>& directories) {
     // a driver for computing, for drawing, or for the management alone has one of these
     constexpr std::array<std::string_view, 5> telling{"libcuda", "libnvidia-ml", "libnvidia-glcore",

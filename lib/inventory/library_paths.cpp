@@ -14,7 +14,7 @@ std::string_view file_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1);
 }
 
-/// Where the string that is the value of a key at `at` begins; npos if there is none.
+/// Where the string that is the value of a key at `at` begins; npos if it has no string.
 std::size_t value_at(std::string_view text, std::size_t at) {
     const auto colon = text.find_first_not_of(blanks, at + key.size());
     if (colon == std::string_view::npos || text[colon] != ':')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MIG: the parts that a GPU is cut into (GPU instances), and those of them in turn (compute
-// instances). Each has a file in /proc whose `access` file names a device node; who can open the
-// node can use the instance.
+// MIG: the parts of a GPU (GPU instances), and their parts in turn (compute instances). Each has an
+// `access` file in /proc, which names a device node; a process that can open the node can use the
+// instance.
 #include "base/text.hpp"
 #include "inventory/parts.hpp"
 

@@ -16,7 +16,7 @@ namespace grapnel::inventory {
                                                        DriverCapabilities wanted);
 
 /// Whether there is a GPU that they could drive: one of NVIDIA's on the PCI bus. The GPU of a
-/// virtual machine of Windows (/dev/dxg) is none: its driver is no kernel module.
+/// virtual machine of Windows (/dev/dxg) does not count: its driver is no kernel module.
 [[nodiscard]] bool has_use_for_modules(const sys::HostFs& host);
 
 /// Of vendor NVIDIA and a display class, on the PCI bus.

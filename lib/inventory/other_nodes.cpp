@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes that no container needs by itself, for those that manage the driver.
+// Management nodes: no container needs them but one that manages the driver.
 #include "inventory/parts.hpp"
 
 #include <algorithm>

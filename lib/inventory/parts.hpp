@@ -43,7 +43,7 @@ using Majors = std::multimap<std::string, std::uint32_t>;
 [[nodiscard]] std::optional<std::uint32_t> misc_minor(const sys::HostFs& host,
                                                       std::string_view name);
 
-/// The numbers N of what is named PREFIX N, in order; none if there is no such directory.
+/// The numbers N of files named PREFIX N, in order; empty without such a directory.
 [[nodiscard]] std::vector<std::uint32_t>
 numbered(const sys::HostFs& host, const HostPath& directory, std::string_view prefix);
 
@@ -70,18 +70,18 @@ struct Gpus {
 
 [[nodiscard]] NodeAttributes attributes_of(const sys::FileFacts& facts);
 
-/// Of /dev, with what is there now; `expected` as it should be.
+/// A node of /dev as it is found; `expected` as it should be.
 [[nodiscard]] Node node(const sys::HostFs& host, const HostPath& path,
                         std::optional<DeviceNumber> expected);
 
-/// A GPU instance or compute instance whose files cannot be read is a fault of its devices.
+/// A GPU instance or compute instance with unreadable files is a fault of its devices.
 void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<Gpu>& gpus,
                      std::vector<std::string>& remarks);
 [[nodiscard]] MigManagement mig_management(const sys::HostFs& host, const Majors& majors);
 
-/// The nodes of the driver's in /dev that the inventory does not have yet, but for those of the
-/// device groups and of NVLink, as NVIDIA's CDI mode "management" has them. A node that is not
-/// one of the driver's is a remark.
+/// The driver's nodes in /dev that the inventory does not have yet, except nodes of device groups
+/// and of NVLink, as NVIDIA's CDI mode "management" has them. A node of another driver is a
+/// warning.
 [[nodiscard]] std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
                                             const Inventory& inventory,
                                             std::vector<std::string>& remarks);
@@ -89,7 +89,7 @@ void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<
 [[nodiscard]] std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
                                               const ImexChannels& wanted,
                                               std::vector<std::string>& remarks);
-/// What is not there, or no longer belongs to its module, is a remark.
+/// A node that is missing, or no longer belongs to its module, is a warning.
 [[nodiscard]] GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
                                          const DeviceGroups& wanted,
                                          std::vector<std::string>& remarks);
@@ -123,14 +123,14 @@ library_directories(const sys::HostFs& host, const InventoryScope& scope,
 /// /usr/lib/x86_64-linux-gnu/nvidia/current.
 [[nodiscard]] std::optional<HostPath> prefix_of(const HostPath& library_directory);
 
-/// The driver's libnvidia-ml of this machine's kind; empty if there is none.
+/// The driver's libnvidia-ml of this machine's architecture; empty if missing.
 [[nodiscard]] HostPath management_library(const sys::HostFs& host,
                                           const std::vector<LibraryDirectory>& directories,
                                           const std::string& version);
 
 /// A file that is no library of this machine, such as an empty one that another tool left, is
-/// passed over with a remark. So is a library of the driver's that another one needs and that is
-/// not among them.
+/// skipped with a warning. So is a library of the driver's that another one needs and that is not
+/// among them.
 [[nodiscard]] Result<std::vector<Library>>
 libraries(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
@@ -156,7 +156,7 @@ struct OwnVersion {
 [[nodiscard]] std::optional<OwnVersion> own_version(std::string_view name);
 
 /// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
-/// from the driver: those that `have` lacks, as the host's loader finds them.
+/// from the driver: the ones that `have` lacks, as the host's loader finds them.
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                        std::vector<Library>& have, std::vector<std::string>& remarks);
 
@@ -172,8 +172,8 @@ config_files(const sys::HostFs& host, const InventoryScope& scope,
              std::vector<std::string>& remarks);
 
 /// `text` with each library that it names by a path named by its file name alone, as a loader in
-/// a container finds it; nothing if there is none. `text` is JSON with members "library_path", or
-/// of an OpenCL .icd file: one line.
+/// a container finds it; nothing without such a library. `text` is JSON with members
+/// "library_path", or of an OpenCL .icd file: one line.
 [[nodiscard]] std::optional<std::string> without_library_paths(std::string_view text);
 
 [[nodiscard]] std::vector<HostPath>

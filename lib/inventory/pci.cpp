@@ -13,7 +13,7 @@ const HostPath& pci_devices() {
     return path;
 }
 
-/// Of vendor NVIDIA and a display class. A device that cannot be read is none.
+/// Of vendor NVIDIA and a display class. False for a device that cannot be read.
 bool is_nvidia_gpu(const sys::HostFs& host, const std::string& address) {
     const auto vendor = host.read(pci_devices() / address / "vendor");
     if (!vendor || trim(*vendor) != "0x10de")

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver's own library says, as grapnel-probe prints it (probe/main.cpp describes the
-// lines). The text comes from a process that ran the driver's code without any right: it is read
-// as a stranger's, whole or not at all.
+// Facts from the driver's own library, as grapnel-probe prints them (probe/main.cpp describes the
+// lines). The text comes from an unprivileged process that ran the driver's code: it is not
+// trusted, and read whole or not at all.
 //
-// The answer is kept (in /run/grapnel/probe) for as long as the kernel's facts stay what they
-// were: see probe_key().
+// The probe cache (/run/grapnel/probe) is valid as long as the kernel's facts are the same: see
+// probe_key().
 #pragma once
 
 #include "base/result.hpp"
@@ -58,11 +58,11 @@ inline constexpr std::size_t probe_answer_limit = std::size_t{64} << 10; ///< by
 /// In the form that parse_probe_answer() reads.
 [[nodiscard]] std::string to_text(const ProbeAnswer& answer);
 
-/// What an answer depends on, as lines of text: the start of the machine (boot_id), the driver's
+/// The key of the probe cache, as lines of text: the start of the machine (boot_id), the driver's
 /// version, each GPU's address with the inode of its binding to the driver, and each MIG compute
-/// instance with the inode and time of its directory in /proc/driver/nvidia/capabilities, which
-/// are new for one that was made anew. Nothing if one of these cannot be had: the answer is
-/// then not kept.
+/// instance with the inode and time of its directory in /proc/driver/nvidia/capabilities, which are
+/// new for each new instance. Nothing if one of these cannot be read: the answer is then not
+/// cached.
 [[nodiscard]] std::optional<std::string> probe_key(const sys::HostFs& host,
                                                    const Inventory& inventory);
 
@@ -76,8 +76,8 @@ inline constexpr std::size_t probe_answer_limit = std::size_t{64} << 10; ///< by
 /// it found well its UUID: an answer with holes is not worth keeping.
 [[nodiscard]] bool is_complete(const ProbeAnswer& answer, const Inventory& inventory);
 
-/// Fills in what the inventory does not know yet: brand and arch of GPUs, the UUIDs of MIG devices
-/// (by GPU and instances: one that the library counts in another way is remarked upon).
+/// Adds facts that the inventory lacks: brand and arch of GPUs, UUIDs of MIG devices (by GPU and
+/// instances: a warning if the library's index of a device differs).
 void add_answer(Inventory& inventory, const ProbeAnswer& answer);
 
 } // namespace grapnel

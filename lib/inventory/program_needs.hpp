@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the driver's programs need to start in a container. A program of NixOS or Talos names a
-// loader that images lack (PT_INTERP), and by DT_RUNPATH the libraries that this loader finds.
+// Files that the driver's programs need to start in a container. A program of NixOS or Talos names
+// a loader that images lack (PT_INTERP), and by DT_RUNPATH the libraries that this loader finds.
 #pragma once
 
 #include "inventory/inventory.hpp"

@@ -24,7 +24,7 @@ std::string_view first_component(const HostPath& path) {
     return rest.substr(0, rest.find('/'));
 }
 
-/// What the kernel shows there is the host's in every root.
+/// The kernel's file systems are the host's in every root.
 bool is_of_the_kernel(const HostPath& path) {
     const auto first = first_component(path);
     return first == "proc" || first == "sys";

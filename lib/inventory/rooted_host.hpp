@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host whose driver lies below a directory of its own, as the root of a driver container does
-// (/run/nvidia/driver). Seen through this, the driver's files have the paths that they have in
-// that root: links in it are followed as if it were "/", so that an absolute link stays inside.
+// A host with a driver root, such as the root of a driver container (/run/nvidia/driver). Seen
+// through this, the driver's files have the paths that they have in that root: links in it are
+// followed as if it were "/", so that an absolute link stays inside.
 //
 // /proc and /sys are always the host's, as they are the kernel's. /dev is the device root's,
 // which can be another one: a driver container often has no nodes of its own.
@@ -23,7 +23,7 @@ class RootedHost final : public sys::HostFs {
     RootedHost(const sys::HostFs& host, HostPath driver_root, HostPath device_root);
 
     /// Where a path really lies on the host, without a link in it; a link at its end is followed
-    /// or not. What is missing at its end is taken as it is written. A path that begins with the
+    /// or not. Missing components at its end are taken literally. A path that begins with the
     /// driver root itself, as the kernel names a driver container's firmware, means the same as
     /// without it.
     [[nodiscard]] Result<HostPath> place(const HostPath& path, bool follow) const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drivers that are no kernel module of ours, and whose files a container gets at the places that
-// they have on the host: Windows' own, below WSL, and that of a Jetson.
+// Drivers with pass-through paths: a container gets their files at the places that they have on the
+// host. Windows' driver below WSL, and a Jetson's.
 #pragma once
 
 #include "inventory/inventory.hpp"
@@ -20,9 +20,9 @@ namespace grapnel::inventory {
 
 [[nodiscard]] bool has_csv_lists(const sys::HostFs& host, const CsvScope& scope);
 
-/// What the CSV lists of JetPack name. On a board with cards the GPUs are those that the nvidia
-/// module shows, each with its nodes; else there is one, which has all nodes. Lines that cannot be
-/// understood, and what is not on this host, are remarked.
+/// The inventory by JetPack's CSV lists. On a board with cards the nvidia module shows the GPUs,
+/// each with its nodes; else there is one GPU, which has all nodes. Malformed lines and missing
+/// files are warnings.
 [[nodiscard]] Result<Inventory> from_csv_lists(const sys::HostFs& host,
                                                const InventoryScope& scope);
 

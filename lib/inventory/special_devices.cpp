@@ -46,8 +46,8 @@ Node channel_node(const sys::HostFs& host, std::optional<std::uint32_t> major,
     return out;
 }
 
-/// Nodes of a group: those in `directory` whose name is `stem`, alone or with a number or "ctl"
-/// after it, and whose number is one of `module`.
+/// Nodes of a group: in `directory`, named `stem`, alone or with a number or "ctl" after it, and
+/// with a major number of `module`.
 struct Pattern {
     DeviceGroup group;
     std::string_view directory;
@@ -169,8 +169,8 @@ GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
         if (group != DeviceGroup::gds)
             continue;
         using enum sys::FileFacts::Type;
-        // what libcufile reads to find the storage behind a file; beside it in /run/udev lies the
-        // socket by which root, that of a container too, tells udev what to run on the host
+        // libcufile reads it to find the storage behind a file; beside it in /run/udev lies the
+        // socket by which root, a container's root too, has udev run programs on the host
         if (is_of_type(host, host_path("/run/udev/data"), directory))
             out.directories.push_back(host_path("/run/udev/data"));
         if (is_of_type(host, host_path("/etc/cufile.json"), regular))

@@ -42,7 +42,7 @@ bool is_below(std::string_view path, std::string_view directory) {
     return path.starts_with(std::string(directory) + "/");
 }
 
-/// What lies in a directory that is given comes with it.
+/// A given directory brings everything below it.
 void leave_out_what_lies_in_directories(std::vector<SamePlace>& places) {
     std::vector<std::string> directories;
     for (const auto& place : places)
@@ -54,7 +54,7 @@ void leave_out_what_lies_in_directories(std::vector<SamePlace>& places) {
     });
 }
 
-/// Adds what the lists name, each place once.
+/// Adds the paths of the lists, each once.
 class Collector {
   public:
     Collector(const sys::HostFs& host, Inventory& out) : host_(host), out_(out) {}
@@ -110,7 +110,7 @@ class Collector {
         return true;
     }
 
-    /// /dev/dri/by-path: names of devices, each of which the list has beside it.
+    /// /dev/dri/by-path: links to devices that the list names too.
     bool add_links_in(const HostPath& directory) {
         const auto names = host_.list(directory);
         for (const auto& name : names ? *names : std::vector<std::string>())
@@ -183,8 +183,8 @@ std::optional<std::string> arch_of_chip(const sys::HostFs& host) {
     return known == chips.end() ? std::nullopt : std::optional(std::string(known->second));
 }
 
-/// Those of the nvidia module, if the board's own is among them; else that one alone, of which
-/// nothing is known but that it is there.
+/// The GPUs of the nvidia module, if the board's own is among them; else the board's GPU alone,
+/// without any facts.
 Status add_gpus(const sys::HostFs& host, const Majors& majors, const InventoryScope& scope,
                 Inventory& out) {
     std::vector<std::string> remarks;

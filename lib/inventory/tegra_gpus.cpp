@@ -18,7 +18,7 @@ bool is_gpu_node(const HostPath& path) {
            && parse_number<std::uint32_t>(std::string_view(text).substr(prefix.size()));
 }
 
-/// The nodes that are one GPU's, but for those that only the lists tell to be the board's.
+/// The nodes of one GPU each, except nodes that only the lists assign to the board.
 std::set<HostPath> nodes_of_one_gpu(const std::vector<Gpu>& gpus) {
     std::set<HostPath> out;
     for (const auto& gpu : gpus) {

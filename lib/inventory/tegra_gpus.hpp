@@ -10,8 +10,8 @@ namespace grapnel::inventory {
 /// The board's own, by its name.
 [[nodiscard]] bool is_integrated(const Gpu& gpu);
 
-/// Of a board with cards: each GPU keeps its own nodes, and the inventory's control nodes, which
-/// are what the lists name, only those that every GPU needs.
+/// For a board with cards: each GPU keeps its own nodes, and the control nodes (the nodes of the
+/// lists) are reduced to nodes that every GPU needs.
 void share_out_nodes(const sys::HostFs& host, const Majors& majors, Inventory& inventory);
 
 } // namespace grapnel::inventory

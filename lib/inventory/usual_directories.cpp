@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories in which distributions and installers keep libraries, the driver's or not. They are
-// those of a driver root as well.
+// Directories in which distributions and installers keep libraries, the driver's or not. The same
+// below a driver root.
 #include "inventory/parts.hpp"
 
 #include <array>

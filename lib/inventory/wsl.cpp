@@ -70,7 +70,7 @@ bool is_wanted(std::string_view name) {
            || name.ends_with(".dll");
 }
 
-/// The link by which a loader finds the library; Windows' file systems have none.
+/// The link by which a loader finds the library; Windows' file systems have no links.
 void add_soname_link(const sys::HostFs& host, const HostPath& path, Inventory& out) {
     const auto file = host.map(path);
     const auto elf = file ? read_elf(file->bytes()) : Result<ElfFacts>(file.error());

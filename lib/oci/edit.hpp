@@ -24,12 +24,12 @@ struct SpecEdits {
     bool operator==(const SpecEdits&) const = default;
 };
 
-/// The configuration with the edits. What is there is not added again: a group, and a
-/// hook whose program has one of the names that Grapnel's or NVIDIA's hook is installed under
-/// (prestart and createRuntime count as one). Device rules that an earlier edit added are taken
-/// out: a bundle can be used again, with another request. A hook gets an empty environment. Refuses
-/// text that is not a JSON object, that nests deeper than 1,000 levels or has an object with two
-/// members of one name, and a member on the way that has another type than the specification's.
+/// The configuration with the edits. Idempotent: a group is added once, and a hook only without a
+/// hook program of a name that Grapnel's or NVIDIA's hook is installed under (prestart and
+/// createRuntime count as one). Device rules that an earlier edit added are taken out: a bundle can
+/// be used again, with another request. A hook gets an empty environment. Refuses text that is not
+/// a JSON object, that nests deeper than 1,000 levels or has an object with two members of one
+/// name, and a member on the way that has another type than the specification's.
 [[nodiscard]] Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits);
 
 /// Refuses `edited` unless it is `json` with such edits alone, whatever their number: entries of
@@ -44,8 +44,8 @@ struct SpecEdits {
 /// Whether an update's resources (the form of linux.resources) hold device rules at all.
 [[nodiscard]] bool holds_device_rules(std::string_view resources);
 
-/// Such resources with the rules behind theirs that were added to that configuration; nothing if
-/// there are none.
+/// These resources, with Grapnel's rules of that configuration after their own; nothing if there
+/// are no such rules.
 [[nodiscard]] Result<std::optional<std::string>> with_added_rules_of(std::string_view resources,
                                                                      std::string_view config);
 

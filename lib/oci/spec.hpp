@@ -47,7 +47,7 @@ struct Spec {
     /// CDI names for which an engine entered a hook of ours, in order: cdi_device_option in the
     /// arguments of hooks.prestart and hooks.createRuntime.
     std::vector<std::string> cdi_devices = {};
-    /// Whoever made the container wrote them; engines can take over what a user gave them.
+    /// Written by the creator of the container; engines can take over annotations of a user.
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
@@ -58,7 +58,7 @@ struct Spec {
     bool operator==(const Spec&) const = default;
 
     /// The container's number of a group that has that number where its runtime runs; nothing
-    /// if it has none, or if that is not known.
+    /// if it has no such number, or if that is not known.
     [[nodiscard]] std::optional<std::uint32_t> group_inside(std::uint32_t group) const;
 
     /// The value of the last entry of `environment` with that name. Engines append a user's

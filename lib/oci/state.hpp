@@ -22,7 +22,7 @@ struct State {
     bool operator==(const State&) const = default;
 };
 
-/// More than any runtime writes; what is longer is refused.
+/// More than any runtime writes; a longer state is refused.
 inline constexpr std::size_t state_size_limit = std::size_t{1} << 20;
 
 /// Needs `id` (letters, digits and "_+-." alone, as runc accepts it: it becomes a file name)

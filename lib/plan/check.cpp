@@ -19,7 +19,7 @@ bool below(const InsidePath& path, std::string_view directory) {
     return path.text().starts_with(std::string(directory) + "/");
 }
 
-/// What is mounted in a directory of the host would have its place made on the host.
+/// A mount point in a directory of the host would be made on the host.
 Status check_directories(const Plan& plan, const std::set<InsidePath>& places) {
     std::set<InsidePath> directories;
     for (const auto& mount : plan.mounts)
@@ -67,7 +67,7 @@ Status check_sources(const Plan& plan) {
     return {};
 }
 
-/// MIG's nodes come and go with the instances: who manages these may use those to come.
+/// MIG's nodes come and go with the instances: a container that manages them may use future ones.
 bool is_mig_node(const Mount& mount) {
     return mount.device && below(mount.inside, "/dev/nvidia-caps");
 }

@@ -54,7 +54,7 @@ void add_library(Plan& plan, const Library& library, const ImageLayout& image) {
 }
 
 /// A capability that is asked for by name is refused without its first library. By `all` and by
-/// default a driver for drawing alone, or without its tools, gives what it has (see the warnings
+/// default a driver for drawing alone, or without its tools, gives its libraries (see the warnings
 /// of the inventory).
 Status require_library(const Inventory& inventory, DriverCapability capability,
                        std::string_view name) {

@@ -29,8 +29,7 @@ const Json* member(const Json& object, std::string_view key) {
     return nullptr;
 }
 
-/// Nothing if it is not what a note should be: what a library says of itself in no known way
-/// is no reason to prefer it.
+/// Nothing if the note is malformed: an unknown note is no reason to prefer a library.
 std::optional<Note> parse_note(std::string_view text) {
     // the section can be filled up with NUL bytes
     while (text.ends_with('\0'))
@@ -101,7 +100,7 @@ void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Pl
     });
     if (!request.forward_compat || !image.compat || !has_libcuda)
         return;
-    // the branches that a note lists are not those of a Jetson's driver
+    // a note does not list the branches of a Jetson's driver
     const auto driver =
         platform == Platform::tegra ? std::nullopt : Version::parse(plan.driver_version);
     plan.compat = use_compat(*image.compat, driver,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA forward compatibility: an image can bring a libcuda that is newer than the driver it runs
-// on (package cuda-compat). It is preferred to the host's where it says that it serves the
-// host's driver, and where it is newer: an older one would take from the container what the
-// driver can do.
+// on (package cuda-compat). It is preferred to the host's if its note lists the host's driver, and
+// if it is newer: an older one would lack features of the driver.
 #pragma once
 
 #include "base/path.hpp"
@@ -15,10 +14,10 @@ namespace grapnel {
 
 /// Where images keep it. Links in the path are the image's, and are resolved inside it.
 [[nodiscard]] const InsidePath& compat_directory();
-/// The same for a Jetson, whose libraries are others.
+/// The same for a Jetson, which has other libraries.
 [[nodiscard]] const InsidePath& jetson_compat_directory();
 
-/// What an image brings.
+/// The image's libcuda.
 struct CompatLibrary {
     InsidePath directory = compat_directory();
     std::string name = {};                ///< libcuda.so.VERSION

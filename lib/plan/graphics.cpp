@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What programs that draw need beside libraries.
+// Needs of programs that draw, beside libraries.
 #include "plan/parts.hpp"
 
 #include <cstdint>
@@ -10,8 +10,8 @@ namespace {
 
 using Kind = Mount::Kind;
 
-/// Files of the host whose text is changed. They are shown one by one where they belong: beside
-/// them can lie files of the image.
+/// Files of the host with a changed text. They are shown one by one where they belong: beside them
+/// can lie files of the image.
 constexpr std::string_view changed_files = "/usr/share/grapnel";
 
 constexpr std::string_view profiles = "/etc/nvidia/nvidia-application-profiles-rc.d";
@@ -48,8 +48,8 @@ Status add_x_server_modules(Plan& plan, const Inventory& inventory) {
     return {};
 }
 
-/// EGL and Vulkan would list every GPU of the machine, and fail on those that the container has
-/// not. The setting is a mask of device minors; the driver has no way to name one past its width.
+/// EGL and Vulkan would list every GPU of the machine, and fail on GPUs that the container lacks.
+/// The setting is a mask of device minors; the driver has no way to name one past its width.
 void add_application_profile(Plan& plan) {
     std::uint64_t mask = 0;
     for (const auto& gpu : plan.gpus)

@@ -41,10 +41,10 @@ Status add_right(Plan& plan, const std::optional<Node>& node, std::string_view v
     return add_device(plan, *node);
 }
 
-/// Those of all instances that the chosen GPUs can have: the nodes that are there, and the right
-/// to use the others. The driver's library makes these in the container's /dev when it makes an
-/// instance. The host's directory of them is not given: what a container made, changed or removed
-/// there it would make, change or remove on the host.
+/// The nodes of all instances that the chosen GPUs can have: existing nodes, and device rules for
+/// future ones. The driver's library makes the nodes in the container's /dev when it makes an
+/// instance. The host's directory of them is not mounted: a container would make, change and remove
+/// nodes on the host.
 Status add_instances(Plan& plan, const MigManagement& offered, bool all_nodes) {
     std::set<DeviceNumber> wanted;
     for (const auto& gpu : plan.gpus)

@@ -23,7 +23,7 @@ namespace grapnel {
 [[nodiscard]] bool names_mig_uuid(const Request& request);
 
 /// Whether the driver's library must be asked for the UUIDs of MIG devices: a name of the request
-/// can be one of those that the inventory lacks.
+/// can be a UUID that the inventory lacks.
 [[nodiscard]] bool needs_mig_uuids(const Request& request, const Inventory& inventory);
 
 /// MIG-<UUID>.

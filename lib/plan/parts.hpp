@@ -7,10 +7,11 @@
 namespace grapnel::plan {
 
 /// The node with its rule. An optional node that is not there is left out; any other that is
-/// missing or not what it should be is refused.
+/// missing or wrong is refused.
 [[nodiscard]] Status add_device(Plan& plan, const Node& node);
 
-/// A GPU by name where the nvidia driver holds none: the error says who does.
+/// Refuses a GPU by name if the nvidia driver has no GPU: the error names the driver that it is
+/// bound to.
 [[nodiscard]] Status refuse_gpus_of_others(const Request& request, const Inventory& inventory);
 
 [[nodiscard]] Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
@@ -27,14 +28,14 @@ void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Pl
 /// The MIG devices that select_gpus() left with the GPUs, and the rights to make and to watch.
 [[nodiscard]] Status add_mig(Plan& plan, const Request& request, const Inventory& inventory,
                              const std::vector<Gpu>& selected);
-/// What belongs to that in /proc.
+/// The files of MIG in /proc.
 void add_mig_to_view(Plan& plan, View& view, const Request& request);
 
 /// IMEX channels and device groups.
 [[nodiscard]] Status add_special_devices(Plan& plan, const Inventory& inventory);
-/// Everything, for a driver whose files have the places of the host: the one device under the
-/// name 0 (and below WSL under every UUID), or the GPUs that the nvidia module shows; and all
-/// files, whatever the driver capabilities are.
+/// Everything, for a driver with pass-through paths: the one device under the name 0 (and below WSL
+/// under every UUID), or the GPUs that the nvidia module shows; and all files, whatever the driver
+/// capabilities are.
 [[nodiscard]] Status add_same_places(Plan& plan, const Request& request, const Inventory& inventory,
                                      const ImageLayout& image);
 

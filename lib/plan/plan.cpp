@@ -41,7 +41,7 @@ Status add_driver(Plan& plan, const Request& request, const Inventory& inventory
                                .host = file.path,
                                .inside = GRAPNEL_TRY(InsidePath::make(file.path.text())),
                                .optional = true});
-    // who manages the driver sees all that the kernel shows of it
+    // a container that manages the driver sees the kernel's own files
     if (image.proc_driver_nvidia && !request.management)
         plan::add_proc_view(plan, request, inventory);
     return {};

@@ -4,13 +4,12 @@
 // Rules that every plan keeps (check() holds it to them):
 // - every path inside is one that this program chose, never one that an image named;
 // - no two views, mounts and links share a place inside, and no link leaves the root;
-// - a device node has its own device rule, a node of the right to manage MIG devices those of the
-//   instances to come, and there is no other rule;
-// - a node that will be made on the host is one of those that are given to the container;
+// - a device node has its own device rule, a node of the right to manage MIG devices the rules of
+//   future instances, and there is no other rule;
+// - a node that will be made on the host is also given to the container;
 // - nothing is mounted in a directory of the host;
-// - the sockets of the driver's daemons are writable mounts, nothing else is: a device takes what
-// is
-//   written to it in a read-only mount as well, its node's mode and owner stay the host's;
+// - the sockets of the driver's daemons are writable mounts, nothing else is: a device can be
+//   written to in a read-only mount as well, and its node's mode and owner stay the host's;
 // - below /proc there is nothing but /proc/driver/nvidia, and that is a view.
 #pragma once
 
@@ -29,7 +28,7 @@
 
 namespace grapnel {
 
-/// Where the image keeps what the plan brings.
+/// The image's directories for the driver's files.
 struct ImageLayout {
     InsidePath libraries = inside_path("/usr/lib64");
     InsidePath libraries_32bit = inside_path("/usr/lib32");
@@ -48,7 +47,7 @@ struct Mount {
     bool directory = false;                  ///< else a file of some type
     std::optional<DeviceNumber> device = {}; ///< of a device node
     std::vector<DeviceNumber> grants = {};   ///< of a device node: others that may be used
-    bool optional = false;   ///< where its place cannot be made there is a remark, no error
+    bool optional = false;                   ///< if it cannot be made, that is a warning
     std::string soname = {}; ///< of a library: the name that a loader looks up, where it is known
 
     auto operator<=>(const Mount&) const = default;
@@ -67,9 +66,9 @@ struct Link {
 /// Where a link leads as its text says; nothing if that is not another place below the root.
 [[nodiscard]] std::optional<InsidePath> destination(const Link& link);
 
-/// A small read-only file system of this program's making, put over a directory before
-/// everything else. What is mounted below `inside` finds its places among these, and a mount can
-/// show one of its files elsewhere (Mount::view_file).
+/// A synthetic directory: a small read-only tmpfs, mounted on a directory before everything else.
+/// It has the mount points of mounts below `inside`, and a mount can show one of its files
+/// elsewhere (Mount::view_file).
 struct View {
     struct File {
         std::string path = {}; ///< below `inside`: plain names with '/' between them
@@ -79,9 +78,9 @@ struct View {
     };
     InsidePath inside = {};
     std::vector<File> files = {};              ///< an empty one can be the place of a mount
-    std::vector<std::string> directories = {}; ///< as File::path; those of files go without saying
+    std::vector<std::string> directories = {}; ///< as File::path; parents of files are implied
     bool must_exist = false; ///< `inside` belongs to a file system in which nothing can be made
-    bool optional = false;   ///< where its place cannot be made there is a remark, no error
+    bool optional = false;   ///< if it cannot be made, that is a warning
 
     bool operator==(const View&) const = default;
 };
@@ -110,7 +109,7 @@ struct HostNode {
     HostPath path = {};
     DeviceNumber number = {};
     NodeAttributes attributes = {};
-    bool optional = false; ///< where it cannot be made there is a remark, no error
+    bool optional = false; ///< if it cannot be made, that is a warning
 
     auto operator<=>(const HostNode&) const = default;
 };
@@ -147,7 +146,7 @@ struct Plan {
 /// Where a path of the inventory really lies on the host; a link at its end is followed or not.
 using Locate = std::function<Result<HostPath>(const HostPath& path, bool follow_last_link)>;
 
-/// For a driver below a root of its own: the host's paths in the plan are made those of the host.
+/// For a driver below a driver root: resolves the plan's host paths to paths of the host.
 [[nodiscard]] Status relocate(Plan& plan, const Locate& locate);
 
 /// An error is a mistake of this program or a driver file with an impossible name.

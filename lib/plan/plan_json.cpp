@@ -147,7 +147,7 @@ std::string to_json(const std::optional<Plan>& plan) {
         json["additional_gids"] = plan->additional_gids;
     if (!plan->host_nodes.empty())
         json["host_nodes"] = host_nodes_json(*plan);
-    // what a driver file might hold beside UTF-8 is replaced, not thrown at
+    // replaces bytes of a driver's file that are not UTF-8, instead of throwing
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a container sees of /proc/driver/nvidia.
+// The container's view of /proc/driver/nvidia.
 #include "plan/parts.hpp"
 
 namespace grapnel::plan {

@@ -27,7 +27,7 @@ std::optional<Version> version(const std::optional<std::string>& text) {
     return text ? Version::parse(*text) : std::nullopt;
 }
 
-/// `gpu` is null where none is chosen.
+/// `gpu` is null without a chosen GPU.
 DriverFacts facts(const Inventory& inventory, const Gpu* gpu) {
     return {.cuda = version(inventory.cuda_version),
             .driver = Version::parse(inventory.driver_version),
@@ -36,7 +36,7 @@ DriverFacts facts(const Inventory& inventory, const Gpu* gpu) {
             .without_gpu = gpu == nullptr};
 }
 
-/// Each requirement by each GPU, or once without one; `gpu` stays null where none could change the
+/// Each requirement by each GPU, or once without one; `gpu` stays null if no GPU could change the
 /// verdict.
 struct Case {
     const Requirement& requirement;
@@ -67,7 +67,7 @@ std::string known(const char* property, const std::optional<std::string>& value)
                  : std::string("unknown ") + property;
 }
 
-/// What the requirement was held against.
+/// The facts that the requirement was checked against.
 std::string offer(const Case& one, const Inventory& inventory) {
     const bool has_version = inventory.platform == Platform::nvidia;
     auto text = "this host's driver" + (has_version ? " " + inventory.driver_version : "")

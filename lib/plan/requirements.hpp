@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requirements held against the host: each one by each chosen GPU, or once where none is chosen
-// and conditions on arch and brand hold.
+// Checks requirements against the host: each with each chosen GPU, or once without a chosen GPU;
+// conditions on arch and brand are then met.
 //
-// What the kernel tells comes first. Only if a requirement cannot be decided by that, the driver's
-// library has to be asked (grapnel-probe), which takes long and opens the GPUs.
+// The kernel's facts come first. Only if they do not decide a requirement, the driver's library has
+// to be asked (grapnel-probe), which takes long and opens the GPUs.
 #pragma once
 
 #include "base/result.hpp"
@@ -22,10 +22,10 @@ namespace grapnel {
 [[nodiscard]] bool may_need_probe(const Request& request, const DriverBranch& branch);
 
 /// Whether grapnel-probe has to be asked: a requirement is undecided for want of a chosen GPU's
-/// arch or brand, and none is unmet, which would decide the rest.
+/// arch or brand, and no requirement is unmet, which would decide the rest.
 [[nodiscard]] bool needs_probe(const Request& request, const Inventory& inventory);
 
-/// Refuses what is unmet, or else undecided; the first requirement of the kind is named, with the
+/// Refuses an unmet, or else an undecided requirement; the first of the kind is named, with the
 /// first GPU that does not meet it.
 [[nodiscard]] Status check_requirements(const Request& request, const Inventory& inventory,
                                         const std::vector<Gpu>& chosen);

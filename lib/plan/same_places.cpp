@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A driver whose files a container gets at the places that they have on the host.
+// A driver with pass-through paths: a container gets its files at their places on the host.
 #include "base/text.hpp"
 #include "plan/parts.hpp"
 #include "plan/requirements.hpp"
@@ -33,8 +33,8 @@ bool is_uuid(std::string_view name) {
     return true;
 }
 
-/// There is one device. Which GPU a UUID names only the driver's own code could tell, below WSL;
-/// a Jetson's GPU that no nvidia module shows has none.
+/// There is one device. Below WSL only the driver's own code knows which GPU a UUID names; a
+/// Jetson's GPU without the nvidia module has no UUID.
 Status check_names(const Request& request, Platform platform) {
     if (request.devices != Request::Devices::listed)
         return {};
@@ -61,7 +61,7 @@ Kind kind_of(Place place) {
     return Kind::library;
 }
 
-/// False where there is one device, of which the kernel tells nothing.
+/// False if there is one device, without facts from the kernel.
 bool has_named_gpus(const Inventory& inventory) {
     return !inventory.gpus.empty() && !inventory.gpus.front().pci.empty();
 }
@@ -88,7 +88,7 @@ Status add_nodes(Plan& plan, const Inventory& inventory, const std::vector<Gpu>&
     return {};
 }
 
-/// Names of devices, for containers that have those.
+/// Names of devices, for containers that have the devices.
 bool is_in_dev(const SamePlace& place) {
     return place.path.text().starts_with("/dev/");
 }

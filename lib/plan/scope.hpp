@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an inventory must look for, so that a plan can be made.
+// The scope of an inventory that a plan needs.
 #pragma once
 
 #include "inventory/inventory.hpp"
@@ -7,9 +7,9 @@
 
 namespace grapnel {
 
-/// What the request and the settings say of it. Left to the caller: whether the CUDA version and
-/// arch are needed (cuda_version, arch), what is known from before (known_gpus), and whether the
-/// process may make nodes (may_make_nodes).
+/// The scope by request and settings. Left to the caller: whether the CUDA version and arch are
+/// needed (cuda_version, arch), the GPU info cache (known_gpus), and whether the process may make
+/// nodes (may_make_nodes).
 [[nodiscard]] InventoryScope inventory_scope(const Request& request, const Settings& settings);
 
 } // namespace grapnel

@@ -232,7 +232,7 @@ Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const 
     return choose_mig_by_beginning(chosen, gpus, name);
 }
 
-/// Who manages the driver starts on a host of sick GPUs as well.
+/// A container that manages the driver starts on a host of sick GPUs as well.
 Result<std::vector<Gpu>> every_gpu(const std::vector<Gpu>& gpus, bool for_management) {
     std::vector<Gpu> out;
     std::ranges::copy_if(gpus, std::back_inserter(out),

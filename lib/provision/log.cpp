@@ -20,7 +20,7 @@ namespace {
 
 const std::string users_file = "grapnel.log";
 
-/// Of a user who may not write to the machine's log.
+/// The log directory of a user without write access to the machine's log.
 std::optional<sys::Fd> users_directory() {
     const auto run = sys::own_run_directory();
     if (!run)
@@ -53,7 +53,7 @@ int guard(const Log& log, int internal, const std::function<int()>& work,
     };
     try {
         return work();
-    } catch (const std::bad_alloc&) { // what the work held is free again
+    } catch (const std::bad_alloc&) { // the memory of the work is free again
         return fail("out of memory: the machine's, the cgroup's, or its own limit of 1 GiB",
                     exit_refused);
     } catch (const std::exception& bug) {

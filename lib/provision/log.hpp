@@ -18,7 +18,7 @@ namespace grapnel {
 
 class Log {
   public:
-    /// `program` stands at the beginning of what it says.
+    /// `program` stands at the beginning of each line.
     explicit Log(std::string program) : program_(std::move(program)) {}
 
     /// Until the settings are known, to their default.
@@ -38,7 +38,7 @@ class Log {
     [[nodiscard]] std::uint64_t size() const;
 
     /// Before another mount namespace is entered, where the file's path can lead elsewhere: from
-    /// now on its directory is what it is here.
+    /// now on its directory is held open.
     void hold();
 
     /// In the file alone: another process has written it to standard error.

@@ -38,7 +38,7 @@ Result<std::string> load_named(const std::string& request) {
         if (std::ranges::find(known, module) == known.end())
             continue;
         const auto loaded = sys::run_modprobe(module);
-        // what counts is what the kernel shows
+        // the kernel's own list decides
         const auto left = inventory::missing_modules(host, all_capabilities());
         if (trouble.empty() && std::ranges::find(left, module) != left.end())
             trouble = loaded ? "modprobe " + module + " loaded nothing" : loaded.error().text();

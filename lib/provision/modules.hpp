@@ -19,20 +19,20 @@ class ModuleLoader {
 
     /// Where a module is missing and this process is no container's root, starts a helper process,
     /// which alone keeps the right to load modules. To be called before this process gives that up,
-    /// and before its filter, under which no modprobe would work. A helper that cannot be started
-    /// keeps no container from starting that needs none.
+    /// and before its filter, under which no modprobe would work. Without a helper, containers that
+    /// need no module still start.
     [[nodiscard]] static ModuleLoader prepare();
 
-    /// Has the system's modprobe load what is missing, where the settings allow it and the host has
-    /// a GPU to drive; the helper process ends. A dry run loads nothing. Returns why something is
-    /// still missing, or what a start would load: a line for the error that may come of it; empty
-    /// if nothing is missing or nothing was tried.
+    /// Has the system's modprobe load the missing modules, if the settings allow it and the host
+    /// has a GPU to drive; the helper process ends. A dry run loads nothing. Returns the reason why
+    /// a module is still missing, or the modules that a start would load: a line for a later error;
+    /// empty if no module is missing or loading was not tried.
     [[nodiscard]] Result<std::string> load(const Settings& settings, DriverCapabilities wanted,
                                            bool dry_run);
 
   private:
     std::optional<sys::Helper> helper_ = {};
-    std::string trouble_ = {}; ///< why there is none
+    std::string trouble_ = {}; ///< the reason, if there is no helper
 };
 
 } // namespace grapnel

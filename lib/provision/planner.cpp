@@ -50,8 +50,8 @@ std::vector<std::string> programs_without_loader(const Inventory& inventory, sys
     return warnings;
 }
 
-/// Whether the kernel may show a GPU without its UUID: no GPU of that kind is kept, so a host whose
-/// GPUs are all known is not looked at.
+/// Whether the kernel may show a GPU without its UUID: such a GPU is never in the GPU info cache,
+/// so a host with all GPUs in the cache is not looked at.
 bool shows_hidden_uuid(const sys::HostFs& host) {
     const auto gpus = host.list(host_path("/proc/driver/nvidia/gpus"));
     return gpus && gpus->size() > known_gpus_of_this_boot().size();

@@ -32,24 +32,23 @@ class Planner {
     /// Starts grapnel-probe by this, not in its own process.
     void start_probe_with(ProbeStarter probe) { probe_ = std::move(probe); }
 
-    /// What needs more than the filters for the container or a description leave: modules that are
-    /// missing are loaded, and where the plan can depend on it grapnel-probe is asked.
+    /// The part that the filters for the container and for a description forbid: loads missing
+    /// modules, and asks grapnel-probe if the plan can depend on it.
     [[nodiscard]] Status prepare(Request request);
 
-    /// The same for a program that prints what the host offers, and never makes a plan:
-    /// grapnel-probe is asked for the brand of each GPU, and all that the kernel tells is looked
-    /// at.
+    /// The same for a program that describes the host and makes no plan: asks grapnel-probe for the
+    /// brand of each GPU, and reads everything that the kernel exports.
     [[nodiscard]] Status prepare_description(Request request);
 
-    /// What this host's driver offers to that request. With a driver root of its own the driver's
-    /// files have the paths that they have in it.
+    /// The inventory of this host's driver for that request. Paths of the driver's files are
+    /// relative to the driver root.
     [[nodiscard]] Result<Inventory> inventory();
 
     /// The plan of the request that it was prepared for, in an image with that root.
     [[nodiscard]] Result<Plan> plan_for(sys::RootDir& root);
 
-    /// The plan for an image that nothing is known of. Its devices are those of every image;
-    /// where its files lie inside is not known.
+    /// The plan without knowledge of the image. Its devices are valid for every image; the places
+    /// of its files inside are not.
     [[nodiscard]] Result<Plan> plan_without_image();
 
   private:

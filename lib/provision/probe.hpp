@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The driver's library asked for what the kernel does not tell, by grapnel-probe.
+// Asks the driver's library, by grapnel-probe, for facts that the kernel does not export.
 #pragma once
 
 #include "base/result.hpp"
@@ -30,10 +30,9 @@ class ProbeStarter {
     std::unique_ptr<Result<sys::Helper>> helper_ = {};
 };
 
-/// Fills in what the library says of the inventory's GPUs, or says in its probe_fault why it does
-/// not. An answer of an earlier run serves as long as the kernel's facts are the same; `keep`
-/// writes a new one down. Without a helper process, to be called before a filter narrower than
-/// sys::filter_host().
+/// Adds the library's facts on the inventory's GPUs, or the reason of a failure in its probe_fault.
+/// The probe cache serves as long as the kernel's facts are the same; `keep` writes it. Without a
+/// helper process, to be called before a filter narrower than sys::filter_host().
 enum class Keep { yes, no };
 void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& probe, Keep keep,
                const Log& log);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hook knows from its last run: files in /run/grapnel, of root alone.
+// Caches of the hook: files in /run/grapnel that only root can read and write.
 #pragma once
 
 #include "base/path.hpp"
@@ -16,7 +16,7 @@ namespace grapnel {
 
 [[nodiscard]] Result<std::string> read_state_file(std::string_view name);
 
-/// Replaces it in one step. Where that is not possible, nothing is kept, and the log says why.
+/// Atomic replace, best effort: a failure is a warning in the log.
 void keep_state_file(std::string_view name, std::string_view text, const Log& log);
 
 } // namespace grapnel

@@ -11,8 +11,8 @@ namespace grapnel {
 
 namespace {
 
-/// Whose files for CDI name the devices that this program gives by itself: NVIDIA's tools, its
-/// runtime without a file, its device plugin for Kubernetes.
+/// CDI vendors of devices that Grapnel gives by itself: NVIDIA's tools, its runtime without a file,
+/// its device plugin for Kubernetes.
 constexpr std::array<std::string_view, 3> vendors{"nvidia.com", "runtime.nvidia.com",
                                                   "k8s.device-plugin.nvidia.com"};
 

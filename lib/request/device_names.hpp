@@ -28,7 +28,7 @@ struct RequestedDevices {
 class DeviceNames {
   public:
     enum class NoneIs { special_word, device };
-    enum class Unknown { refused, passed_over }; ///< what is done with kinds of other makers
+    enum class Unknown { refused, passed_over }; ///< the treatment of other vendors' kinds
 
     DeviceNames(const Settings& settings, NoneIs none, Unknown unknown)
         : settings_(settings), none_(none), unknown_(unknown) {}
@@ -58,10 +58,10 @@ class DeviceNames {
     std::vector<std::string> passed_over_ = {};
 };
 
-/// Channels by number or as channelN, sorted and unique; an error names the one that is none.
+/// Channels by number or as channelN, sorted and unique; an error names an invalid one.
 [[nodiscard]] Result<ImexChannels> imex_channels_of(const std::vector<std::string>& names);
 
-/// Those of both.
+/// The union.
 [[nodiscard]] ImexChannels joined(ImexChannels a, const ImexChannels& b);
 
 } // namespace grapnel

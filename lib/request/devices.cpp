@@ -32,7 +32,7 @@ std::string mounted_device(const std::string& name) {
     return parse_cdi_name(qualified) ? qualified : name;
 }
 
-/// What the accepted volume mounts name, IMEX channels included.
+/// The names of accepted volume mounts, IMEX channels included.
 std::vector<std::string> mounted_names(const Spec& spec, const Settings& settings) {
     std::vector<std::string> names;
     if (!settings.accept_volume_mounts)
@@ -54,9 +54,9 @@ Result<Requested> finished(DeviceNames& names) {
     return requested.empty() ? Requested() : Requested(std::move(requested));
 }
 
-/// In legacy mode, and in those that read no file for CDI, annotations are none of the
-/// container's requests. An engine can take them over from its user (CRI-O does from a pod), so
-/// where the mode is found out they count as little as the environment.
+/// In legacy mode, and in modes that read no file for CDI, annotations are no request. An engine
+/// can take them over from its user (CRI-O does from a pod), so where the mode is found out they
+/// count as little as the environment.
 enum class Annotations { not_read, as_environment, read };
 
 Annotations annotations_of(RuntimeMode mode) {
@@ -78,7 +78,7 @@ bool has_prefix(const std::string& key, const Settings& settings) {
                                [&](const auto& prefix) { return key.starts_with(prefix); });
 }
 
-/// The engine gives what is named there and is not NVIDIA's.
+/// Devices of other vendors are left to the engine.
 Status take_annotation(DeviceNames& names, const std::string& key, const std::string& value) {
     for (const auto& word : comma_list(value)) {
         if (!parse_cdi_name(word))

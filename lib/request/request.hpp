@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a container asks for, and whether it may. All policy is here.
+// The container's request, and whether it is allowed. All policy is here.
 //
 // An image may ask; it decides nothing. The rules, in the order in which they are applied:
 //
 // 0. Where an engine resolved CDI names, these are the devices, and their container gets every
 //    driver capability that the settings support. Rules 1 and 4 to 8 do not apply.
-// 1. Devices come from annotations whose keys begin as the settings say (cdi.k8s.io/), in the
+// 1. Devices come from annotations with a key prefix of the settings (cdi.k8s.io/), in the
 //    modes auto and cdi, if there are any; else from volume mounts (a bind of /dev/null below
 //    /var/run/nvidia-container-devices), if the settings accept these and there are any; else
 //    from the variables that `swarm-resource` names, if one is set; else from
@@ -16,12 +16,13 @@
 // 3. `void` anywhere, an empty list and an unset variable ask for nothing, and nothing is done.
 //    The first of `all` and `none` decides: every GPU, or the driver without one.
 //    A CDI name of NVIDIA's stands for its device: a GPU (nvidia.com/gpu=0), a device group
-//    (nvidia.com/gds=all), an IMEX channel (nvidia.com/imex-channel=0). Those of the latter two
+//    (nvidia.com/gds=all), an IMEX channel (nvidia.com/imex-channel=0). Names of the latter two
 //    kinds bring no driver. management.nvidia.com/gpu=all is every GPU and every node that the
-//    driver has, and needs a privileged container. A name of a kind that is none of NVIDIA's is
-//    refused; in an annotation it is the engine's, and passed over.
-// 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to what the settings support.
-//    Unset or empty it means utility and compute; in a legacy image unset means all. A capability
+//    driver has, and needs a privileged container. A name of another vendor's kind is refused; in
+//    an annotation it is the engine's, and ignored.
+// 4. Driver capabilities come from NVIDIA_DRIVER_CAPABILITIES, cut to the supported ones of the
+// settings. Unset or empty it means utility and compute; in a legacy image unset means all. A
+// capability
 //    that is named must have its library on the host; by `all` and by default a container gets
 //    the capabilities whose libraries are there.
 // 5. Requirements are NVIDIA_REQUIRE_* in the order of their names, except NVIDIA_REQUIRE_JETPACK*,
@@ -77,18 +78,18 @@ struct Request {
 };
 
 struct Asked {
-    std::optional<Request> request = {};   ///< nothing: not a GPU container
-    std::string no_request = {};           ///< why there is none, if no remark says so
+    std::optional<Request> request = {}; ///< nothing: not a GPU container
+    std::string no_request = {}; ///< the reason why there is no request, unless a warning has it
     std::vector<std::string> remarks = {}; ///< for the log
 
     bool operator==(const Asked&) const = default;
 };
 
-/// Pure. Refuses a container that asks for what it must not have or what cannot be understood.
+/// Pure. Refuses a request that is not allowed or malformed.
 [[nodiscard]] Result<Asked> make_request(const Spec& spec, const Settings& settings);
 
 /// make_request() with settings that may hold a mistake: it refuses a container that asks for
-/// anything, and is a remark for all others.
+/// anything, and is a warning for all others.
 [[nodiscard]] Result<Asked> resolve_request(const Spec& spec, const SettingsReading& reading);
 
 } // namespace grapnel

@@ -33,11 +33,11 @@ struct Condition {
 
 struct Requirement {
     std::string text = {};
-    std::vector<std::vector<Condition>> alternatives = {}; ///< none: always met
+    std::vector<std::vector<Condition>> alternatives = {}; ///< empty: always met
     bool operator==(const Requirement&) const = default;
 };
 
-/// What a requirement is held against. A fact that is not known leaves the conditions on it
+/// The facts that requirements are checked against. An unknown fact leaves its conditions
 /// undecided.
 struct DriverFacts {
     std::optional<Version> cuda = {};

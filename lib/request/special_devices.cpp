@@ -38,7 +38,8 @@ struct ChannelList {
     std::vector<std::string> names = {};
 };
 
-/// The words of the variable: void anywhere is none, then the first of all and none decides.
+/// The words of the variable: `void` anywhere means `none`, else the first of `all` and `none`
+/// decides.
 ChannelList channel_list(std::string_view list) {
     auto words = comma_list(list);
     if (words.empty() || has_void(words))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a container that asks for devices asks for beside its GPUs, by rules 6 to 8 of
-// request.hpp. Private to this module.
+// Auxiliary devices of a request, beside its GPUs, by rules 6 to 8 of request.hpp. Private to this
+// module.
 #pragma once
 
 #include "request/request.hpp"
@@ -13,7 +13,7 @@ namespace grapnel {
 [[nodiscard]] Status ask_for_management(const Spec& spec, const Settings& settings,
                                         Request& request);
 
-/// Beside those that the request has by their names.
+/// In addition to channels that the request names.
 [[nodiscard]] Status ask_for_imex_channels(const Spec& spec, const Settings& settings,
                                            Request& request, std::vector<std::string>& remarks);
 

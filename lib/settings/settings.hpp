@@ -48,8 +48,8 @@ struct Settings {
     /// nvidia-container-runtime.runtimes: low-level runtimes, the first that is there counts
     std::vector<std::string> runtimes = {"runc", "crun"};
     RuntimeMode mode = RuntimeMode::automatic;
-    /// nvidia-container-runtime.modes.cdi: what begins the keys of annotations that name devices,
-    /// and what a name without a kind is one of in that mode
+    /// nvidia-container-runtime.modes.cdi: the key prefixes of annotations that name devices, and
+    /// the kind of a name without a kind in that mode
     std::vector<std::string> annotation_prefixes = {"cdi.k8s.io/"};
     std::string default_kind = "nvidia.com/gpu";
     /// nvidia-container-runtime.modes.csv.compat-container-root
@@ -73,7 +73,7 @@ struct Settings {
     bool operator==(const Settings&) const = default;
 };
 
-/// Whose file it is: in our own an unknown key is an error, in NVIDIA's it is passed over.
+/// The vendor of the file: an unknown key is an error in Grapnel's, and ignored in NVIDIA's.
 enum class Dialect { grapnel, nvidia };
 
 inline constexpr std::size_t settings_size_limit = std::size_t{64} << 10;
@@ -91,7 +91,7 @@ struct SettingsReading {
 [[nodiscard]] SettingsReading read_settings(std::string_view text, Dialect dialect,
                                             std::string_view name);
 
-/// A settings file of which nothing can be read.
+/// A settings file that cannot be parsed.
 [[nodiscard]] SettingsReading broken_settings(Error mistake);
 
 /// read_settings(), with a mistake as the error.

@@ -12,7 +12,7 @@ namespace grapnel::sys {
 
 namespace {
 
-/// Behind the last component `..`; 0 if there is none.
+/// The offset behind the last component `..`; 0 without such a component.
 std::size_t end_of_last_step_up(const std::string& text) {
     std::size_t end = 0;
     for (std::size_t begin = 0; begin <= text.size();) {

@@ -40,14 +40,14 @@ struct ProgramFacts {
 /// An error with sys == EINVAL or EACCES is the verifier's.
 [[nodiscard]] Result<Fd> load_device_program(const std::vector<bpf_insn>& code);
 
-/// Puts `fresh` in the place of `old`, in one step. With BPF_F_ALLOW_MULTI in `flags` that takes
-/// Linux 5.6 (BPF_F_REPLACE).
+/// Atomically replaces `old` by `fresh`. With BPF_F_ALLOW_MULTI in `flags` that takes Linux 5.6
+/// (BPF_F_REPLACE).
 [[nodiscard]] Status replace_device_program(FdRef cgroup, FdRef fresh, FdRef old,
                                             std::uint32_t flags);
 
 [[nodiscard]] Status detach_device_program(FdRef cgroup, FdRef program);
 
-/// Puts the program in the place of what is pinned at that path, in one step.
+/// Atomically replaces the object pinned at that path.
 [[nodiscard]] Status replace_pinned_program(const HostPath& path, FdRef program);
 
 } // namespace grapnel::sys

@@ -58,7 +58,7 @@ Status attach_scratch(const Caged& caged) {
 }
 
 /// Mapped libraries count in no limit but RLIMIT_AS: a large one must not make ldconfig leave
-/// it out. What the program allocates itself is bounded.
+/// it out. The program's own allocations are bounded.
 void set_limits() {
     constexpr rlim_t mebibyte = 1 << 20;
     set_limit(RLIMIT_CPU, 20);
@@ -69,7 +69,7 @@ void set_limits() {
 }
 
 /// The kernel names a program that is executed by descriptor /dev/fd/NUMBER. TOMOYO before
-/// Linux 6.11 looks that path up, and refuses a program whose name is missing: an empty file is
+/// Linux 6.11 looks that path up, and refuses the program if the name is missing: an empty file is
 /// enough.
 Status make_program_name(const Caged& caged) {
     const auto directory = GRAPNEL_TRY(make_directory(caged.scratch, "fd"));

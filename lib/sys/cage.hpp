@@ -4,10 +4,10 @@
 // The program is run from a sealed copy in memory, so that nothing can reach the host's file
 // through /proc/PID/exe (CVE-2019-5736, CVE-2024-0135). It runs in mount, PID, IPC, network and
 // UTS namespaces of its own, with a copy of the container's mounts as its root in which nothing
-// can be written or executed, and with one small tmpfs on top for what it makes. It is the
-// container's process user, without Linux capabilities, so that it reads no more than the container
-// may; it has no new privileges, a list of system calls, and limits on time, memory, files and
-// output. Nothing of the image is ever executed.
+// can be written or executed, and with one small tmpfs on top for its output. It is the container's
+// process user, without Linux capabilities, so that it reads no more than the container may; it has
+// no new privileges, a list of system calls, and limits on time, memory, files and output. Nothing
+// of the image is ever executed.
 #pragma once
 
 #include "base/path.hpp"

@@ -16,7 +16,7 @@ struct FreeCaps {
 };
 using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCaps>;
 
-/// Raises `set` of `target` by those of `wanted` that are permitted in `now`.
+/// Raises the capabilities of `wanted` in `set` of `target`, if they are permitted in `now`.
 Status raise(cap_t target, cap_flag_t set, cap_t now, const Capabilities& wanted) {
     for (const auto capability : wanted) {
         cap_flag_value_t permitted = CAP_CLEAR;

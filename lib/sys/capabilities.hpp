@@ -28,8 +28,8 @@ using Capabilities = std::vector<int>;
 /// Makes these effective, and no others, as far as they are permitted.
 [[nodiscard]] Status set_effective(const Capabilities& wanted);
 
-/// Drops all but these from the bounding set, which bounds what root gets when it executes a
-/// program. Needs CAP_SETPCAP, as effective; without it the set stays.
+/// Drops all other capabilities from the bounding set, the limit of root's capabilities after
+/// execve(2). Needs CAP_SETPCAP, as effective; without it the set stays.
 [[nodiscard]] Status drop_bounding_set(const Capabilities& kept);
 
 } // namespace grapnel::sys

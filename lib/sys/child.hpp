@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child that becomes another program, mostly in namespaces of its own, watched to its end: what
-// the cage for ldconfig and the programs of the host have in common. Private to this module.
+// A child that becomes another program, mostly in namespaces of its own, watched to its end: the
+// common part of the cage for ldconfig and the programs of the host. Private to this module.
 #pragma once
 
 #include "base/result.hpp"
@@ -61,7 +61,7 @@ class WaitableChildren {
 
 /// For run_child's `become`:
 
-/// The mounts of this new namespace let go of those that they are copies of.
+/// Makes every mount of this new namespace private, so that nothing propagates back.
 [[nodiscard]] Status make_mounts_private();
 /// Standard output and error; standard input is something that cannot be read.
 [[nodiscard]] Status use_descriptors(FdRef output, FdRef errors);

@@ -17,7 +17,7 @@ namespace grapnel::sys {
 /// meanwhile, no file of another directory is read or changed.
 class ConfigFile {
   public:
-    /// Refuses what is no regular file, a link that leads to nothing, and more than `limit` bytes.
+    /// Refuses a dangling link, any other type than a regular file, and more than `limit` bytes.
     [[nodiscard]] static Result<ConfigFile> open(const HostPath& path, std::size_t limit);
 
     [[nodiscard]] const HostPath& path() const { return path_; }
@@ -26,11 +26,11 @@ class ConfigFile {
     /// Of the file as it was read.
     [[nodiscard]] const std::optional<FileFacts>& known() const { return facts_; }
 
-    /// The file becomes one with this text, in one step for a reader and after a crash: the new one
-    /// is written and flushed under another name in the same directory. It has the mode, owner,
-    /// ACL and SELinux label of the old one; a new file has those of `like`, or else mode 0644.
-    /// Directories that are missing are made with mode 0755. Refuses a file that was changed since
-    /// it was read, or is being changed.
+    /// Atomic replace, for readers and after a crash: the new file is written and flushed under
+    /// another name in the same directory. It has the mode, owner, ACL and SELinux label of the old
+    /// one; a new file has the attributes of `like`, or else mode 0644. Directories that are
+    /// missing are made with mode 0755. Refuses a file that was changed since it was read, or is
+    /// being changed.
     [[nodiscard]] Status replace(std::string_view text,
                                  const std::optional<FileFacts>& like = {}) const;
 

@@ -32,7 +32,7 @@ void set_limits(std::size_t output_limit) {
 #endif
 }
 
-/// Of an engine's files none stays open, its terminal least of all.
+/// Closes every file of the engine, its terminal included.
 Status keep_standard_output() {
     close(STDIN_FILENO);
     close(STDERR_FILENO);

@@ -4,7 +4,7 @@
 // | the child has              | it has no                                                       |
 // |----------------------------|-----------------------------------------------------------------|
 // | a copy of the memory       | Linux capability: permitted, effective, inheritable or bounding |
-// | one memfd, to write        | other descriptor, and none can be opened (RLIMIT_NOFILE)        |
+// | one memfd, to write        | other descriptor, and cannot open one (RLIMIT_NOFILE)           |
 // | 10 s of CPU, 1 GiB of data | system call but for memory, writing and its end: any other one  |
 // |                            | kills it (sys::filter_computation)                              |
 #pragma once

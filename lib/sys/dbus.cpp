@@ -37,7 +37,7 @@ std::chrono::microseconds left_until(Deadline deadline) {
                         deadline - std::chrono::steady_clock::now()));
 }
 
-/// connect(2) to a socket whose queue is full waits as long as sending may.
+/// connect(2) to a socket with a full queue waits up to SO_SNDTIMEO.
 Status limit_sending(FdRef socket, Deadline deadline) {
     const auto left = std::max(left_until(deadline), std::chrono::microseconds(1)).count();
     const timeval limit{.tv_sec = left / 1'000'000, .tv_usec = left % 1'000'000};
@@ -108,7 +108,7 @@ Result<std::vector<Message>> Connection::make(const std::vector<Call>& calls) {
 Status Connection::wait_for(short event) const {
     pollfd one{.fd = socket_.ref().value, .events = event, .revents = 0};
     for (;;) {
-        // rounded up: what is left is not waited for without sleeping
+        // rounded up: a rest below a millisecond would be a busy loop
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(left_until(deadline_));
         const int ready = left.count() == 0 ? 0 : poll(&one, 1, static_cast<int>(left.count()));
         if (ready > 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of D-Bus on a Unix socket of the host: authentication, calls and their answers. What
-// the other end sends is bounded in size and in time.
+// A client of D-Bus on a Unix socket of the host: authentication, calls and their answers. The
+// peer's messages are bounded in size and in time.
 #pragma once
 
 #include "base/path.hpp"

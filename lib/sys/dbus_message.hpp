@@ -60,7 +60,7 @@ enum class Type : std::uint8_t { call = 1, reply = 2, error = 3, signal = 4 };
 struct Message {
     Type type =
         Type::signal; ///< others than these are passed off as signals: nobody waits for them
-    std::uint32_t reply_to = 0; ///< the serial of the call that this answers; 0: none
+    std::uint32_t reply_to = 0; ///< the serial of the call that this answers; 0: this is no reply
     std::string error = {};     ///< the error's name
     std::string sender = {};    ///< as the bus says; empty without one
     std::string signature = {};
@@ -70,8 +70,8 @@ struct Message {
 /// The size of the message that begins with these `prefix_size` bytes.
 [[nodiscard]] Result<std::size_t> message_size(std::string_view prefix);
 
-/// A whole message. Refuses what the specification forbids, as far as it is looked at; errors here
-/// and below have sys == EPROTO.
+/// A whole message. Refuses a violation of the specification in the parts that are read; errors
+/// here and below have sys == EPROTO.
 [[nodiscard]] Result<Message> parse_message(std::string_view bytes);
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -80,7 +80,7 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Result<std::string> string_in_variant(const Message& message);
 [[nodiscard]] Result<Pairs> pairs_in_variant(const Message& message);
 
-/// What an error says beside its name; empty if it says nothing.
+/// The text of an error, beside its name; empty if it has no text.
 [[nodiscard]] std::string error_text(const Message& message);
 
 } // namespace grapnel::sys::dbus

@@ -34,11 +34,11 @@ namespace grapnel::sys {
 /// missing. Where that fails at first, the content is as it was.
 [[nodiscard]] Status overwrite(FdRef directory, const std::string& name, std::string_view text);
 
-/// The name beside `name` under which this process makes what is to replace it.
+/// The temporary name under which this process makes the replacement of `name`.
 [[nodiscard]] std::string temporary_name(const std::string& name);
 
-/// Time of a file's or directory's creation, in nanoseconds since 1970; 0 where its file system
-/// knows none.
+/// Time of a file's or directory's creation, in nanoseconds since 1970; 0 if its file system does
+/// not record it.
 [[nodiscard]] Result<std::int64_t> birth_time(FdRef file);
 
 /// Removes an empty directory; one that is not stays, with ENOTEMPTY.

@@ -14,7 +14,7 @@ namespace grapnel::sys {
 ///
 /// It lives as long as one creation or removal takes. The time stays as it is then where it was
 /// that of a moment ago before: somebody else changes the directory now, and that must show. Best
-/// effort: before Linux 5.8, and as a user who may not, the time stays too.
+/// effort: before Linux 5.8, and without permission, the time stays too.
 class DirectoryTime {
   public:
     /// A directory on another mount than that one keeps its time.

@@ -30,7 +30,7 @@ struct FileId {
     bool operator==(const FileId&) const = default;
 };
 
-/// What a file is, by fstat(2) or statx(2); nothing of it comes from its name.
+/// Attributes of an open file, by fstat(2) or statx(2); never by its name.
 struct FileFacts {
     enum class Type { regular, directory, link, character_device, other };
     Type type = Type::other;
@@ -72,7 +72,7 @@ struct FileFacts {
 /// looks so); never blocks on a FIFO.
 [[nodiscard]] Result<Fd> open_host_file(const HostPath& path);
 
-/// The same with what was found out on the way.
+/// The text of a file with its attributes.
 struct OpenFile {
     Fd fd = {};
     FileId id = {};
@@ -111,8 +111,8 @@ struct OpenFile {
                                std::uint32_t mode);
 [[nodiscard]] Result<Fd> make_directory(FdRef directory, const std::string& name);
 
-/// `name` in `directory` replaced by a new file with that content, in one step for a reader.
-/// The new file is written under a name of its own first, with O_EXCL and O_NOFOLLOW.
+/// Atomically replaces `name` in `directory` by a new file with that content. The new file is
+/// written under a name of its own first, with O_EXCL and O_NOFOLLOW.
 [[nodiscard]] Status replace_file(FdRef directory, const std::string& name, std::string_view data,
                                   std::uint32_t mode);
 
@@ -125,8 +125,8 @@ struct OpenFile {
 enum class PathOf { directory, anything };
 [[nodiscard]] Result<HostPath> real_path(const std::string& text, PathOf kind);
 
-/// What to do about a file of the host that could not be made, replaced or removed, by the errno.
-/// Empty where the errno itself says it all.
+/// The cure for a file of the host that could not be made, replaced or removed, by the errno. Empty
+/// if the errno's text is enough.
 [[nodiscard]] std::string cure_for_writing(int error);
 
 /// Appends a line to the host's log file, made with mode 0640 where it is missing.

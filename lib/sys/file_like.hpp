@@ -11,9 +11,9 @@
 
 namespace grapnel::sys {
 
-/// As replace_file() of sys/file.hpp, with the mode and owner of `model`, which are those of the
-/// file that is replaced, and that file's SELinux label. Where this process may not give them away,
-/// the owner is who files are created as, and the label that of a new file.
+/// As replace_file() of sys/file.hpp, with the mode and owner of `model` and the SELinux label of
+/// the replaced file. Without the permission to set them the owner is the file system user ID, and
+/// the label that of a new file.
 [[nodiscard]] Status replace_file_like(FdRef directory, const std::string& name,
                                        std::string_view data, const FileFacts& model);
 

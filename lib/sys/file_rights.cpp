@@ -38,8 +38,8 @@ Status set_owner(const FileOwner& owner) {
                         + std::to_string(owner.group));
 }
 
-/// A lack of memory, which passes, is the only cause for which this process could not become again
-/// what it was. With other rights it must not go on.
+/// A lack of memory, which passes, is the only reason why this process could not restore its own
+/// IDs. With wrong IDs it must not go on.
 template <typename Call>
 void insist(const Call& call) {
     constexpr int most = 3;

@@ -17,7 +17,7 @@ namespace grapnel::sys {
 
 namespace {
 
-/// What was there before in the place of what was made, which stays where that fails.
+/// Puts the former file back in the place of the creation; on failure the creation stays.
 Status put_back(FdRef parent, const std::string& name, const Creation& creation) {
     if (creation.facts.type != FileFacts::Type::directory)
         return make_former(parent, name, creation);

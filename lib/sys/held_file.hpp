@@ -12,9 +12,9 @@
 
 namespace grapnel::sys {
 
-/// Directory and file are looked up once each, and held by descriptor. Whatever is renamed, linked
-/// or mounted meanwhile, the text, its owner and its mode are those of one file, and nothing
-/// outside of that directory is written.
+/// Directory and file are looked up once each, and held by descriptor. Renames, links and mounts
+/// meanwhile change nothing: text, owner and mode are of one file, and only that directory is
+/// written.
 class HeldFile {
   public:
     /// `directory` as chdir(2) takes it. A link of that name is followed to a regular file of at

@@ -20,7 +20,7 @@ class Helper {
   public:
     using Work = std::function<Result<std::string>(const std::string& request)>;
 
-    /// `confine` gives up what the work does not need, before the helper waits.
+    /// `confine` drops all privileges that the work does not need, before the helper waits.
     [[nodiscard]] static Result<Helper> start(const std::function<Status()>& confine,
                                               const Work& work);
     Helper(Helper&&) = default;

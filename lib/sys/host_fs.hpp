@@ -45,7 +45,7 @@ class HostFs {
     [[nodiscard]] virtual Result<FileFacts> stat(const HostPath& path) const = 0;
     /// Facts of the link itself, where the path names one.
     [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const = 0;
-    /// What the link says, wherever that leads.
+    /// The target of the link, as its text; it may not exist.
     [[nodiscard]] virtual Result<std::string> read_link(const HostPath& path) const = 0;
     /// The path without any link in it.
     [[nodiscard]] virtual Result<HostPath> resolve(const HostPath& path) const = 0;

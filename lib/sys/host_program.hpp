@@ -3,15 +3,15 @@
 // the driver's library, in grapnel-probe.
 //
 // It runs in mount, PID, IPC, network and UTS namespaces of its own, where every mount of the host
-// is read-only and nosuid, as a user without rights: no Linux capability, no other group, no new
-// privileges, a list of system calls, and limits on time, memory, files and output. It inherits
-// no descriptor, no variable and no terminal. The host's device nodes can be opened as far as their
+// is read-only and nosuid, as an unprivileged user: no Linux capability, no other group, no new
+// privileges, a list of system calls, and limits on time, memory, files and output. It inherits no
+// descriptor, no variable and no terminal. The host's device nodes can be opened as far as their
 // permissions let that user; nothing of a container can be seen. It is run from a sealed copy that
 // this user cannot read: containers can have processes of the same user, and they must not get hold
 // of one that stands outside with the host's devices open.
 //
-// The filters for the container and for a description have no way to another program, and what they
-// lack children lack: this has to be called before them.
+// The filters for the container and for a description allow no other program, and children inherit
+// them: this has to be called before them.
 #pragma once
 
 #include "base/path.hpp"
@@ -30,8 +30,8 @@ struct HostProgram {
     std::uint32_t group = 65534;
 };
 
-/// Runs it to its end, at most 10 seconds, and gives what it wrote to standard output, at most
-/// 64 KiB. If it fails, the last thing that it said on standard error is in the error.
+/// Runs it to its end, at most 10 seconds, and returns its standard output, at most 64 KiB. If it
+/// fails, the last thing that it said on standard error is in the error.
 [[nodiscard]] Result<std::string> run_without_rights(const HostProgram& program);
 
 } // namespace grapnel::sys

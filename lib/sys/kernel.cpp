@@ -10,7 +10,7 @@ namespace grapnel::sys {
 
 namespace {
 
-/// The newest system calls without which the program cannot work are those of Linux 5.6 (openat2).
+/// The newest system call that the program cannot do without is openat2(2), of Linux 5.6.
 bool is_too_old(const std::string& release) {
     const auto version =
         Version::parse(release.substr(0, release.find_first_not_of("0123456789.")));

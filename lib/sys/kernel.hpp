@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the C library does not declare everywhere, and how a call that the kernel lacks is told.
+// Declarations that some C libraries lack, and the error of a call that the kernel lacks.
 #pragma once
 
 #include "base/result.hpp"

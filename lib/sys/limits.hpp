@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits of resources (setrlimit(2)). Those of children that become programs of the host are in
-// cage.cpp and host_program.cpp.
+// Resource limits (setrlimit(2)) of Grapnel's own processes. cage.cpp and host_program.cpp have the
+// limits of the host's programs.
 #pragma once
 
 #include <cstdint>

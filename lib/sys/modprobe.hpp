@@ -13,7 +13,7 @@ namespace grapnel::sys {
 /// The program must be a file of root's that nobody else can write to. It has the right to load
 /// modules and no other, as this process must have after confine_to_modules(). An error if it
 /// cannot be started, fails or takes longer than 60 seconds; the last thing it said is in the
-/// error. Whether the module is loaded is what the kernel shows then, not this result.
+/// error. Whether the module is loaded, the kernel shows afterwards, not this result.
 [[nodiscard]] Status run_modprobe(const std::string& module);
 
 } // namespace grapnel::sys

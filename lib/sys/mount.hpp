@@ -15,24 +15,24 @@
 
 namespace grapnel::sys {
 
-/// A detached copy of the mount at `path`, showing what lies there: one file or directory,
-/// without the mounts below it, and with that mount's options. A link at the end of `path` is
-/// followed only if asked for.
+/// A detached copy of the mount at `path`, with the file or directory there as its root, without
+/// the mounts below it, and with that mount's options. A link at the end of `path` is followed only
+/// if asked for.
 enum class LastLink { follow, keep };
 [[nodiscard]] Result<Fd> clone_tree(const HostPath& path, LastLink last_link);
 
 /// A detached copy of a mount that is attached in this process's mount namespace.
 [[nodiscard]] Result<Fd> clone_attached(FdRef mount);
 
-/// The same of a file below it; `path` is trusted, and so is what lies there.
+/// The same of a file below it; `path` and the files there are trusted.
 [[nodiscard]] Result<Fd> clone_attached_file(FdRef mount, const std::string& path);
 
-/// A detached, recursive copy of what `directory` shows.
+/// A detached, recursive copy of the mount with `directory` as its root.
 [[nodiscard]] Result<Fd> clone_recursively(FdRef directory);
 
-/// A detached, empty tmpfs whose root directory belongs to `owner`; `size` as tmpfs(5) has it. The
-/// default can write to it also while files are created as another user. All files on it have the
-/// SELinux label `label`, where there is one and the kernel has SELinux.
+/// A detached, empty tmpfs with a root directory that belongs to `owner`; `size` as tmpfs(5) has
+/// it. The default can write to it also while files are created as another user. All files on it
+/// have the SELinux label `label`, where there is one and the kernel has SELinux.
 [[nodiscard]] Result<Fd> new_tmpfs(const char* size, const FileOwner& owner = own_user(),
                                    const std::string& label = {});
 
@@ -50,8 +50,8 @@ struct DetachedMount {
 /// same.
 [[nodiscard]] Status set_options_recursively(const char* path, const MountOptions& options);
 
-/// Attaches a detached tree on top of `target`, which must lie in the mount namespace that this
-/// process is in. `what` names it in errors.
+/// Attaches a detached tree on top of `target`, which must lie in this process's mount namespace.
+/// `what` names it in errors.
 [[nodiscard]] Status attach(FdRef tree, FdRef target, const std::string& what);
 
 } // namespace grapnel::sys

@@ -19,7 +19,7 @@ namespace {
 
 constexpr mode_t directory_mode = 0755;
 
-/// With those above it, made where they are missing; others may make them at the same time.
+/// The directory and its parents are made if missing; others may make them at the same time.
 Result<Fd> directory_for_nodes(const HostPath& path) {
     auto fd = open_host_directory(path);
     if (fd || fd.error().sys != ENOENT || path.text() == "/")
@@ -40,8 +40,8 @@ bool is_device(const FileFacts& found, DeviceNumber number) {
            && DeviceNumber{found.major, found.minor} == number;
 }
 
-/// Under a name of its own, until it is what it should be. Its mode is given to it by no second
-/// call: that would follow a link which somebody put into its place.
+/// The node under a temporary name, with mode and owner. mknod(2) sets the mode, not a second call:
+/// that could follow a link put in its place.
 Status make_complete(FdRef directory, const std::string& name, DeviceNumber number,
                      const NodeMaker& maker) {
     const auto mask = umask(0);

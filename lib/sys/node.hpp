@@ -18,8 +18,8 @@ struct NodeMaker {
 };
 
 /// Makes a character device, with directories of mode 0755 above it where they are missing. It
-/// appears in one step, with its mode and owner. What others made there meanwhile is left as it
-/// is: an error if it is not this device.
+/// appears atomically, with its mode and owner. A file that others made there meanwhile stays: an
+/// error if it is not this device.
 [[nodiscard]] Status make_node(const HostPath& path, DeviceNumber number, const NodeMaker& maker);
 
 /// Makes /dev/char/MAJOR:MINOR, a link to the node, where it is missing: systemd and runc find

@@ -15,11 +15,11 @@ namespace grapnel::sys {
 namespace {
 
 /// The policy. SYS_CHROOT and SYS_ADMIN: setns(2). DAC_OVERRIDE, SETUID and SETGID: mount points
-/// in a root file system that belongs to another user, and what they took the place of. SETUID and
+/// in a root file system that belongs to another user, and the files that they replaced. SETUID and
 /// SETGID: to act on volumes as the container's process user, and to run ldconfig as that user.
 /// SYS_PTRACE: /proc/PID/root, the namespaces and the mounts of a process with more capabilities.
 /// NET_ADMIN: attaching a device program. SYS_RESOURCE: its memory, which RLIMIT_MEMLOCK limits
-/// before Linux 5.11. SYSLOG: reading one whose constants the kernel hides. KILL, SETUID and
+/// before Linux 5.11. SYSLOG: reading a program when the kernel blinds constants. KILL, SETUID and
 /// SETGID: a program that runs as another user.
 Capabilities needed_by(Phase phase) {
     switch (phase) {

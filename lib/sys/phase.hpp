@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linux capabilities by phase (capabilities(7)). SECURITY.md has the table of what a process can
-// have in each; tests/integration/test_phases.py holds both to /proc/PID/status.
+// Linux capabilities by phase (capabilities(7)). SECURITY.md has the capability sets of each phase;
+// tests/integration/test_phases.py holds both to /proc/PID/status.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,7 +16,7 @@ enum class Phase {
     look_inside,   ///< reach the container's process and read its root file system
     make_nodes,    ///< make device nodes of the host
     clone_sources, ///< clone mounts of the host
-    clean_up,      ///< remove what was made in a root file system that can belong to another user
+    clean_up,      ///< remove creations from a root file system that can belong to another user
     device_cgroup, ///< change the container's device rules
     enter,         ///< read its loader's files, enter its mount namespace
     ldconfig,      ///< start the cage for ldconfig, in a process of its own
@@ -31,15 +31,16 @@ enum class Phase {
 /// less, and its bounding set stays, which without CAP_SETPCAP cannot be changed.
 [[nodiscard]] Status confine_capabilities();
 
-/// For a process that does nothing but load kernel modules: what that takes is permitted and
-/// effective, and the bounding set is the right that modprobe gets.
+/// For a process that only loads kernel modules. Permitted and effective: the capabilities needed
+/// to execute modprobe. Bounding: CAP_SYS_MODULE, which modprobe gets.
 [[nodiscard]] Status confine_to_modules();
 
-/// Makes what the phase needs effective, as far as it is permitted: the calls that need more say
-/// so.
+/// Makes the phase's capabilities effective, as far as they are permitted. A call that lacks one
+/// fails by itself.
 [[nodiscard]] Status enter_phase(Phase phase);
 
-/// The same, and ends the phases before it: only what this one and later ones need stays permitted.
+/// The same, and ends the earlier phases: only capabilities of this and later phases stay
+/// permitted.
 [[nodiscard]] Status begin_phase(Phase phase);
 
 /// Ends all phases but these, for a program that does no more.

@@ -22,7 +22,7 @@ namespace grapnel::sys {
 namespace {
 
 /// A descriptor that was closed for us would be given to the first file that is opened, and
-/// what is meant for stderr would be written to it.
+/// messages for stderr would be written to it.
 Status open_standard_descriptors(int flags = 0) {
     for (int fd = 0; fd <= 2; ++fd)
         if (fcntl(fd, F_GETFD) < 0

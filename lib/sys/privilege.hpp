@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a process takes over from its caller, and who it is.
+// The state that a process inherits from its caller, and its privileges.
 #pragma once
 
 #include "base/result.hpp"
@@ -20,8 +20,8 @@ namespace grapnel::sys {
 /// 022. Refused if it was started with more rights than its caller has (setuid, file capabilities).
 [[nodiscard]] Status begin_program();
 
-/// For a program that makes way for another, which gets everything as it was: the standard
-/// descriptors are open until then, and those that were closed are closed again.
+/// For a program that makes way for another, which gets everything as it was: closed standard
+/// descriptors are open until then, and closed again by execve(2).
 [[nodiscard]] Status hold_standard_descriptors();
 
 /// Closes every descriptor but the first three.

@@ -34,9 +34,8 @@ class Process {
     [[nodiscard]] Result<Fd> root() const;
 
     /// Makes its user namespace this process's own, with every Linux capability in it, and a copy
-    /// of this process's mount namespace that belongs to it. For a hook that runs without rights
-    /// as the user who made the namespace; a process that cannot be looked at (PR_SET_DUMPABLE)
-    /// keeps it out.
+    /// of this process's mount namespace that belongs to it. For a hook that runs unprivileged as
+    /// the owner of the namespace. Fails for a process that is not dumpable (PR_SET_DUMPABLE).
     [[nodiscard]] Status enter_user_namespace() const;
 
     /// Makes its mount namespace this process's own. Root and working directory become that
@@ -69,8 +68,8 @@ class Process {
 /// place of all others.
 [[nodiscard]] bool has_group(std::uint32_t group);
 
-/// Who runs this process, as the user namespace above knows them; nothing for root of the initial
-/// user namespace.
+/// The user of this process in the parent user namespace; nothing for root of the initial user
+/// namespace.
 [[nodiscard]] std::optional<std::uint32_t> unprivileged_user();
 
 /// Such a user's /run/user/ID, if it belongs to this process and nobody else may write there: in a

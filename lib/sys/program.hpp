@@ -21,15 +21,15 @@ namespace grapnel::sys {
 [[nodiscard]] bool is_same_file(const HostPath& one, const HostPath& other);
 
 /// Runs one of Grapnel's programs to its end, at most two minutes, with an empty environment and
-/// `input` at its standard input; gives what it wrote to standard output, at most `limit` bytes.
-/// If it fails, the error is the last line that it said on standard error, without its name.
+/// `input` at its standard input; returns its standard output, at most `limit` bytes. If it fails,
+/// the error is the last line that it said on standard error, without its name.
 [[nodiscard]] Result<std::string> run_own_program(const HostPath& program,
                                                   const std::vector<std::string>& arguments,
                                                   std::string_view input, std::size_t limit);
 
 /// Runs another program to its end, at most two minutes, with this process's environment and
-/// nothing at its standard input; gives what it wrote to standard output, at most `limit` bytes.
-/// `words` begins with its name.
+/// nothing at its standard input; returns its standard output, at most `limit` bytes. `words`
+/// begins with its name.
 [[nodiscard]] Result<std::string>
 ask_program(const HostPath& program, const std::vector<std::string>& words, std::size_t limit);
 

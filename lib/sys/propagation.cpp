@@ -49,7 +49,7 @@ Status set_propagation(FdRef root, Propagation propagation) {
 }
 
 bool has_locked_mounts(const HostPath& path) {
-    // a copy without them would show what they cover
+    // a copy without them would show the files that they cover
     const Fd copy(open_tree(AT_FDCWD, path.text().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     return !copy.valid() && errno == EINVAL;
 }

@@ -16,7 +16,7 @@ namespace grapnel::sys {
 
 /// Sets the propagation of one attached mount, by its root; the mounts below it keep theirs. A
 /// slave receives mounts and sends none. It is a slave of its former peers; without peers it stays
-/// a slave of its master, and is private if it has none.
+/// a slave of its master; without a master it is private.
 enum class Propagation { slave, shared };
 [[nodiscard]] Status set_propagation(FdRef root, Propagation propagation);
 

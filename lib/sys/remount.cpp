@@ -33,7 +33,7 @@ unsigned long flags_of(const MountOptions& options) {
            | (options.noexec ? unsigned{MS_NOEXEC} : 0U);
 }
 
-/// A remount clears the flags that it does not name, but for those of access times. In a user
+/// A remount clears the flags that it does not name, except the access time flags. In a user
 /// namespace the kernel refuses to clear a locked flag (mount_namespaces(7)).
 Result<unsigned long> present_flags(FdRef mount) {
     constexpr unsigned long same = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC;
@@ -138,7 +138,7 @@ Fd open_mount_point(FdRef root, const std::string& path) {
     return Fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
 }
 
-/// Remounts what lacks an option, and returns whether there was something.
+/// Remounts each mount that lacks an option; returns whether there was one.
 Result<bool> remount_the_rest(const Remounter& remounter, FdRef root, const MountOptions& options) {
     std::vector<MountInfo> lacking;
     GRAPNEL_TRY(visit_own_mounts([&](const MountInfo& mount) {

@@ -47,8 +47,8 @@ Result<Fd> RootDir::open_in_root(FdRef root, const std::string& path, std::uint6
     struct open_how how {};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | rules;
-    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2)). Somebody
-    // who renames without a pause lets few attempts pass; an attempt takes microseconds
+    // EAGAIN: a rename somewhere kept the kernel from being sure of a ".." (openat2(2)). A process
+    // that renames without a pause lets few attempts pass; an attempt takes microseconds
     constexpr int most_attempts = 4096;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         Fd fd(static_cast<int>(syscall(SYS_openat2, root.value, path.c_str(), &how, sizeof how)));
@@ -107,7 +107,7 @@ Result<RootDir::Place> RootDir::resolve(const InsidePath& path, std::uint64_t fl
         const auto rights = GRAPNEL_TRY(FileRights::of(user_));
         found = open(0);
     }
-    // the user need not be able to reach what was made for the container
+    // the user need not be able to reach the container's own mounts
     const bool retried = !found && (found.error().sys == EXDEV || found.error().sys == EACCES);
     auto fd = GRAPNEL_TRY(retried ? open(0) : std::move(found));
     const bool volume = GRAPNEL_TRY(is_volume(fd.ref()));

@@ -4,13 +4,13 @@
 // Everything in the root file system is hostile, at every moment: links lead anywhere, files are
 // FIFOs and devices, and a process with a shared volume changes them between two calls. So a
 // path is resolved by the kernel with the container's root as its root (openat2 with
-// RESOLVE_IN_ROOT, without magic links), the result is a descriptor, and what follows happens
-// to the descriptor. The last component is never followed: it is taken as it is or replaced.
+// RESOLVE_IN_ROOT, without magic links), the result is a descriptor, and all later calls use the
+// descriptor. The last component is never followed: it is taken as it is or replaced.
 //
 // The container's own are the mount of its root and each tmpfs that was made for this container.
-// Anything else is a volume: of somebody else, and it outlives the container. What is looked up,
-// read or made on a volume is so with the rights of the container's process user, without Linux
-// capabilities; nothing on one is replaced or removed.
+// Anything else is a volume: it belongs to somebody else and outlives the container. On a volume
+// every lookup, read and creation has the file permissions of the container's process user, without
+// Linux capabilities; nothing on one is replaced or removed.
 #pragma once
 
 #include "base/device_number.hpp"
@@ -55,7 +55,7 @@ class RootDir {
 
     [[nodiscard]] FdRef ref() const noexcept { return fd_.ref(); }
 
-    /// Whose rights count on volumes. Nothing, as at first: those of this process's own user.
+    /// The user for access to volumes. Nothing (the default): this process's own user.
     void act_on_volumes_as(std::optional<FileUser> user);
     [[nodiscard]] const std::optional<FileUser>& volume_user() const { return user_; }
 
@@ -70,11 +70,10 @@ class RootDir {
     /// until it is covered.
     [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
 
-    /// Facts of an existing directory, links followed, of which no descriptor is kept.
+    /// Attributes of an existing directory, links followed; no descriptor is kept.
     [[nodiscard]] Result<FileFacts> directory_facts(const InsidePath& path) const;
 
-    /// Something was mounted on the directory: what is known of it and below lies underneath.
-    /// Its descriptors are closed.
+    /// A mount covers the directory: closes the cached descriptors of it and of everything below.
     void is_covered(const InsidePath& path);
 
     /// The first look-up that failed without an answer (is_without_answer). Most files of an image
@@ -91,14 +90,13 @@ class RootDir {
     /// Facts of the thing itself; links are followed in its parents only.
     [[nodiscard]] Result<FileFacts> facts(const InsidePath& path);
 
-    /// A place for a mount: what lies there if it fits (for a file: anything but a directory),
-    /// else a new empty file or directory. A link of the image is replaced; on a volume it is the
-    /// place itself.
+    /// A mount point: the existing file if its type fits (for a file: anything but a directory),
+    /// else a new empty file or directory. A link of the image is replaced; a link on a volume is
+    /// the mount point itself.
     [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
 
-    /// A link to `target`. A link of the image to something else is replaced, in one step.
-    /// Returns false, and changes nothing, if something that is no link is there, or a link on a
-    /// volume.
+    /// A link to `target`. A link of the image to something else is atomically replaced. Returns
+    /// false, and changes nothing, if something that is no link is there, or a link on a volume.
     [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target);
 
     /// The content of a regular file, at most `limit` bytes; nothing if there is no such file, or
@@ -111,14 +109,14 @@ class RootDir {
     [[nodiscard]] Result<std::optional<std::string>> read_linked(const InsidePath& path,
                                                                  std::size_t limit);
 
-    /// The regular file of that name, for reading; nothing if there is none, or a link or
-    /// anything else in its place. Opening it never blocks.
+    /// The regular file of that name, for reading; nothing if it is missing, or a link or of
+    /// another type. Opening it never blocks.
     [[nodiscard]] Result<std::optional<Fd>> open_file(const InsidePath& path);
 
     /// The names in a directory, sorted, without "." and ".."; an error past 65,536 of them.
     [[nodiscard]] Result<std::vector<std::string>> list(const InsidePath& path);
 
-    /// Replaces or makes the file in one step. The directory must exist. Refused on a volume.
+    /// Atomic replace; makes the file if missing. The directory must exist. Refused on a volume.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 
     /// Replaces a file that exists by one with that file's mode, owner and SELinux label.
@@ -137,20 +135,20 @@ class RootDir {
     /// The same for a text that does not depend on the one before.
     [[nodiscard]] Status put_file(const InsidePath& path, const std::string& text);
 
-    /// Undoes a creation if it is still what was made: the same inode, of the same size, a file
-    /// with content not written to since, and a directory empty. What was there before comes back
-    /// with its owner and mode. False: it is somebody else's by now, or gone. An error: it is still
-    /// there, with what was there before still missing. No mount below the root is entered.
+    /// Undoes a creation if it is unchanged: the same inode, of the same size, a file with content
+    /// not written to since, and a directory empty. The former file comes back with its owner and
+    /// mode. False: it is somebody else's by now, or gone. An error: it is still there, and the
+    /// former file still missing. No mount below the root is entered.
     [[nodiscard]] Result<bool> remove(const Creation& creation);
 
-    /// Called before each creation on the root's own mount: with what is about to be made, or with
-    /// the temporary name of what is replaced in one step (type `other`). An error keeps it from
-    /// being made. A planned creation is undone by remove() where what is there is as planned.
+    /// Called before each creation on the root's own mount: with the planned creation, or with the
+    /// temporary name of an atomic replace (type `other`). An error prevents the creation. remove()
+    /// undoes a planned creation if the file there is as planned.
     using Announce = std::function<Status(const Creation& planned)>;
     void announce_to(Announce announce) { announce_ = std::move(announce); }
 
-    /// What was made so far, oldest first, without what lies in file systems mounted below
-    /// the root: that goes with the container.
+    /// All creations so far, oldest first, except in file systems mounted below the root: these go
+    /// with the container.
     [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
 
   private:
@@ -176,13 +174,13 @@ class RootDir {
     /// The regular file that an O_PATH descriptor stands for.
     [[nodiscard]] Result<std::optional<Fd>> open_handle(const Result<Place>& handle,
                                                         const InsidePath& path) const;
-    /// What is there before a file is made, with its text if it is a regular file.
+    /// The former file at the place of a creation, with its text if it is a regular file.
     [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
     [[nodiscard]] Status announce(FdRef parent, Creation planned, std::string content = {}) const;
     [[nodiscard]] Status announce_temporary(FdRef parent, const InsidePath& path) const;
     [[nodiscard]] Status announce_former(FdRef parent, const Creation& creation) const;
     [[nodiscard]] Status restore(FdRef parent, const Creation& creation) const;
-    /// Fills in the facts of what was made; takes it back where they are not to be had.
+    /// Records the creation with its attributes; undoes it if they cannot be read.
     Status record(const Place& parent, Creation made);
     [[nodiscard]] Result<Fd> make_mount_point(const Place& parent, const Creation& made,
                                               bool directory);

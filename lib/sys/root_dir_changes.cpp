@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made, replaced and removed.
+// Creations, replacements and removals.
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
@@ -21,12 +21,12 @@ namespace {
 constexpr const char* read_only_cure =
     "give the container a writable root file system, or make these files and directories in the "
     "image beforehand";
-/// EOVERFLOW: an overlay first copies the directory with its owner, who has no ID here.
+/// EOVERFLOW: an overlay first copies the directory with its owner, which has no ID here.
 constexpr const char* other_owner_cure =
     "where its directory is another user's, give the image to the user who starts the container";
 
-/// A mount point is empty, and what is mounted on it can be used. What has content is
-/// somebody else's once it was written to.
+/// A mount point is empty, and its mount may be in use. A file with content is somebody else's once
+/// it was written to.
 bool is_as_made(const FileFacts& now, const FileFacts& then) {
     if (now.type != then.type || now.inode != then.inode)
         return false;

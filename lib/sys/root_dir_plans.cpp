@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is about to be made, told before it is made.
+// Announces each creation before it is made.
 #include "sys/directory.hpp"
 #include "sys/former.hpp"
 #include "sys/root_dir.hpp"

@@ -9,8 +9,8 @@
 namespace grapnel::sys {
 
 /// The program in a sealed memfd (memfd_create(2), F_ADD_SEALS in fcntl(2)): nothing can reach the
-/// host's file through /proc/PID/exe. It can be executed but not read. A process that executes what
-/// it may not read is closed to all others of its user from its first instruction on: they can
+/// host's file through /proc/PID/exe. It can be executed but not read. A process that executes an
+/// unreadable file is closed to other processes of its user from its first instruction on: they can
 /// neither trace it nor see its memory nor take its descriptors (PR_SET_DUMPABLE in prctl(2)).
 [[nodiscard]] Result<Fd> sealed_copy(const HostPath& program);
 

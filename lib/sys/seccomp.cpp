@@ -44,10 +44,10 @@ std::uint32_t upper(std::uint64_t address) {
     return static_cast<std::uint32_t>(address >> 32);
 }
 
-/// Calls from this program's own code end it, those of a program that it executed fail with ENOSYS,
-/// and so does number -1, which a tracer sets to skip a call. An address of the code differs from
-/// the first one in its lower half alone: code on both sides of a multiple of 4 GiB counts up to
-/// it.
+/// A denied call from this program's own code ends it, from a program that it executed it fails
+/// with ENOSYS, and so does number -1, which a tracer sets to skip a call. An address of the code
+/// differs from the first one in its lower half alone: code on both sides of a multiple of 4 GiB
+/// counts up to it.
 std::array<sock_filter, 9> end_of_filter() {
     const auto first = reinterpret_cast<std::uintptr_t>(&__executable_start);
     const auto last = reinterpret_cast<std::uintptr_t>(&etext);

@@ -33,7 +33,7 @@ namespace grapnel::sys {
 
 [[nodiscard]] Status filter_ldconfig();
 
-/// For a process that only computes: memory, writing to what is open, its end. Any other call kills
+/// For a process that only computes: memory, writing to open files, its end. Any other call kills
 /// the process.
 [[nodiscard]] Status filter_computation();
 

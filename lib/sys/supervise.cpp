@@ -50,9 +50,10 @@ class Deadline {
 };
 
 struct Relayed {
-    Status status = {};   ///< an error: the pipe could not be read
-    bool closed = false;  ///< by the child: it ended, before the deadline
-    std::string end = {}; ///< of what the child wrote; if it wrote, its failure is told
+    Status status = {};  ///< an error: the pipe could not be read
+    bool closed = false; ///< by the child: it ended, before the deadline
+    std::string end =
+        {}; ///< the last bytes of the child's output; if any, the child has reported its failure
 };
 
 /// Copies from the pipe to standard error until the child has closed it.

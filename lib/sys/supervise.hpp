@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that must end in time, whatever file system it touches: a system call on a FUSE or NFS
-// mount whose server never answers cannot be interrupted, not even by SIGKILL.
+// Work that must end in time, whatever file system it touches: a system call on a FUSE or NFS mount
+// of a server that never answers cannot be interrupted, not even by SIGKILL.
 #pragma once
 
 #include "base/path.hpp"
@@ -24,7 +24,7 @@ struct Supervised {
 /// Runs `work` in a child process and returns its result, which becomes the child's exit status.
 /// The child's standard output and error reach this process's standard error through a pipe, so
 /// that a child that cannot be killed holds no descriptor of the caller. This process gives up
-/// every Linux capability but CAP_DAC_OVERRIDE, for the log, and all files but those below
+/// every Linux capability but CAP_DAC_OVERRIDE, for the log, and all files except below
 /// `log_directories` (landlock.hpp).
 ///
 /// An error if the child runs longer than `time_limit_ms` (it is killed, and left behind if it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What systemd knows of the devices of a scope: systemd.resource-control(5),
+// The device properties of a systemd scope: systemd.resource-control(5),
 // org.freedesktop.systemd1(5).
 #pragma once
 
@@ -37,8 +37,8 @@ class Systemd {
 
     [[nodiscard]] Result<UnitDeviceSettings> device_settings(std::string_view scope);
 
-    /// Adds to DeviceAllow of the scope, until it ends. Once this returns, systemd has put its
-    /// rules anew into force.
+    /// Adds to DeviceAllow of the scope, until it ends. Once this returns, systemd has applied its
+    /// rules again.
     [[nodiscard]] Status allow_devices(std::string_view scope, const UnitDevices& devices);
 
   private:

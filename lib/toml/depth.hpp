@@ -10,7 +10,7 @@
 
 namespace grapnel {
 
-/// Behind the string whose first quotation mark is at `at`, also one of several lines.
+/// The offset behind the string with its first quotation mark at `at`; also a multi-line string.
 [[nodiscard]] std::size_t toml_string_end(std::string_view text, std::size_t at);
 
 /// Refuses text in which brackets nest, or one key has names, deeper than 32 levels, with its
