@@ -21,7 +21,7 @@ constexpr std::string_view unreadable_cure =
 constexpr std::string_view name_of_systemds = "sd_devices";
 
 constexpr std::string_view allow_there =
-    "allow the device in the configuration of what attached the program";
+    "allow the device in the configuration of the tool that attached the program";
 
 bool is_the_verifiers(const Error& error) {
     return error.sys == EINVAL || error.sys == EACCES;
@@ -29,17 +29,16 @@ bool is_the_verifiers(const Error& error) {
 
 std::string made_anew_remark(const CgroupLevel& level) {
     return "a device program of the cgroup " + level.directory.text()
-           + " cannot be read back and was made anew from config.json: what its runtime allows "
-             "beside that, such as /dev/net/tun, is denied now; set the sysctl "
+           + " cannot be read back and was rebuilt from config.json: other devices that its "
+             "runtime "
+             "allows, such as /dev/net/tun, are denied now; set the sysctl "
              "kernel.kptr_restrict or net.core.bpf_jit_harden to 0 or 1";
 }
 
 std::string not_known_remark(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
-    return "whether the device program " + std::to_string(id) + " of the cgroup "
-           + level.directory.text() + " allows " + rule.text()
-           + " is not known, and it cannot be copied: it is left as it is, and if it denies that, "
-             "GPUs do not work in the container; "
-           + std::string(allow_there) + " then";
+    return "device program " + std::to_string(id) + " of the cgroup " + level.directory.text()
+           + " can neither be analysed nor copied: it stays, and if it denies " + rule.text()
+           + ", GPUs do not work in the container; " + std::string(allow_there) + " then";
 }
 
 bool contains(const std::vector<std::uint32_t>& ids, std::uint32_t id) {
@@ -103,7 +102,8 @@ Status AttachedPrograms::open_pinned(const HostPath& path) {
         return {};
     auto fresh = GRAPNEL_TRY(successor(code, judged));
     if (!fresh)
-        return refused("what the program pinned at " + path.text() + " allows is not known",
+        return refused("the program pinned at " + path.text()
+                           + " can neither be analysed nor copied",
                        std::string(allow_there));
     GRAPNEL_TRY(sys::replace_pinned_program(path, fresh->ref()));
     successors_.insert_or_assign(id, std::move(*fresh));

@@ -22,7 +22,7 @@ constexpr std::string_view no_right =
 
 std::string lost_because(const OwnScope& scope, const std::string& reason) {
     return "the container loses its GPUs when systemd sets the rules of " + scope.unit
-           + " anew, as at 'systemctl daemon-reload', because " + reason;
+           + " again, as at 'systemctl daemon-reload', because " + reason;
 }
 
 std::string not_kept(const OwnScope& scope, const Error& error) {

@@ -96,7 +96,7 @@ Error shared_level_denies(const CgroupLevel& level, const DeviceRule& rule) {
                        + ", and other containers share it",
                    "allow the device there: with systemd, 'systemctl set-property "
                        + std::string(level.directory.name())
-                       + " DeviceAllow=...'; else in the configuration of what made it");
+                       + " DeviceAllow=...'; else in the configuration of the tool that made it");
 }
 
 } // namespace grapnel::apply

@@ -19,8 +19,7 @@ bool is_below_proc(const InsidePath& path) {
 }
 
 Error shared_with_host(const InsidePath& inside, bool on_rootfs) {
-    const auto leak =
-        "what is mounted on " + quote(inside.text()) + " would be mounted on the host as well";
+    const auto leak = quote(inside.text()) + ": mounts there would be mounted on the host as well";
     if (on_rootfs)
         return refused(leak, "the root file system is shared with the host: make it private or "
                              "slave, as 'mount --make-rslave' does");

@@ -101,8 +101,9 @@ Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs, in
         return Error{.kind = Error::Kind::system,
                      .what = "lock " + store.lock_path().text() + " for " + rootfs.text(),
                      .sys = EBUSY,
-                     .cure = "'fuser -v " + store.lock_path().text()
-                             + "' names the processes that have it open, of which one keeps it"};
+                     .cure =
+                         "'fuser -v " + store.lock_path().text()
+                         + "' names the processes that have it open; one of them holds the lock"};
     return std::move(*locked);
 }
 

@@ -38,7 +38,7 @@ Result<Fd> clone_below(FdRef place, unsigned recursive) {
     Fd tree(open_tree(place.value, "",
                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
     if (!tree.valid())
-        return mount_error("open_tree", "of what is mounted in the container");
+        return mount_error("open_tree", "of a mount in the container");
     return tree;
 }
 

@@ -128,7 +128,7 @@ def test_an_ancestor_that_denies_is_named_and_not_changed(hand_made, cgroups, gp
         f"grapnel-hook: allow devices in the cgroup {parent}: the cgroup {parent} denies "
         "c 195:1 rw, and other containers share it: "
         "allow the device there: with systemd, 'systemctl set-property parent DeviceAllow=...'; "
-        "else in the configuration of what made it\n")
+        "else in the configuration of the tool that made it\n")
     assert programs(parent) == before
 
 
@@ -254,10 +254,10 @@ def test_a_program_of_unknown_meaning_is_left_with_a_remark(hand_made, cgroups, 
     assert accesses(made, cgroup) == OPEN_FOR_GPU_0
     assert made.look("make:c:10:229", cgroup=cgroup)["make:c:10:229"] == "EPERM"
     assert gpu_bundle.logged().count(" warning: ") == 1
-    assert (f"warning: whether the device program {before[0][0]} of the cgroup {cgroup} "
-            "allows c 195:1 rw is not known, and it cannot be copied: it is left as it is, and if it "
-            "denies that, GPUs do not work in the container; allow the device in the configuration "
-            "of what attached the program then") in gpu_bundle.logged()
+    assert (f"warning: device program {before[0][0]} of the cgroup {cgroup} "
+            "can neither be analysed nor copied: it stays, and if it denies c 195:1 rw, GPUs do not "
+            "work in the container; allow the device in the configuration of the tool that attached "
+            "the program then") in gpu_bundle.logged()
 
 
 def test_a_program_of_unknown_meaning_that_can_be_copied_is_extended(hand_made, cgroups, gpu_bundle,
@@ -282,8 +282,8 @@ def test_a_program_that_denies_and_cannot_be_copied_is_an_error(hand_made, cgrou
     assert done.returncode == 1
     assert done.stderr == (
         f"grapnel-hook: allow devices in the cgroup {cgroup}: a device program denies "
-        "c 195:1 rw and cannot be copied: allow the device in the configuration of what attached the "
-        "program\n")
+        "c 195:1 rw and cannot be copied: allow the device in the configuration of the tool that "
+        "attached the program\n")
     assert programs(cgroup) == before
 
 
@@ -337,7 +337,7 @@ def test_a_pinned_program_that_others_may_share_stays(scope, stand_in, attach, p
     assert pinned_programs(tools, "pinned", scope, pinned) == [list(before[0])]
     assert accesses(scope, scope.directory) == OPEN_FOR_GPU_0
     assert scope.bundle.logged().count(" warning: ") == 1
-    assert (f"{scope.remark} anew, as at 'systemctl daemon-reload', because it attaches the program "
+    assert (f"{scope.remark} again, as at 'systemctl daemon-reload', because it attaches the program "
             f"pinned at {pinned} then, which denies c 195:1 rw and which other units may share: "
             "allow the device there") in scope.bundle.logged()
 
@@ -393,8 +393,8 @@ def test_blinded_programs_are_extended(gpu_bundle, hardened, runtime):
 @pytest.mark.parametrize("runtime", ["runc", "crun"])
 def test_hidden_programs_are_made_anew_from_the_configuration(gpu_bundle, hidden_programs, runtime):
     rules_kept(gpu_bundle, runtime)
-    assert ("cannot be read back and was made anew from config.json: what its runtime allows beside "
-            "that, such as /dev/net/tun, is denied now; set the sysctl kernel.kptr_restrict or "
+    assert ("cannot be read back and was rebuilt from config.json: other devices that its "
+            "runtime allows, such as /dev/net/tun, are denied now; set the sysctl kernel.kptr_restrict or "
             "net.core.bpf_jit_harden to 0 or 1") in gpu_bundle.logged()
 
 

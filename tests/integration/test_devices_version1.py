@@ -95,7 +95,7 @@ def test_a_cgroup_that_others_share_is_named_and_not_changed(hand_made, cgroups,
     assert done.stderr == (
         "grapnel-hook: the cgroup /sys/fs/cgroup/devices/grapnel-test/shared denies c 195:1 rw, "
         "and other containers share it: allow the device there: with systemd, 'systemctl "
-        "set-property shared DeviceAllow=...'; else in the configuration of what made it\n")
+        "set-property shared DeviceAllow=...'; else in the configuration of the tool that made it\n")
     assert rules(cgroup) == []
 
 

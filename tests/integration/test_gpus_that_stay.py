@@ -190,7 +190,7 @@ def test_without_a_way_to_systemd_the_gpus_work_and_the_log_says_what_will_be(sy
     scope = start(systemd, gpu_bundle, "runc")
     assert answers(scope) == GPU_0_ALONE
     assert (f"warning: the container loses its GPUs when systemd sets the rules of {scope.unit} "
-            "anew, as at 'systemctl daemon-reload', because it was not told of them: connect to "
+            "again, as at 'systemctl daemon-reload', because it was not told of them: connect to "
             "/run/systemd/private: No such file or directory") in gpu_bundle.logged()
     assert "195" not in systemd.property(scope.unit, "DeviceAllow")
 

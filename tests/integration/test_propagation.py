@@ -8,7 +8,7 @@ import pytest
 import user_namespaces
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
-LINE = ("what is mounted on '/usr/lib/x86_64-linux-gnu/libcuda.so.580.159.04' would be mounted on "
+LINE = ("'/usr/lib/x86_64-linux-gnu/libcuda.so.580.159.04': mounts there would be mounted on "
         "the host as well: the volume there is shared with the host: mount it private or slave")
 
 
