@@ -136,7 +136,7 @@ class Hook {
             log_.warning(remark);
         if (!asked.request)
             return code_of(options_.dry_run ? print(std::nullopt) : Status());
-        GRAPNEL_TRY(apply::get_rights(state));
+        GRAPNEL_TRY(apply::enter_user_namespace(state));
         Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
         planner.start_probe_with(std::move(probe));

@@ -72,7 +72,7 @@ Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
     if (!host.records)
         return Claimed();
     auto claimed = Claim::make(*host.records, *container.state, container.rootfs, container.root);
-    container.root.look_anew();
+    container.root.invalidate();
     if (!claimed) {
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
         return Claimed();

@@ -27,7 +27,7 @@ bool is_the_verifiers(const Error& error) {
     return error.sys == EINVAL || error.sys == EACCES;
 }
 
-std::string made_anew_remark(const CgroupLevel& level) {
+std::string rebuilt_warning(const CgroupLevel& level) {
     return "a device program of the cgroup " + level.directory.text()
            + " cannot be read back and was rebuilt from config.json: other devices that its "
              "runtime "
@@ -35,7 +35,7 @@ std::string made_anew_remark(const CgroupLevel& level) {
              "kernel.kptr_restrict or net.core.bpf_jit_harden to 0 or 1";
 }
 
-std::string not_known_remark(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
+std::string undecided_warning(const CgroupLevel& level, std::uint32_t id, const DeviceRule& rule) {
     return "device program " + std::to_string(id) + " of the cgroup " + level.directory.text()
            + " can neither be analysed nor copied: it stays, and if it denies " + rule.text()
            + ", GPUs do not work in the container; " + std::string(allow_there) + " then";
@@ -67,21 +67,22 @@ Judgement judge_shown(const std::optional<Code>& code, const std::vector<DeviceR
 
 } // namespace
 
-Result<sys::Fd> AttachedPrograms::made_anew() const {
+Result<sys::Fd> AttachedPrograms::rebuild_from_spec() const {
     if (!configured_)
         return refused("the device program of the container's cgroup cannot be read back, and the "
                        "rules that it was made from are not known",
                        std::string(unreadable_cure));
-    return sys::load_device_program(with_rules(rules_, from_spec(*configured_)));
+    return sys::load_device_program(prepend_allow_rules(rules_, from_spec(*configured_)));
 }
 
 /// The replacement of a program that does not allow all rules; nothing if the program stays.
-Result<std::optional<sys::Fd>> AttachedPrograms::successor(const std::optional<Code>& code,
-                                                           const Judgement& judged) const {
+Result<std::optional<sys::Fd>>
+AttachedPrograms::replacement_program(const std::optional<Code>& code,
+                                      const Judgement& judged) const {
     if (!code)
-        return std::optional(GRAPNEL_TRY(made_anew()));
+        return std::optional(GRAPNEL_TRY(rebuild_from_spec()));
     if (can_be_loaded_again(*code)) {
-        auto loaded = sys::load_device_program(with_rules(rules_, *code));
+        auto loaded = sys::load_device_program(prepend_allow_rules(rules_, *code));
         if (loaded)
             return std::optional(std::move(*loaded));
         if (!is_the_verifiers(loaded.error()))
@@ -100,13 +101,13 @@ Status AttachedPrograms::open_pinned(const HostPath& path) {
     const auto judged = judge_shown(code, rules_);
     if (judged.permits == true)
         return {};
-    auto fresh = GRAPNEL_TRY(successor(code, judged));
+    auto fresh = GRAPNEL_TRY(replacement_program(code, judged));
     if (!fresh)
         return refused("the program pinned at " + path.text()
                            + " can neither be analysed nor copied",
                        std::string(allow_there));
     GRAPNEL_TRY(sys::replace_pinned_program(path, fresh->ref()));
-    successors_.insert_or_assign(id, std::move(*fresh));
+    replacements_.insert_or_assign(id, std::move(*fresh));
     return {};
 }
 
@@ -153,16 +154,16 @@ Status AttachedPrograms::open_attached(const CgroupLevel& level, sys::FdRef cgro
         return {};
     if (!level.own)
         return judged.permits == false ? Status(shared_level_denies(level, judged.rule)) : Status();
-    if (const auto pinned = successors_.find(id); pinned != successors_.end())
+    if (const auto pinned = replacements_.find(id); pinned != replacements_.end())
         return sys::replace_device_program(cgroup, pinned->second.ref(), program.ref(), flags);
-    const auto fresh = GRAPNEL_TRY(successor(code, judged));
+    const auto fresh = GRAPNEL_TRY(replacement_program(code, judged));
     if (!fresh) {
-        remarks.push_back(not_known_remark(level, id, judged.rule));
+        remarks.push_back(undecided_warning(level, id, judged.rule));
         return {};
     }
     GRAPNEL_TRY(sys::replace_device_program(cgroup, fresh->ref(), program.ref(), flags));
     if (!code)
-        remarks.push_back(made_anew_remark(level));
+        remarks.push_back(rebuilt_warning(level));
     return {};
 }
 

@@ -46,14 +46,14 @@ class AttachedPrograms {
     [[nodiscard]] Result<Remarks> try_level(const CgroupLevel& level);
     [[nodiscard]] Status open_attached(const CgroupLevel& level, sys::FdRef cgroup,
                                        std::uint32_t id, std::uint32_t flags, Remarks& remarks);
-    [[nodiscard]] Result<std::optional<sys::Fd>> successor(const std::optional<Code>& code,
-                                                           const Judgement& judged) const;
-    [[nodiscard]] Result<sys::Fd> made_anew() const;
+    [[nodiscard]] Result<std::optional<sys::Fd>>
+    replacement_program(const std::optional<Code>& code, const Judgement& judged) const;
+    [[nodiscard]] Result<sys::Fd> rebuild_from_spec() const;
 
     const std::optional<std::vector<DeviceRule>>& configured_;
     const std::vector<DeviceRule>& rules_;
-    std::map<std::uint32_t, sys::Fd> successors_ = {}; ///< by the ID of the replaced program
-    bool found_below_ = false;                         ///< a program, on a level opened before
+    std::map<std::uint32_t, sys::Fd> replacements_ = {}; ///< by the ID of the replaced program
+    bool found_below_ = false;                           ///< a program, on a level opened before
 };
 
 /// The IDs of the programs of the own levels, in the order of `levels`; empty for the others.

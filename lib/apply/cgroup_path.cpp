@@ -43,12 +43,12 @@ bool is_in(std::string_view path, std::string_view above) {
     return path == above || path.starts_with(std::string(above) + "/") || above == "/";
 }
 
-/// The name of the lowest cgroup, or of the scope around it, unless the outsider is in it.
-std::string lowest_name(std::string_view path, std::optional<std::string_view> outsider) {
-    if (!outsider || is_in(*outsider, path))
+/// The name of the lowest cgroup, or of the scope around it, unless the reference cgroup is in it.
+std::string lowest_name(std::string_view path, std::optional<std::string_view> reference_cgroup) {
+    if (!reference_cgroup || is_in(*reference_cgroup, path))
         return {};
     const auto [above, name] = last_component(path);
-    if (name == "container" && above.ends_with(".scope") && !is_in(*outsider, above))
+    if (name == "container" && above.ends_with(".scope") && !is_in(*reference_cgroup, above))
         return std::string(last_component(above).second);
     return std::string(name);
 }
@@ -126,8 +126,8 @@ std::vector<std::string> scope_names(const Spec& spec, std::string_view containe
 }
 
 std::vector<std::string> scope_without_name(std::string_view path,
-                                            std::optional<std::string_view> outsider) {
-    auto name = lowest_name(path, outsider);
+                                            std::optional<std::string_view> reference_cgroup) {
+    auto name = lowest_name(path, reference_cgroup);
     return name.ends_with(".scope") ? std::vector{std::move(name)} : std::vector<std::string>();
 }
 
@@ -150,9 +150,10 @@ std::optional<OwnScope> own_scope(std::string_view membership, const CgroupOwner
         const auto whole = path_in(membership, hierarchy);
         if (!whole || !whole->starts_with('/'))
             continue;
-        const auto names = owner.outsider
-                               ? scope_without_name(*whole, path_in(*owner.outsider, hierarchy))
-                               : owner.scopes;
+        const auto names =
+            owner.reference_cgroup
+                ? scope_without_name(*whole, path_in(*owner.reference_cgroup, hierarchy))
+                : owner.scopes;
         if (const auto path = down_to(*whole, names); !path.empty())
             return OwnScope{.unit = std::string(path.substr(path.rfind('/') + 1)),
                             .cgroup = std::string(path)};
@@ -168,8 +169,9 @@ std::optional<DeviceCgroup> locate_device_cgroup(std::string_view membership,
         const auto path = path_in(membership, controller);
         if (!path)
             continue;
-        const auto name =
-            owner.outsider ? lowest_name(*path, path_in(*owner.outsider, controller)) : owner.name;
+        const auto name = owner.reference_cgroup
+                              ? lowest_name(*path, path_in(*owner.reference_cgroup, controller))
+                              : owner.name;
         for (const auto& mount : mounts)
             if (is_device_hierarchy(mount, version))
                 if (auto found = levels(*path, mount, name))

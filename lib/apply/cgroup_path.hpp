@@ -34,7 +34,7 @@ struct CgroupOwner {
     /// If the name is not known: /proc/PID/cgroup of a process outside the container, such as this
     /// program. The container's own cgroup is then the lowest one, or systemd's scope around a
     /// cgroup named "container", unless that process is in it too.
-    std::optional<std::string> outsider = {};
+    std::optional<std::string> reference_cgroup = {};
     /// Names of the systemd scope that runtimes make for it; not known if the name is not known.
     std::vector<std::string> scopes = {};
 };

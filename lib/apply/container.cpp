@@ -133,7 +133,7 @@ Result<sys::RootDir> open_named_rootfs(sys::FdRef base, const HostPath& rootfs,
 
 } // namespace
 
-Status get_rights(const State& state) {
+Status enter_user_namespace(const State& state) {
     if (!state.pid || sys::may_mount())
         return {};
     GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
@@ -191,12 +191,13 @@ Result<Container> open_container(pid_t pid, const HostPath& rootfs) {
         GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "in the mount namespace of " + whose));
     const auto owner = GRAPNEL_TRY(id_maps(process)).root();
     root.act_on_volumes_as(GRAPNEL_TRY(volume_user(process, owner)));
-    auto outsider = GRAPNEL_TRY(sys::read_host_file(host_path("/proc/self/cgroup"), cgroup_limit));
+    auto reference_cgroup =
+        GRAPNEL_TRY(sys::read_host_file(host_path("/proc/self/cgroup"), cgroup_limit));
     return Container{.rootfs = rootfs,
                      .process = std::move(process),
                      .root = std::move(root),
                      .owner = owner,
-                     .cgroup = {.owner = {.outsider = std::move(outsider)}}};
+                     .cgroup = {.owner = {.reference_cgroup = std::move(reference_cgroup)}}};
 }
 
 Result<Container> open_own_container(const HostPath& rootfs) {

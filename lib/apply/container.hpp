@@ -32,7 +32,7 @@ struct Container {
 /// The hooks of a rootless runtime are unprivileged too: a hook has the right to mount only in the
 /// container's user namespace, which it enters here. Does nothing for a hook that has it already,
 /// or a container that shares the hook's user namespace.
-[[nodiscard]] Status get_rights(const State& state);
+[[nodiscard]] Status enter_user_namespace(const State& state);
 
 /// Holds the process that the state names and the rootfs as that process sees it. Refuses a
 /// process that has no mount namespace of its own: mounts there would be mounts on the host.

@@ -277,7 +277,7 @@ class Machine {
 
 } // namespace
 
-Code with_rules(const std::vector<DeviceRule>& rules, const Code& old) {
+Code prepend_allow_rules(const std::vector<DeviceRule>& rules, const Code& old) {
     Code code;
     append_prologue(code);
     for (auto rule = rules.begin(); rule != rules.end(); ++rule) {

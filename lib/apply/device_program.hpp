@@ -18,7 +18,7 @@ using Code = std::vector<bpf_insn>;
 
 /// `old` with a prefix that allows the rules' devices. The rules must name a type, a major and a
 /// minor number.
-[[nodiscard]] Code with_rules(const std::vector<DeviceRule>& rules, const Code& old);
+[[nodiscard]] Code prepend_allow_rules(const std::vector<DeviceRule>& rules, const Code& old);
 
 /// The program that a runtime makes of linux.resources.devices: the last matching rule for an
 /// access decides; an access without a matching rule is denied. The devices that every runtime

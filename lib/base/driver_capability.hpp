@@ -43,7 +43,7 @@ class DriverCapabilities {
         return from_bits(bits_ & other.bits_);
     }
     /// Graphics or display: the two bring the same files.
-    [[nodiscard]] constexpr bool draws() const {
+    [[nodiscard]] constexpr bool wants_graphics() const {
         return has(DriverCapability::graphics) || has(DriverCapability::display);
     }
     /// In alphabetical order.

@@ -169,7 +169,7 @@ Result<std::vector<Library>> libraries(const sys::HostFs& host,
 
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                        std::vector<Library>& have, std::vector<std::string>& remarks) {
-    if (!wanted.draws())
+    if (!wanted.wants_graphics())
         return;
     const bool with_32bit = wanted.has(DriverCapability::compat32);
     const auto has = [&](std::string_view stem, bool is_32bit) {

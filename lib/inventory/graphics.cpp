@@ -52,7 +52,7 @@ constexpr std::array<KnownFile, 15> known_files{{
 }};
 
 bool is_wanted(const KnownFile& file, DriverCapabilities wanted) {
-    if (file.needed_by == DriverCapabilities{compat32} && !wanted.draws())
+    if (file.needed_by == DriverCapabilities{compat32} && !wanted.wants_graphics())
         return false;
     return !(file.needed_by & wanted).empty();
 }
@@ -132,7 +132,7 @@ std::vector<ConfigFile> config_files(const sys::HostFs& host, const InventorySco
 std::vector<HostPath> x_server_modules(const sys::HostFs& host, const std::string& version,
                                        DriverCapabilities wanted,
                                        const std::vector<LibraryDirectory>& library_directories) {
-    if (!wanted.draws())
+    if (!wanted.wants_graphics())
         return {};
     std::vector<HostPath> directories;
     const auto push_modules = [&](const HostPath& modules) {

@@ -131,7 +131,7 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
     if ((out.gpus.empty() || is_in_csv_lists(host, scope, out.gpus))
         && may_use_csv_lists(host, scope))
         return with_special_devices(host, scope, inventory::from_csv_lists(host, scope));
-    if (wanted.draws())
+    if (wanted.wants_graphics())
         for (auto& gpu : out.gpus)
             gpu.drm_nodes = inventory::drm_nodes(host, majors, gpu.pci, out.remarks);
     if (scope.mig_devices)

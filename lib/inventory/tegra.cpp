@@ -232,7 +232,7 @@ Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& 
     out.cuda_version = cuda_of(host, out); // forward compatibility is decided by it as well
     leave_out_what_lies_in_directories(out.same_places);
     if (out.gpus.size() > 1)
-        share_out_nodes(host, majors, out);
+        assign_nodes_to_gpus(host, majors, out);
     mark_missing_nodes(host, majors, scope, out);
     return out;
 }

@@ -63,7 +63,7 @@ bool is_integrated(const Gpu& gpu) {
            || gpu.model.find("(nvgpu)") != std::string::npos;
 }
 
-void share_out_nodes(const sys::HostFs& host, const Majors& majors, Inventory& inventory) {
+void assign_nodes_to_gpus(const sys::HostFs& host, const Majors& majors, Inventory& inventory) {
     auto& gpus = inventory.gpus;
     for (auto& gpu : gpus)
         gpu.drm_nodes = drm_nodes(host, majors, gpu.pci, inventory.remarks);

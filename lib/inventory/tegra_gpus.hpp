@@ -12,6 +12,6 @@ namespace grapnel::inventory {
 
 /// For a board with cards: each GPU keeps its own nodes, and the control nodes (the nodes of the
 /// lists) are reduced to nodes that every GPU needs.
-void share_out_nodes(const sys::HostFs& host, const Majors& majors, Inventory& inventory);
+void assign_nodes_to_gpus(const sys::HostFs& host, const Majors& majors, Inventory& inventory);
 
 } // namespace grapnel::inventory

@@ -33,7 +33,7 @@ void add_extra_links(Plan& plan, const InsidePath& directory, const Library& lib
     if (stem(name) == "libnvidia-vulkan-producer")
         add("libnvidia-vulkan-producer.so", std::string(name));
     // Mesa's libgbm looks for its backends there, by the name of the kernel's driver
-    if (stem(name) == "libnvidia-allocator" && plan.driver_capabilities.draws())
+    if (stem(name) == "libnvidia-allocator" && plan.driver_capabilities.wants_graphics())
         add("gbm/nvidia-drm_gbm.so", "../libnvidia-allocator.so.1");
 }
 

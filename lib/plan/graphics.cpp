@@ -87,7 +87,7 @@ Status add_drm_nodes(Plan& plan, const Gpu& gpu) {
 Status add_graphics(Plan& plan, const Inventory& inventory) {
     add_config_files(plan, inventory);
     GRAPNEL_TRY(add_x_server_modules(plan, inventory));
-    if (plan.driver_capabilities.draws())
+    if (plan.driver_capabilities.wants_graphics())
         add_application_profile(plan);
     return {};
 }

@@ -68,12 +68,12 @@ Result<RootDir> RootDir::open(FdRef base, const HostPath& path) {
 
 void RootDir::act_on_volumes_as(std::optional<FileUser> user) {
     user_ = std::move(user);
-    look_anew();
+    invalidate();
 }
 
 void RootDir::set_host_file_systems(std::set<DeviceNumber> devices) {
     host_file_systems_ = std::move(devices);
-    look_anew();
+    invalidate();
 }
 
 Result<bool> RootDir::is_volume(FdRef fd) const {

@@ -82,7 +82,7 @@ class RootDir {
     [[nodiscard]] Status answers() const { return unanswered_ ? Status(*unanswered_) : Status(); }
 
     /// Nothing is known any more: all of it is looked up once more.
-    void look_anew() { directories_.clear(); }
+    void invalidate() { directories_.clear(); }
 
     /// A directory, made with mode 0755 where it or a parent is missing.
     [[nodiscard]] Result<FdRef> make_directory(const InsidePath& path);

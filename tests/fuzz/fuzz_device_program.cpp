@@ -82,8 +82,8 @@ bool allowed_by_spec(const std::vector<DeviceRule>& rules, const DeviceRule& que
     return true;
 }
 
-/// Clears what with_rules leaves behind in registers, which no program of the kernel's reads
-/// before it writes it.
+/// Clears what prepend_allow_rules leaves behind in registers, which no program of the kernel's
+/// reads before it writes it.
 Code with_clean_registers(const Code& code) {
     Code out;
     for (const int target : {0, 2, 3, 4, 5})
@@ -113,7 +113,7 @@ void expect_as_in_spec(const std::vector<DeviceRule>& rules, const DeviceRule& q
 void expect_extended(const std::vector<DeviceRule>& exact, const DeviceRule& query,
                      const Code& raw) {
     const auto old = with_clean_registers(raw);
-    const auto extended = with_rules(exact, old);
+    const auto extended = prepend_allow_rules(exact, old);
     expect(can_be_loaded_again(extended) == can_be_loaded_again(old),
            "new rules do not change whether a program can be loaded");
     bool covered = false;
@@ -223,6 +223,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     expect_extended(exact, query, code);
     const auto mask = static_cast<__s32>(query_bytes.major ^ same * 0x01010101U);
     expect_same_without_blinding(code, query, mask);
-    expect_same_without_blinding(with_rules(exact, from_spec(rules)), query, mask);
+    expect_same_without_blinding(prepend_allow_rules(exact, from_spec(rules)), query, mask);
     return 0;
 }

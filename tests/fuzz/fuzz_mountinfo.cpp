@@ -103,7 +103,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                "the name decides what is own alone");
         for (const auto& level : nameless->levels)
             expect(!level.own, "without a name nothing is the container's own");
-        const auto shared = locate_device_cgroup(membership, mounts, {.outsider = membership});
+        const auto shared =
+            locate_device_cgroup(membership, mounts, {.reference_cgroup = membership});
         for (const auto& level : shared->levels)
             expect(!level.own, "a cgroup that others are in is not the container's own");
     }

@@ -242,7 +242,7 @@ TEST_CASE("without a name the lowest cgroup is the container's, unless this prog
     const struct {
         const char* what;
         std::string membership;
-        std::string outsider;
+        std::string reference_cgroup;
         std::vector<MountInfo> mounts;
         std::string levels;
     } rows[] = {
@@ -296,8 +296,8 @@ TEST_CASE("without a name the lowest cgroup is the container's, unless this prog
     };
     for (const auto& row : rows) {
         CAPTURE(row.what);
-        CHECK(levels_text(
-                  locate_device_cgroup(row.membership, row.mounts, {.outsider = row.outsider}))
+        CHECK(levels_text(locate_device_cgroup(row.membership, row.mounts,
+                                               {.reference_cgroup = row.reference_cgroup}))
               == row.levels);
     }
 }
@@ -358,10 +358,10 @@ TEST_CASE("a scope is the container's own if it has its name and systemd made it
     }
 }
 
-TEST_CASE("without a name the scope is the lowest cgroup that the outsider is not in") {
+TEST_CASE("without a name the scope is the lowest cgroup without the reference cgroup") {
     struct Row {
         const char* membership;
-        const char* outsider;
+        const char* reference_cgroup;
         const char* unit; ///< nothing: none is the container's own
     };
     const Row rows[] = {
@@ -377,8 +377,8 @@ TEST_CASE("without a name the scope is the lowest cgroup that the outsider is no
     };
     for (const auto& row : rows) {
         CAPTURE(row.membership);
-        CAPTURE(row.outsider);
-        const auto found = own_scope(row.membership, {.outsider = row.outsider});
+        CAPTURE(row.reference_cgroup);
+        const auto found = own_scope(row.membership, {.reference_cgroup = row.reference_cgroup});
         CHECK(found.has_value() == (row.unit != nullptr));
         if (found && row.unit != nullptr)
             CHECK(found->unit == row.unit);

@@ -140,11 +140,11 @@ TEST_CASE("rules are added to any program, and what they do not allow is its dec
         {"says no", answering(0)},
         {"says yes", answering(1)},
         {"of a specification", from_spec({{.major = 10}})},
-        {"extended before", with_rules({{.major = 196, .minor = 1}}, answering(0))},
+        {"extended before", prepend_allow_rules({{.major = 196, .minor = 1}}, answering(0))},
     };
     for (const auto& row : rows) {
         CAPTURE(row.what);
-        const auto code = with_rules(added, row.old);
+        const auto code = prepend_allow_rules(added, row.old);
         for (const auto& question : questions()) {
             const bool by_rule = std::ranges::any_of(added, [&](const auto& rule) {
                 return matches(rule, question) && (question.access & ~rule.access) == 0;
@@ -156,7 +156,7 @@ TEST_CASE("rules are added to any program, and what they do not allow is its dec
             }
         }
     }
-    CHECK(permits(with_rules({}, answering(0)), {.major = 1, .minor = 1}) == false);
+    CHECK(permits(prepend_allow_rules({}, answering(0)), {.major = 1, .minor = 1}) == false);
 }
 
 TEST_CASE("minors in a row are one range, and what lies beside it is not allowed") {
@@ -169,7 +169,7 @@ TEST_CASE("minors in a row are one range, and what lies beside it is not allowed
     rules.push_back({.type = Type::block, .major = 242, .minor = 2014, .access = access_read});
     rules.push_back({.major = 242, .minor = 0xffffffff});
     rules.push_back({.major = 242, .minor = 0});
-    const auto code = with_rules(rules, answering(0));
+    const auto code = prepend_allow_rules(rules, answering(0));
     CHECK(code.size() < 100);
     for (const std::uint32_t major : {240U, 241U, 242U})
         for (const std::uint32_t minor :
@@ -187,8 +187,8 @@ TEST_CASE("minors in a row are one range, and what lies beside it is not allowed
 }
 
 TEST_CASE("an extended program that is extended again allows both") {
-    const auto once = with_rules({{.major = 195, .minor = 0}}, answering(0));
-    const auto twice = with_rules({{.major = 195, .minor = 1}}, once);
+    const auto once = prepend_allow_rules({{.major = 195, .minor = 0}}, answering(0));
+    const auto twice = prepend_allow_rules({{.major = 195, .minor = 1}}, once);
     CHECK(permits(twice, {.major = 195, .minor = 0}) == true);
     CHECK(permits(twice, {.major = 195, .minor = 1}) == true);
     CHECK(permits(twice, {.major = 195, .minor = 2}) == false);
