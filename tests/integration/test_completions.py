@@ -98,7 +98,7 @@ def test_tab_completes(scripts, tmp_path, shell, case):
 
 
 @pytest.mark.parametrize("words, offered", {
-    "grapnel ": {"configure"},
+    "grapnel con": {"configure"},
     "grapnel configure --r": {"--runtime-name", "--runtime-path"},
     "grapnel-hook p": {"precreate", "prestart", "poststart", "poststop"},
     "nvidia-container-cli configure --cuda-compat-mode ": {"mount", "ldconfig", "disabled"},
