@@ -134,7 +134,7 @@ class Cli {
         log_.hold();
         const auto remarks = GRAPNEL_TRY(
             classed(apply::carry_out(plan, std::move(container), settings_.ldconfig,
-                                     [&](const sys::FileRules& rules) { log_.allow_in(rules); }),
+                                     [&](sys::FileRules& rules) { log_.allow_in(rules); }),
                     "mount error"));
         for (const auto& remark : remarks)
             log_.warning(remark);

@@ -89,7 +89,7 @@ class Hook {
     }
 
     apply::AllowLog allow_log() {
-        return [&](const sys::FileRules& rules) { log_.allow_in(rules); };
+        return [&](sys::FileRules& rules) { log_.allow_in(rules); };
     }
 
     /// In a child process: a file system of the container may never answer.

@@ -131,7 +131,7 @@ void append(std::vector<std::string>& remarks, const std::vector<std::string>& m
 }
 
 void restrict_to_root(const HostSide& host, const sys::RootDir& root, const AllowLog& allow_log) {
-    const sys::FileRules rules;
+    sys::FileRules rules;
     rules.allow(root.ref(), sys::FileAccess::change);
     restrict_files(rules, host.records ? &*host.records : nullptr, allow_log);
 }

@@ -183,7 +183,7 @@ Status clean_up_in(const RecordStore& store, const State& state, const AllowLog&
     if (!found)
         return found.error().sys == ENOENT ? clean_up_old_record(store, state)
                                            : Status(found.error());
-    const sys::FileRules rules;
+    sys::FileRules rules;
     rules.allow(found->rootfs, sys::FileAccess::change);
     restrict_files(rules, &store, allow_log);
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, found->rootfs));

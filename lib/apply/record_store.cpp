@@ -41,8 +41,7 @@ HostPath RecordStore::record_path(const std::string& key) const {
     return path / records_name / record_name(key);
 }
 
-void restrict_files(const sys::FileRules& rules, const RecordStore* store,
-                    const AllowLog& allow_log) {
+void restrict_files(sys::FileRules& rules, const RecordStore* store, const AllowLog& allow_log) {
     rules.allow(host_path("/proc"), sys::FileAccess::read);
     if (store != nullptr)
         rules.allow(store->directory.ref(), sys::FileAccess::change);

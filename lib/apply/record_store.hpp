@@ -34,13 +34,12 @@ struct RecordStore {
 };
 
 /// Adds what a program needs beside a root file system and the records: its log.
-using AllowLog = std::function<void(const sys::FileRules&)>;
+using AllowLog = std::function<void(sys::FileRules&)>;
 
 /// By Landlock, from now on no file is changed outside of the root file system that `rules` allow,
 /// of the records and of the log, and none is read there but in /proc. Where the kernel has no
 /// Landlock, nothing changes: the supervisor says so (sys/supervise.hpp).
-void restrict_files(const sys::FileRules& rules, const RecordStore* store,
-                    const AllowLog& allow_log);
+void restrict_files(sys::FileRules& rules, const RecordStore* store, const AllowLog& allow_log);
 
 /// In the order in which they are tried: /run/grapnel, and for a user without write access to it
 /// /run/user/ID/grapnel. Never another user's: nobody else may decide about removals.

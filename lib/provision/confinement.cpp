@@ -21,7 +21,7 @@ void enforce(const sys::FileRules& rules, const Log& log) {
 }
 
 void restrict_files(const Settings& settings, const Log& log, HostChanges changes) {
-    const sys::FileRules rules;
+    sys::FileRules rules;
     rules.allow(host_path("/"), FileAccess::read);
     if (changes != HostChanges::none) {
         rules.allow(state_directory(), FileAccess::change);
@@ -59,7 +59,7 @@ Result<ProbeStarter> confine_description(const Settings& settings, const Log& lo
 }
 
 Status confine_dry_run(sys::FdRef root, const Log& log) {
-    const sys::FileRules rules;
+    sys::FileRules rules;
     rules.allow(host_path("/"), FileAccess::read);
     rules.allow(root, FileAccess::read);
     enforce(rules, log);

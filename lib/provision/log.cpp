@@ -103,7 +103,7 @@ std::vector<HostPath> Log::directories() const {
     return out;
 }
 
-void Log::allow_in(const sys::FileRules& rules) const {
+void Log::allow_in(sys::FileRules& rules) const {
     constexpr auto append = sys::FileAccess::append;
     if (held_)
         for (const auto& place : *held_)

@@ -32,7 +32,7 @@ class Log {
     [[nodiscard]] std::vector<HostPath> directories() const;
 
     /// Leaves its file to a process that gives up others.
-    void allow_in(const sys::FileRules& rules) const;
+    void allow_in(sys::FileRules& rules) const;
 
     /// The length of the file; 0 without one.
     [[nodiscard]] std::uint64_t size() const;

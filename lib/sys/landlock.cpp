@@ -2,7 +2,7 @@
 #include "sys/landlock.hpp"
 
 #include "sys/file.hpp"
-#include "sys/kernel.hpp"
+#include "sys/host_fs.hpp"
 
 #include <array>
 #include <cerrno>
@@ -80,27 +80,36 @@ FileRules::FileRules() {
     handled_ = all.files;
 }
 
-void FileRules::allow(const HostPath& path, FileAccess access) const {
-    if (!rules_.valid())
+void FileRules::allow(const HostPath& path, FileAccess access) {
+    if (failed_ != 0)
         return;
-    if (const auto opened = open_host_path(path))
+    const auto opened = open_host_path(path);
+    if (opened)
         allow(opened->ref(), access);
+    else if (!is_missing(opened.error()) && opened.error().sys != EACCES)
+        failed_ = opened.error().sys;
 }
 
-void FileRules::allow(FdRef file, FileAccess access) const {
-    const auto found = facts(file, "");
-    if (!rules_.valid() || !found)
+void FileRules::allow(FdRef file, FileAccess access) {
+    if (failed_ != 0)
         return;
+    const auto found = facts(file, "");
+    if (!found) {
+        failed_ = found.error().sys;
+        return;
+    }
     const bool directory = found->type == FileFacts::Type::directory;
     landlock_path_beneath_attr rule{};
     rule.allowed_access = rights_of(access) & handled_ & (directory ? ~std::uint64_t{0} : of_files);
     rule.parent_fd = file.value;
-    syscall(SYS_landlock_add_rule, rules_.ref().value, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    if (syscall(SYS_landlock_add_rule, rules_.ref().value, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
+        != 0)
+        failed_ = errno;
 }
 
 Status FileRules::enforce() const {
     errno = failed_;
-    if (!rules_.valid() || syscall(SYS_landlock_restrict_self, rules_.ref().value, 0) != 0)
+    if (failed_ != 0 || syscall(SYS_landlock_restrict_self, rules_.ref().value, 0) != 0)
         return system_error("confine by Landlock");
     return {};
 }

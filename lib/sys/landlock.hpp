@@ -26,17 +26,17 @@ class FileRules {
   public:
     FileRules();
 
-    /// A path that is missing is left out.
-    void allow(const HostPath& path, FileAccess access) const;
-    void allow(FdRef file, FileAccess access) const;
+    /// A path that is missing, or closed to this user, is left out.
+    void allow(const HostPath& path, FileAccess access);
+    void allow(FdRef file, FileAccess access);
 
-    /// An error where the kernel has no Landlock, or an outer container denies it: the process goes
-    /// on with the rights of its user.
+    /// An error where the kernel has no Landlock, an outer container denies it, or a rule could not
+    /// be added: the process goes on with the rights of its user.
     [[nodiscard]] Status enforce() const;
 
   private:
     std::uint64_t handled_ = 0;
-    int failed_ = 0; ///< errno of making the rules
+    int failed_ = 0; ///< errno of the first call that failed
     Fd rules_ = {};
 };
 

@@ -128,7 +128,7 @@ Result<Supervised> watch(FdRef child, FdRef pipe, int time_limit_ms) {
 
 /// A supervisor has no other files; /proc/self/uid_map tells where a user's log is.
 Status confine_to_log(const std::vector<HostPath>& directories) {
-    const FileRules rules;
+    FileRules rules;
     rules.allow(host_path("/proc"), FileAccess::read);
     for (const auto& directory : directories)
         rules.allow(directory, FileAccess::append);

@@ -228,3 +228,15 @@ def test_without_landlock_a_start_serves_and_says_so(made, tools):
     assert "/dev/nvidia0" in made.mounts()
     done = made.hook(prefix=[tools.deny_call, "landlock_create_ruleset"])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_rule_that_cannot_be_added_keeps_no_container(made, bundle, number):
+    """It would keep the hook from its own files."""
+    skip_without_landlock()
+    call = "landlock_add_rule"
+    done = made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                             f"inject={call}:error=ENOMEM:when={number}"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/dev/nvidia0" in made.mounts()
+    assert b"libcuda.so.1" in (bundle.root / "etc/ld.so.cache").read_bytes()

@@ -26,7 +26,7 @@ int opened_in_restricted_process(const char* path, int flags) {
     const auto pid = fork();
     if (pid == 0) {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        const sys::FileRules rules;
+        sys::FileRules rules;
         rules.allow(host_path("/dev/shm"), sys::FileAccess::append);
         rules.allow(host_path("/missing"), sys::FileAccess::change);
         rules.allow(host_path("/proc"), sys::FileAccess::read);
