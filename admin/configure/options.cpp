@@ -82,7 +82,7 @@ Result<Options> options_of(const Given& given, const KnownEngine& known) {
     options.hook_dir = GRAPNEL_TRY(path_or(given.hook_dir, default_hook_dir, "--hook-dir"));
     options.hook = GRAPNEL_TRY(path_or(given.hook, GRAPNEL_BINDIR "/grapnel-hook", "--hook-path"));
     const auto runtime = GRAPNEL_TRY(
-        path_or(given.runtime_path, GRAPNEL_BINDIR "/nvidia-container-runtime", "--runtime-path"));
+        path_or(given.runtime_path, GRAPNEL_BINDIR "/grapnel-runtime", "--runtime-path"));
     options.entry.path = runtime.text();
     options.entry.set_as_default = given.set_as_default;
     options.entry.cdi = given.cdi;
