@@ -24,6 +24,7 @@ RUN_BY = {
     "user": "integration/test_pages.py",  # as an unprivileged user
     "host": "support/broken_hosts.py",  # with the fault that its section describes
     "build": "fresh/run",
+    "package": "package/run",
     "charliecloud": "integration/test_charliecloud.py",
     "apptainer": "nightly/test_apptainer.py",  # Debian 12 lacks it
     "nested": "integration/test_nested.py",  # on the host of a container that has an engine
