@@ -96,7 +96,7 @@ class Machine:
         assert not (self.root / "etc/docker").exists(), "an engine is configured by the installation"
 
     def install_engines(self):
-        self.run("apt-get install docker.io podman runc")
+        self.run("apt-get install docker.io podman runc; command -v docker || apt-get install docker-cli")
         self.write("/etc/docker/daemon.json", json.dumps(DAEMON, indent=4) + "\n")
         self.write("/etc/containers/containers.conf", CONTAINERS_CONF)
         self.write("/etc/containers/storage.conf",
@@ -253,3 +253,10 @@ class Machine:
         self.run("apt-get purge grapnel grapnel-nvidia-compat")
         assert self.read("/usr/bin/nvidia-container-cli") == "mine\n"
         assert "grapnel" not in self.run("dpkg-divert --list")
+
+    def run_autopkgtest(self):
+        """debian/tests, in the way of autopkgtest: its packages, then its script."""
+        control = self.read("debian/tests/control")
+        packages = re.findall(r"^ ([a-z0-9-]+),?$", control, re.M)
+        self.system.run("export DEBIAN_FRONTEND=noninteractive; apt-get install ../grapnel_*.deb "
+                        f"{' '.join(packages)}; export AUTOPKGTEST_TMP=$(mktemp -d); debian/tests/main-job")
