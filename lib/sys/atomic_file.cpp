@@ -37,14 +37,15 @@ Status remove_left(FdRef directory, const std::string& name, const std::string& 
 }
 
 /// A new file of that name that no other process takes away, as long as it is open.
-Result<Fd> make_locked(FdRef directory, const std::string& name, const std::string& path) {
+Result<Fd> make_locked(FdRef directory, const std::string& name, const std::string& doing,
+                       const std::string& path) {
     GRAPNEL_TRY(remove_left(directory, name, path));
     Fd fd(openat(directory.value, name.c_str(),
                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd.valid() && errno == EEXIST)
         return changed_meanwhile(path);
     if (!fd.valid())
-        return system_error("create " + path, cure_for_writing(errno));
+        return system_error(doing + path, cure_for_writing(errno));
     // another process can have found it before it had its lock
     if (flock(fd.ref().value, LOCK_EX | LOCK_NB) != 0 || !is_named(directory, name, fd.ref()))
         return changed_meanwhile(path);
@@ -73,10 +74,11 @@ bool is_same_file(const FileFacts& one, const FileFacts& other) {
 
 Result<AtomicFile> AtomicFile::write(FdRef directory, const std::string& name,
                                      std::string_view text, const FileFacts& model,
-                                     FdRef attributes, const std::string& path) {
+                                     FdRef attributes, const std::string& path, bool name_is_free) {
     const auto temporary = "." + name + ".grapnel-new";
     AtomicFile file(directory, temporary, path,
-                    GRAPNEL_TRY(make_locked(directory, temporary, path)));
+                    GRAPNEL_TRY(make_locked(directory, temporary,
+                                            name_is_free ? "create " : "replace ", path)));
     auto filled = fill(file.file_.ref(), text, model, attributes, path);
     if (!filled) {
         const auto cure = cure_for_writing(filled.error().sys);

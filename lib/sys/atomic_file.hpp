@@ -19,10 +19,11 @@ namespace grapnel::sys {
 class AtomicFile {
   public:
     /// With the owner and mode of `model`, and the ACL and SELinux label of `attributes`, a file
-    /// that is open, or none. `path` stands in errors.
+    /// that is open, or none. `path` stands in errors, which say "create" where its name is free.
     [[nodiscard]] static Result<AtomicFile> write(FdRef directory, const std::string& name,
                                                   std::string_view text, const FileFacts& model,
-                                                  FdRef attributes, const std::string& path);
+                                                  FdRef attributes, const std::string& path,
+                                                  bool name_is_free = false);
     AtomicFile(AtomicFile&&) = default;
     AtomicFile& operator=(AtomicFile&&) = delete;
     /// Removes it where it has no name yet.

@@ -85,8 +85,8 @@ Status ConfigFile::replace(std::string_view text, const std::optional<FileFacts>
     const std::string name(path_.name());
     const FileFacts new_file{.mode = 0644, .owner = {.user = geteuid(), .group = getegid()}};
     const auto model = facts_ ? *facts_ : like.value_or(new_file);
-    auto fresh =
-        GRAPNEL_TRY(AtomicFile::write(directory, name, text, model, file_.ref(), path_.text()));
+    auto fresh = GRAPNEL_TRY(
+        AtomicFile::write(directory, name, text, model, file_.ref(), path_.text(), !facts_));
     GRAPNEL_TRY(fresh.flush());
     GRAPNEL_TRY(check_unchanged(directory));
     GRAPNEL_TRY(fresh.replace(name));
@@ -105,7 +105,7 @@ Status ConfigFile::copy_to(const std::string& name) const {
     {
         const auto copy = GRAPNEL_TRY(
             AtomicFile::write(directory_.ref(), std::string(path_.name()), text_.value_or(""),
-                              facts_.value_or(FileFacts{.mode = 0600}), file_.ref(), path));
+                              facts_.value_or(FileFacts{.mode = 0600}), file_.ref(), path, true));
         GRAPNEL_TRY(copy.flush());
         GRAPNEL_TRY(copy.add(name));
     }
