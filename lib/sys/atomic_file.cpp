@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "sys/file_like.hpp"
+#include "sys/host_fs.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -13,10 +14,12 @@ namespace grapnel::sys {
 
 namespace {
 
-bool is_named(FdRef directory, const std::string& name, FdRef fd) {
+Result<bool> is_named(FdRef directory, const std::string& name, FdRef fd) {
+    const auto held = GRAPNEL_TRY(facts(fd, ""));
     const auto named = facts(directory, name.c_str());
-    const auto held = facts(fd, "");
-    return named && held && is_same_file(*named, *held);
+    if (!named && is_transient(named.error()))
+        return named.error();
+    return named && is_same_file(*named, held);
 }
 
 /// Whoever makes a temporary file has a lock on it: without one it was left. A link is not
@@ -31,7 +34,7 @@ Status remove_left(FdRef directory, const std::string& name, const std::string& 
         return system_error("open " + quote(name) + " beside " + path, "remove it");
     if (left.valid() && flock(left.ref().value, LOCK_EX | LOCK_NB) != 0)
         return changed_meanwhile(path);
-    if (is_link || is_named(directory, name, left.ref()))
+    if (is_link || GRAPNEL_TRY(is_named(directory, name, left.ref())))
         unlinkat(directory.value, name.c_str(), 0);
     return {};
 }
@@ -47,9 +50,17 @@ Result<Fd> make_locked(FdRef directory, const std::string& name, const std::stri
     if (!fd.valid())
         return system_error(doing + path, cure_for_writing(errno));
     // another process can have found it before it had its lock
-    if (flock(fd.ref().value, LOCK_EX | LOCK_NB) != 0 || !is_named(directory, name, fd.ref()))
+    const bool locked = flock(fd.ref().value, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno == EWOULDBLOCK)
         return changed_meanwhile(path);
-    return fd;
+    const auto named =
+        locked ? is_named(directory, name, fd.ref()) : Result<bool>(system_error("flock " + path));
+    if (named && !*named)
+        return changed_meanwhile(path);
+    if (named)
+        return fd;
+    unlinkat(directory.value, name.c_str(), 0);
+    return named.error();
 }
 
 Status fill(FdRef file, std::string_view text, const FileFacts& model, FdRef attributes,

@@ -186,3 +186,16 @@ def test_next_start_removes_what_a_killed_runtime_left(ground, call, number):
         assert ended.returncode != 0
     assert ground.create(as_user=False).returncode == 0
     assert sorted(os.listdir(ground.bundle)) == before
+
+
+@pytest.mark.parametrize("call", ["statx", "flock", "fchmod", "renameat", "openat"])
+def test_failed_call_of_the_runtime_leaves_no_file(ground, call):
+    before = sorted(os.listdir(ground.bundle))
+    command = [ground.runtime, "create", "--bundle", ground.bundle, "c1"]
+    for number in range(1, 40):
+        done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                               f"inject={call}:error=ENOMEM:when={number}", *command],
+                              env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(ground.settings),
+                                   "PATH": os.environ["PATH"]},
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert sorted(os.listdir(ground.bundle)) == before, (number, done)
