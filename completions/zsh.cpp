@@ -11,7 +11,7 @@ using cmdline::Value;
 std::string escaped(std::string_view text, std::string_view special) {
     std::string out;
     for (const char c : text)
-        out += (special.find(c) == special.npos ? "" : "\\") + std::string(1, c);
+        out += (special.find(c) == std::string_view::npos ? "" : "\\") + std::string(1, c);
     return out;
 }
 
