@@ -94,9 +94,10 @@ Status become(const Caged& caged, FdRef messages, FdRef parent) {
     return execute(caged.program, caged.arguments);
 }
 
-/// The cause that a message names, if it says nothing about the object: see is_transient.
+/// The cause that a message names, if it says nothing about the object: see is_without_answer().
 int transient_cause(std::string_view line) {
-    for (const int cause : {EAGAIN, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC})
+    for (const int cause :
+         {EAGAIN, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM})
         if (line.ends_with(std::string(": ") + strerrordesc_np(cause)))
             return cause;
     return 0;
