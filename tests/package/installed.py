@@ -190,17 +190,23 @@ class Machine:
         assert "exec runc" in self.read("/usr/bin/nvidia-container-runtime")
         self.run(f"docker run --rm --runtime=named {IMAGE} sleep 0")
         self.check_stop("docker-named")
+        self.run(f"docker run --detach --name theirs --runtime=named {IMAGE} sleep 100000")
         self.run("apt-get install ../grapnel-nvidia-compat_*.deb")
         listed = self.run("dpkg-query -W -f '${Package} ${Status}\\n' '*nvidia-container*'")
         assert "toolkit install ok" not in listed and "tools install ok" not in listed, listed
         self.check_gpus(f"docker run --rm --runtime=named --env NVIDIA_VISIBLE_DEVICES=all {IMAGE} nvidia-smi -L")
         self.check_stop("docker-kept", "podman-kept")
+        self.run("docker stop --time 1 theirs; docker rm theirs")
 
     def remove(self):
         self.start("docker-named", runtime="named")
         self.start("docker-removed", "podman-removed")
+        daemon = json.loads(self.read("/etc/docker/daemon.json"))
+        daemon["runtimes"]["mine"] = {"path": "/usr/bin/grapnel-runtime"}
+        self.write("/etc/docker/daemon.json", json.dumps(daemon, indent=4))
         said = self.run("apt-get remove grapnel grapnel-nvidia-compat")
         assert "/etc/docker/daemon.json names nvidia-container-runtime, which is removed" in said, said
+        assert "/etc/docker/daemon.json names a program that is removed" in said, said
         daemon = json.loads(self.read("/etc/docker/daemon.json"))
         assert "nvidia" not in daemon["runtimes"], daemon
         self.run("systemctl restart docker")
