@@ -98,8 +98,16 @@ def check_meson(root):
     return []
 
 
+def check_page(root):
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|", tree.text(root, "lib/README.md"), re.M)
+    described = {name: re.findall(r"\w+", re.sub(r"\([^)]*\)", "", uses)) for name, uses in rows}
+    for name in sorted(MODULES.keys() | described.keys()):
+        if described.get(name) != MODULES.get(name):
+            yield f"lib/README.md: the row of {name} is not the one of tests/lint/layers.py"
+
+
 def main(root):
-    complaints = check_meson(root)
+    complaints = check_meson(root) + list(check_page(root))
     for path in tree.files(root, (".cpp", ".hpp"), tree.SOURCES):
         module = module_of(path)
         if module not in tree.PROGRAMS and module not in MODULES:
