@@ -25,7 +25,8 @@ class AtomicFile {
                                                   FdRef attributes, const std::string& path,
                                                   bool name_is_free = false);
     AtomicFile(AtomicFile&&) = default;
-    AtomicFile& operator=(AtomicFile&&) = delete;
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
     /// Removes it where it has no name yet.
     ~AtomicFile();
 
