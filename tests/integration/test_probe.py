@@ -297,12 +297,12 @@ def mig_devices():
         node.unlink()
 
 
-MIG_FACTS = "mig 0 0 1 0 MIG-a-b\nmig 0 1 1 1 MIG-c-d\nmig 0 2 2 0 MIG-e-f\n"
+MIG_FACTS = "mig 0 0 1 0 MIG-aaaa-b\nmig 0 1 1 1 MIG-cccc-d\nmig 0 2 2 0 MIG-eeee-f\n"
 
 
 def test_a_mig_device_by_its_uuid(engine, asking, mig_devices):
     facts(mig=(1, 0), more=MIG_FACTS)
-    asking.env("NVIDIA_VISIBLE_DEVICES=mig-C-D")
+    asking.env("NVIDIA_VISIBLE_DEVICES=mig-CCCC-D")
     numbers = [make_driver.mig_minor(1, 1), make_driver.mig_minor(1, 1, 1)]
     result = engine(asking, "list:/dev/nvidia-caps", f"open:/dev/nvidia-caps/nvidia-cap{numbers[1]}",
                     "open:/dev/nvidia1", f"make:c:241:{make_driver.mig_minor(1, 2)}")
@@ -316,7 +316,7 @@ def test_a_mig_device_by_its_uuid(engine, asking, mig_devices):
 
 def test_a_mig_uuid_is_asked_for_once(made, asking, mig_devices):
     facts(mig=(1, 0), more=MIG_FACTS)
-    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-e-f")
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-eeee-f")
     assert outcome(made.hook()) == (0, "", "")
     FACTS.write_text("crash\n")
     assert outcome(made.hook()) == (0, "", ""), "the answer was not kept"
@@ -331,7 +331,7 @@ def test_mig_devices_by_other_names_ask_nobody(made, asking, mig_devices):
 
 def test_a_mig_uuid_without_an_answer_says_why(made, asking, mig_devices):
     FACTS.write_text("crash\n")
-    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-c-d")
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-cccc-d")
     error = made.hook().stderr
     assert "MIG UUIDs are known to the driver's library alone, and " in error
     assert "grapnel-probe" in error and "MIG 0:0, 0:1 and 0:2" in error
@@ -339,8 +339,8 @@ def test_a_mig_uuid_without_an_answer_says_why(made, asking, mig_devices):
 
 def test_a_mig_uuid_on_a_host_without_mig_asks_nobody(made, asking):
     FACTS.write_text("crash\n")
-    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-c-d")
-    assert "unknown device 'MIG-c-d': this host has 0 (" in made.hook().stderr
+    asking.env("NVIDIA_VISIBLE_DEVICES=MIG-cccc-d")
+    assert "unknown device 'MIG-cccc-d': this host has 0 (" in made.hook().stderr
     assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
 
 
