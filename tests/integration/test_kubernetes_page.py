@@ -55,7 +55,7 @@ def test_the_handler_of_the_runtime_class_is_a_runtime_of_each_engine(engine, pr
     one, = manifests("RuntimeClass")
     program = pathlib.Path(page.runtimes(engine)[one["handler"]])
     assert (programs / program.name).resolve().name == "grapnel-runtime"
-    assert program.parent == pathlib.Path("/usr/local/bin")
+    assert program.parent == pathlib.Path("/usr/bin")
 
 
 @pytest.mark.parametrize("engine", [page.CONTAINERD_1, page.CONTAINERD_2])
