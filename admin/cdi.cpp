@@ -54,11 +54,7 @@ int cdi(std::span<const std::string> words) {
         return wrong_usage(options.error());
     if (options->help)
         return answer(cmdline::help(cdi_command::command()));
-    const auto done = run(*options);
-    if (done)
-        return exit_done;
-    complain(done.error().text());
-    return exit_refused;
+    return finish(run(*options));
 }
 
 } // namespace grapnel

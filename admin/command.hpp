@@ -23,6 +23,9 @@ void complain(std::string_view text);
 
 [[nodiscard]] Status say(std::string_view text);
 
+/// The exit code; an error is a line on standard error.
+[[nodiscard]] int finish(const Status& done);
+
 /// say() as a whole command.
 [[nodiscard]] int answer(std::string_view text);
 

@@ -65,12 +65,15 @@ Status say(std::string_view text) {
     return sys::write_all({STDOUT_FILENO}, text, "stdout");
 }
 
-int answer(std::string_view text) {
-    const auto said = say(text);
-    if (said)
+int finish(const Status& done) {
+    if (done)
         return exit_done;
-    complain(said.error().text());
+    complain(done.error().text());
     return exit_refused;
+}
+
+int answer(std::string_view text) {
+    return finish(say(text));
 }
 
 int wrong_usage(const Error& error) {

@@ -164,3 +164,12 @@ def test_ldconfig_starts_below_tomoyo(made):
     done = made.hook(prefix=strace("inject=execveat:error=ENOENT:when=1", calls="execveat"))
     assert (done.returncode, done.stderr) == (0, "")
     assert made.look("load:libcuda.so.1")["load:libcuda.so.1"] == f"{LIBRARY} libcuda"
+
+
+def test_ldconfig_starts_below_tomoyo_beside_many_mounts(bundle, hand_made):
+    """Each mount is a descriptor of the hook; a cage may open 64."""
+    bundle.set_settings('ldcache = "ldconfig"\n')
+    made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"))
+    done = made.hook(prefix=strace("inject=execveat:error=ENOENT:when=1", calls="execveat"))
+    assert len(made.mounts()) > 64
+    assert (done.returncode, done.stderr) == (0, "")
