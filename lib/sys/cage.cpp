@@ -57,6 +57,8 @@ Status attach_scratch(const Caged& caged) {
     return attach(caged.scratch, place, caged.scratch_place.text());
 }
 
+constexpr int most_open_files = 64;
+
 /// Mapped libraries count in no limit but RLIMIT_AS: a large one must not make ldconfig leave
 /// it out. The program's own allocations are bounded.
 void set_limits() {
@@ -64,14 +66,22 @@ void set_limits() {
     set_limit(RLIMIT_CPU, 20);
     set_limit(RLIMIT_DATA, 512 * mebibyte);
     set_limit(RLIMIT_FSIZE, 16 * mebibyte);
-    set_limit(RLIMIT_NOFILE, 64);
+    set_limit(RLIMIT_NOFILE, most_open_files);
     set_limit(RLIMIT_CORE, 0);
+}
+
+/// The hook's descriptors, one for each mount, may leave no number below the limit for a new one.
+void close_other_descriptors(const Caged& caged) {
+    for (int number = STDERR_FILENO + 1; number < most_open_files; ++number)
+        if (number != caged.program.value && number != caged.scratch.value)
+            close(number);
 }
 
 /// The kernel names a program that is executed by descriptor /dev/fd/NUMBER. TOMOYO before
 /// Linux 6.11 looks that path up, and refuses the program if the name is missing: an empty file is
 /// enough.
 Status make_program_name(const Caged& caged) {
+    close_other_descriptors(caged);
     const auto directory = GRAPNEL_TRY(make_directory(caged.scratch, "fd"));
     return make_file(directory.ref(), std::to_string(caged.program.value), "", 0400);
 }
