@@ -119,6 +119,11 @@ class Hook {
         return spec.cdi_devices.empty() || spec.cdi_devices.front() == options_.cdi_device;
     }
 
+    /// For a container that needs nothing of this hook.
+    [[nodiscard]] Result<int> nothing_given() const {
+        return code_of(options_.dry_run ? print(std::nullopt) : Status());
+    }
+
     Result<int> give(const State& state) {
         const auto loaded = load_settings(options_.config, Variables::count);
         const auto& settings = loaded.settings;
@@ -130,12 +135,12 @@ class Hook {
             probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
         auto spec = GRAPNEL_TRY(read_spec(state));
         if (!takes_cdi_devices(spec))
-            return exit_done;
+            return nothing_given();
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
             log_.warning(remark);
         if (!asked.request)
-            return code_of(options_.dry_run ? print(std::nullopt) : Status());
+            return nothing_given();
         GRAPNEL_TRY(apply::enter_user_namespace(state));
         Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);

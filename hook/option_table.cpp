@@ -16,7 +16,7 @@ const std::vector<Row<Options>>& hook_options() {
           "precreate: for the log, of a caller that logs a failure itself"},
          set<&Options::container>},
         {{"cdi-device", '\0', needed, "NAME",
-          "prestart, createRuntime: the CDI name whose hook this is"},
+          "prestart, createRuntime: the CDI name that this hook stands for"},
          set<&Options::cdi_device>},
         {{"debug", '\0', none, "", "write warnings on standard error too"},
          set_flag<&Options::debug>},

@@ -20,7 +20,7 @@ struct Options {
     std::optional<std::string> config_text = {}; ///< as given
     std::optional<HostPath> config = {};
     std::string container = {};  ///< ID, from a caller that writes a failure into the log itself
-    std::string cdi_device = {}; ///< the CDI name whose hook this is; empty: no hook of CDI's
+    std::string cdi_device = {}; ///< CDI name of this hook; empty: not started by CDI
     bool debug = false;
     bool dry_run = false;
 };

@@ -9,11 +9,20 @@ import make_driver
 import pytest
 from conftest import built
 from engines import podman as engine
+from engines import process
 from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, asks, changes,  # noqa: F401
-                         gpus_of, hooks, logged, podman, rootless)
+                         gpus_of, logged, podman, rootless, shipped_file)
 
 SPEC = pathlib.Path("/run/cdi/grapnel.json")
 MOUNTS = "text:/proc/self/mountinfo"
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory):
+    """An empty hooks.d: the CDI file alone starts the hook."""
+    directory = tmp_path_factory.mktemp("hooks.d")
+    process.make_reachable(directory)
+    return directory
 
 
 def call(hook, *words):
@@ -58,13 +67,42 @@ def test_other_gpu_than_the_cdi_device_is_denied(cdi_file, podman):
     assert [result[query] for query in made] == [REACHED, DENIED]
 
 
-def test_cdi_and_hooks_give_one_driver(cdi_file, podman):
-    """hooks.d has the hook as well, and the user asks by the variable too."""
-    result = podman.run(*asks("all"), device("0"), device("1"), ask=[*NODES, CUDA, MOUNTS])
+@pytest.fixture
+def registered_hook(hooks, reachable_hook):
+    """In hooks.d as well."""
+    file = hooks / "grapnel.json"
+    file.write_text(shipped_file(reachable_hook))
+    yield
+    file.unlink()
+
+
+def test_cdi_and_hooks_give_one_driver(cdi_file, registered_hook, podman):
+    """The user asks for another GPU by the variable, which a CDI device overrides."""
+    result = podman.run(*asks("1"), device("0"), ask=[*NODES, CUDA])
+    assert gpus_of(result) == {0} and has_cuda(result)
+
+
+def test_several_cdi_devices_bring_one_driver(cdi_file, podman):
+    result = podman.run(device("0"), device("1"), ask=[*NODES, CUDA, MOUNTS])
     assert gpus_of(result) == {0, 1} and has_cuda(result)
     points = [line.split()[4] for line in result[MOUNTS].splitlines()]
     given = [point for point in points if "nvidia" in point or "libcuda" in point]
     assert given and len(given) == len(set(given))
+
+
+def test_first_of_several_cdi_hooks_serves_all(hook, bundle):
+    names = [f"nvidia.com/gpu={index}" for index in range(2)]
+    bundle.config["hooks"] = {"createRuntime": [
+        {"path": str(hook), "args": ["grapnel-hook", f"--cdi-device={name}", "createRuntime"]}
+        for name in names]}
+    bundle.write_config(["/bin/true"])
+    state = json.dumps({"id": "x", "bundle": str(bundle.directory)})
+    gpus = []
+    for name in names:
+        done = subprocess.run([hook, f"--config={bundle.settings}", "--dry-run", f"--cdi-device={name}",
+                               "createRuntime"], input=state, capture_output=True, text=True, check=True)
+        gpus.append([gpu["index"] for gpu in json.loads(done.stdout).get("gpus", [])])
+    assert gpus == [[0, 1], []]
 
 
 def test_image_has_no_say_in_cdi_devices(cdi_file, podman):
