@@ -19,7 +19,7 @@ Result<Inventory> inventory_of_host(const Log& log) {
     const auto loaded = load_settings(std::nullopt, Variables::count);
     if (loaded.mistake)
         return *loaded.mistake;
-    ModuleLoader modules; // loads none: the first start does
+    ModuleLoader modules; // loads no module: a container's start does
     Planner planner(loaded.settings, log, modules, Planner::DryRun::no);
     GRAPNEL_TRY(planner.prepare_description({}));
     return planner.inventory();

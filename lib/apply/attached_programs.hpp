@@ -32,7 +32,7 @@ class AttachedPrograms {
     [[nodiscard]] Status open_pinned(const HostPath& path);
 
     /// The first rule that the program pinned at the path is sure to deny. Nothing without a
-    /// program: nobody can attach it either.
+    /// program: no process can attach a missing one.
     [[nodiscard]] std::optional<DeviceRule> denied_by_pinned(const HostPath& path) const;
 
     /// Every effective program of the level: to be called for each level, from the lowest up. A

@@ -54,7 +54,7 @@ struct CleanupRecord {
 [[nodiscard]] Result<CleanupRecord> parse_old_record(std::string_view text);
 
 /// Adds `later` to `creations`. A creation replaces its plan. A creation in the place of a recorded
-/// one keeps the former file of that one: the image's file comes back in the end. Each of two
+/// one takes over its former file, so that the image's file is restored at the end. Each of two
 /// containers can have replaced the other's creation.
 void add_creation(std::vector<sys::Creation>& creations, sys::Creation later);
 

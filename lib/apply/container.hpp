@@ -18,8 +18,8 @@
 namespace grapnel::apply {
 
 struct Container {
-    /// The state under which creations are recorded. Nothing: nobody reports the container's end,
-    /// and creations stay.
+    /// The state under which creations are recorded. Nothing: no caller reports the container's
+    /// end, and creations stay.
     std::optional<State> state = {};
     HostPath rootfs = {};
     std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's

@@ -13,7 +13,7 @@ namespace {
 
 using sys::Propagation;
 
-/// No volume: where a runtime binds the host's /proc, nobody wants to share its mounts.
+/// Such a place is not a volume: a runtime that binds the host's /proc does not share its mounts.
 bool is_below_proc(const InsidePath& path) {
     return path.text().starts_with("/proc/");
 }
