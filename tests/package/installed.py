@@ -6,6 +6,7 @@ import re
 
 import make_driver
 import pages
+from engines import podman
 from fresh_system import TOP, Session, first_block
 
 IMAGE = "docker.io/library/look:1"
@@ -14,16 +15,7 @@ COMPAT = ("nvidia-container-cli", "nvidia-container-runtime", "nvidia-container-
 PROGRAMS = ("grapnel", "grapnel-cli", "grapnel-hook", "grapnel-runtime")
 DAEMON = {"storage-driver": "vfs", "iptables": False, "ip6tables": False, "bridge": "none",
           "ip-forward": False, "cgroup-parent": "/grapnel-package"}
-CONTAINERS_CONF = """[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-netns = "none"
-log_driver = "k8s-file"
-pids_limit = 0
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-"""
+CONTAINERS_CONF = podman.CONTAINERS_CONF + 'runtime = "runc"\n'
 # `systemctl restart docker` of README, where no systemd runs
 SYSTEMCTL = r"""#!/bin/sh
 [ "$*" = 'restart docker' ] || exit 0
