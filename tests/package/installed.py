@@ -194,9 +194,7 @@ class Machine:
     def remove(self):
         self.start("docker-named", runtime="named")
         self.start("docker-removed", "podman-removed")
-        daemon = json.loads(self.read("/etc/docker/daemon.json"))
-        daemon["runtimes"]["mine"] = {"path": "/usr/bin/grapnel-runtime"}
-        self.write("/etc/docker/daemon.json", json.dumps(daemon, indent=4))
+        self.name_in_docker("/usr/bin/grapnel-runtime")
         said = self.run("apt-get remove grapnel grapnel-nvidia-compat")
         assert "/etc/docker/daemon.json names nvidia-container-runtime, which is removed" in said, said
         assert "/etc/docker/daemon.json names a program that is removed" in said, said
@@ -207,6 +205,14 @@ class Machine:
         self.check_stop("docker-named", "podman-removed", "docker-removed")
         self.check_no_programs()
 
+    def name_in_docker(self, program):
+        """An entry of another hand: the runtime "mine", or without a program no such runtime."""
+        daemon = json.loads(self.read("/etc/docker/daemon.json"))
+        daemon.setdefault("runtimes", {}).pop("mine", None)
+        if program:
+            daemon["runtimes"]["mine"] = {"path": program}
+        self.write("/etc/docker/daemon.json", json.dumps(daemon, indent=4))
+
     def check_no_programs(self):
         left = self.run("ls -d /usr/bin/*grapnel* /usr/bin/nvidia-container* /usr/libexec/grapnel* "
                         "2> /dev/null || true")
@@ -214,6 +220,7 @@ class Machine:
 
     def purge(self):
         """In the order that is hardest: with containers running."""
+        self.name_in_docker(None)
         self.run("apt-get install ../grapnel_*.deb ../grapnel-nvidia-compat_*.deb; "
                  "grapnel configure docker; systemctl restart docker")
         self.start("docker-purged", "podman-purged")
@@ -252,6 +259,15 @@ class Machine:
         self.run("apt-get purge grapnel grapnel-nvidia-compat")
         assert self.read("/usr/bin/nvidia-container-cli") == "mine\n"
         assert "grapnel" not in self.run("dpkg-divert --list")
+
+    def keep_copies(self):
+        self.run("apt-get install ../grapnel_*.deb; grapnel configure docker")
+        self.name_in_docker("/usr/bin/grapnel-runtime")
+        self.run("apt-get purge grapnel")
+        assert self.run("ls /etc/docker/daemon.json.grapnel-backup*")
+        self.name_in_docker(None)
+        self.run("apt-get install ../grapnel_*.deb; apt-get purge grapnel")
+        assert not self.run("ls /etc/docker/daemon.json.grapnel-backup* 2> /dev/null || true")
 
     def run_autopkgtest(self):
         """debian/tests, in the way of autopkgtest: its packages, then its script."""
