@@ -10,6 +10,7 @@
 #include "apply/loader_files.hpp"
 #include "apply/mounts.hpp"
 #include "apply/prune.hpp"
+#include "base/format.hpp"
 #include "sys/helper.hpp"
 #include "sys/phase.hpp"
 #include "sys/process.hpp"
@@ -66,12 +67,25 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     return host;
 }
 
+StartFacts start_facts(const Plan& plan, const State& state) {
+    StartFacts facts{.bundle = state.bundle.text(), .driver_version = plan.driver_version};
+    for (const auto& gpu : plan.gpus) {
+        RecordedGpu recorded{.index = gpu.index, .minor = gpu.minor, .uuid = gpu.uuid};
+        for (const auto& device : gpu.mig_devices)
+            recorded.mig.push_back(
+                device.uuid.empty() ? format_text("{}:{}", gpu.index, device.index) : device.uuid);
+        facts.gpus.push_back(std::move(recorded));
+    }
+    return facts;
+}
+
 /// Another container that ended meanwhile may have removed files that were looked up before.
-Result<std::optional<Claim>> claim(HostSide& host, Container& container) {
+Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& container) {
     using Claimed = std::optional<Claim>;
     if (!host.records)
         return Claimed();
-    auto claimed = Claim::make(*host.records, *container.state, container.rootfs, container.root);
+    auto claimed = Claim::make(*host.records, *container.state, start_facts(plan, *container.state),
+                               container.rootfs, container.root);
     container.root.invalidate();
     if (!claimed) {
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
@@ -194,7 +208,7 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
                                            const HostPath& ldconfig, const AllowLog& allow_log) {
     auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
     container.root.set_host_file_systems(host.mounts.file_systems);
-    auto claimed = GRAPNEL_TRY(claim(host, container));
+    auto claimed = GRAPNEL_TRY(claim(plan, host, container));
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
     auto remarks = change(plan, host, container, allow_log);

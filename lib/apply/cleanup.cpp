@@ -60,6 +60,7 @@ struct Claimant {
     sys::ProcessIdentity process = {};
     HostPath rootfs = {};
     RootIdentity root = {};
+    StartFacts start = {};
 };
 
 /// The records that earlier starts left for a root file system.
@@ -164,10 +165,10 @@ Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& 
     const auto name = record_name(claimant.key);
     const auto path = store.record_path(claimant.key).text();
     if (!former.own_goes_on)
-        GRAPNEL_TRY(
-            sys::overwrite(store.records.ref(), name,
-                           header_line(claimant.rootfs, claimant.root) + creation_lines(kept))
-                .note(path));
+        GRAPNEL_TRY(sys::overwrite(store.records.ref(), name,
+                                   header_line(claimant.rootfs, claimant.root, claimant.start)
+                                       + creation_lines(kept))
+                        .note(path));
     auto record = GRAPNEL_TRY(sys::open_to_append(store.records.ref(), name).note(path));
     if (former.own_goes_on)
         GRAPNEL_TRY(sys::write_all(record.ref(), "\n" + creation_lines(kept), path));
@@ -258,14 +259,15 @@ Status remove_record(const RecordStore& store, const Claims& claims, const std::
     return claims.remove(key); // last: the next start finds a record by its claim
 }
 
-Result<Claim> Claim::make(const RecordStore& store, const State& state, const HostPath& rootfs,
-                          sys::RootDir& root) {
+Result<Claim> Claim::make(const RecordStore& store, const State& state, const StartFacts& start,
+                          const HostPath& rootfs, sys::RootDir& root) {
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs));
     auto claims = GRAPNEL_TRY(Claims::open(store, rootfs));
     const Claimant claimant{.key = record_key(state),
                             .process = GRAPNEL_TRY(sys::process_identity(*state.pid)),
                             .rootfs = rootfs,
-                            .root = GRAPNEL_TRY(identity_of(root))};
+                            .root = GRAPNEL_TRY(identity_of(root)),
+                            .start = start};
     const auto former = GRAPNEL_TRY(find_former(store, claims, state, claimant));
     const auto kept = GRAPNEL_TRY(undo_unless_used(store, claimant.key, former, root));
     auto record = enter(store, claims, claimant, former, kept);

@@ -32,7 +32,8 @@ class Claim {
     /// To be called before anything in the root file system is relied on or made. An error of EBUSY
     /// after ten seconds in which another process kept the root file system's lock.
     [[nodiscard]] static Result<Claim> make(const RecordStore& store, const State& state,
-                                            const HostPath& rootfs, sys::RootDir& root);
+                                            const StartFacts& start, const HostPath& rootfs,
+                                            sys::RootDir& root);
 
     /// Adds a planned creation.
     [[nodiscard]] Status note(const sys::Creation& planned) const;

@@ -164,9 +164,62 @@ Status parse_entry(const Json& json, std::vector<sys::Creation>& creations) {
     return {};
 }
 
+std::string gpu_json(const RecordedGpu& gpu) {
+    auto json = format_text(R"({{"index":{},"minor":{},"uuid":"{}")", gpu.index, gpu.minor,
+                            escape(gpu.uuid));
+    std::string mig;
+    for (const auto& device : gpu.mig)
+        mig += format_text(R"({}"{}")", mig.empty() ? "" : ",", escape(device));
+    return mig.empty() ? json + "}" : json + R"(,"mig":[)" + mig + "]}";
+}
+
+/// With a comma before it; empty without facts.
+std::string start_json(const StartFacts& start) {
+    if (start == StartFacts{})
+        return {};
+    std::string gpus;
+    for (const auto& gpu : start.gpus)
+        gpus += (gpus.empty() ? "" : ",") + gpu_json(gpu);
+    return format_text(R"(,"bundle":"{}","driver":"{}","gpus":[{}])", escape(start.bundle),
+                       escape(start.driver_version), gpus);
+}
+
+std::vector<std::string> parse_mig(const Json& json) {
+    std::vector<std::string> out;
+    const auto found = json.find("mig");
+    if (found == json.end() || !found->is_array())
+        return out;
+    for (const auto& device : *found)
+        if (const auto* const text = device.get_ptr<const std::string*>())
+            out.push_back(unescape(*text).value_or(""));
+    return out;
+}
+
+std::optional<RecordedGpu> parse_gpu(const Json& json) {
+    if (!json.is_object())
+        return std::nullopt;
+    const auto index = small_value(json, "index");
+    const auto minor = small_value(json, "minor");
+    const auto uuid = bytes(json, "uuid");
+    if (!index || !minor || !uuid)
+        return std::nullopt;
+    return RecordedGpu{.index = *index, .minor = *minor, .uuid = *uuid, .mig = parse_mig(json)};
+}
+
+StartFacts parse_start(const Json& json) {
+    StartFacts start{.bundle = bytes(json, "bundle").value_or(""),
+                     .driver_version = bytes(json, "driver").value_or("")};
+    const auto gpus = json.find("gpus");
+    if (gpus != json.end() && gpus->is_array())
+        for (const auto& entry : *gpus)
+            if (auto gpu = parse_gpu(entry))
+                start.gpus.push_back(std::move(*gpu));
+    return start;
+}
+
 Result<CleanupRecord> parse_header(const Json& json) {
     const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
-    CleanupRecord record{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs))};
+    CleanupRecord record{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs)), .start = parse_start(json)};
     record.root = RootIdentity{.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "root_inode")),
                                .born_ns = GRAPNEL_TRY(value<std::int64_t>(json, "root_born"))};
     return record;
@@ -194,10 +247,10 @@ Result<RootIdentity> identity_of(const sys::RootDir& root) {
     return RootIdentity{.inode = facts.inode, .born_ns = GRAPNEL_TRY(sys::birth_time(root.ref()))};
 }
 
-std::string header_line(const HostPath& rootfs, const RootIdentity& root) {
-    return format_text(R"({{"version":2,"rootfs":"{}","root_inode":{},"root_born":{}}})"
+std::string header_line(const HostPath& rootfs, const RootIdentity& root, const StartFacts& start) {
+    return format_text(R"({{"version":2,"rootfs":"{}","root_inode":{},"root_born":{}{}}})"
                        "\n",
-                       escape(rootfs.text()), root.inode, root.born_ns);
+                       escape(rootfs.text()), root.inode, root.born_ns, start_json(start));
 }
 
 std::string creation_line(const sys::Creation& creation) {

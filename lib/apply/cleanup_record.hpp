@@ -3,7 +3,7 @@
 //
 // A record is a text of JSON objects, one a line, that is only ever written at its end:
 //
-//   {"version":2,"rootfs":...}            when the root file system is claimed, before all else
+//   {"version":2,"rootfs":...,"gpus":...} when the root file system is claimed, before all else
 //   {"path":...,"planned":...}            before each creation: also a killed start is on record
 //   {"path":...,"inode":...}              after the last one: identifies each creation
 //
@@ -36,13 +36,34 @@ struct RootIdentity {
 };
 [[nodiscard]] Result<RootIdentity> identity_of(const sys::RootDir& root);
 
+struct RecordedGpu {
+    unsigned index = 0;
+    std::uint32_t minor = 0;
+    std::string uuid = {};             ///< empty on a platform without UUIDs
+    std::vector<std::string> mig = {}; ///< MIG devices, by UUID or as GPU:DEVICE; empty: the GPU
+
+    bool operator==(const RecordedGpu&) const = default;
+};
+
+/// What a container got at its start, for `grapnel ps`. No cleanup depends on it: a record of an
+/// earlier version lacks it, and a value that is no such fact counts as missing.
+struct StartFacts {
+    std::string bundle = {};
+    std::string driver_version = {};
+    std::vector<RecordedGpu> gpus = {};
+
+    bool operator==(const StartFacts&) const = default;
+};
+
 struct CleanupRecord {
     HostPath rootfs = {};
-    std::optional<RootIdentity> root = {};     ///< nothing in version 1
+    std::optional<RootIdentity> root = {}; ///< nothing in version 1
+    StartFacts start = {};
     std::vector<sys::Creation> creations = {}; ///< oldest first
 };
 
-[[nodiscard]] std::string header_line(const HostPath& rootfs, const RootIdentity& root);
+[[nodiscard]] std::string header_line(const HostPath& rootfs, const RootIdentity& root,
+                                      const StartFacts& start = {});
 [[nodiscard]] std::string creation_line(const sys::Creation& creation);
 [[nodiscard]] std::string creation_lines(const std::vector<sys::Creation>& creations);
 

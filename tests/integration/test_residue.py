@@ -105,6 +105,9 @@ def test_the_record_names_what_was_made(hand_made, bundle):
     header = json.loads(record.read_text().splitlines()[0])
     places = {path: entry["type"] for path, entry in bundle.recorded().items()}
     assert header["rootfs"] == str(bundle.root)
+    assert (header["bundle"], header["driver"]) == (str(bundle.directory), make_driver.VERSION)
+    assert [gpu["index"] for gpu in header["gpus"]] == [0]
+    assert header["gpus"][0]["uuid"].startswith("GPU-")
     assert places[f"/{LIBRARIES}/libcuda.so.{make_driver.VERSION}"] == "file"
     assert places[f"/{LIBRARIES}/libcuda.so.1"] == "link"
     assert places["/lib/firmware"] == "directory"

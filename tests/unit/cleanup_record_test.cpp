@@ -123,6 +123,36 @@ TEST_CASE("the image's own comes back over several replacements") {
     CHECK(creations[0].former_target == "image");
 }
 
+TEST_CASE("the facts of a start are read back as written") {
+    const StartFacts start{
+        .bundle = "/run/a \"b\"",
+        .driver_version = "580.95.05",
+        .gpus = {{.index = 1, .minor = 3, .uuid = "GPU-1", .mig = {"MIG-1", "1:2"}},
+                 {.index = 2, .minor = 0, .uuid = "GPU-2"}},
+    };
+    const auto record =
+        parse_cleanup_record(header_line(host_path("/r"), {.inode = 2, .born_ns = 17}, start));
+    CAPTURE(error_of(record));
+    REQUIRE(record);
+    CHECK(record->start == start);
+}
+
+TEST_CASE("damaged start facts keep no record from cleanup") {
+    const StartFacts start{.bundle = "/b", .driver_version = "1.2", .gpus = {{.uuid = "GPU-1"}}};
+    const auto good = header_line(host_path("/r"), {}, start);
+    for (const auto* const part : {"\"/b\"", "\"1.2\"", "\"GPU-1\"", "[{\"index\":0"}) {
+        CAPTURE(part);
+        auto text = good;
+        const std::string damage = part[0] == '[' ? "[7,{\"index\":-1" : "null";
+        text.replace(text.find(part), std::string(part).size(), damage);
+        const auto record = parse_cleanup_record(text);
+        REQUIRE(record);
+        CHECK_FALSE(record->start == start);
+        CHECK(record->rootfs == host_path("/r"));
+    }
+    CHECK(parse_cleanup_record(header)->start == StartFacts{});
+}
+
 TEST_CASE("a damaged record is refused, and the error names the culprit") {
     const std::string entry = R"({"path":"/x","type":"file","inode":2,"size":0})";
     const auto good = header + entry + "\n";
