@@ -2,8 +2,8 @@
 #include "cdi/options.hpp"
 #include "cmdline/help.hpp"
 #include "command.hpp"
+#include "host.hpp"
 #include "provision/log.hpp"
-#include "provision/planner.hpp"
 #include "provision/settings_file.hpp"
 #include "sys/config_file.hpp"
 
@@ -19,10 +19,7 @@ Result<Inventory> inventory_of_host(const Log& log) {
     const auto loaded = load_settings(std::nullopt, Variables::count);
     if (loaded.mistake)
         return *loaded.mistake;
-    ModuleLoader modules; // loads no module: a container's start does
-    Planner planner(loaded.settings, log, modules, Planner::DryRun::no);
-    GRAPNEL_TRY(planner.prepare_description({}));
-    return planner.inventory();
+    return describe_host(loaded.settings, {}, log);
 }
 
 Result<std::string> text_of(const Options& options) {

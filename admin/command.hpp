@@ -17,13 +17,15 @@ using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
 [[nodiscard]] Command configure;
+[[nodiscard]] Command info;
+[[nodiscard]] Command list;
 
 /// On standard error, as "grapnel: TEXT".
 void complain(std::string_view text);
 
 [[nodiscard]] Status say(std::string_view text);
 
-/// The exit code; an error is a line on standard error.
+/// The exit code; an error is a line on standard error. One of kind usage is exit_usage.
 [[nodiscard]] int finish(const Status& done);
 
 /// say() as a whole command.

@@ -3,6 +3,7 @@
 
 #include "cdi/options.hpp"
 #include "configure/option_table.hpp"
+#include "options.hpp"
 
 namespace grapnel {
 
@@ -21,7 +22,8 @@ const std::vector<Row<ToolOptions>>& tool_options() {
 
 Program tool_program() {
     Program program{.names = {"grapnel"},
-                    .commands = {configure_command::command(), cdi_command::command()}};
+                    .commands = {configure_command::command(), cdi_command::command(),
+                                 info_command().command, list_command().command}};
     program.itself = {
         .synopsis = "grapnel COMMAND [ARGUMENT]...",
         .operand = "commands",

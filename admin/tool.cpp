@@ -25,7 +25,12 @@ struct Entry {
     Command& run;
 };
 
-constexpr std::array<Entry, 2> commands{{{"configure", configure}, {"cdi", cdi}}};
+constexpr auto commands = std::to_array<Entry>({
+    {"configure", configure},
+    {"cdi", cdi},
+    {"info", info},
+    {"list", list},
+});
 
 constexpr std::string_view program = "grapnel";
 
@@ -69,7 +74,7 @@ int finish(const Status& done) {
     if (done)
         return exit_done;
     complain(done.error().text());
-    return exit_refused;
+    return done.error().kind == Error::Kind::usage ? exit_usage : exit_refused;
 }
 
 int answer(std::string_view text) {

@@ -28,7 +28,7 @@ NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
           ("apply", "inventory"): {"inventory/elf.hpp", "inventory/ld_cache.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "engines", "plan", "apply", "runtime"},
+    "nlohmann/": {"oci", "engines", "plan", "apply", "runtime", "admin"},
     "toml++/": {"toml"},
     "tl/": {"base"},
     "seccomp.h": {"sys"},

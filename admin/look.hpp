@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The common course of the commands of options.hpp.
+#pragma once
+
+#include "command.hpp"
+#include "options.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace grapnel {
+
+struct LookArguments {
+    LookOptions options = {};
+    std::vector<std::string> operands = {};
+};
+
+using LookWork = Status(const LookArguments& arguments);
+
+/// Reads the words by the command's table, answers --help, and does the work.
+[[nodiscard]] int look(const LookCommand& command, std::span<const std::string> words,
+                       LookWork& work);
+
+/// An error of kind usage that names the command's --help.
+[[nodiscard]] Error wrong_operand(const LookCommand& command, std::string what);
+
+/// Refuses operands.
+[[nodiscard]] Status check_no_operand(const LookCommand& command, const LookArguments& arguments);
+
+} // namespace grapnel
