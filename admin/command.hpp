@@ -17,6 +17,8 @@ using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
 [[nodiscard]] Command configure;
+[[nodiscard]] Command doctor;
+[[nodiscard]] Command explain;
 [[nodiscard]] Command info;
 [[nodiscard]] Command list;
 

@@ -3,6 +3,7 @@
 
 #include "cdi/options.hpp"
 #include "configure/option_table.hpp"
+#include "doctor/options.hpp"
 #include "options.hpp"
 
 namespace grapnel {
@@ -23,7 +24,8 @@ const std::vector<Row<ToolOptions>>& tool_options() {
 Program tool_program() {
     Program program{.names = {"grapnel"},
                     .commands = {configure_command::command(), cdi_command::command(),
-                                 info_command().command, list_command().command}};
+                                 info_command().command, list_command().command,
+                                 doctor_command::command(), explain_command().command}};
     program.itself = {
         .synopsis = "grapnel COMMAND [ARGUMENT]...",
         .operand = "commands",

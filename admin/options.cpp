@@ -45,4 +45,14 @@ const LookCommand& list_command() {
     return made_once;
 }
 
+const LookCommand& explain_command() {
+    static const auto made_once =
+        made({.name = "explain",
+              .help = "print the page of a finding of grapnel doctor",
+              .synopsis = "grapnel explain CODE",
+              .about = "CODE is that of a finding: GR0103. Its page has the cause and the cure.\n"},
+             {help_row});
+    return made_once;
+}
+
 } // namespace grapnel

@@ -34,5 +34,6 @@ struct LookCommand {
 
 [[nodiscard]] const LookCommand& info_command();
 [[nodiscard]] const LookCommand& list_command();
+[[nodiscard]] const LookCommand& explain_command();
 
 } // namespace grapnel

@@ -29,6 +29,8 @@ constexpr auto commands = std::to_array<Entry>({
     {"configure", configure},
     {"cdi", cdi},
     {"info", info},
+    {"doctor", doctor},
+    {"explain", explain},
     {"list", list},
 });
 

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/areas.hpp"
+
+#include <array>
+
+namespace grapnel::doctor_command {
+
+std::vector<Area> all_areas(const Facts& facts) {
+    constexpr std::array areas{kernel_area};
+    std::vector<Area> out;
+    out.reserve(areas.size());
+    for (const auto& area : areas)
+        out.push_back(area(facts));
+    return out;
+}
+
+} // namespace grapnel::doctor_command

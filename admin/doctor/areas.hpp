@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The areas, each a pure function in a file of its own.
+#pragma once
+
+#include "doctor/facts.hpp"
+#include "doctor/finding.hpp"
+
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+[[nodiscard]] Area kernel_area(const Facts& facts);
+
+/// All, from the kernel to the container engines.
+[[nodiscard]] std::vector<Area> all_areas(const Facts& facts);
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/facts.hpp"
+
+#include "base/text.hpp"
+#include "plan/scope.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+/// comm(5) of the daemons that an area looks at: the kernel cuts it after 15 characters.
+constexpr std::array<std::string_view, 7> daemon_names{
+    "dockerd", "containerd", "crio", "kubelet", "nvidia-persiste", "nv-fabricmanage", "systemd",
+};
+
+constexpr std::string_view value_after(std::string_view line, std::string_view key) {
+    return line.starts_with(key) ? trim(line.substr(key.size())) : std::string_view();
+}
+
+/// Fields of /proc/PID/status (proc(5)).
+struct Status {
+    std::uint32_t user = 0;
+    bool is_nested = false; ///< in a PID namespace below this one: a container's
+};
+
+Status status_of(std::string_view text) {
+    Status out;
+    for (const auto line : split(text, '\n')) {
+        if (const auto user = value_after(line, "Uid:"); !user.empty())
+            out.user = parse_number<std::uint32_t>(user.substr(0, user.find('\t'))).value_or(0);
+        if (const auto pids = value_after(line, "NSpid:"); !pids.empty())
+            out.is_nested = pids.find('\t') != std::string_view::npos;
+    }
+    return out;
+}
+
+std::optional<std::string> variable(std::string_view environment, std::string_view name) {
+    for (const auto entry : split(environment, '\0'))
+        if (entry.starts_with(name) && entry.substr(name.size()).starts_with('='))
+            return std::string(entry.substr(name.size() + 1));
+    return std::nullopt;
+}
+
+std::vector<std::string> words_in(std::string_view command_line) {
+    std::vector<std::string> words;
+    for (const auto word : split(command_line, '\0'))
+        words.emplace_back(word);
+    if (!words.empty() && words.back().empty())
+        words.pop_back();
+    return words;
+}
+
+std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
+    const auto name = text_of(host, process / "comm");
+    if (std::ranges::find(daemon_names, name) == daemon_names.end())
+        return std::nullopt;
+    const auto status = status_of(text_of(host, process / "status"));
+    if (status.is_nested)
+        return std::nullopt;
+    Daemon out{.name = name, .user = status.user};
+    out.pid = parse_number<std::uint32_t>(process.name()).value_or(0);
+    if (const auto link = host.read_link(process / "exe"))
+        out.program = HostPath::make(*link).value_or(HostPath());
+    if (const auto line = host.read(process / "cmdline"))
+        out.words = words_in(*line);
+    if (const auto environment = host.read(process / "environ")) {
+        out.path = variable(*environment, "PATH");
+        out.home = variable(*environment, "HOME");
+    }
+    return out;
+}
+
+std::vector<Daemon> daemons_of(const sys::HostFs& host) {
+    std::vector<Daemon> out;
+    const auto processes = host_path("/proc");
+    for (const auto& name : names_in(host, processes))
+        if (parse_number<std::uint32_t>(name))
+            if (auto daemon = daemon_at(host, processes / name))
+                out.push_back(std::move(*daemon));
+    return out;
+}
+
+Result<Inventory> inventory_of(const Facts& facts) {
+    if (facts.root_fault)
+        return *facts.root_fault;
+    const auto& settings = facts.settings.settings;
+    Request request{.driver_capabilities = DriverCapabilities::all()};
+    request.driver_capabilities =
+        request.driver_capabilities & settings.supported_driver_capabilities;
+    auto scope = inventory_scope(request, settings);
+    scope.cuda_version = true;
+    scope.mig_devices = true;
+    scope.may_make_nodes = [&] { return settings.load_kmods; };
+    return take_inventory(facts.driver_host(), scope);
+}
+
+} // namespace
+
+Facts gather_facts(const sys::HostFs& host, LoadedSettings settings, Surroundings here) {
+    Facts facts{.host = host, .here = std::move(here), .settings = std::move(settings)};
+    auto rooted =
+        rooted_host(host, facts.settings.settings.driver_root, facts.settings.settings.device_root);
+    if (rooted)
+        facts.rooted = std::move(*rooted);
+    else
+        facts.root_fault = rooted.error();
+    facts.inventory = inventory_of(facts);
+    facts.daemons = daemons_of(host);
+    return facts;
+}
+
+const Daemon* find_daemon(const Facts& facts, std::string_view name) {
+    const auto found = std::ranges::find(facts.daemons, name, &Daemon::name);
+    return found == facts.daemons.end() ? nullptr : &*found;
+}
+
+bool is_plain_nvidia(const Facts& facts) {
+    return facts.inventory && facts.inventory->platform == Platform::nvidia;
+}
+
+bool exists(const sys::HostFs& host, const HostPath& path) {
+    return host.stat(path).has_value();
+}
+
+std::string text_of(const sys::HostFs& host, const HostPath& path) {
+    const auto text = host.read(path);
+    return text ? std::string(trim(*text)) : std::string();
+}
+
+std::optional<std::int64_t> number_of(const sys::HostFs& host, const HostPath& path) {
+    return parse_number<std::int64_t>(text_of(host, path));
+}
+
+std::vector<std::string> names_in(const sys::HostFs& host, const HostPath& path) {
+    return host.list(path).value_or(std::vector<std::string>());
+}
+
+} // namespace grapnel::doctor_command

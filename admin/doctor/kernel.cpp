@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Features and sysctls of the kernel that the hook needs.
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "doctor/areas.hpp"
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+const auto& oldest_kernel() {
+    static const Version version{{5, 6}};
+    return version;
+}
+
+/// The numbers at the beginning of "6.1.0-28-amd64".
+std::optional<Version> version_in(std::string_view release) {
+    auto version = Version::parse(release.substr(0, release.find_first_not_of("0123456789.")));
+    if (!version || version->parts.size() < 2)
+        return std::nullopt;
+    return version;
+}
+
+void check_release(const std::string& release, std::vector<Finding>& findings) {
+    const auto version = version_in(release);
+    if (version && *version < oldest_kernel())
+        findings.push_back(
+            {.code = Code::GR0101,
+             .text = "Linux " + release + ": the kernel lacks openat2(2), which 5.6 and newer have",
+             .command = "uname -r"});
+}
+
+void check_seccomp(const sys::HostFs& host, std::vector<Finding>& findings) {
+    const auto status = text_of(host, host_path("/proc/self/status"));
+    if (!status.empty() && status.find("\nSeccomp:") == std::string::npos)
+        findings.push_back(
+            {.code = Code::GR0102,
+             .text = "the kernel is built without seccomp, by which the hook confines itself",
+             .command = "grep CONFIG_SECCOMP /boot/config-$(uname -r)"});
+}
+
+void check_memfd(const sys::HostFs& host, std::vector<Finding>& findings) {
+    constexpr int forbids = 2;
+    if (number_of(host, host_path("/proc/sys/vm/memfd_noexec")) == forbids)
+        findings.push_back({.code = Code::GR0103,
+                            .text = "the sysctl vm.memfd_noexec is 2, which forbids to run "
+                                    "ldconfig and grapnel-probe from memory",
+                            .command = "sysctl -w vm.memfd_noexec=1"});
+}
+
+/// The kernel hides the instructions of a device program from everybody if both are 2.
+void check_hardening(const sys::HostFs& host, std::vector<Finding>& findings) {
+    constexpr int hides = 2;
+    if (number_of(host, host_path("/proc/sys/net/core/bpf_jit_harden")) == hides
+        && number_of(host, host_path("/proc/sys/kernel/kptr_restrict")) == hides)
+        findings.push_back(
+            {.code = Code::GR0104,
+             .text = "the sysctls net.core.bpf_jit_harden and kernel.kptr_restrict are both 2, "
+                     "which hides the device programs of containers",
+             .command = "sysctl -w kernel.kptr_restrict=1"});
+}
+
+} // namespace
+
+Area kernel_area(const Facts& facts) {
+    const auto release = text_of(facts.host, host_path("/proc/sys/kernel/osrelease"));
+    Area area{.name = "kernel", .summary = "Linux " + release};
+    check_release(release, area.findings);
+    check_seccomp(facts.host, area.findings);
+    check_memfd(facts.host, area.findings);
+    check_hardening(facts.host, area.findings);
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page of a finding. All are made of doc/troubleshooting.md when Grapnel is built.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace grapnel::doctor_command {
+
+/// An error keeps containers from a GPU; a warning does so for some, or costs time.
+enum class Severity { warning, error };
+
+struct Page {
+    std::uint16_t number = 0; ///< of its code: 107 of GR0107
+    Severity severity = Severity::error;
+    std::string_view title = {};
+    std::string_view text = {};
+};
+
+} // namespace grapnel::doctor_command
