@@ -118,7 +118,8 @@ def beside_users_daemon(outer, *lines):
     script = "\n".join((
         "export DOCKER_HOST=unix:///run/user/1000/docker.sock", configure,
         daemon.replace(" &", " 2>/tmp/log &"),
-        "for i in $(seq 300); do docker version >/dev/null 2>&1 && break; sleep 0.1; done",
+        # dockerd 28 answers no `docker version` below rootlesskit --net=host
+        "for i in $(seq 300); do docker image ls >/dev/null 2>&1 && break; sleep 0.1; done",
         "docker import /image.tar look:1 >/dev/null || cat /tmp/log >&2",
         *lines, "code=$?",
         "kill $(cat $XDG_RUNTIME_DIR/docker.pid)", "wait", "exit $code"))
@@ -131,7 +132,7 @@ def test_rootless_docker_in_docker_gives_gpus(outer_docker):
     refused = beside_users_daemon(outer_docker, command)
     assert refused.code != 0
     assert ("grapnel-runtime: /proc cannot be mounted in the container's user namespace: "
-            "/proc/driver/nvidia covers a part of this container's own: run 'mkdir") in refused.err
+            "/proc/driver/nvidia covers a part of this container's own: run 'mkdir") in refused.err, refused.err
     for line in (line for line in commands("inside") if "/run/proc" in line):
         assert outer_docker(line).code == 0
     check(beside_users_daemon(outer_docker, command))

@@ -13,9 +13,10 @@ from engines import podman, process
 DOCKER = ["dockerd", "docker", "containerd", "containerd-shim-runc-v2", "runc", "newuidmap",
           "newgidmap"]
 # of a user's daemon, beside these
-ROOTLESS = ["rootlesskit", "rootlesskit-docker-proxy",
-            "/usr/share/docker.io/contrib/dockerd-rootless.sh"]
+ROOTLESS = ["rootlesskit", "rootlesskit-docker-proxy"]
 PODMAN = ["podman", "conmon", "runc", "crun", "newuidmap", "newgidmap"]
+# without which newer versions do not start: of dockerd 28, of podman 5
+HELPERS = ["/usr/sbin/docker-proxy", "/usr/lib/podman/netavark"]
 PROGRAMS = "usr/local/bin"
 USER = 1000
 HOOKS_DIR = "usr/share/containers/oci/hooks.d"
@@ -85,6 +86,8 @@ def make_rootfs(root, tools, programs, image, engine):
     container.make_rootfs(root, tools)
     for name in (*engine, "mount", "setpriv"):
         add_program(root, name)
+    for path in filter(shutil.which, HELPERS):
+        add_program(root, path, str(pathlib.Path(path).parent).lstrip("/"))
     add_program(root, "ldconfig", "sbin")
     names = subprocess.run(["busybox", "--list"], check=True, capture_output=True, text=True).stdout
     for name in names.split():
@@ -111,6 +114,11 @@ def add_user(root):
     (root / "etc/group").write_text(f"root:x:0:\nuser:x:{USER}:\n")
 
 
+def give_to_user(directory):
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, USER, USER)
+
+
 def configure_docker(root):
     """As root, and as a user."""
     add_user(root)
@@ -120,8 +128,7 @@ def configure_docker(root):
     for directory, driver in {"etc/docker": "overlay2", "home/user/.config/docker": "vfs"}.items():
         (root / directory).mkdir(parents=True)
         (root / directory / "daemon.json").write_text(json.dumps({"storage-driver": driver, **daemon}))
-    for path in (root / "home/user", *(root / "home/user").rglob("*")):
-        os.chown(path, USER, USER)
+    give_to_user(root / "home/user")
 
 
 def configure_podman(root, tools):
@@ -132,14 +139,16 @@ def configure_podman(root, tools):
     shutil.copy(tools.shim, root / "usr/lib/memlock_shim.so")
     write_program(programs / "crun", '#!/bin/sh\nLD_PRELOAD=/usr/lib/memlock_shim.so '
                                      'exec /usr/bin/crun.real "$@"\n')
-    os.chown(root / "home/user", USER, USER)
+    for directory, data, run in (("etc", "/var/lib/containers", "/run/containers"),
+                                 ("home/user/.config", "/home/user/containers", "/run/user/1000")):
+        settings = root / directory / "containers"
+        settings.mkdir(parents=True)
+        (settings / "storage.conf").write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{data}/storage"\nrunroot = "{run}/storage"\n')
+    give_to_user(root / "home/user")
     settings = root / "etc/containers"
-    settings.mkdir()
     (settings / "containers.conf").write_text(podman.CONTAINERS_CONF)
     (settings / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    (settings / "storage.conf").write_text(
-        '[storage]\ndriver = "vfs"\ngraphroot = "/var/lib/containers/storage"\n'
-        'runroot = "/run/containers/storage"\n')
     hooks = root / HOOKS_DIR
     hooks.mkdir(parents=True)
     (hooks / "grapnel.json").write_text(hooks_file(f"/{PROGRAMS}/grapnel-hook"))
