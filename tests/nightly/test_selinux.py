@@ -9,10 +9,15 @@ import subprocess
 import pytest
 
 import container
+import make_driver
+import pages
 
 ENFORCE = pathlib.Path("/sys/fs/selinux/enforce")
 PROCESS = "system_u:system_r:container_t:s0:c1,c2"
 FILES = "system_u:object_r:container_file_t:s0:c1,c2"
+NODE = f"open:/dev/nvidia{make_driver.minor(0, 2)}"
+LIBRARY = "load:libcuda.so.1"
+PARAMS = "text:/proc/driver/nvidia/params"
 
 pytestmark = pytest.mark.skipif(not ENFORCE.exists(),
                                 reason="this kernel enforces no SELinux policy")
@@ -35,6 +40,42 @@ def confined(bundle):
     bundle.config["linux"]["mountLabel"] = FILES
     subprocess.run(["chcon", "-R", FILES, bundle.root], check=True)
     return bundle.env("NVIDIA_VISIBLE_DEVICES=all")
+
+
+@pytest.fixture
+def labels_of_the_page():
+    """Called, it runs the commands of doc/hosts.md; the machine's labels are undone."""
+    def run():
+        for command in pages.commands("hosts.md", "selinux"):
+            subprocess.run(["sh", "-c", " ".join(command)], check=True)
+    yield run
+    for command in ("setsebool -P container_use_dri off", "semanage fcontext --deleteall",
+                    "restorecon -RF /dev"):
+        subprocess.run(["sh", "-c", command], check=True)
+
+
+def run_confined(engine, confined, *command):
+    """The output goes through the root file system: container_t may not write to a pipe of an
+    administrator's."""
+    done = engine(confined, args=["/bin/sh", "-c", f"{' '.join(command)} >/output"])
+    done.out = (confined.root / "output").read_text()
+    done.answers = container.answers(done.out)
+    return done
+
+
+def test_confined_container_opens_labelled_nodes(confined, engine, labels_of_the_page):
+    confined.config["process"]["noNewPrivileges"] = False
+    confined.show_proc_driver()
+    before = run_confined(engine, confined, "/bin/look", NODE, LIBRARY, PARAMS)
+    assert before[NODE] == "EACCES"
+    labels_of_the_page()
+    after = run_confined(engine, confined, "/bin/look", NODE, LIBRARY, PARAMS)
+    assert after[NODE] == "ENXIO"
+    for seen in (before, after):
+        assert seen[LIBRARY].endswith(" libcuda")
+        assert "ModifyDeviceFiles: 0" in seen[PARAMS]
+    listed = run_confined(engine, confined, "nvidia-smi", "-L")
+    assert (listed.code, listed.out.count("UUID: GPU-")) == (0, 2), listed.err
 
 
 def test_loader_cache_keeps_its_label(confined, hand_made):

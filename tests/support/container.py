@@ -206,17 +206,23 @@ def parse_mountinfo(text):
     return out
 
 
+def answers(output):
+    """Those of look.c: {query: answer}."""
+    found = {}
+    for line in output.splitlines():
+        with contextlib.suppress(ValueError, TypeError):
+            entry = json.loads(line)
+            found[entry["query"]] = entry["result"]
+    return found
+
+
 class Result:
     def __init__(self, process):
         self.code = process.returncode
         self.out = process.stdout
         self.err = process.stderr
         self.host_mounts = None  # before and after, where they were recorded
-        self.answers = {}
-        for line in self.out.splitlines():
-            with contextlib.suppress(ValueError, TypeError):
-                entry = json.loads(line)
-                self.answers[entry["query"]] = entry["result"]
+        self.answers = answers(self.out)
 
     def __getitem__(self, query):
         assert query in self.answers, f"no answer to {query}: {self.out}\n{self.err}"

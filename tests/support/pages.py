@@ -27,6 +27,7 @@ RUN_BY = {
     "package": "package/run",
     "charliecloud": "integration/test_charliecloud.py",
     "apptainer": "nightly/test_apptainer.py",  # Debian 12 lacks it
+    "selinux": "nightly/test_selinux.py",  # needs a kernel with Debian's policy
     "nested": "integration/test_nested.py",  # on the host of a container that has an engine
     "inside": "integration/test_nested.py",  # in that container as root
     "insideuser": "integration/test_nested.py",  # in that container as a user
