@@ -21,7 +21,7 @@ NO_PIDFD = "inject=setns:error=EINVAL:when=1"
 
 def strace(*injections, record="/dev/null", calls="statx,setns"):
     words = [word for injection in injections for word in ("-e", injection)]
-    return ["strace", "-f", "-qq", "-o", str(record), "-e", f"trace={calls}", *words]
+    return ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(record), "-e", f"trace={calls}", *words]
 
 
 @pytest.fixture
