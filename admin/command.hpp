@@ -21,6 +21,7 @@ using Command = int(std::span<const std::string> words);
 [[nodiscard]] Command explain;
 [[nodiscard]] Command info;
 [[nodiscard]] Command list;
+[[nodiscard]] Command ps;
 
 /// On standard error, as "grapnel: TEXT".
 void complain(std::string_view text);

@@ -25,7 +25,8 @@ Program tool_program() {
     Program program{.names = {"grapnel"},
                     .commands = {configure_command::command(), cdi_command::command(),
                                  info_command().command, list_command().command,
-                                 doctor_command::command(), explain_command().command}};
+                                 doctor_command::command(), explain_command().command,
+                                 ps_command().command}};
     program.itself = {
         .synopsis = "grapnel COMMAND [ARGUMENT]...",
         .operand = "commands",

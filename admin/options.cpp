@@ -46,12 +46,37 @@ const LookCommand& list_command() {
 }
 
 const LookCommand& explain_command() {
+    static const auto made_once = made(
+        {.name = "explain",
+         .help = "print what the hook does for a container and why, or the page of a finding",
+         .synopsis = "grapnel explain BUNDLE|CODE|OPTION...",
+         .about = "BUNDLE is a directory with a config.json; CODE that of a finding of grapnel\n"
+                  "doctor, as GR0103. Without them an option names the container.\n",
+         .completion = directories},
+        {{{"docker", '\0', needed, "NAME", "a container of Docker, running or not"},
+          set<&LookOptions::docker>},
+         {{"podman", '\0', needed, "NAME", "a container of podman, running or not"},
+          set<&LookOptions::podman>},
+         {{"cri", '\0', needed, "ID", "a container that kubelet started"}, set<&LookOptions::cri>},
+         {{"pid", '\0', needed, "PID", "the container of that process"}, set<&LookOptions::pid>},
+         environment_row,
+         json_row,
+         help_row});
+    return made_once;
+}
+
+const LookCommand& ps_command() {
     static const auto made_once =
-        made({.name = "explain",
-              .help = "print the page of a finding of grapnel doctor",
-              .synopsis = "grapnel explain CODE",
-              .about = "CODE is that of a finding: GR0103. Its page has the cause and the cure.\n"},
-             {help_row});
+        made({.name = "ps",
+              .help = "print which running container has which GPUs",
+              .synopsis = "grapnel ps [OPTION]..."},
+             {{{"gpu", '\0', needed, "GPU", "only containers that have it: an index or a UUID"},
+               set<&LookOptions::gpu>},
+              json_row,
+              {{"prometheus", '\0', none, "",
+                "print metrics for the textfile collector of node_exporter"},
+               set_flag<&LookOptions::prometheus>},
+              help_row});
     return made_once;
 }
 

@@ -35,5 +35,6 @@ struct LookCommand {
 [[nodiscard]] const LookCommand& info_command();
 [[nodiscard]] const LookCommand& list_command();
 [[nodiscard]] const LookCommand& explain_command();
+[[nodiscard]] const LookCommand& ps_command();
 
 } // namespace grapnel

@@ -32,6 +32,7 @@ constexpr auto commands = std::to_array<Entry>({
     {"doctor", doctor},
     {"explain", explain},
     {"list", list},
+    {"ps", ps},
 });
 
 constexpr std::string_view program = "grapnel";

@@ -32,15 +32,21 @@ std::optional<sys::Fd> users_directory() {
 } // namespace
 
 /// Without the C library's time zones: they are files that the environment names.
-std::string timestamp() {
+std::string timestamp(std::int64_t seconds) {
     namespace chrono = std::chrono;
-    const auto time = chrono::floor<chrono::seconds>(chrono::system_clock::now());
+    const chrono::sys_seconds time{chrono::seconds(seconds)};
     const auto day = chrono::floor<chrono::days>(time);
     const chrono::year_month_day date(day);
     const chrono::hh_mm_ss clock(time - day);
     return format_text("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int{date.year()},
                        unsigned{date.month()}, unsigned{date.day()}, clock.hours().count(),
                        clock.minutes().count(), clock.seconds().count());
+}
+
+std::string timestamp() {
+    namespace chrono = std::chrono;
+    const auto now = chrono::system_clock::now().time_since_epoch();
+    return timestamp(chrono::floor<chrono::seconds>(now).count());
 }
 
 int guard(const Log& log, int internal, const std::function<int()>& work,
@@ -140,6 +146,8 @@ void Log::error(std::string_view text) const {
 }
 
 void Log::warning(std::string_view text) const {
+    if (collected_ != nullptr)
+        collected_->emplace_back(text);
     remark("warning", text);
 }
 

@@ -27,6 +27,8 @@ class Log {
     /// The caller of this program writes its failure into the log.
     void leave_error_to_caller() { caller_logs_error_ = true; }
     void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
+    /// Warnings are added there as well, in the order in which they come.
+    void collect_warnings(std::vector<std::string>& warnings) { collected_ = &warnings; }
 
     /// Where its file can be.
     [[nodiscard]] std::vector<HostPath> directories() const;
@@ -69,6 +71,7 @@ class Log {
     std::string container_ = "-";
     bool warnings_to_stderr_ = false;
     bool caller_logs_error_ = false;
+    std::vector<std::string>* collected_ = nullptr;
     mutable std::size_t remarks_left_ = std::size_t{64} << 10; ///< bytes
     /// In the order in which they are tried; nothing: the paths are as they were.
     std::optional<std::vector<Place>> held_ = {};
@@ -80,7 +83,8 @@ class Log {
 [[nodiscard]] int guard(const Log& log, int internal, const std::function<int()>& work,
                         const std::function<void(std::string_view)>& tell = {});
 
-/// Now, in UTC: 2026-01-31T23:59:59Z.
+/// In UTC: 2026-01-31T23:59:59Z. Of seconds since 1970, or now.
+[[nodiscard]] std::string timestamp(std::int64_t seconds);
 [[nodiscard]] std::string timestamp();
 
 } // namespace grapnel

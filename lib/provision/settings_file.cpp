@@ -36,8 +36,11 @@ Error unreadable(Error error, const HostPath& path) {
 
 LoadedSettings load(const HostPath& path, Dialect dialect) {
     const auto text = sys::read_host_file(path, settings_size_limit);
-    return {text ? read_settings(*text, dialect, path.text())
-                 : broken_settings(unreadable(text.error(), path))};
+    LoadedSettings loaded{text ? read_settings(*text, dialect, path.text())
+                               : broken_settings(unreadable(text.error(), path))};
+    loaded.file = path;
+    loaded.dialect = dialect;
+    return loaded;
 }
 
 LoadedSettings load_named(const HostPath& path, Dialect dialect) {

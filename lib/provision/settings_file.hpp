@@ -15,6 +15,8 @@ enum class Variables { count, are_ignored };
 
 struct LoadedSettings : SettingsReading {
     std::optional<HostPath> named = {}; ///< by the command line or a variable
+    std::optional<HostPath> file = {};  ///< that was read; nothing: the defaults
+    Dialect dialect = Dialect::grapnel; ///< of that file
 };
 
 /// The file that was `named` on the command line; else, where variables count, the one that

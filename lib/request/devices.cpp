@@ -232,6 +232,34 @@ bool is_pod_sandbox(const Spec& spec) {
 
 } // namespace
 
+DeviceSource device_source(const Spec& spec, const Settings& settings) {
+    using Kind = DeviceSource::Kind;
+    const auto joined = [](const std::vector<std::string>& names) {
+        std::string list;
+        for (const auto& name : names)
+            list += (list.empty() ? "" : ",") + name;
+        return list;
+    };
+    if (is_cdi_request(spec))
+        return {.kind = Kind::cdi, .value = joined(spec.cdi_devices)};
+    std::vector<std::string> remarks;
+    const auto annotated = from_annotations(spec, settings, remarks);
+    if (!annotated || *annotated)
+        for (const auto& [key, value] : spec.annotations)
+            if (has_prefix(key, settings))
+                return {.kind = Kind::annotations, .name = key, .value = value};
+    const auto mounted = from_mounts(spec, settings);
+    if (!mounted || *mounted)
+        return {.kind = Kind::volume_mounts, .value = joined(mounted_names(spec, settings))};
+    const auto list = device_list(spec, settings);
+    if (!list)
+        return {};
+    const auto name = name_of_device_list(spec, settings);
+    return {.kind = spec.variable(name) ? Kind::variable : Kind::legacy_image,
+            .name = spec.variable(name) ? name : "CUDA_VERSION",
+            .value = *list};
+}
+
 std::string describe_missing_request(const Spec& spec, const Settings& settings) {
     if (is_pod_sandbox(spec)) // nobody expects a GPU there
         return {};

@@ -15,6 +15,15 @@ namespace grapnel {
 [[nodiscard]] Result<std::optional<RequestedDevices>>
 requested_devices(const Spec& spec, const Settings& settings, std::vector<std::string>& remarks);
 
+/// Where the devices of a container come from, by rule 1 of request.hpp, whether they count or not.
+struct DeviceSource {
+    enum class Kind { none, cdi, annotations, volume_mounts, variable, legacy_image };
+    Kind kind = Kind::none;
+    std::string name = {};  ///< of the annotation or variable
+    std::string value = {}; ///< the names of devices, as given
+};
+[[nodiscard]] DeviceSource device_source(const Spec& spec, const Settings& settings);
+
 /// Whether the special word `void` is among them, in any case.
 [[nodiscard]] bool has_void(const std::vector<std::string>& words);
 

@@ -5,8 +5,10 @@
 #include "base/text.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
+#include "sys/proc_file.hpp"
 
 #include <cerrno>
+#include <ctime>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,11 +46,20 @@ Result<ProcessStat> read_stat(pid_t pid) {
     return *stat;
 }
 
+} // namespace
+
 Result<std::uint64_t> own_pid_namespace() {
     return GRAPNEL_TRY(host_facts(host_path("/proc/self/ns/pid"))).inode;
 }
 
-} // namespace
+bool is_running(const ProcessIdentity& process, std::uint64_t own_pid_namespace) {
+    if (process.pid_namespace != own_pid_namespace)
+        return false;
+    const auto text = read_kernel_file("/proc/" + std::to_string(process.pid) + "/stat");
+    const auto stat = text ? parse_stat(*text) : std::nullopt;
+    return stat && stat->start_time == process.start_time && stat->state != 'Z'
+           && stat->state != 'X';
+}
 
 Result<ProcessIdentity> process_identity(pid_t pid) {
     const auto stat = GRAPNEL_TRY(read_stat(pid));
@@ -67,6 +78,22 @@ bool has_ended(const ProcessIdentity& process) {
     const auto stat = read_stat(process.pid);
     return stat
            && (stat->start_time != process.start_time || stat->state == 'Z' || stat->state == 'X');
+}
+
+std::uint64_t ticks_since_boot() {
+    timespec now{};
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    constexpr std::uint64_t nanoseconds_a_tick = 10'000'000;
+    return static_cast<std::uint64_t>(now.tv_sec) * 100
+           + static_cast<std::uint64_t>(now.tv_nsec) / nanoseconds_a_tick;
+}
+
+std::int64_t started_at(const ProcessIdentity& process) {
+    timespec now{};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const auto age = static_cast<std::int64_t>(ticks_since_boot())
+                     - static_cast<std::int64_t>(process.start_time);
+    return now.tv_sec - age / 100;
 }
 
 std::string to_text(const ProcessIdentity& process) {

@@ -27,6 +27,12 @@ struct ProcessIdentity {
 /// PID namespace, or where /proc hides the process.
 [[nodiscard]] bool has_ended(const ProcessIdentity& process);
 
+/// The clock of start_time: since the machine started, in hundredths of a second (USER_HZ).
+[[nodiscard]] std::uint64_t ticks_since_boot();
+
+/// When the process started, in seconds since 1970.
+[[nodiscard]] std::int64_t started_at(const ProcessIdentity& process);
+
 /// As "PID-START-NAMESPACE".
 [[nodiscard]] std::string to_text(const ProcessIdentity& process);
 [[nodiscard]] std::optional<ProcessIdentity> parse_process_identity(std::string_view text);

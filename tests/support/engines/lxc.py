@@ -54,8 +54,9 @@ class Lxc:
             process.whole_proc_setup(directory),
             f"mount --bind {directory}/ids /etc/subuid", f"mount --bind {directory}/ids /etc/subgid"))
 
-    def __call__(self, *command, devices="0", capabilities="utility,compute", version="v1",
-                 request=REQUEST):
+    def command(self, *command, devices="0", capabilities="utility,compute", version="v1",
+                request=REQUEST):
+        """The command that starts the container, and ends with it."""
         name = self.bundle.name
         directory = self.directory / "lxc" / name
         directory.mkdir(parents=True, exist_ok=True)
@@ -64,9 +65,12 @@ class Lxc:
                 devices=devices, capabilities=capabilities, hook=HOOK)))
         start = ["lxc-start", "-P", directory.parent, "-n", name, "-F",
                  "-o", self.directory / "lxc.log", "-l", "DEBUG", "--", *command]
+        return container.in_cgroup_view(version, start, self.setup)
+
+    def __call__(self, *command, **options):
         result = container.Result(subprocess.run(
-            container.in_cgroup_view(version, start, self.setup), input="", capture_output=True,
-            text=True, timeout=60, env=self.environment, check=False))
+            self.command(*command, **options), input="", capture_output=True, text=True,
+            timeout=60, env=self.environment, check=False))
         log = self.log / "nvidia.log"
         result.log = log.read_text() if log.exists() else ""
         return result

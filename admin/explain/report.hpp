@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of grapnel explain: what the hook does or did for a container, and why.
+#pragma once
+
+#include "plan/plan.hpp"
+#include "terminal.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace grapnel::explanation {
+
+/// "WHAT: RESULT, because REASON".
+struct Decision {
+    std::string about = {}; ///< settings, hook, devices, ...
+    std::string result = {};
+    std::string reason = {};
+
+    bool operator==(const Decision&) const = default;
+};
+
+struct Report {
+    std::string container = {};
+    std::string engine = {};
+    std::string bundle = {};
+    /// given: it gets, or got, the driver. nothing: it asks for none. denied: its start fails.
+    /// not_called: no hook of Grapnel's is entered for it.
+    enum class Outcome { given, nothing, denied, not_called };
+    Outcome outcome = Outcome::nothing;
+    std::string summary = {}; ///< a sentence; of a failure with its cure
+    std::vector<Decision> decisions = {};
+    std::optional<Plan> plan = {};
+    std::vector<std::string> left_out = {};
+    std::vector<std::string> warnings = {};
+    std::vector<std::string> log = {}; ///< lines of its last start
+};
+
+[[nodiscard]] std::string json_text(const Report& report);
+[[nodiscard]] std::string tree_text(const Report& report, const Terminal& terminal);
+
+} // namespace grapnel::explanation

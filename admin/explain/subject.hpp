@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container that grapnel explain is asked about.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "look.hpp"
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace grapnel::explanation {
+
+struct Subject {
+    std::string id = {};
+    std::string engine = {};                   ///< empty: variables of the command line alone
+    std::optional<HostPath> bundle = {};       ///< its config.json is there
+    std::optional<pid_t> process = {};         ///< nothing: it does not run
+    std::string config = {};                   ///< the text of config.json
+    std::string runtime = {};                  ///< the engine's name of its OCI runtime
+    std::string failure = {};                  ///< what the engine says of the last start
+    std::vector<std::string> environment = {}; ///< without a bundle
+    bool privileged = false;                   ///< the same
+    bool asks_engine_for_gpus = false;         ///< docker run --gpus
+    bool has_driver = false;                   ///< it runs, and grapnel ps lists it
+};
+
+/// By the options and the operand. An error of kind usage for a wrong command line.
+[[nodiscard]] Result<Subject> find_subject(const LookArguments& arguments);
+
+} // namespace grapnel::explanation

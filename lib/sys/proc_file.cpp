@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/proc_file.hpp"
+
+#include "sys/fd.hpp"
+#include "sys/retry.hpp"
+
+#include <array>
+#include <climits>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace grapnel::sys {
+
+namespace {
+
+/// A read of such a file that brings less has come to the end (seq_file in the kernel).
+constexpr std::size_t certain_end = 2048;
+constexpr std::size_t most = std::size_t{1} << 20;
+
+} // namespace
+
+Result<std::string> read_kernel_file(const std::string& path) {
+    const Fd fd(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+    if (!fd.valid())
+        return system_error("open " + path);
+    std::array<char, 16384> part{};
+    std::string text;
+    while (text.size() < most) {
+        const auto size = retried([&] { return ::read(fd.ref().value, part.data(), part.size()); });
+        if (size < 0)
+            return system_error("read " + path);
+        text.append(part.data(), static_cast<std::size_t>(size));
+        if (static_cast<std::size_t>(size) < certain_end)
+            break;
+    }
+    return text;
+}
+
+Result<std::string> read_kernel_link(const std::string& path) {
+    std::array<char, PATH_MAX> target{};
+    const auto length =
+        retried([&] { return ::readlink(path.c_str(), target.data(), target.size()); });
+    if (length < 0)
+        return system_error("readlink " + path);
+    return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+} // namespace grapnel::sys
