@@ -4,9 +4,11 @@
 #include "base/format.hpp"
 #include "base/text.hpp"
 #include "base/usage.hpp"
+#include "cdi_hook.hpp"
 #include "cmdline/help.hpp"
 #include "cmdline/parse.hpp"
 #include "command.hpp"
+#include "nvidia_ctk.hpp"
 #include "option_table.hpp"
 #include "sys/file.hpp"
 #include "sys/privilege.hpp"
@@ -90,11 +92,15 @@ int wrong_usage(const Error& error) {
 }
 
 int run_tool(int argc, char** argv) {
+    const auto words = cmdline::words_of(argc, argv);
+    // a hook confines itself otherwise than a program that people start
+    if (nvidia_ctk::is_hook_call(argc > 0 ? argv[0] : "", words))
+        return cdi_hook::run(std::span(words).subspan(1));
     if (const auto begun = sys::begin_program(); !begun) {
         complain(begun.error().text());
         return exit_refused;
     }
-    return run(cmdline::words_of(argc, argv));
+    return run(words);
 }
 
 } // namespace grapnel

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs while Grapnel is built. PROGRAM's completions for a shell, or the list of its options:
 //
-//   generate grapnel-hook|grapnel-cli|grapnel bash|fish|zsh|list
+//   generate grapnel-hook|nvidia-cdi-hook|grapnel-cli|grapnel bash|fish|zsh|list
 #include "../admin/option_table.hpp"
 #include "../cli/option_table.hpp"
+#include "../hook/cdi_hook_table.hpp"
 #include "../hook/option_table.hpp"
 #include "shells.hpp"
 
@@ -29,7 +30,8 @@ constexpr std::array<Shell, 4> shells{{
 
 int main(int argc, char** argv) {
     if (argc == 3)
-        for (const auto& program : {hook_program(), cli::program(), tool_program()})
+        for (const auto& program :
+             {hook_program(), cdi_hook::program(), cli::program(), tool_program()})
             for (const auto& shell : shells)
                 if (program.names.front() == argv[1] && shell.name == argv[2])
                     return std::fputs(shell.script(program).c_str(), stdout) < 0 ? 1 : 0;

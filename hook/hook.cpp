@@ -6,6 +6,8 @@
 #include "apply/container.hpp"
 #include "base/exit_code.hpp"
 #include "base/text.hpp"
+#include "cdi_hook.hpp"
+#include "cdi_hook_options.hpp"
 #include "cmdline/help.hpp"
 #include "cmdline/parse.hpp"
 #include "oci/spec.hpp"
@@ -40,14 +42,6 @@ Result<State> read_state() {
                        "echo '{\"id\": \"x\", \"bundle\": \"/BUNDLE\"}' | grapnel-hook --dry-run "
                        "prestart");
     return parse_state(text);
-}
-
-Result<Spec> read_spec(const State& state) {
-    const auto path = state.bundle / "config.json";
-    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit)
-                                      .note("the bundle")
-                                      .cure("it must hold the container's config.json"));
-    return parse_spec(text);
 }
 
 int fail(const Error& error, const Log& log) {
@@ -133,7 +127,7 @@ class Hook {
         ProbeStarter probe;
         if (options_.dry_run && !state.pid)
             probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
-        auto spec = GRAPNEL_TRY(read_spec(state));
+        auto spec = GRAPNEL_TRY(apply::read_spec(state));
         if (!takes_cdi_devices(spec))
             return nothing_given();
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
@@ -233,6 +227,9 @@ int run(int argc, char** argv, Log& log) {
 } // namespace
 
 int run_hook(int argc, char** argv) {
+    const auto words = cmdline::words_of(argc, argv);
+    if (cdi_hook::is_call(argc > 0 ? argv[0] : "", words))
+        return cdi_hook::run(words);
     Log log("grapnel-hook");
     return guard(log, exit_internal, [&] { return run(argc, argv, log); });
 }

@@ -75,6 +75,7 @@ def programs(hook, tmp_path_factory):
         subprocess.run(["strip", "-o", directory / path.name, path], check=True)
     for name, program in {"nvidia-container-runtime-hook": "grapnel-hook",
                           "nvidia-container-toolkit": "grapnel-hook",
+                          "nvidia-cdi-hook": "grapnel-hook",
                           "nvidia-container-runtime": "grapnel-runtime",
                           "nvidia-container-cli": "grapnel-cli"}.items():
         (directory / name).symlink_to(program)

@@ -10,6 +10,7 @@
 #include "apply/loader_files.hpp"
 #include "apply/mounts.hpp"
 #include "apply/prune.hpp"
+#include "apply/remarks.hpp"
 #include "base/format.hpp"
 #include "sys/helper.hpp"
 #include "sys/phase.hpp"
@@ -57,7 +58,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     // a namespace that this program shares with the container has the container's mounts too
     host.mounts = GRAPNEL_TRY(
         read_host_mounts(container.process ? std::nullopt : std::optional(container.rootfs)));
-    if (!container.state)
+    if (!container.state || !container.claimant)
         return host;
     auto records = make_record_store();
     if (records)
@@ -84,8 +85,9 @@ Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& 
     using Claimed = std::optional<Claim>;
     if (!host.records)
         return Claimed();
-    auto claimed = Claim::make(*host.records, *container.state, start_facts(plan, *container.state),
-                               container.rootfs, container.root);
+    auto claimed =
+        Claim::make(*host.records, *container.state, *container.claimant,
+                    start_facts(plan, *container.state), container.rootfs, container.root);
     container.root.invalidate();
     if (!claimed) {
         host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
@@ -150,6 +152,17 @@ void restrict_to_root(const HostSide& host, const sys::RootDir& root, const Allo
     restrict_files(rules, host.records ? &*host.records : nullptr, allow_log);
 }
 
+/// Nothing that a container needs to start depends on them.
+Result<std::vector<std::string>> write_files(const Plan& plan, sys::RootDir& root) {
+    std::vector<std::string> remarks;
+    for (const auto& file : plan.files)
+        GRAPNEL_TRY(downgrade(root.put_file(file.inside, file.text), remarks));
+    for (const auto& change : plan.modes)
+        if (const auto done = root.change_mode(change.inside, change.mode); !done)
+            GRAPNEL_TRY(downgrade(done.error(), remarks));
+    return remarks;
+}
+
 Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
                                              const std::optional<LoaderFiles>& loader,
                                              Container& container, const AllowLog& allow_log) {
@@ -163,6 +176,7 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
            GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container)));
     restrict_to_root(host, root, allow_log);
     GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
+    append(remarks, GRAPNEL_TRY(write_files(plan, root)));
     if (!loader)
         return remarks;
     append(remarks, GRAPNEL_TRY(write_loader_files(plan, loader->conf, root)));

@@ -259,12 +259,13 @@ Status remove_record(const RecordStore& store, const Claims& claims, const std::
     return claims.remove(key); // last: the next start finds a record by its claim
 }
 
-Result<Claim> Claim::make(const RecordStore& store, const State& state, const StartFacts& start,
+Result<Claim> Claim::make(const RecordStore& store, const State& state,
+                          const sys::ProcessIdentity& process, const StartFacts& start,
                           const HostPath& rootfs, sys::RootDir& root) {
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, rootfs));
     auto claims = GRAPNEL_TRY(Claims::open(store, rootfs));
     const Claimant claimant{.key = record_key(state),
-                            .process = GRAPNEL_TRY(sys::process_identity(*state.pid)),
+                            .process = process,
                             .rootfs = rootfs,
                             .root = GRAPNEL_TRY(identity_of(root)),
                             .start = start};

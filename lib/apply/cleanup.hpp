@@ -16,6 +16,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "oci/state.hpp"
+#include "sys/process_identity.hpp"
 #include "sys/root_dir.hpp"
 
 #include <optional>
@@ -32,6 +33,7 @@ class Claim {
     /// To be called before anything in the root file system is relied on or made. An error of EBUSY
     /// after ten seconds in which another process kept the root file system's lock.
     [[nodiscard]] static Result<Claim> make(const RecordStore& store, const State& state,
+                                            const sys::ProcessIdentity& process,
                                             const StartFacts& start, const HostPath& rootfs,
                                             sys::RootDir& root);
 

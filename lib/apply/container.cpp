@@ -133,6 +133,14 @@ Result<sys::RootDir> open_named_rootfs(sys::FdRef base, const HostPath& rootfs,
 
 } // namespace
 
+Result<Spec> read_spec(const State& state) {
+    const auto path = state.bundle / "config.json";
+    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit)
+                                      .note("the bundle")
+                                      .cure("it must hold the container's config.json"));
+    return parse_spec(text);
+}
+
 Status enter_user_namespace(const State& state) {
     if (!state.pid || sys::may_mount())
         return {};
@@ -169,6 +177,7 @@ Result<Container> open_container(const State& state, const Spec& spec) {
     const auto maps = GRAPNEL_TRY(id_maps(process));
     root->act_on_volumes_as(maps.of(spec.user));
     return Container{.state = state,
+                     .claimant = GRAPNEL_TRY(sys::process_identity(*state.pid)),
                      .rootfs = rootfs,
                      .process = std::move(process),
                      .root = std::move(*root),
@@ -200,12 +209,33 @@ Result<Container> open_container(pid_t pid, const HostPath& rootfs) {
                      .cgroup = {.owner = {.reference_cgroup = std::move(reference_cgroup)}}};
 }
 
-Result<Container> open_own_container(const HostPath& rootfs) {
+Status check_own_mount_namespace() {
     const auto ours = GRAPNEL_TRY(sys::own_mount_namespace());
-    GRAPNEL_TRY(check_not_the_hosts(ours, "this program's"));
+    return check_not_the_hosts(ours, "this program's");
+}
+
+Result<Container> open_own_container(const HostPath& rootfs) {
+    GRAPNEL_TRY(check_own_mount_namespace());
     const auto base = GRAPNEL_TRY(sys::open_host_path(host_path("/")));
     auto root = GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "here"));
     return Container{.rootfs = rootfs, .root = std::move(root), .owner = sys::own_user()};
+}
+
+Result<Container> open_container_from_inside(const State& state) {
+    const auto spec = read_spec(state);
+    if (!spec && !state.root)
+        return spec.error();
+    const auto rootfs = state.root ? *state.root : GRAPNEL_TRY(rootfs_path(*spec, state.bundle));
+    const auto base = GRAPNEL_TRY(sys::open_host_path(host_path("/")));
+    auto root = GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "here"));
+    // the hook is in the container's user namespace, so config.json's numbers are its own
+    const auto user = spec ? spec->user : ProcessUser{.user = nobody, .group = nobody};
+    root.act_on_volumes_as(sys::FileUser{.owner = {user.user, user.group}, .groups = user.groups});
+    return Container{.state = state,
+                     .rootfs = rootfs,
+                     .root = std::move(root),
+                     .owner = sys::own_user(),
+                     .mount_label = spec ? spec->mount_label : std::string()};
 }
 
 Result<sys::RootDir> open_rootfs(const HostPath& rootfs) {

@@ -9,6 +9,7 @@
 #include "oci/state.hpp"
 #include "plan/plan.hpp"
 #include "sys/process.hpp"
+#include "sys/process_identity.hpp"
 #include "sys/root_dir.hpp"
 
 #include <optional>
@@ -21,6 +22,8 @@ struct Container {
     /// The state under which creations are recorded. Nothing: no caller reports the container's
     /// end, and creations stay.
     std::optional<State> state = {};
+    /// Whose end makes that record stale; without it no record is kept.
+    std::optional<sys::ProcessIdentity> claimant = {};
     HostPath rootfs = {};
     std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's
     sys::RootDir root;
@@ -28,6 +31,9 @@ struct Container {
     CgroupFacts cgroup = {};
     std::string mount_label = {}; ///< of SELinux, for file systems of the container's own
 };
+
+/// The config.json of the container's bundle.
+[[nodiscard]] Result<Spec> read_spec(const State& state);
 
 /// The hooks of a rootless runtime are unprivileged too: a hook has the right to mount only in the
 /// container's user namespace, which it enters here. Does nothing for a hook that has it already,
@@ -46,6 +52,13 @@ struct Container {
 /// In the mount namespace that this program was started in, which must be the container's and not
 /// the host's: mounts there would stay. No cgroup is known.
 [[nodiscard]] Result<Container> open_own_container(const HostPath& rootfs);
+
+/// For a hook of the stage createContainer, which runs in the container's namespaces while the
+/// host's root is still its own. No process and no cgroup are known.
+[[nodiscard]] Result<Container> open_container_from_inside(const State& state);
+
+/// Refuses the host's mount namespace, where mounts would stay.
+[[nodiscard]] Status check_own_mount_namespace();
 
 /// The rootfs as the host sees it, for a look without a container.
 [[nodiscard]] Result<sys::RootDir> open_rootfs(const HostPath& rootfs);

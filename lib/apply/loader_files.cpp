@@ -2,6 +2,7 @@
 #include "apply/loader_files.hpp"
 
 #include "apply/musl.hpp"
+#include "apply/remarks.hpp"
 #include "base/text.hpp"
 #include "plan/forward_compat.hpp"
 #include "sys/file.hpp"
@@ -82,20 +83,13 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
 Result<std::vector<std::string>> write_loader_files(const Plan& plan, const LdConf& conf,
                                                     sys::RootDir& root) {
     std::vector<std::string> remarks;
-    const auto note = [&](const Status& done) -> Status {
-        if (!done && sys::is_transient(done.error()))
-            return done;
-        if (!done)
-            remarks.push_back(done.error().text());
-        return {};
-    };
     if (plan.compat) {
-        GRAPNEL_TRY(note(link_compat_library(*plan.compat, root)));
-        GRAPNEL_TRY(note(write_compat_file(*plan.compat, conf, root)));
+        GRAPNEL_TRY(downgrade(link_compat_library(*plan.compat, root), remarks));
+        GRAPNEL_TRY(downgrade(write_compat_file(*plan.compat, conf, root), remarks));
     } else {
         GRAPNEL_TRY(remove_compat_file(root));
     }
-    GRAPNEL_TRY(note(write_musl_path(plan, root)));
+    GRAPNEL_TRY(downgrade(write_musl_path(plan, root), remarks));
     GRAPNEL_TRY(root.answers());
     return remarks;
 }

@@ -160,9 +160,11 @@ class Attacher {
     }
 
     Status link(const Link& link, const Plan& plan, const Sources& sources) {
-        if (link.optional && lies_in_hosts_dev(link.inside))
+        if ((link.optional || link.replaces_file) && lies_in_hosts_dev(link.inside))
             return {};
-        if (GRAPNEL_TRY(root_.link(link.inside, link.target)))
+        using Replace = sys::RootDir::Replace;
+        const auto replace = link.replaces_file ? Replace::small_files : Replace::links;
+        if (GRAPNEL_TRY(root_.link(link.inside, link.target, replace)))
             return {};
         // a file of the image has the name: it is covered, not removed
         const auto* const library = target_of(link, plan, sources);
@@ -214,11 +216,22 @@ class Attacher {
     PeerGroups& peers_;
 };
 
+bool may_fail(const Link& link, const Error& error) {
+    // a large file in the place of a link stays; a root file system that cannot be written is a
+    // reason not to start
+    return link.optional || (link.replaces_file && error.sys == 0);
+}
+
+template <typename Item>
+bool may_fail(const Item& item, const Error& /*error*/) {
+    return item.optional;
+}
+
 /// An image that spoils the target of an optional item lacks that item, and its container starts.
 template <typename Item>
 Status downgrade_optional(const Status& attached, const Item& item,
                           std::vector<std::string>& remarks) {
-    if (attached || !item.optional || sys::is_transient(attached.error()))
+    if (attached || !may_fail(item, attached.error()) || sys::is_transient(attached.error()))
         return attached;
     remarks.push_back(item.inside.text() + " is left out: " + attached.error().text());
     return {};

@@ -196,29 +196,103 @@ Result<std::string> whole_part(const ElfParts& file, std::uint64_t offset, std::
     return part;
 }
 
+ElfFacts::Machine machine_of(std::uint16_t number) {
+    switch (number) {
+    case native_machine:
+        return ElfFacts::Machine::native;
+    case native32_machine:
+        return ElfFacts::Machine::native32;
+    default:
+        return ElfFacts::Machine::other;
+    }
+}
+
+constexpr auto no_header = "the ELF header is cut off";
+
+/// `address` is that of DT_STRTAB, `name` the offset of DT_SONAME in it.
+struct SonamePlace {
+    std::optional<std::uint64_t> address = {};
+    std::optional<std::uint64_t> name = {};
+};
+
+template <typename Class>
+SonamePlace find_soname(std::string_view dynamic) {
+    using Dyn = typename Class::Dyn;
+    SonamePlace place;
+    for (std::uint64_t offset = 0; const auto entry = at<Dyn>(dynamic, offset);
+         offset += sizeof(Dyn)) {
+        if (entry->d_tag == DT_NULL)
+            break;
+        if (entry->d_tag == DT_STRTAB)
+            place.address = entry->d_un.d_ptr;
+        if (entry->d_tag == DT_SONAME)
+            place.name = entry->d_un.d_val;
+    }
+    return place;
+}
+
+/// `start` is the beginning of the file.
+template <typename Class>
+Result<ElfLibrary> library_of(const ElfParts& file, std::string_view start) {
+    using Phdr = typename Class::Phdr;
+    constexpr std::size_t longest_name = 256;
+    auto header = at<typename Class::Ehdr>(start, 0);
+    if (!header)
+        return refused(no_header);
+    ElfLibrary library{.machine = machine_of(header->e_machine)};
+    const auto table =
+        GRAPNEL_TRY(whole_part(file, header->e_phoff, header->e_phnum * sizeof(Phdr)));
+    header->e_phoff = 0; // in `table`
+    const auto dynamic = segment_of_type<Class>(table, *header, PT_DYNAMIC);
+    if (!dynamic)
+        return library;
+    const auto entries = GRAPNEL_TRY(whole_part(file, dynamic->p_offset, dynamic->p_filesz));
+    const auto place = find_soname<Class>(entries);
+    if (!place.address || !place.name)
+        return library;
+    const auto strings = file_offset<Class>(table, *header, *place.address);
+    if (!strings)
+        return refused("the ELF file has no place for its strings");
+    const auto text = GRAPNEL_TRY(file(*strings + *place.name, longest_name));
+    library.soname = text_at(text, 0).value_or("");
+    return library;
+}
+
 template <typename Class>
 Result<ElfFacts> facts_of(std::string_view file) {
     const auto header = at<typename Class::Ehdr>(file, 0);
     if (!header)
-        return refused("the ELF header is cut off");
-    const auto machine = header->e_machine == native_machine     ? ElfFacts::Machine::native
-                         : header->e_machine == native32_machine ? ElfFacts::Machine::native32
-                                                                 : ElfFacts::Machine::other;
-    ElfFacts facts{.machine = machine, .interpreter = interpreter<Class>(file, *header)};
+        return refused(no_header);
+    ElfFacts facts{.machine = machine_of(header->e_machine),
+                   .interpreter = interpreter<Class>(file, *header)};
     read_dynamic<Class>(file, *header, facts);
     return facts;
 }
 
 } // namespace
 
-Result<ElfFacts> read_elf(std::string_view file) {
+namespace {
+
+Result<unsigned char> class_of(std::string_view file) {
     if (file.size() < EI_NIDENT || !file.starts_with(ELFMAG))
         return refused("not an ELF file");
-    if (file[EI_CLASS] == ELFCLASS64)
-        return facts_of<Class64>(file);
-    if (file[EI_CLASS] == ELFCLASS32)
-        return facts_of<Class32>(file);
-    return refused("an ELF file of an unknown class");
+    const auto found = static_cast<unsigned char>(file[EI_CLASS]);
+    if (found != ELFCLASS64 && found != ELFCLASS32)
+        return refused("an ELF file of an unknown class");
+    return found;
+}
+
+} // namespace
+
+Result<ElfFacts> read_elf(std::string_view file) {
+    return GRAPNEL_TRY(class_of(file)) == ELFCLASS64 ? facts_of<Class64>(file)
+                                                     : facts_of<Class32>(file);
+}
+
+Result<ElfLibrary> elf_library_by_parts(const ElfParts& file) {
+    const auto start = GRAPNEL_TRY(file(0, sizeof(Elf64_Ehdr)));
+    return GRAPNEL_TRY(class_of(start)) == ELFCLASS64 ? library_of<Class64>(file, start)
+                                                      : library_of<Class32>(file, start);
 }
 
 std::optional<std::string_view> elf_note(std::string_view file, std::string_view section_name,

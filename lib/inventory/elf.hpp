@@ -42,4 +42,15 @@ using ElfParts = std::function<Result<std::string>(std::uint64_t offset, std::si
 [[nodiscard]] Result<std::optional<std::string>>
 elf_note_by_parts(const ElfParts& file, std::string_view section, std::string_view owner);
 
+struct ElfLibrary {
+    ElfFacts::Machine machine = ElfFacts::Machine::other;
+    std::string soname = {}; ///< DT_SONAME; empty if missing
+
+    bool operator==(const ElfLibrary&) const = default;
+};
+
+/// The machine and SONAME of an untrusted file of any size, read like a note by parts. An error if
+/// it is no ELF file or does not keep what its headers promise.
+[[nodiscard]] Result<ElfLibrary> elf_library_by_parts(const ElfParts& file);
+
 } // namespace grapnel

@@ -46,6 +46,9 @@ Result<State> read_state(std::string_view text) {
     if (bundle.empty())
         return refused("'bundle' is missing");
     state.bundle = GRAPNEL_TRY(HostPath::make(bundle).note("'bundle'"));
+    const auto root = GRAPNEL_TRY(oci::string_member(json, "root"));
+    if (root.starts_with('/'))
+        state.root = GRAPNEL_TRY(HostPath::make(root).note("'root'"));
     return state;
 }
 

@@ -17,7 +17,8 @@ struct State {
     std::string id = {};
     std::optional<pid_t> pid = {}; ///< nothing for poststop: no key (runc) or 0 (crun)
     HostPath bundle = {};
-    bool stopped = false; ///< its status: it has ended
+    bool stopped = false;              ///< its status: it has ended
+    std::optional<HostPath> root = {}; ///< the root file system, where the runtime says it (crun)
 
     bool operator==(const State&) const = default;
 };
@@ -27,7 +28,8 @@ inline constexpr std::size_t state_size_limit = std::size_t{1} << 20;
 
 /// Needs `id` (letters, digits and "_+-." alone, as runc accepts it: it becomes a file name)
 /// and an absolute `bundle` (or `bundlePath`, its name before 1.0). `pid`, if it is there, must
-/// be a process ID. Every other key is passed over.
+/// be a process ID. `root`, which crun adds, counts if it is absolute. Every other key is passed
+/// over.
 [[nodiscard]] Result<State> parse_state(std::string_view json);
 
 } // namespace grapnel

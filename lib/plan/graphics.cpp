@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Needs of programs that draw, beside libraries.
+#include "plan/made_up_files.hpp"
 #include "plan/parts.hpp"
 
 #include <cstdint>
@@ -13,8 +14,6 @@ using Kind = Mount::Kind;
 /// Files of the host with a changed text. They are shown one by one where they belong: beside them
 /// can lie files of the image.
 constexpr std::string_view changed_files = "/usr/share/grapnel";
-
-constexpr std::string_view profiles = "/etc/nvidia/nvidia-application-profiles-rc.d";
 
 void add_config_files(Plan& plan, const Inventory& inventory) {
     View changed{.inside = inside_path(changed_files), .optional = true};
@@ -48,25 +47,15 @@ Status add_x_server_modules(Plan& plan, const Inventory& inventory) {
     return {};
 }
 
-/// EGL and Vulkan would list every GPU of the machine, and fail on GPUs that the container lacks.
-/// The setting is a mask of device minors; the driver has no way to name one past its width.
 void add_application_profile(Plan& plan) {
-    std::uint64_t mask = 0;
+    std::vector<std::uint32_t> minors;
     for (const auto& gpu : plan.gpus)
-        if (gpu.minor < 64)
-            mask |= std::uint64_t{1} << gpu.minor;
-    if (mask == 0)
-        return;
-    // the driver reads a superset of JSON that has hexadecimal numbers; everybody reads these
-    plan.views.push_back(
-        {.inside = inside_path(profiles),
-         .files = {{.path = "10-container.conf",
-                    .text = "{\"profiles\": [{\"name\": \"_container_\", \"settings\": "
-                            "[\"EGLVisibleDGPUDevices\", "
-                            + std::to_string(mask)
-                            + "]}],\n \"rules\": [{\"pattern\": [], \"profile\": "
-                              "\"_container_\"}]}\n"}},
-         .optional = true});
+        minors.push_back(gpu.minor);
+    if (auto text = application_profile(minors))
+        plan.views.push_back(
+            {.inside = application_profiles(),
+             .files = {{.path = application_profile_name, .text = std::move(*text)}},
+             .optional = true});
 }
 
 } // namespace

@@ -57,10 +57,27 @@ struct Mount {
 
 struct Link {
     InsidePath inside = {};
-    std::string target = {}; ///< a path of the container, relative or absolute
-    bool optional = false;   ///< as Mount::optional
+    std::string target = {};    ///< a path of the container, relative or absolute
+    bool optional = false;      ///< as Mount::optional
+    bool replaces_file = false; ///< a small file of that name too, which comes back at the end
 
     auto operator<=>(const Link&) const = default;
+};
+
+/// A small file for the container's time. If it cannot be written, that is a warning.
+struct File {
+    InsidePath inside = {};
+    std::string text = {};
+
+    auto operator<=>(const File&) const = default;
+};
+
+/// New permissions of a file that is there. Where it is missing or on a volume, it stays as it is.
+struct ModeChange {
+    InsidePath inside = {};
+    std::uint32_t mode = 0;
+
+    auto operator<=>(const ModeChange&) const = default;
 };
 
 /// Where a link leads as its text says; nothing if that is not another place below the root.
@@ -124,6 +141,8 @@ struct Plan {
     std::vector<View> views = {};
     std::vector<Mount> mounts = {};
     std::vector<Link> links = {};
+    std::vector<File> files = {};       ///< of a hook of a CDI file alone
+    std::vector<ModeChange> modes = {}; ///< of a hook of a CDI file alone
     std::vector<DeviceRule> device_rules = {};
     /// Groups of the device nodes, for the process to join: sorted. apply cannot change the
     /// process; whoever writes config.json can (process.user.additionalGids).

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 namespace grapnel::sys {
@@ -22,10 +23,25 @@ Result<Fd> open_procfs() {
     return proc;
 }
 
+const Result<Fd>& procfs() {
+    static const auto proc = open_procfs();
+    return proc;
+}
+
 } // namespace
 
+Status change_mode(FdRef file, std::uint32_t mode) {
+    const auto& proc = procfs();
+    if (!proc)
+        return proc.error();
+    const auto path = "self/fd/" + std::to_string(file.value);
+    if (fchmodat(proc->ref().value, path.c_str(), mode, 0) != 0)
+        return system_error("chmod");
+    return {};
+}
+
 Result<Fd> open_proc_self(const char* name, int flags) {
-    static const auto proc = open_procfs();
+    const auto& proc = procfs();
     if (!proc)
         return proc.error();
     const auto path = std::string("self/") + name;

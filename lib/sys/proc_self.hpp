@@ -5,10 +5,15 @@
 #include "base/result.hpp"
 #include "sys/fd.hpp"
 
+#include <cstdint>
+
 namespace grapnel::sys {
 
 /// Opens /proc/self/`name`. procfs is opened once, at the first call, and checked: after this
 /// process has entered a container, the path /proc belongs to the container.
 [[nodiscard]] Result<Fd> open_proc_self(const char* name, int flags);
+
+/// Changes the mode of the file behind a descriptor of O_PATH, which is not opened.
+[[nodiscard]] Status change_mode(FdRef file, std::uint32_t mode);
 
 } // namespace grapnel::sys

@@ -46,6 +46,28 @@ Result<ProcessStat> read_stat(pid_t pid) {
     return *stat;
 }
 
+/// A number of /proc/PID/status.
+std::optional<pid_t> status_number(std::string_view status, std::string_view field) {
+    for (const auto line : split(status, '\n'))
+        if (line.starts_with(field))
+            return parse_number<pid_t>(trim(line.substr(field.size())));
+    return std::nullopt;
+}
+
+/// 0: it has none in the PID namespace of /proc.
+Result<pid_t> parent_of(const std::string& process) {
+    constexpr std::size_t limit = 65536;
+    const auto path = host_path("/proc") / process / "status";
+    const auto parent = status_number(GRAPNEL_TRY(read_host_file(path, limit)), "PPid:");
+    return parent ? Result<pid_t>(*parent) : refused(path.text() + " names no parent");
+}
+
+/// Nothing for a process that this one may not look at.
+std::optional<std::uint64_t> pid_namespace_of(pid_t pid) {
+    const auto facts = host_facts(host_path("/proc") / std::to_string(pid) / "ns/pid");
+    return facts ? std::optional(facts->inode) : std::nullopt;
+}
+
 } // namespace
 
 Result<std::uint64_t> own_pid_namespace() {
@@ -59,6 +81,28 @@ bool is_running(const ProcessIdentity& process, std::uint64_t own_pid_namespace)
     const auto stat = text ? parse_stat(*text) : std::nullopt;
     return stat && stat->start_time == process.start_time && stat->state != 'Z'
            && stat->state != 'X';
+}
+
+Result<ProcessIdentity> starter_identity() {
+    constexpr int most_ancestors = 64;
+    const auto ours = GRAPNEL_TRY(own_pid_namespace());
+    const auto parent = GRAPNEL_TRY(parent_of("self"));
+    if (parent == 0)
+        return refused("the process that started this one has no ID in /proc");
+    auto outermost = parent;
+    std::optional<std::uint64_t> above = ours;
+    for (int i = 0; i < most_ancestors; ++i) {
+        const auto next = GRAPNEL_TRY(parent_of(std::to_string(outermost)));
+        above = next == 0 ? std::nullopt : pid_namespace_of(next);
+        if (above != ours)
+            break;
+        outermost = next;
+    }
+    // without a PID namespace of its own the container has an ancestor in the host's
+    const auto holder = above && *above != ours ? outermost : parent;
+    return ProcessIdentity{.pid = holder,
+                           .start_time = GRAPNEL_TRY(read_stat(holder)).start_time,
+                           .pid_namespace = above && *above != ours ? *above : ours};
 }
 
 Result<ProcessIdentity> process_identity(pid_t pid) {

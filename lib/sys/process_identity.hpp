@@ -23,6 +23,11 @@ struct ProcessIdentity {
 /// Of a process in this program's PID namespace.
 [[nodiscard]] Result<ProcessIdentity> process_identity(pid_t pid);
 
+/// Of the process that started this one, for a hook that runs among the container's processes,
+/// where IDs count from 1 while /proc is still the host's: the outermost ancestor in the same PID
+/// namespace, else the parent. The PID namespace is the one of /proc, where it can be told.
+[[nodiscard]] Result<ProcessIdentity> starter_identity();
+
 /// Whether that process has ended, a zombie included. False where that cannot be told: in another
 /// PID namespace, or where /proc hides the process.
 [[nodiscard]] bool has_ended(const ProcessIdentity& process);

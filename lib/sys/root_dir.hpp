@@ -95,9 +95,16 @@ class RootDir {
     /// the mount point itself.
     [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
 
-    /// A link to `target`. A link of the image to something else is atomically replaced. Returns
-    /// false, and changes nothing, if something that is no link is there, or a link on a volume.
-    [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target);
+    /// A link to `target`. A link of the image to something else is atomically replaced; so is a
+    /// regular file of at most 64 KiB, if asked for. Returns false, and changes nothing, if
+    /// something else is there, or a link on a volume.
+    enum class Replace { links, small_files };
+    [[nodiscard]] Result<bool> link(const InsidePath& path, const std::string& target,
+                                    Replace replace = Replace::links);
+
+    /// Changes the mode of a file or directory, links followed. False, and nothing changes, where
+    /// it is missing or lies on a volume.
+    [[nodiscard]] Result<bool> change_mode(const InsidePath& path, std::uint32_t mode);
 
     /// The content of a regular file, at most `limit` bytes; nothing if there is no such file, or
     /// a link or anything else in its place.

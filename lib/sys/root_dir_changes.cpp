@@ -6,6 +6,7 @@
 #include "sys/directory_time.hpp"
 #include "sys/file_like.hpp"
 #include "sys/former.hpp"
+#include "sys/proc_self.hpp"
 #include "sys/process.hpp"
 
 #include <cerrno>
@@ -24,6 +25,9 @@ constexpr const char* read_only_cure =
 /// EOVERFLOW: an overlay first copies the directory with its owner, which has no ID here.
 constexpr const char* other_owner_cure =
     "where its directory is another user's, give the image to the user who starts the container";
+
+/// Of a file that is replaced, and comes back when the container has ended.
+constexpr std::size_t former_limit = 65536;
 
 /// A mount point is empty, and its mount may be in use. A file with content is somebody else's once
 /// it was written to.
@@ -192,7 +196,7 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     return fd;
 }
 
-Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
+Result<bool> RootDir::link(const InsidePath& path, const std::string& target, Replace replace) {
     const auto* const parent = GRAPNEL_TRY(make_place(path.parent()));
     const auto rights = GRAPNEL_TRY(rights_at(*parent));
     const auto at = parent->fd.ref();
@@ -212,12 +216,17 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
     if (!there.valid())
         return create_error(path, parent->volume);
     made.former = GRAPNEL_TRY(sys::facts(there.ref(), ""));
-    if (made.former.type != FileFacts::Type::link)
-        return false;
-    made.former_target = GRAPNEL_TRY(read_link(there.ref(), "").note(quote(path.text())));
+    if (made.former.type == FileFacts::Type::link)
+        made.former_target = GRAPNEL_TRY(read_link(there.ref(), "").note(quote(path.text())));
     if (made.former_target == target)
         return true;
     if (parent->volume)
+        return false;
+    const bool is_small_file =
+        made.former.type == FileFacts::Type::regular && made.former.size <= former_limit;
+    if (is_small_file && replace == Replace::small_files && !made.former.mount_root)
+        made.former_text = GRAPNEL_TRY(former_file(path)).former_text;
+    if (!made.has_former())
         return false;
     GRAPNEL_TRY(announce_temporary(at, path));
     GRAPNEL_TRY(announce(at, made, target));
@@ -227,6 +236,18 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target) {
         return create_error(path, false);
     }
     GRAPNEL_TRY(record(*parent, std::move(made)));
+    return true;
+}
+
+Result<bool> RootDir::change_mode(const InsidePath& path, std::uint32_t mode) {
+    const auto found = resolve(path, O_PATH);
+    if (!found && (found.error().sys == ENOENT || found.error().sys == ENOTDIR))
+        return false;
+    if (!found)
+        return found.error();
+    if (found->volume)
+        return false;
+    GRAPNEL_TRY(sys::change_mode(found->fd.ref(), mode).note(quote(path.text())));
     return true;
 }
 
@@ -247,7 +268,6 @@ Status RootDir::write_like(const InsidePath& path, std::string_view data, const 
 }
 
 Result<Creation> RootDir::former_file(const InsidePath& path) {
-    constexpr std::size_t limit = 65536;
     Creation former{.path = path, .facts = {.type = FileFacts::Type::regular}};
     const auto parent = place(path.parent());
     if (!parent && parent.error().sys == ENOENT)
@@ -266,7 +286,7 @@ Result<Creation> RootDir::former_file(const InsidePath& path) {
     const Result<Place> handle(Place{.fd = std::move(fd), .volume = volume});
     former.former = GRAPNEL_TRY(sys::facts(handle->fd.ref(), ""));
     if (const auto file = GRAPNEL_TRY(open_handle(handle, path)))
-        former.former_text = GRAPNEL_TRY(read_all(file->ref(), limit, quote(path.text())));
+        former.former_text = GRAPNEL_TRY(read_all(file->ref(), former_limit, quote(path.text())));
     return former;
 }
 

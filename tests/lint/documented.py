@@ -16,6 +16,7 @@ PAGES = {
     "grapnel": "doc/grapnel.8.scd",
     "grapnel-cli": "doc/nvidia-container-cli.1.scd",
     "grapnel-hook": "doc/grapnel-hook.8.scd",
+    "nvidia-cdi-hook": "doc/nvidia-cdi-hook.8.scd",
 }
 
 

@@ -34,7 +34,36 @@ struct File {
     }
 };
 
+Result<ElfLibrary> library_of(const std::string& bytes) {
+    return elf_library_by_parts([&](std::uint64_t offset, std::size_t size) -> Result<std::string> {
+        CHECK(size <= 65536);
+        return offset < bytes.size() ? bytes.substr(offset, size) : std::string();
+    });
+}
+
 } // namespace
+
+TEST_CASE("a library by parts has the file's machine and SONAME") {
+    using Machine = ElfSketch::Machine;
+    for (const auto machine : {Machine::native, Machine::native32, Machine::other}) {
+        const auto bytes = elf_file({.machine = machine, .soname = "libcuda.so.1"});
+        const auto library = library_of(bytes);
+        const auto facts = read_elf(bytes);
+        REQUIRE(library);
+        CHECK(library->machine == facts->machine);
+        CHECK(library->soname == "libcuda.so.1");
+    }
+    CHECK(library_of(elf_file({}))->soname.empty());
+}
+
+TEST_CASE("a cut library by parts is an error or has no SONAME") {
+    const auto bytes = elf_file({.soname = "libcuda.so.1"});
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        const auto library = library_of(bytes.substr(0, size));
+        CHECK((!library || library->soname.empty() || library->soname == "libcuda.so.1"));
+    }
+    CHECK_FALSE(library_of("#!/bin/sh\n"));
+}
 
 TEST_CASE("a note is found by parts as it is found in the whole") {
     CHECK(File{elf_file({.soname = "libcuda.so.1", .note = note})}.note_of() == note);

@@ -34,7 +34,7 @@ TEST_CASE("the state of each runtime is understood") {
          {.id = "c1", .pid = 42, .bundle = host_path("/b")}},
         {"crun escapes slashes",
          R"({"ociVersion":"1.0","id":"c1","pid":42,"root":"\/r","bundle":"\/run\/b"})",
-         {.id = "c1", .pid = 42, .bundle = host_path("/run/b")}},
+         {.id = "c1", .pid = 42, .bundle = host_path("/run/b"), .root = host_path("/r")}},
         {"runc at poststop has no pid",
          R"({"id":"c1","status":"stopped","bundle":"/b"})",
          {.id = "c1", .bundle = host_path("/b"), .stopped = true}},
@@ -64,6 +64,15 @@ TEST_CASE("the state of each runtime is understood") {
         REQUIRE(state);
         CHECK(*state == row.state);
     }
+}
+
+TEST_CASE("a state can name the root file system") {
+    const auto state = [](const std::string& root) {
+        return parse_state(R"({"id": "x", "bundle": "/b", "root": )" + root + "}");
+    };
+    CHECK(state(R"("/var/root/")")->root == host_path("/var/root"));
+    CHECK_FALSE(state(R"("rootfs")")->root);
+    CHECK_FALSE(state("1"));
 }
 
 TEST_CASE("a state that is not one is refused, and the error names the culprit") {

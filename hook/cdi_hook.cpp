@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cdi_hook.hpp"
+
+#include "apply/apply.hpp"
+#include "apply/cdi_hook_plan.hpp"
+#include "apply/container.hpp"
+#include "base/exit_code.hpp"
+#include "base/text.hpp"
+#include "cdi_hook_options.hpp"
+#include "cdi_hook_table.hpp"
+#include "cmdline/help.hpp"
+#include "oci/state.hpp"
+#include "provision/confinement.hpp"
+#include "provision/log.hpp"
+#include "provision/settings_file.hpp"
+#include "sys/limits.hpp"
+#include "sys/phase.hpp"
+#include "sys/privilege.hpp"
+#include "sys/process_identity.hpp"
+#include "sys/supervise.hpp"
+
+#include <unistd.h>
+
+namespace grapnel::cdi_hook {
+
+namespace {
+
+using apply::CdiHook;
+using sys::Phase;
+
+/// Of NVIDIA's program with these hooks.
+constexpr auto version_text =
+    "nvidia-cdi-hook version 1.20.1, of grapnel-hook " GRAPNEL_VERSION "\n";
+
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return exit_refused;
+}
+
+int print(const std::string& text, const Log& log) {
+    const auto written = sys::write_all({STDOUT_FILENO}, text, "stdout");
+    return written ? exit_done : fail(written.error(), log);
+}
+
+/// Of a hook whose words say that there is nothing to do.
+bool is_idle(const apply::CdiHookRequest& request) {
+    switch (request.hook) {
+    case CdiHook::enable_cuda_compat:
+        return request.driver_version.empty() && request.cuda_version.empty();
+    case CdiHook::noop:
+        return true;
+    default:
+        return false;
+    }
+}
+
+class Run {
+  public:
+    Run(const Options& options, Log& log) : options_(options), log_(log) {}
+
+    Result<int> run() {
+        GRAPNEL_TRY(sys::keep_phases({Phase::read_host, Phase::look_inside, Phase::clone_sources,
+                                      Phase::clean_up, Phase::enter, Phase::ldconfig, Phase::attach,
+                                      Phase::write_files, Phase::done}));
+        GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
+        const auto state = GRAPNEL_TRY(read_state());
+        log_.of_container(state.id);
+        // the variables can be the image's: runc before 1.3 hands them to a hook
+        const auto loaded = load_settings(std::nullopt, Variables::are_ignored);
+        if (loaded.mistake)
+            return *loaded.mistake;
+        log_.to_file(loaded.settings.log);
+        sys::limit_file_size(log_.size());
+        GRAPNEL_TRY(sys::enter_phase(Phase::look_inside));
+        const auto starter = sys::starter_identity();
+        if (!starter)
+            log_.warning("no cleanup record: " + starter.error().text());
+        return supervised(state, starter, loaded.settings);
+    }
+
+  private:
+    Result<State> read_state() {
+        const auto text =
+            options_.state ? GRAPNEL_TRY(sys::read_host_file(*options_.state, state_size_limit))
+                           : GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, state_size_limit, "stdin"));
+        return parse_state(text);
+    }
+
+    /// In a child process: a file system of the container may never answer.
+    Result<int> supervised(const State& state, const Result<sys::ProcessIdentity>& starter,
+                           const Settings& settings) {
+        const auto work = [&] {
+            const auto done = serve(state, starter, settings);
+            return done ? int{exit_done} : fail(done.error(), log_);
+        };
+        const auto done =
+            GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), work));
+        if (!done.denied.empty())
+            log_.record_error(done.denied);
+        if (!done.confined)
+            log_.debug(done.confined.error().text());
+        return done.code;
+    }
+
+    Status serve(const State& state, const Result<sys::ProcessIdentity>& starter,
+                 const Settings& settings) {
+        auto container = GRAPNEL_TRY(apply::open_container_from_inside(state));
+        if (starter)
+            container.claimant = *starter;
+        const auto plan =
+            GRAPNEL_TRY(apply::plan_of(options_.request, settings.ldcache, container.root));
+        if (!plan.views.empty())
+            GRAPNEL_TRY(apply::check_own_mount_namespace());
+        log_.hold();
+        const auto warnings = GRAPNEL_TRY(apply::carry_out(
+            plan, std::move(container), options_.request.ldconfig.value_or(settings.ldconfig),
+            [&](sys::FileRules& rules) { log_.allow_in(rules); }));
+        for (const auto& warning : warnings)
+            log_.warning(warning);
+        return {};
+    }
+
+    const Options& options_;
+    Log& log_;
+};
+
+int run(std::span<const std::string> words, Log& log) {
+    if (const auto confined = sys::confine_process(); !confined)
+        return fail(confined.error(), log);
+    const auto options = parse_options(words);
+    if (!options)
+        return fail(options.error(), log);
+    log.warnings_to_stderr(options->debug && !options->quiet);
+    switch (options->action) {
+    case Options::Action::help:
+        return print(cmdline::help(program().itself), log);
+    case Options::Action::version:
+        return print(version_text, log);
+    case Options::Action::skip:
+        log.to_file(Settings{}.log);
+        log.warnings_to_stderr(!options->quiet);
+        log.warning("no hook of a CDI file that is known: " + quote(options->hook) + " is skipped");
+        return exit_done;
+    case Options::Action::run:
+        break;
+    }
+    if (is_idle(options->request))
+        return exit_done;
+    log.to_file(Settings{}.log);
+    if (const auto confined = confine("grapnel-hook", Modules::stay); !confined)
+        return fail(confined.error(), log);
+    const auto code = Run(*options, log).run();
+    return code ? *code : fail(code.error(), log);
+}
+
+} // namespace
+
+int run(std::span<const std::string> words) {
+    Log log("grapnel-hook");
+    return guard(log, exit_internal, [&] { return run(words, log); });
+}
+
+} // namespace grapnel::cdi_hook

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CDI files that NVIDIA's tools wrote, with Grapnel behind the name nvidia-cdi-hook."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import compat_library
+import make_driver
+import nvidia_cdi
+import pytest
+
+VERSION = make_driver.VERSION
+GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
+SYSTEM_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
+CUDA = "load:libcuda.so.1"
+FOLDERS = "etc/ld.so.conf.d/00-nvcr-grapnel.conf"
+PROFILE = "etc/nvidia/nvidia-application-profiles-rc.d/10-container.conf"
+PARAMS = "text:/proc/driver/nvidia/params"
+
+
+@pytest.fixture(scope="session")
+def cdi_hook(programs):
+    return programs / "nvidia-cdi-hook"
+
+
+@pytest.fixture
+def give(bundle, cdi_hook):
+    """The bundle as an engine writes it for a device of NVIDIA's file."""
+    def edit(device="0", made=bundle, **how):
+        made.config["hooks"] = {}
+        nvidia_cdi.apply_to(made.config, nvidia_cdi.spec(cdi_hook, **how), device)
+        return made
+    return edit
+
+
+@pytest.fixture
+def call(bundle, cdi_hook):
+    """Runs a hook for the bundle's root file system by hand."""
+    def run(*words, code=0, program=cdi_hook, state=None):
+        bundle.write_config(["/bin/true"])
+        done = subprocess.run([program, *map(str, words)],
+                              input=bundle.state() if state is None else state,
+                              capture_output=True, text=True, timeout=60, env={}, check=False)
+        assert done.returncode == code, done.stderr
+        return done
+    return run
+
+
+def driver_names():
+    """As ldconfig and the links of the file leave the directory of the libraries."""
+    sonames = {f"{name}.so.{suffix}" for name, suffix in make_driver.LIBRARIES.items() if suffix}
+    return {path.name for path in nvidia_cdi.libraries()} | sonames | set(nvidia_cdi.LINKS)
+
+
+def assert_given(result, folder):
+    assert result.code == 0, result.err
+    assert (result[GPU_0], result[GPU_1]) == ("ENXIO", "ENOENT")
+    assert result[CUDA] == f"{folder}/libcuda.so.{VERSION} libcuda"
+    assert result["load:libnvidia-ml.so.1"] == f"{folder}/libnvidia-ml.so.{VERSION} libnvidia-ml"
+
+
+QUERIES = (GPU_0, GPU_1, CUDA, "load:libnvidia-ml.so.1", PARAMS, f"text:/{PROFILE}",
+           f"text:/{FOLDERS}", "stat:/usr/bin/nvidia-smi")
+
+
+@pytest.mark.parametrize("folder", [nvidia_cdi.HOST_LIBRARIES, SYSTEM_DIRECTORY], ids=str)
+def test_nvidia_file_gives_its_listing(engine, give, folder):
+    before = set(os.listdir(give(folder=folder).root / str(folder).lstrip("/"))) \
+        if folder == SYSTEM_DIRECTORY else set()
+    bundle = give(folder=folder).show_proc_driver()
+    result = engine(bundle, *QUERIES, f"list:{folder}")
+    assert_given(result, folder)
+    assert set(result[f"list:{folder}"].split()) == driver_names() | before
+    assert "ModifyDeviceFiles: 0" in result[PARAMS]
+    assert f'"EGLVisibleDGPUDevices", {1 << make_driver.minor(0, 2)}]' in result[f"text:/{PROFILE}"]
+    unknown = folder == nvidia_cdi.HOST_LIBRARIES
+    assert result[f"text:/{FOLDERS}"] == (f"{folder}\n" if unknown else "ENOENT")
+
+
+@pytest.mark.parametrize("family", ["debian", "fedora", "plain"])
+def test_nvidia_file_serves_each_family(engine, give, make_bundle, family):
+    bundle = give(made=make_bundle(family, name=f"image-{family}"))
+    assert_given(engine(bundle, *QUERIES), nvidia_cdi.HOST_LIBRARIES)
+
+
+def test_nvidia_file_of_nvidia_ctk(engine, give, grapnel, programs):
+    link = programs / "nvidia-ctk"
+    if not link.exists():
+        link.symlink_to(grapnel.program)
+    bundle = give(called=("nvidia-ctk", "hook"))
+    for hook in bundle.config["hooks"]["createContainer"]:
+        hook["path"] = str(link)
+    assert_given(engine(bundle, *QUERIES), nvidia_cdi.HOST_LIBRARIES)
+
+
+def test_compat_libcuda_wins_with_nvidia_file(engine, give):
+    bundle = give()
+    compat_library.make(bundle.root, text=compat_library.note())
+    result = engine(bundle, CUDA, "load:libnvidia-ml.so.1")
+    assert result[CUDA] == f"/{compat_library.PLACE}/libcuda.so.590.44.01 compat libcuda"
+    assert result["load:libnvidia-ml.so.1"].startswith(f"{nvidia_cdi.HOST_LIBRARIES}/")
+
+
+def test_older_compat_libcuda_is_passed_over(engine, give):
+    bundle = give()
+    compat_library.make(bundle.root, version="550.54.15", text=compat_library.note())
+    assert_given(engine(bundle, *QUERIES), nvidia_cdi.HOST_LIBRARIES)
+
+
+def test_restart_after_nvidia_file_starts_clean(engine, give):
+    """No poststop is in the file: the next start undoes creations of the former, and poststop of a
+    hook that is registered beside it undoes the last ones."""
+    bundle = give()
+    for _ in range(2):
+        assert_given(engine(bundle, *QUERIES), nvidia_cdi.HOST_LIBRARIES)
+    assert bundle.record.exists()
+    assert bundle.call_hook("poststop").returncode == 0
+    assert not bundle.record.exists()
+    assert not list(bundle.root.glob("opt/nvidia/lib64/*.so")) and not (bundle.root / FOLDERS).exists()
+    assert not (bundle.root / PROFILE).exists()
+
+
+def test_record_is_stale_once_the_container_ended(engine, give):
+    """Another container on the same root file system removes the links of one that has ended."""
+    bundle = give()
+    assert engine(bundle, CUDA).code == 0
+    link = bundle.root / "opt/nvidia/lib64/libcuda.so"
+    assert link.is_symlink()
+    bundle.name += "-other"
+    bundle.config["hooks"] = {}
+    bundle.register("createRuntime")
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+    assert engine(bundle, CUDA)[CUDA].startswith(SYSTEM_DIRECTORY)
+    assert not link.is_symlink()
+
+
+def test_links_replace_links_and_small_files(bundle, call):
+    (bundle.root / "usr/lib/empty.so").touch()
+    (bundle.root / "usr/lib/text.so").write_text("image\n")
+    (bundle.root / "usr/lib/other.so").symlink_to("elsewhere")
+    (bundle.root / "usr/lib/large.so").write_bytes(b"x" * 100_000)
+    names = ("empty", "text", "other", "large", "new/deep/one")
+    call("create-symlinks", *(f"--link=target::/usr/lib/{name}.so" for name in names))
+    targets = {name: os.readlink(bundle.root / f"usr/lib/{name}.so")
+               for name in names if (bundle.root / f"usr/lib/{name}.so").is_symlink()}
+    assert targets == dict.fromkeys(("empty", "text", "other", "new/deep/one"), "target")
+    bundle.call_hook("poststop")
+    assert (bundle.root / "usr/lib/text.so").read_text() == "image\n"
+    assert os.readlink(bundle.root / "usr/lib/other.so") == "elsewhere"
+    assert not (bundle.root / "usr/lib/new").exists()
+
+
+def test_commas_separate_values(bundle, call):
+    call("create-symlinks", "--link", "a::/usr/lib/one.so,b::usr/lib/two.so")
+    assert [os.readlink(bundle.root / f"usr/lib/{name}.so") for name in ("one", "two")] == ["a", "b"]
+
+
+def test_chmod_changes_permissions_inside(bundle, call):
+    (bundle.root / "dev/dri").mkdir()
+    (bundle.root / "dev/dri").chmod(0o700)
+    call("chmod", "--mode=755", "--path=/dev/dri", "--path", "/no/such/file")
+    assert (bundle.root / "dev/dri").stat().st_mode & 0o7777 == 0o755
+
+
+def test_soname_links_alone(bundle, call):
+    folder = bundle.root / "opt/libraries"
+    folder.mkdir(parents=True)
+    for version in ("9.1", "10.2"):
+        make_driver.compile_library(folder, "libcuda", "libcuda.so.1", version=version)
+        for link in ("libcuda.so", "libcuda.so.1"):
+            (folder / link).unlink()
+    (folder / "libtext.so.1").write_text("no library\n")
+    call("create-soname-symlinks", "--folder=/opt/libraries")
+    assert os.readlink(folder / "libcuda.so.1") == "libcuda.so.10.2"
+    assert len(list(folder.iterdir())) == 4
+
+
+def test_state_names_the_root(bundle, call, tmp_path):
+    """crun's state does, and config.json can be closed to a container's root."""
+    state = json.loads(bundle.state(bundle=str(tmp_path / "nowhere"), root=str(bundle.root), pid=0))
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state))
+    call("create-symlinks", "--link=x::/usr/lib/libx.so", f"--container-spec={file}", state="")
+    assert os.readlink(bundle.root / "usr/lib/libx.so") == "x"
+
+
+@pytest.mark.parametrize("words, code, line", [
+    (("noop",), 0, ""),
+    (("enable-cuda-compat",), 0, ""),
+    (("hook-of-tomorrow", "--with", "words"), 0, "'hook-of-tomorrow' is skipped"),
+    (("--option-of-tomorrow",), 0, "is skipped"),
+    (("--quiet", "hook-of-tomorrow"), 0, ""),
+    (("create-symlinks", "--no-such-option"), 1, "unknown option '--no-such-option'"),
+    (("create-symlinks", "--link=target"), 1, "is not of the form TARGET::LINK"),
+    (("create-symlinks", "--link=a::b::c"), 1, "is not of the form TARGET::LINK"),
+    (("chmod", "--path=/dev"), 1, "is no octal number"),
+    (("chmod", "--mode=9", "--path=/dev"), 1, "is no octal number"),
+    (("update-ldcache", "--ldconfig-path=sbin/ldconfig", "--folder=/x"), 1, "--ldconfig-path"),
+    (("--version",), 0, ""),
+])
+def test_command_line_of_nvidia_cdi_hook(call, words, code, line):
+    done = call(*words, code=code)
+    assert line in done.stderr and done.stderr.count("\n") == (1 if line else 0)
+
+
+@pytest.mark.parametrize("name", ["create-symlinks", "update-ldcache", "chmod"])
+def test_host_root_is_refused(bundle, call, name):
+    bundle.config["root"]["path"] = "/"
+    words = {"create-symlinks": ["--link=x::/tmp/cdi-link"], "update-ldcache": ["--folder=/usr/lib"],
+             "chmod": ["--mode=777", "--path=/etc"]}[name]
+    assert "is no container's root file system" in call(name, *words, code=1).stderr
+    assert not pathlib.Path("/tmp/cdi-link").is_symlink()

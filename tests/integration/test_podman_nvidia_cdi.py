@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman with a CDI file in nvidia-ctk's form, whose hooks are Grapnel's."""
+
+import json
+import pathlib
+
+import make_driver
+import nvidia_cdi
+import pytest
+from engines import podman as engine
+from engines import process
+from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, changes, gpus_of,  # noqa: F401
+                         logged, podman, rootless)
+
+FOLDER = nvidia_cdi.HOST_LIBRARIES
+FILE = pathlib.Path("/run/cdi/nvidia.json")
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory):
+    """An empty hooks.d: the hooks of the CDI file alone start."""
+    directory = tmp_path_factory.mktemp("hooks.d")
+    process.make_reachable(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def nvidia_file(reachable_hook):
+    link = reachable_hook.parent / "nvidia-cdi-hook"
+    link.symlink_to(reachable_hook.name)
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps(nvidia_cdi.spec(link)))
+    yield FILE
+    FILE.unlink()
+    link.unlink()
+
+
+def device(name):
+    return f"--device=nvidia.com/gpu={name}"
+
+
+def assert_listed(result):
+    names = set(result[f"list:{FOLDER}"].split())
+    assert names > {path.name for path in nvidia_cdi.libraries()} | set(nvidia_cdi.LINKS)
+    assert {"libcuda.so.1", "libnvidia-ml.so.1"} <= names
+    assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
+
+
+@pytest.mark.parametrize("name, expected", [("0", {0}), ("all", {0, 1})])
+def test_podman_with_nvidia_file(nvidia_file, podman, name, expected):
+    result = podman.run(device(name), ask=[*NODES, CUDA, f"list:{FOLDER}"])
+    assert gpus_of(result) == expected
+    assert_listed(result)
+
+
+def test_rootless_podman_with_nvidia_file(nvidia_file, rootless):
+    result = rootless.run(device("1"), ask=[*NODES, CUDA, f"list:{FOLDER}"])
+    assert gpus_of(result) == {1}
+    assert_listed(result)
+
+
+def test_other_gpu_is_denied_with_nvidia_file(nvidia_file, podman):
+    made = [f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2)]
+    result = podman.run(device("0"), "--cap-add", "MKNOD", ask=made)
+    assert [result[query] for query in made] == [REACHED, DENIED]
+
+
+@pytest.mark.parametrize("options", [
+    ["--read-only"], ["--user=1000"], ["--uidmap=0:200000:65536"], ["--pid=host"]], ids=" ".join)
+def test_options_of_podman_with_nvidia_file(nvidia_file, podman, options):
+    setup = podman.setup
+    podman.setup = process.whole_proc_setup(podman.directory)
+    result = podman.run(device("0"), *options, ask=[CUDA])
+    podman.setup = setup
+    if options == ["--read-only"] and podman.runtime == "crun":
+        # crun makes the root file system read-only before its hooks run
+        assert result.code != 0 and "Read-only file system: give the container" in logged()
+        return
+    assert result.code == 0, result.err + logged()
+    assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
+
+
+def test_container_of_nvidia_file_starts_again(nvidia_file, podman):
+    name = podman("create", device("0"), engine.IMAGE, "/bin/look", *NODES, CUDA,
+                  f"list:{FOLDER}").out.strip()
+    for _ in range(2):
+        result = podman("start", "--attach", name)
+        assert gpus_of(result) == {0}
+        assert_listed(result)
+    podman("rm", name)
