@@ -16,6 +16,7 @@ namespace grapnel {
 using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
+[[nodiscard]] Command config;
 [[nodiscard]] Command configure;
 [[nodiscard]] Command doctor;
 [[nodiscard]] Command explain;

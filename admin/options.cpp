@@ -80,4 +80,21 @@ const LookCommand& ps_command() {
     return made_once;
 }
 
+const LookCommand& config_command_table() {
+    static const auto made_once =
+        made({.name = "config",
+              .help = "check, show and change the settings",
+              .synopsis = "grapnel config COMMAND [OPTION]...",
+              .operand = "commands",
+              .words = {{"check", "say the first mistake, with its line"},
+                        {"show", "print every key with its value and its source"},
+                        {"set", "KEY VALUE: change one key; all else in the file stays"},
+                        {"default", "print the file with every default"}}},
+             {{{"config", '\0', needed, "FILE", "the settings, instead of the usual file", files},
+               set<&LookOptions::config>},
+              json_row,
+              help_row});
+    return made_once;
+}
+
 } // namespace grapnel

@@ -36,5 +36,6 @@ struct LookCommand {
 [[nodiscard]] const LookCommand& list_command();
 [[nodiscard]] const LookCommand& explain_command();
 [[nodiscard]] const LookCommand& ps_command();
+[[nodiscard]] const LookCommand& config_command_table();
 
 } // namespace grapnel

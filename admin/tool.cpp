@@ -35,6 +35,7 @@ constexpr auto commands = std::to_array<Entry>({
     {"explain", explain},
     {"list", list},
     {"ps", ps},
+    {"config", config},
 });
 
 constexpr std::string_view program = "grapnel";

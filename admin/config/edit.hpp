@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// A settings file with one key changed, as text: all else stays byte by byte.
+#pragma once
+
+#include "base/result.hpp"
+#include "settings/settings.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel::config_command {
+
+/// `word` as a value of that key: true and false, a text, or a list with commas or in brackets.
+/// Replaces the key's value, or its commented default, or adds it to its table. `name` is the
+/// file's. Refuses an unknown key, a wrong value and a text that cannot be changed by these ways.
+[[nodiscard]] Result<std::string> with_key(const std::string& text, std::string_view name,
+                                           Dialect dialect, const std::string& key,
+                                           const std::string& word);
+
+} // namespace grapnel::config_command
