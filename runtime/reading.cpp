@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t reading_limit = std::size_t{1} << 20;
 constexpr char separator = '\0'; // is in no printable text
-constexpr char refusal = '!';    // begins the line of a request that is refused, and no reading
 
 /// How a reading leaves the confined process: four digits and the notice, then the warnings.
 std::string encode(const ConfigReading& reading) {
@@ -46,12 +45,10 @@ Result<ConfigReading> decode(const std::string& text) {
 
 Result<std::string> read(const std::string& config, const LoadedSettings& settings) {
     const auto spec = GRAPNEL_TRY(parse_spec(config));
-    const auto outcome = resolve_request(spec, settings);
-    if (!outcome)
-        return refusal + outcome.error().text();
+    const auto outcome = GRAPNEL_TRY(resolve_request(spec, settings));
     ConfigReading reading{
-        .has_request = outcome->request.has_value(),
-        .needs_edit = outcome->request || may_hold_added_rules(config),
+        .has_request = outcome.request.has_value(),
+        .needs_edit = outcome.request || may_hold_added_rules(config),
         .new_procfs = std::ranges::any_of(spec.mounts,
                                           [](const SpecMount& mount) {
                                               return mount.destination == "/proc"
@@ -59,23 +56,19 @@ Result<std::string> read(const std::string& config, const LoadedSettings& settin
                                           }),
         .user_namespace = !spec.gid_mappings.empty(),
     };
-    if (!outcome->request) { // else the hook writes them
-        for (const auto& warning : outcome->remarks)
+    if (!outcome.request) { // else the hook writes them
+        for (const auto& warning : outcome.remarks)
             reading.warnings.push_back(fit_line(warning));
-        reading.notice = fit_line(outcome->no_request);
+        reading.notice = fit_line(outcome.no_request);
     }
     return encode(reading);
 }
 
 } // namespace
 
-Result<ConfigReading> read_config(const std::string& config, const HostPath& path,
-                                  const LoadedSettings& settings) {
+Result<ConfigReading> read_config(const std::string& config, const LoadedSettings& settings) {
     const auto compute = [&] { return read(config, settings); };
-    const auto text = GRAPNEL_TRY(sys::compute_confined(reading_limit, compute).note(path.text()));
-    if (text.starts_with(refusal))
-        return refused(text.substr(1));
-    return decode(text);
+    return decode(GRAPNEL_TRY(sys::compute_confined(reading_limit, compute)));
 }
 
 Status check_answer(const std::string& config, const std::string& answer, const HostPath& hook) {

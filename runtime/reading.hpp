@@ -25,9 +25,7 @@ struct ConfigReading {
     bool operator==(const ConfigReading&) const = default;
 };
 
-/// `path` is named where the text is no configuration; a mistake of the settings or of the request
-/// has an object of its own.
-[[nodiscard]] Result<ConfigReading> read_config(const std::string& config, const HostPath& path,
+[[nodiscard]] Result<ConfigReading> read_config(const std::string& config,
                                                 const LoadedSettings& settings);
 
 /// Refuses the hook's answer unless it is `config` with the additions of `hook` alone.

@@ -110,7 +110,7 @@ class Runtime {
         if (!config)
             return config.error();
         const auto& text = config->text();
-        const auto reading = GRAPNEL_TRY(read_config(text, config->path(), loaded));
+        const auto reading = GRAPNEL_TRY(read_config(text, loaded).note(config->path().text()));
         log_reasons(reading);
         if (!reading.needs_edit)
             return {};

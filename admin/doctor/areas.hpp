@@ -10,6 +10,17 @@
 namespace grapnel::doctor_command {
 
 [[nodiscard]] Area kernel_area(const Facts& facts);
+[[nodiscard]] Area driver_area(const Facts& facts);
+[[nodiscard]] Area devices_area(const Facts& facts);
+[[nodiscard]] Area gpus_area(const Facts& facts);
+[[nodiscard]] Area security_area(const Facts& facts);
+[[nodiscard]] Area grapnel_area(const Facts& facts);
+[[nodiscard]] Area docker_area(const Facts& facts);
+[[nodiscard]] Area podman_area(const Facts& facts);
+[[nodiscard]] Area kubernetes_area(const Facts& facts);
+[[nodiscard]] Area cdi_area(const Facts& facts);
+[[nodiscard]] Area toolkit_area(const Facts& facts);
+[[nodiscard]] Area containers_area(const Facts& facts);
 
 /// All, from the kernel to the container engines.
 [[nodiscard]] std::vector<Area> all_areas(const Facts& facts);

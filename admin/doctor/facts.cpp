@@ -53,6 +53,32 @@ std::vector<std::string> words_in(std::string_view command_line) {
     return words;
 }
 
+/// When the machine started, in seconds since 1970.
+std::int64_t boot_time(const sys::HostFs& host) {
+    const auto text = text_of(host, host_path("/proc/stat"));
+    for (const auto line : split(text, '\n'))
+        if (const auto seconds = value_after(line, "btime "); !seconds.empty())
+            return parse_number<std::int64_t>(seconds).value_or(0);
+    return 0;
+}
+
+/// Of /proc/PID/stat: the fields behind the name, which can hold blanks, in ticks of 10 ms.
+std::int64_t start_of(const sys::HostFs& host, const HostPath& process) {
+    constexpr std::size_t field = 20; // starttime is the 22nd; two stand before the bracket's end
+    constexpr std::int64_t tick_ns = 10'000'000;
+    constexpr std::int64_t second_ns = 1'000'000'000;
+    const auto text = text_of(host, process / "stat");
+    const auto bracket = text.rfind(')');
+    const auto boot = boot_time(host);
+    if (bracket == std::string::npos || boot == 0)
+        return 0;
+    const auto fields = split(std::string_view(text).substr(bracket + 1), ' ');
+    if (fields.size() <= field)
+        return 0;
+    const auto ticks = parse_number<std::int64_t>(fields[field]);
+    return ticks ? boot * second_ns + *ticks * tick_ns : 0;
+}
+
 std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
     const auto name = text_of(host, process / "comm");
     if (std::ranges::find(daemon_names, name) == daemon_names.end())
@@ -64,6 +90,7 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
     out.pid = parse_number<std::uint32_t>(process.name()).value_or(0);
     if (const auto link = host.read_link(process / "exe"))
         out.program = HostPath::make(*link).value_or(HostPath());
+    out.started_ns = start_of(host, process);
     if (const auto line = host.read(process / "cmdline"))
         out.words = words_in(*line);
     if (const auto environment = host.read(process / "environ")) {
@@ -119,6 +146,11 @@ const Daemon* find_daemon(const Facts& facts, std::string_view name) {
 
 bool is_plain_nvidia(const Facts& facts) {
     return facts.inventory && facts.inventory->platform == Platform::nvidia;
+}
+
+bool lacks_csv_lists(const Facts& facts) {
+    const auto& settings = facts.settings.settings;
+    return settings.mode == RuntimeMode::csv && !exists(facts.host, settings.csv_directory);
 }
 
 bool exists(const sys::HostFs& host, const HostPath& path) {

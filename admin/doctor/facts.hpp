@@ -9,6 +9,7 @@
 #include "provision/settings_file.hpp"
 #include "sys/host_fs.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ struct Surroundings {
     HostPath programs = host_path(GRAPNEL_BINDIR); ///< Grapnel's
     HostPath own_program = {};                     ///< this one's file
     std::vector<std::string> kernel_log = {};      ///< its lines, as far as they may be read
+    std::vector<std::string> leftovers = {};       ///< see find_leftovers()
+    std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
+    /// Runs a program of the host by its name and returns its output; empty: not to be run.
+    std::function<Result<std::string>(const std::vector<std::string>& words)> ask = {};
 };
 
 /// A process of the host's own PID namespace.
@@ -35,6 +40,7 @@ struct Daemon {
     std::vector<std::string> words = {};  ///< of its command line
     std::optional<std::string> path = {}; ///< its variable PATH; nothing: unknown
     std::optional<std::string> home = {}; ///< its variable HOME
+    std::int64_t started_ns = 0;          ///< since 1970; 0: unknown
 };
 
 struct Facts {
@@ -61,6 +67,9 @@ struct Facts {
 
 /// Whether the platform has the nvidia kernel module: false for WSL and a Jetson.
 [[nodiscard]] bool is_plain_nvidia(const Facts& facts);
+
+/// The settings name lists of a Jetson's files, and there are no such lists.
+[[nodiscard]] bool lacks_csv_lists(const Facts& facts);
 
 [[nodiscard]] bool exists(const sys::HostFs& host, const HostPath& path);
 

@@ -31,10 +31,6 @@ const Page* find_page(std::string_view code) {
     return found == pages.end() ? nullptr : found;
 }
 
-bool is_code(std::string_view word) {
-    return number_in(word).has_value();
-}
-
 std::string name_of(const Page& page) {
     return format_text("{}{:04}", prefix, page.number);
 }

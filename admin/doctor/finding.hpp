@@ -44,9 +44,6 @@ struct Area {
 /// By "GR0107", in any case; null for anything else.
 [[nodiscard]] const Page* find_page(std::string_view code);
 
-/// Whether the word has the form of a code: GR and digits.
-[[nodiscard]] bool is_code(std::string_view word);
-
 /// "GR0107"
 [[nodiscard]] std::string name_of(const Page& page);
 

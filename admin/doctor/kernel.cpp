@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Features and sysctls of the kernel that the hook needs.
+#include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "doctor/areas.hpp"
+
+#include <algorithm>
 
 namespace grapnel::doctor_command {
 
@@ -60,6 +63,26 @@ void check_hardening(const sys::HostFs& host, std::vector<Finding>& findings) {
              .command = "sysctl -w kernel.kptr_restrict=1"});
 }
 
+void check_mounts(const std::vector<MountInfo>& mounts, std::vector<Finding>& findings) {
+    const auto dev = std::find_if(mounts.rbegin(), mounts.rend(),
+                                  [](const MountInfo& mount) { return mount.point == "/dev"; });
+    if (dev != mounts.rend() && std::ranges::find(dev->options, "nodev") != dev->options.end())
+        findings.push_back({.code = Code::GR0105,
+                            .text = "/dev is mounted nodev: no device node on it can be opened",
+                            .command = "mount -o remount,dev /dev"});
+    const bool has_devices = std::ranges::any_of(mounts, [](const MountInfo& mount) {
+        return mount.type == "cgroup2"
+               || (mount.type == "cgroup"
+                   && std::ranges::find(mount.super_options, "devices")
+                          != mount.super_options.end());
+    });
+    if (!mounts.empty() && !has_devices)
+        findings.push_back({.code = Code::GR0106,
+                            .text = "/sys/fs/cgroup: neither cgroup v2 nor the devices controller "
+                                    "of v1 is mounted",
+                            .command = "mount -t cgroup2 none /sys/fs/cgroup"});
+}
+
 } // namespace
 
 Area kernel_area(const Facts& facts) {
@@ -69,6 +92,8 @@ Area kernel_area(const Facts& facts) {
     check_seccomp(facts.host, area.findings);
     check_memfd(facts.host, area.findings);
     check_hardening(facts.host, area.findings);
+    check_mounts(parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo"))),
+                 area.findings);
     return area;
 }
 

@@ -9,6 +9,11 @@ const std::vector<Row<Given>>& option_rows() {
     using enum Value;
     static const std::vector<Row<Given>> rows{
         {{"json", '\0', none, "", "print the areas and findings as JSON"}, set_flag<&Given::json>},
+        {{"fix", '\0', none, "", "mend findings that need no decision, then look again"},
+         set_flag<&Given::fix>},
+        {{"bundle", '\0', needed, "FILE", "write an archive for a bug report, without secrets",
+          files},
+         set<&Given::bundle>},
         {{"help", 'h', none, "", "print this", {}, true}, set_flag<&Given::help>},
     };
     return rows;
@@ -21,7 +26,7 @@ Command command() {
         .synopsis = "grapnel doctor [OPTION]...",
         .about = "Looks at this host from the kernel to the container engines. A line for each "
                  "area; an\narea with findings shows each with its cause and a command. Changes "
-                 "nothing.\n",
+                 "nothing without\n--fix.\n",
         .options = options_of(option_rows()),
     };
 }

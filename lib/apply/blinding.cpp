@@ -24,11 +24,10 @@ bool uses_blinding_register(const bpf_insn& one) {
     return one.dst_reg == blinding_register || one.src_reg == blinding_register;
 }
 
-/// Whether the kernel adjusts its offset (bpf_adj_branches).
 bool is_jump(const bpf_insn& one) {
     const auto kind = BPF_CLASS(one.code);
-    const auto operation = BPF_OP(one.code);
-    return (kind == BPF_JMP || kind == BPF_JMP32) && operation != BPF_EXIT && operation != BPF_CALL;
+    return (kind == BPF_JMP || kind == BPF_JMP32) && one.code != (BPF_JMP | BPF_EXIT)
+           && one.code != (BPF_JMP | BPF_CALL);
 }
 
 bool has(const auto& list, int item) {

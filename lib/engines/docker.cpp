@@ -89,8 +89,7 @@ Result<Edit> add_to_docker(const Text& text, const RuntimeEntry& entry, std::str
     const auto shim = GRAPNEL_TRY(json.value({"runtimes", entry.name, "runtimeType"}));
     if (path != entry.path || shim)
         GRAPNEL_TRY(enter_runtime(json, entry));
-    const auto default_runtime = GRAPNEL_TRY(json.string({"default-runtime"})); // as --unset will
-    if (entry.set_as_default && default_runtime != entry.name)
+    if (entry.set_as_default && GRAPNEL_TRY(json.string({"default-runtime"})) != entry.name)
         GRAPNEL_TRY(json.set({"default-runtime"}, entry.name));
     if (entry.cdi && GRAPNEL_TRY(json.value({"features", "cdi"})) != "true")
         GRAPNEL_TRY(json.set({"features", "cdi"}, true));
@@ -122,10 +121,7 @@ Result<Edit> remove_from_docker(const Text& text, const Text& copy, const Runtim
     else if (path)
         edit.remarks.push_back("the runtime " + quote(entry.name) + " is " + quote(*path)
                                + ", and stays: --runtime-path names the one to take out");
-    const auto feature = json.value({"features", "cdi"});
-    if (!feature && entry.cdi)
-        return feature.error();
-    const bool cdi = feature && *feature == "true";
+    const bool cdi = GRAPNEL_TRY(json.value({"features", "cdi"})) == "true";
     if (cdi && entry.cdi)
         GRAPNEL_TRY(put_back(json, before, {"features", "cdi"}));
     else if (cdi && path == entry.path)

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPUs: their drivers on the PCI bus, persistence, MIG, NVSwitch.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/pci.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+/// "0000:00:06" of 0000:00:06.0, as the driver's lines in the kernel log have it.
+std::string slot_of(const std::string& address) {
+    return address.substr(0, address.rfind('.'));
+}
+
+bool is_in_log(const Facts& facts, const std::string& address) {
+    return std::ranges::any_of(facts.here.kernel_log, [&](const std::string& line) {
+        return line.find("fallen off the bus") != std::string::npos
+               && line.find(slot_of(address)) != std::string::npos;
+    });
+}
+
+Finding off_the_bus(const std::string& address, const std::string& cause) {
+    return {.code = Code::GR0401,
+            .text = "GPU " + address + " does not answer: " + cause,
+            .command = "dmesg | grep -iE 'xid|nvrm'"};
+}
+
+void check_health(const Facts& facts, const std::vector<PciGpu>& gpus,
+                  std::vector<Finding>& findings) {
+    std::vector<std::string> named;
+    for (const auto& gpu : facts.inventory ? facts.inventory->gpus : std::vector<Gpu>())
+        if (!gpu.fault.empty() || is_in_log(facts, gpu.pci)) {
+            findings.push_back(off_the_bus(
+                gpu.pci, is_in_log(facts, gpu.pci) ? "it has fallen off the bus" : gpu.fault));
+            named.push_back(gpu.pci);
+        }
+    for (const auto& gpu : gpus)
+        if (gpu.is_gone && std::ranges::find(named, gpu.address) == named.end())
+            findings.push_back(off_the_bus(gpu.address, "it has fallen off the bus"));
+}
+
+Finding held(const PciGpu& gpu, bool by_all) {
+    if (gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core")
+        return {.code = Code::GR0403,
+                .text = "GPU " + gpu.address + " is bound to " + gpu.driver
+                        + ", the kernel's own driver",
+                .command = "echo 'blacklist " + gpu.driver
+                           + "' > /etc/modprobe.d/blacklist-nouveau.conf && update-initramfs -u "
+                             "&& systemctl reboot"};
+    return {.code = by_all ? Code::GR0402 : Code::GR0405,
+            .text =
+                "GPU " + gpu.address + " is bound to " + gpu.driver + ", as for a virtual machine",
+            .command = "driverctl unset-override " + gpu.address};
+}
+
+void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
+                   std::vector<Finding>& findings) {
+    const bool has_own = facts.inventory && !facts.inventory->gpus.empty();
+    for (const auto& gpu : gpus) {
+        if (gpu.driver == "nvidia" || gpu.is_gone)
+            continue;
+        if (!gpu.driver.empty())
+            findings.push_back(held(gpu, !has_own));
+        else if (facts.inventory && facts.inventory->platform == Platform::nvidia
+                 && !exists(facts.host, host_path("/proc/driver/nvidia/gpus") / gpu.address))
+            findings.push_back(
+                {.code = Code::GR0404,
+                 .text = "GPU " + gpu.address + ": the nvidia driver is loaded but did not take it",
+                 .command = "dmesg | grep -i nvrm"});
+    }
+}
+
+bool is_service_enabled(const Facts& facts, std::string_view unit) {
+    const auto link = host_path("/etc/systemd/system/multi-user.target.wants") / unit;
+    return exists(facts.host, host_path("/run/systemd/system"))
+           && facts.host.stat_link(link).has_value();
+}
+
+void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
+    const bool runs = find_daemon(facts, "nvidia-persiste") != nullptr;
+    for (const auto& gpu : facts.inventory->gpus)
+        if (gpu.fault.empty() && gpu.uuid.find('?') != std::string::npos) {
+            findings.push_back({.code = Code::GR0406,
+                                .text = "GPU " + gpu.pci
+                                        + " is not initialised, so its UUID is not known: "
+                                          "persistence is off, and each start of a program takes "
+                                          "seconds",
+                                .command = "systemctl enable --now nvidia-persistenced"});
+            return;
+        }
+    if (!runs && is_service_enabled(facts, "nvidia-persistenced.service"))
+        findings.push_back({.code = Code::GR0407,
+                            .text = "nvidia-persistenced.service is enabled, but "
+                                    "nvidia-persistenced does not run: persistence is off",
+                            .command = "systemctl restart nvidia-persistenced"});
+}
+
+void check_mig(const Facts& facts, std::vector<Finding>& findings) {
+    for (const auto& gpu : facts.inventory->gpus) {
+        if (!gpu.minor)
+            continue;
+        const auto mig = host_path("/proc/driver/nvidia/capabilities")
+                         / ("gpu" + std::to_string(*gpu.minor)) / "mig";
+        if (gpu.mig_devices.empty() && exists(facts.host, mig))
+            findings.push_back(
+                {.code = Code::GR0408,
+                 .text =
+                     "GPU " + std::to_string(gpu.index) + " is in MIG mode and has no MIG device",
+                 .command = "nvidia-smi mig -i " + std::to_string(gpu.index) + " -lgip"});
+        for (const auto& device : gpu.mig_devices)
+            if (!device.fault.empty())
+                findings.push_back({.code = Code::GR0409,
+                                    .text = "MIG device " + std::to_string(gpu.index) + ":"
+                                            + std::to_string(device.index)
+                                            + " cannot be given to a container: " + device.fault,
+                                    .command = "nvidia-smi -L"});
+    }
+}
+
+/// CUDA waits for the fabric on a system with NVSwitches.
+void check_fabric(const Facts& facts, std::vector<Finding>& findings) {
+    const auto switches = names_in(facts.host, host_path("/proc/driver/nvidia-nvswitch/devices"));
+    if (!switches.empty() && find_daemon(facts, "nv-fabricmanage") == nullptr)
+        findings.push_back({.code = Code::GR0410,
+                            .text = "nvidia-fabricmanager does not run, which CUDA needs on this "
+                                    "host: it has NVSwitches",
+                            .command = "systemctl enable --now nvidia-fabricmanager"});
+}
+
+} // namespace
+
+Area gpus_area(const Facts& facts) {
+    Area area{.name = "GPUs"};
+    const auto gpus = pci_gpus(facts.host);
+    const bool is_special = facts.inventory && facts.inventory->platform != Platform::nvidia;
+    area.is_used = facts.inventory.has_value() || !gpus.empty();
+    if (is_special || !area.is_used)
+        return area;
+    check_health(facts, gpus, area.findings);
+    check_drivers(facts, gpus, area.findings);
+    if (!facts.inventory)
+        return area;
+    area.summary = std::to_string(facts.inventory->gpus.size());
+    check_persistence(facts, area.findings);
+    check_mig(facts, area.findings);
+    check_fabric(facts, area.findings);
+    if (facts.inventory->gpus.empty() && area.findings.empty())
+        area.findings.push_back({.code = Code::GR0411,
+                                 .text = "the nvidia driver is loaded and shows no GPU",
+                                 .command = "lspci -nnk -d 10de:"});
+    return area;
+}
+
+} // namespace grapnel::doctor_command

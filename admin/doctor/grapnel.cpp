@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Grapnel's own programs and settings.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+HostPath settings_file(const Facts& facts) {
+    if (facts.settings.named)
+        return *facts.settings.named;
+    for (const auto* const path :
+         {"/etc/grapnel/config.toml", "/etc/nvidia-container-runtime/config.toml"})
+        if (facts.host.stat_link(host_path(path)))
+            return host_path(path);
+    return {};
+}
+
+void check_settings(const Facts& facts, const HostPath& file, std::vector<Finding>& findings) {
+    if (facts.settings.mistake) {
+        auto mistake = *facts.settings.mistake;
+        findings.push_back(
+            {.code = Code::GR0701, .text = mistake.text(), .command = "grapnel config check"});
+    }
+    const auto found = file.empty() ? Result<sys::FileFacts>(refused("")) : facts.host.stat(file);
+    constexpr std::uint32_t readable_by_others = 04;
+    constexpr std::uint32_t permission_bits = 0777;
+    if (found && (found->mode & permission_bits) != 0 && (found->mode & readable_by_others) == 0)
+        findings.push_back({.code = Code::GR0702,
+                            .text = file.text()
+                                    + ": other users may not read the settings, so "
+                                      "rootless containers are refused",
+                            .command = "chmod a+r " + file.text()});
+}
+
+/// Whether this program is installed, and not run from where it was built.
+bool is_installed(const Facts& facts) {
+    return !facts.here.own_program.empty()
+           && facts.here.own_program.parent() == facts.here.programs;
+}
+
+void check_programs(const Facts& facts, std::vector<Finding>& findings) {
+    constexpr std::uint32_t setid_bits = 06000;
+    for (const auto* const name : {"grapnel-hook", "grapnel-runtime"}) {
+        const auto path = facts.here.programs / name;
+        const auto found = facts.host.stat(path);
+        if (!found && is_installed(facts))
+            findings.push_back({.code = Code::GR0703,
+                                .text = path.text() + " is missing",
+                                .command = "apt-get install --reinstall grapnel"});
+        if (found && (found->mode & setid_bits) != 0)
+            findings.push_back({.code = Code::GR0704,
+                                .text = path.text() + " is setuid or setgid, which it refuses",
+                                .command = "chmod ug-s " + path.text()});
+    }
+    const auto& probe = facts.settings.settings.probe;
+    if (is_installed(facts) && !probe.empty() && !exists(facts.host, probe))
+        findings.push_back({.code = Code::GR0705,
+                            .text = probe.text()
+                                    + " is missing: MIG devices by UUID and "
+                                      "requirements on the brand cannot be decided",
+                            .command = "apt-get install --reinstall grapnel"});
+}
+
+void check_places(const Facts& facts, std::vector<Finding>& findings) {
+    const auto& settings = facts.settings.settings;
+    if (!settings.log.empty() && !exists(facts.host, settings.log.parent()))
+        findings.push_back({.code = Code::GR0706,
+                            .text = settings.log.text()
+                                    + ": the directory of the log is missing, so nothing is logged",
+                            .command = "mkdir -p " + settings.log.parent().text()});
+    if (!settings.ldconfig.empty() && !exists(facts.host, settings.ldconfig))
+        findings.push_back({.code = Code::GR0707,
+                            .text = settings.ldconfig.text()
+                                    + ": the program that the setting ldconfig names is missing",
+                            .command = "grapnel config default nvidia-container-cli.ldconfig"});
+    if (lacks_csv_lists(facts))
+        findings.push_back({.code = Code::GR0708,
+                            .text = settings.csv_directory.text()
+                                    + " is missing, but the setting mode is csv, which is for a "
+                                      "Jetson",
+                            .command = "grapnel config set nvidia-container-runtime.mode auto"});
+}
+
+bool is_root_daemon(const Daemon& daemon) {
+    constexpr std::array<std::string_view, 3> engines{"dockerd", "crio", "kubelet"};
+    return daemon.user == 0 && std::ranges::find(engines, daemon.name) != engines.end();
+}
+
+/// The setting is for the users' engines alone, and holds for all.
+void check_cgroups(const Facts& facts, std::vector<Finding>& findings) {
+    const auto daemon = std::ranges::find_if(facts.daemons, is_root_daemon);
+    if (facts.settings.settings.no_cgroups && daemon != facts.daemons.end())
+        findings.push_back({.code = Code::GR0709,
+                            .text = "the setting no-cgroups is true, so containers of "
+                                    + daemon->name + ", which runs as root, may not open the GPU",
+                            .command = "grapnel config set nvidia-container-cli.no-cgroups false"});
+}
+
+} // namespace
+
+Area grapnel_area(const Facts& facts) {
+    const auto file = settings_file(facts);
+    Area area{.name = "grapnel", .summary = GRAPNEL_VERSION};
+    area.summary += file.empty() ? ", no settings file" : ", " + file.text();
+    check_settings(facts, file, area.findings);
+    check_programs(facts, area.findings);
+    check_places(facts, area.findings);
+    check_cgroups(facts, area.findings);
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Empty files of the driver's names in layers of images: mount points that other tools made.
+#pragma once
+
+#include "sys/host_fs.hpp"
+
+#include <string>
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+/// "LAYER: PATH" of each. Layers of running containers have mount points rightly, and are left
+/// out. `data`: directories of engines (/var/lib/docker). Reads through sys::RootDir.
+[[nodiscard]] std::vector<std::string> find_leftovers(const sys::HostFs& host,
+                                                      const std::vector<HostPath>& data);
+
+} // namespace grapnel::doctor_command

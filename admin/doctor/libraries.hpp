@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's ld.so.cache and the driver's libraries: stale entries, other versions, empty files.
+#pragma once
+
+#include "doctor/facts.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+struct LibrarySearch {
+    std::set<std::string> versions = {};    ///< of the driver's libraries that are there
+    bool is_installed = false;              ///< libraries of the loaded driver are among them
+    std::string stale_reason = {};          ///< why ld.so.cache is stale; empty: it is not
+    std::vector<HostPath> empty_files = {}; ///< of the loaded driver's libraries
+
+    [[nodiscard]] bool is_stale() const { return !stale_reason.empty(); }
+};
+
+/// `version` is the loaded driver's.
+[[nodiscard]] LibrarySearch look_for_libraries(const Facts& facts, const std::string& version);
+
+/// A driver that the inventory refuses, with its reason.
+[[nodiscard]] Finding unusable_driver(const Error& error);
+
+/// Whether this is WSL or a Jetson, with a usable driver or not.
+[[nodiscard]] bool is_special_platform(const Facts& facts);
+
+/// Whether the kernel's release is a plain name of a directory.
+[[nodiscard]] bool is_valid_release(const std::string& release);
+
+} // namespace grapnel::doctor_command

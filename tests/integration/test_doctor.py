@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""grapnel doctor with real files, daemons and the kernel's own /proc, on the simulated host; the
+findings one by one are in unit/doctor_test.cpp."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tarfile
+
+import container
+import make_driver
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def plain_driver(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("driver") / "driver"
+    make_driver.make(directory, 2, with_32bit=False)
+    return directory
+
+
+@pytest.fixture
+def doctor(grapnel, plain_driver):
+    """Runs it in a mount namespace of its own on the simulated host, after a script has made a
+    fault there."""
+    def run(script="true", *words):
+        return subprocess.run(
+            [container.SUPPORT / "simulated-host", plain_driver, "bash", "-c",
+             f'set -e; {script}; exec "$0" doctor "$@"', grapnel.program, *words],
+            capture_output=True, text=True, timeout=120)
+    return run
+
+
+def codes(done):
+    return [finding["code"] for area in json.loads(done.stdout)["areas"] for finding in area["findings"]]
+
+
+def test_healthy_host_is_silent(doctor):
+    done = doctor()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No findings." in done.stdout
+    assert "✓ driver" in done.stdout and make_driver.VERSION in done.stdout
+    assert "\033" not in done.stdout
+
+
+# shell that makes a fault; the code, the exit status, a part of the command
+FAULTS = {
+    "driver": ("mount -t tmpfs tmpfs /proc/driver", "GR0204", 3, "lspci"),
+    "version": ("sed -i s/580.159.04/575.57.08/ /proc/driver/nvidia/version", "GR0205", 3, "reboot"),
+    "cache": ("mount -t tmpfs tmpfs /opt", "GR0206", 3, "ldconfig"),
+    "node": ("rm /dev/nvidia0", "GR0301", 4, "nvidia-modprobe"),
+    "major": ("rm /dev/nvidia-uvm; mknod /dev/nvidia-uvm c 510 0", "GR0302", 3, "rm /dev/nvidia-uvm"),
+    "directory": ("rm /dev/nvidia-uvm; mkdir /dev/nvidia-uvm", "GR0303", 3, "rm -r /dev/nvidia-uvm"),
+    "mode": ("chmod 600 /dev/nvidia1", "GR0306", 4, "chmod 666 /dev/nvidia1"),
+    "settings": ("mkdir -p /etc/grapnel; mount -t tmpfs tmpfs /etc/grapnel; "
+                 "echo 'ldcach = \"off\"' > /etc/grapnel/config.toml", "GR0701", 3, "config"),
+    "cdi": ("mkdir -p /run/cdi; printf 'kind: nvidia.com/gpu\\ndevices:\\n- name: \"0\"\\n"
+            "  - hostPath: /usr/lib/libcuda.so.575\\n' > /run/cdi/nvidia.yaml", "GR1102", 3,
+            "grapnel cdi generate"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_named_with_its_cure(doctor, fault):
+    script, code, status, command = FAULTS[fault]
+    if fault == "settings" and not os.path.isdir("/etc/grapnel"):
+        os.mkdir("/etc/grapnel")
+    done = doctor(script, "--json")
+    assert codes(done) == [code], done.stdout + done.stderr
+    assert done.returncode == status
+    finding, = (one for area in json.loads(done.stdout)["areas"] for one in area["findings"])
+    assert command in finding["command"]
+    text = doctor(script).stdout
+    assert f"{finding['severity']} {code}: {finding['text']}\n        {finding['command']}\n" in text
+
+
+def test_fix_makes_the_missing_node(doctor):
+    done = doctor("rm /dev/nvidia0", "--fix", "--json")
+    assert codes(done) == [] and done.returncode == 0, done.stdout + done.stderr
+    assert "mended GR0301: /dev/nvidia0" in done.stderr
+
+
+def test_page_of_every_code_is_printed(grapnel):
+    page = (TOP / "doc/troubleshooting.md").read_text()
+    sections = re.findall(r"^### (.*)\n\n`(GR\d+)`, \*(\w+)\*", page, re.M)
+    assert len(sections) >= 40
+    for title, code, severity in sections:
+        printed = grapnel("explain", code).stdout
+        assert printed.startswith(f"{code}: {title.replace('`', '')}\n\n{severity}: ")
+
+
+def test_bundle_leaves_out_secrets(doctor, tmp_path):
+    archive = tmp_path / "report.tar"
+    conf = "/etc/containers/containers.conf.d"
+    done = doctor(f"mkdir -p {conf}; mount -t tmpfs tmpfs {conf}; "
+                  f"echo 'env = [\"TOKEN=hunter2\", \"http_proxy=http://me:hunter2@proxy\"]' > {conf}/a.conf",
+                  "--bundle", archive)
+    assert "GR" not in done.stdout or done.returncode in (3, 4)
+    assert archive.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(archive) as tar:
+        texts = {member.name: tar.extractfile(member).read().decode() for member in tar.getmembers()}
+    assert make_driver.VERSION in texts["grapnel-doctor/proc/driver/nvidia/version"]
+    assert f"grapnel-doctor{conf}/a.conf" in texts
+    assert not any("hunter2" in text for text in texts.values())
+    assert json.loads(texts["grapnel-doctor/report.json"])["areas"]
+
+
+def test_wrong_words_are_refused(grapnel):
+    assert "one word too many" in grapnel("doctor", "docker", code=2).stderr
+    assert "GR9999" in grapnel("explain", "GR9999", code=2).stderr
+
+
+def test_session_in_the_page_is_true(grapnel, plain_driver, tmp_path):
+    page = (TOP / "doc/doctor.md").read_text()
+    session = re.search(r"^```session\n(.*?)^```$", page, re.M | re.S)[1]
+    commands = re.findall(r"^# (.*)$", session, re.M)
+    (tmp_path / "grapnel").symlink_to(grapnel.program)
+    script = "; ".join(f"echo '# {command}'; {command}" for command in commands)
+    done = subprocess.run(
+        [container.SUPPORT / "simulated-host", plain_driver, "bash", "-c",
+         f"rm /dev/nvidia0 /dev/nvidia-uvm; mknod /dev/nvidia-uvm c 510 0; exec 2>&1; {script}"],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    shown = re.sub(r"Linux \S+", "Linux 6.1.0-28-amd64", done.stdout).splitlines()
+    at = 0
+    for line in session.splitlines():  # areas that do not matter are left out of the page
+        assert line in shown[at:], (line, done.stdout)
+        at += shown[at:].index(line) + 1

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor_faults.hpp"
+
+#include "../scenario/host_file.hpp"
+#include "support/elf_file.hpp"
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace grapnel::test {
+
+namespace {
+
+std::string read(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream(path).rdbuf();
+    return out.str();
+}
+
+bool exists(const std::string& path) {
+    return std::ifstream(path).good();
+}
+
+void add_kernel(MemoryHost& host) {
+    host.file("/proc/sys/kernel/osrelease", "6.1.0-28-amd64\n");
+    host.file("/proc/self/status", "Name:\tgrapnel\nSeccomp:\t0\n");
+    host.file("/proc/sys/vm/memfd_noexec", "0\n");
+    host.file("/proc/sys/net/core/bpf_jit_harden", "0\n");
+    host.file("/proc/sys/kernel/kptr_restrict", "0\n");
+    host.file("/proc/self/mountinfo",
+              "22 1 0:5 / /dev rw,nosuid shared:1 - devtmpfs udev rw\n"
+              "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n");
+    host.file("/proc/stat", "cpu 1 2 3\nbtime 1000\n");
+    host.directory("/var/log");
+    host.file("/usr/bin/runc", "");
+}
+
+} // namespace
+
+DoctoredHost::DoctoredHost(const std::string& name) {
+    const std::string scenario = SCENARIO_DIRECTORY;
+    const auto of_case = scenario + "/cases/" + name;
+    const auto file = exists(of_case + "/host.txt") ? of_case + "/host.txt"
+                                                    : scenario + "/hosts/" + name + ".txt";
+    const auto done = read_host_file(file, scenario + "/hosts", files);
+    if (!done)
+        throw std::runtime_error(done.error().text());
+    add_kernel(files);
+    if (name.starts_with("nixos")) // the case is about drawing
+        files.file("/nix/store/x-graphics-drivers/lib/libcuda.so.550.54.14",
+                   elf_file({.soname = "libcuda.so.1"}));
+    if (exists(of_case + "/config.toml"))
+        settings.settings =
+            read_settings(read(of_case + "/config.toml"), Dialect::grapnel, "config.toml").settings;
+    here.programs = host_path("/usr/bin");
+}
+
+std::vector<std::string> healthy_hosts() {
+    return {"h200",
+            "small",
+            "mig",
+            "special",
+            "desktop",
+            "sixteen",
+            "wsl",
+            "jetson",
+            "thor",
+            "thor-with-a-card",
+            "debian-split-library-directories",
+            "debian-tesla-branch-with-32-bit-libraries",
+            "driver-container-of-red-hat",
+            "gke-driver-as-driver-root",
+            "gke-driver-on-the-host",
+            "flatcar-driver-below-opt",
+            "bottlerocket-driver-below-usr-lib-nvidia",
+            "nixos-keeps-libraries-behind-run-opengl-driver",
+            "nixos-keeps-programs-in-the-current-system"};
+}
+
+} // namespace grapnel::test
