@@ -2,8 +2,8 @@
 // Runs while Grapnel is built. PROGRAM's completions for a shell, or the list of its options:
 //
 //   generate grapnel-hook|nvidia-cdi-hook|grapnel-cli|grapnel bash|fish|zsh|list
-#include "../admin/option_table.hpp"
-#include "../cli/option_table.hpp"
+#include "../container-cli/option_table.hpp"
+#include "../grapnel/option_table.hpp"
 #include "../hook/cdi_hook_table.hpp"
 #include "../hook/option_table.hpp"
 #include "shells.hpp"

@@ -9,15 +9,15 @@
 #include "cdi_hook_options.hpp"
 #include "cdi_hook_table.hpp"
 #include "cmdline/help.hpp"
+#include "confine/limits.hpp"
+#include "confine/phase.hpp"
+#include "confine/supervise.hpp"
 #include "oci/state.hpp"
-#include "provision/confinement.hpp"
-#include "provision/log.hpp"
-#include "provision/settings_file.hpp"
-#include "sys/limits.hpp"
-#include "sys/phase.hpp"
+#include "prepare/confinement.hpp"
+#include "prepare/log.hpp"
+#include "prepare/settings_file.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process_identity.hpp"
-#include "sys/supervise.hpp"
 
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ namespace grapnel::cdi_hook {
 namespace {
 
 using apply::CdiHook;
-using sys::Phase;
+using confine::Phase;
 
 /// Of NVIDIA's program with these hooks.
 constexpr auto version_text =
@@ -59,10 +59,10 @@ class Run {
     Run(const Options& options, Log& log) : options_(options), log_(log) {}
 
     Result<int> run() {
-        GRAPNEL_TRY(sys::keep_phases({Phase::read_host, Phase::look_inside, Phase::clone_sources,
-                                      Phase::clean_up, Phase::enter, Phase::ldconfig, Phase::attach,
-                                      Phase::write_files, Phase::done}));
-        GRAPNEL_TRY(sys::enter_phase(Phase::read_host));
+        GRAPNEL_TRY(confine::keep_phases(
+            {Phase::read_host, Phase::look_inside, Phase::clone_sources, Phase::clean_up,
+             Phase::enter, Phase::ldconfig, Phase::attach, Phase::write_files, Phase::done}));
+        GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
         const auto state = GRAPNEL_TRY(read_state());
         log_.of_container(state.id);
         // the variables can be the image's: runc before 1.3 hands them to a hook
@@ -70,8 +70,8 @@ class Run {
         if (loaded.mistake)
             return *loaded.mistake;
         log_.to_file(loaded.settings.log);
-        sys::limit_file_size(log_.size());
-        GRAPNEL_TRY(sys::enter_phase(Phase::look_inside));
+        confine::limit_file_size(log_.size());
+        GRAPNEL_TRY(confine::enter_phase(Phase::look_inside));
         const auto starter = sys::starter_identity();
         if (!starter)
             log_.warning("no cleanup record: " + starter.error().text());
@@ -93,8 +93,8 @@ class Run {
             const auto done = serve(state, starter, settings);
             return done ? int{exit_done} : fail(done.error(), log_);
         };
-        const auto done =
-            GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), work));
+        const auto done = GRAPNEL_TRY(
+            confine::supervise(confine::container_time_limit_ms, log_.directories(), work));
         if (!done.denied.empty())
             log_.record_error(done.denied);
         if (!done.confined)
@@ -114,7 +114,7 @@ class Run {
         log_.hold();
         const auto warnings = GRAPNEL_TRY(apply::carry_out(
             plan, std::move(container), options_.request.ldconfig.value_or(settings.ldconfig),
-            [&](sys::FileRules& rules) { log_.allow_in(rules); }));
+            [&](confine::FileRules& rules) { log_.allow_in(rules); }));
         for (const auto& warning : warnings)
             log_.warning(warning);
         return {};
@@ -147,7 +147,7 @@ int run(std::span<const std::string> words, Log& log) {
     if (is_idle(options->request))
         return exit_done;
     log.to_file(Settings{}.log);
-    if (const auto confined = confine("grapnel-hook", Modules::stay); !confined)
+    if (const auto confined = confine_process("grapnel-hook", Modules::stay); !confined)
         return fail(confined.error(), log);
     const auto code = Run(*options, log).run();
     return code ? *code : fail(code.error(), log);

@@ -10,22 +10,22 @@
 #include "cdi_hook_options.hpp"
 #include "cmdline/help.hpp"
 #include "cmdline/parse.hpp"
+#include "confine/limits.hpp"
+#include "confine/phase.hpp"
+#include "confine/seccomp.hpp"
+#include "confine/supervise.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "option_table.hpp"
 #include "options.hpp"
 #include "plan/plan.hpp"
 #include "precreate.hpp"
-#include "provision/confinement.hpp"
-#include "provision/log.hpp"
-#include "provision/planner.hpp"
-#include "provision/settings_file.hpp"
+#include "prepare/confinement.hpp"
+#include "prepare/log.hpp"
+#include "prepare/planner.hpp"
+#include "prepare/settings_file.hpp"
 #include "request/request.hpp"
-#include "sys/limits.hpp"
-#include "sys/phase.hpp"
 #include "sys/privilege.hpp"
-#include "sys/seccomp.hpp"
-#include "sys/supervise.hpp"
 
 #include <optional>
 #include <unistd.h>
@@ -59,9 +59,10 @@ class Hook {
         if (options_.stage == Stage::precreate)
             return code_of(precreate(options_, modules_, log_));
         if (options_.stage == Stage::poststop)
-            GRAPNEL_TRY(sys::keep_phases({sys::Phase::read_host, sys::Phase::clean_up}));
+            GRAPNEL_TRY(
+                confine::keep_phases({confine::Phase::read_host, confine::Phase::clean_up}));
         const auto state = GRAPNEL_TRY(read_state());
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
         log_.of_container(state.id);
         switch (options_.stage) {
         case Stage::prestart:
@@ -83,7 +84,7 @@ class Hook {
     }
 
     apply::AllowLog allow_log() {
-        return [&](sys::FileRules& rules) { log_.allow_in(rules); };
+        return [&](confine::FileRules& rules) { log_.allow_in(rules); };
     }
 
     /// In a child process: a file system of the container may never answer.
@@ -93,8 +94,8 @@ class Hook {
             const Status done = work();
             return done ? int{exit_done} : fail(done.error(), log_);
         };
-        const auto done =
-            GRAPNEL_TRY(sys::supervise(sys::container_time_limit_ms, log_.directories(), run));
+        const auto done = GRAPNEL_TRY(
+            confine::supervise(confine::container_time_limit_ms, log_.directories(), run));
         if (!done.denied.empty())
             log_.record_error(done.denied);
         if (!done.confined)
@@ -123,7 +124,7 @@ class Hook {
         const auto& settings = loaded.settings;
         if (!options_.dry_run)
             log_.to_file(settings.log);
-        sys::limit_file_size(log_.size());
+        confine::limit_file_size(log_.size());
         ProbeStarter probe;
         if (options_.dry_run && !state.pid)
             probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
@@ -150,17 +151,17 @@ class Hook {
         if (options_.dry_run)
             return exit_done;
         log_.to_file(load_settings(options_.config, Variables::are_ignored).settings.log);
-        sys::limit_file_size(log_.size());
+        confine::limit_file_size(log_.size());
         return supervised([&]() -> Status {
-            GRAPNEL_TRY(sys::keep_phases({sys::Phase::clean_up}));
-            GRAPNEL_TRY(sys::filter_container());
-            GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
+            GRAPNEL_TRY(confine::keep_phases({confine::Phase::clean_up}));
+            GRAPNEL_TRY(confine::filter_container());
+            GRAPNEL_TRY(confine::enter_phase(confine::Phase::clean_up));
             return apply::clean_up(state, allow_log());
         });
     }
 
     Status serve(Planner& planner, const State& state, const Spec& spec, const HostPath& ldconfig) {
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
         log_.hold();
@@ -178,9 +179,9 @@ class Hook {
             auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));
             return print(GRAPNEL_TRY(planner.plan_for(root)));
         }
-        GRAPNEL_TRY(sys::keep_phases(
-            {sys::Phase::read_host, sys::Phase::look_inside, sys::Phase::make_nodes}));
-        GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+        GRAPNEL_TRY(confine::keep_phases(
+            {confine::Phase::read_host, confine::Phase::look_inside, confine::Phase::make_nodes}));
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         GRAPNEL_TRY(confine_dry_run(container.root.ref(), log_));
         return print(GRAPNEL_TRY(planner.plan_for(container.root)));
@@ -216,8 +217,8 @@ int run(int argc, char** argv, Log& log) {
     if (!options->dry_run)
         log.to_file(Settings{}.log);
     const bool gives = options->stage != Stage::poststart && options->stage != Stage::poststop;
-    auto modules = confine("grapnel-hook",
-                           gives && !options->dry_run ? Modules::can_be_loaded : Modules::stay);
+    auto modules = confine_process(
+        "grapnel-hook", gives && !options->dry_run ? Modules::can_be_loaded : Modules::stay);
     if (!modules)
         return fail(modules.error(), log);
     const auto code = Hook(*options, std::move(*modules), log).run();

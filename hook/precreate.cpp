@@ -3,15 +3,15 @@
 
 #include "apply/host_nodes.hpp"
 #include "base/text.hpp"
+#include "confine/limits.hpp"
+#include "confine/phase.hpp"
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
-#include "provision/confinement.hpp"
-#include "provision/planner.hpp"
-#include "provision/settings_file.hpp"
+#include "prepare/confinement.hpp"
+#include "prepare/planner.hpp"
+#include "prepare/settings_file.hpp"
 #include "request/request.hpp"
 #include "sys/file.hpp"
-#include "sys/limits.hpp"
-#include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
 
@@ -60,8 +60,8 @@ Log warnings_of_planner(const Options& options) {
 } // namespace
 
 Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
-    GRAPNEL_TRY(
-        sys::keep_phases({sys::Phase::probe, sys::Phase::read_host, sys::Phase::make_nodes}));
+    GRAPNEL_TRY(confine::keep_phases(
+        {confine::Phase::probe, confine::Phase::read_host, confine::Phase::make_nodes}));
     if (!options.container.empty()) {
         log.of_container(options.container);
         log.leave_error_to_caller();
@@ -70,12 +70,12 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     if (trim(text).empty())
         return refused("standard input is empty, and a container's config.json is read there",
                        "call this stage with config.json: grapnel-hook precreate < config.json");
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::read_host));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
     const auto loaded = load_settings(options.config, Variables::are_ignored);
     const auto& settings = loaded.settings;
     if (!options.dry_run)
         log.to_file(settings.log);
-    sys::limit_file_size(log.size());
+    confine::limit_file_size(log.size());
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
     auto probe = GRAPNEL_TRY(confine_description(
         settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));

@@ -5,8 +5,8 @@
 
 #include "base/result.hpp"
 #include "options.hpp"
-#include "provision/log.hpp"
-#include "provision/modules.hpp"
+#include "prepare/log.hpp"
+#include "prepare/modules.hpp"
 
 namespace grapnel {
 

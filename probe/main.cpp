@@ -9,8 +9,8 @@
 //   mig PCI INDEX GPU-INSTANCE COMPUTE-INSTANCE UUID
 //
 // The only program of the project that runs the driver's code, and the only one that opens a
-// GPU: the hook starts it unprivileged and does not trust its output (lib/sys/host_program.hpp,
-// lib/inventory/probe_answer.hpp). A fact that a GPU does not give is left out, because a sick GPU
+// GPU: the hook starts it unprivileged and does not trust its output (lib/confine/host_program.hpp,
+// lib/driver/probe_answer.hpp). A fact that a GPU does not give is left out, because a sick GPU
 // must not keep a healthy one's facts back.
 #include "nvml.hpp"
 

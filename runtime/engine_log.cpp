@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_log.hpp"
 
-#include "provision/log.hpp"
+#include "prepare/log.hpp"
 #include "sys/argument_path.hpp"
 #include "sys/file.hpp"
 

@@ -2,11 +2,11 @@
 #include "reading.hpp"
 
 #include "base/text.hpp"
+#include "confine/confined_child.hpp"
 #include "oci/edit.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "request/request.hpp"
-#include "sys/confined_child.hpp"
 
 #include <algorithm>
 
@@ -68,7 +68,7 @@ Result<std::string> read(const std::string& config, const LoadedSettings& settin
 
 Result<ConfigReading> read_config(const std::string& config, const LoadedSettings& settings) {
     const auto compute = [&] { return read(config, settings); };
-    return decode(GRAPNEL_TRY(sys::compute_confined(reading_limit, compute)));
+    return decode(GRAPNEL_TRY(confine::compute_confined(reading_limit, compute)));
 }
 
 Status check_answer(const std::string& config, const std::string& answer, const HostPath& hook) {
@@ -76,21 +76,21 @@ Status check_answer(const std::string& config, const std::string& answer, const 
         GRAPNEL_TRY(check_edit(config, answer, hook));
         return std::string();
     };
-    if (const auto done = sys::compute_confined(reading_limit, check); !done)
+    if (const auto done = confine::compute_confined(reading_limit, check); !done)
         return done.error();
     return {};
 }
 
 Result<bool> has_device_rules(const std::string& resources) {
     const auto look = [&] { return Result<std::string>(holds_device_rules(resources) ? "1" : ""); };
-    return !GRAPNEL_TRY(sys::compute_confined(reading_limit, look)).empty();
+    return !GRAPNEL_TRY(confine::compute_confined(reading_limit, look)).empty();
 }
 
 Result<HostPath> bundle_of_state(const std::string& state) {
     const auto parse = [&]() -> Result<std::string> {
         return GRAPNEL_TRY(parse_state(state)).bundle.text();
     };
-    return HostPath::make(GRAPNEL_TRY(sys::compute_confined(reading_limit, parse)));
+    return HostPath::make(GRAPNEL_TRY(confine::compute_confined(reading_limit, parse)));
 }
 
 Result<std::optional<std::string>> add_rules_of(const std::string& config,
@@ -98,7 +98,7 @@ Result<std::optional<std::string>> add_rules_of(const std::string& config,
     const auto add = [&]() -> Result<std::string> {
         return GRAPNEL_TRY(with_added_rules_of(resources, config)).value_or("");
     };
-    auto text = GRAPNEL_TRY(sys::compute_confined(spec_size_limit, add));
+    auto text = GRAPNEL_TRY(confine::compute_confined(spec_size_limit, add));
     return text.empty() ? std::nullopt : std::optional(std::move(text));
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON is parsed in a confined process alone (sys::compute_confined): this one must give the
+// JSON is parsed in a confined process alone (confine::compute_confined): this one must give the
 // low-level runtime all rights that the engine gave it.
 #pragma once
 
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "provision/settings_file.hpp"
+#include "prepare/settings_file.hpp"
 
 #include <optional>
 #include <string>

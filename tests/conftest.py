@@ -71,7 +71,7 @@ def programs(hook, tmp_path_factory):
     """A directory with Grapnel's programs side by side, as they are installed."""
     directory = tmp_path_factory.mktemp("bin")
     process.make_reachable(directory)
-    for path in (hook, built(hook, "runtime", "grapnel-runtime"), built(hook, "cli", "grapnel-cli")):
+    for path in (hook, built(hook, "runtime", "grapnel-runtime"), built(hook, "container-cli", "grapnel-cli")):
         subprocess.run(["strip", "-o", directory / path.name, path], check=True)
     for name, program in {"nvidia-container-runtime-hook": "grapnel-hook",
                           "nvidia-container-toolkit": "grapnel-hook",
@@ -95,7 +95,7 @@ def cli(programs, tmp_path):
 @pytest.fixture(scope="session")
 def grapnel(hook):
     """Runs the administrator's tool, which must end with that code."""
-    program = built(hook, "admin", "grapnel")
+    program = built(hook, "grapnel", "grapnel")
 
     def run(*words, code=0, **options):
         result = subprocess.run([program, *map(str, words)], capture_output=True, text=True,
@@ -116,7 +116,7 @@ def page_machine(tmp_path_factory, programs, hook, tools):
         skip_or_fail("this kernel has no cgroup v2 with the devices controller")
     installed = tmp_path_factory.mktemp("installed") / "bin"
     shutil.copytree(programs, installed, symlinks=True)
-    subprocess.run(["strip", "-o", installed / "grapnel", built(hook, "admin", "grapnel")], check=True)
+    subprocess.run(["strip", "-o", installed / "grapnel", built(hook, "grapnel", "grapnel")], check=True)
     archive = pages.archive_with_commands(tmp_path_factory.mktemp("archive"), tools)
     made = pages.Machine(tmp_path_factory.mktemp("pages"), installed, archive)
     yield made

@@ -2,7 +2,6 @@
 #include "apply/apply.hpp"
 
 #include "apply/cleanup.hpp"
-#include "apply/device_cgroup.hpp"
 #include "apply/host_mounts.hpp"
 #include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
@@ -12,10 +11,11 @@
 #include "apply/prune.hpp"
 #include "apply/remarks.hpp"
 #include "base/format.hpp"
-#include "sys/helper.hpp"
-#include "sys/phase.hpp"
+#include "confine/helper.hpp"
+#include "confine/phase.hpp"
+#include "confine/seccomp.hpp"
+#include "devices/device_cgroup.hpp"
 #include "sys/process.hpp"
-#include "sys/seccomp.hpp"
 
 #include <cerrno>
 #include <optional>
@@ -24,7 +24,7 @@ namespace grapnel::apply {
 
 namespace {
 
-using sys::Phase;
+using confine::Phase;
 
 /// The host's side, opened before the container is entered.
 struct HostSide {
@@ -51,7 +51,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
                                 const HostPath& ldconfig) {
     HostSide host;
     host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
-    GRAPNEL_TRY(sys::begin_phase(Phase::clone_sources));
+    GRAPNEL_TRY(confine::begin_phase(Phase::clone_sources));
     host.sources = GRAPNEL_TRY(open_sources(plan, container.mount_label));
     if (updates_ldcache(plan))
         host.ldconfig = open_ldconfig(ldconfig);
@@ -100,16 +100,16 @@ Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& 
 /// The image's files of its loader, as they are before a mount point makes its directory newer than
 /// the cache.
 struct LoaderFiles {
-    LdConf conf = {};
-    ImageCache cache = {};
+    image::LdConf conf = {};
+    image::ImageCache cache = {};
 };
 
 Result<std::optional<LoaderFiles>> look_at_loader_files(const Plan& plan, sys::RootDir& root) {
     using Found = std::optional<LoaderFiles>;
     if (!updates_ldcache(plan))
         return Found();
-    auto conf = read_ld_conf(root);
-    auto cache = GRAPNEL_TRY(look_at_cache(conf, root));
+    auto conf = image::read_ld_conf(root);
+    auto cache = GRAPNEL_TRY(image::look_at_cache(conf, root));
     return Found(LoaderFiles{std::move(conf), std::move(cache)});
 }
 
@@ -122,7 +122,7 @@ Status enter(const Container& container) {
 
 /// The helper process that runs ldconfig: behind the filter for the container nothing can be
 /// executed. Nothing: there is no reason to.
-using LdconfigHelper = std::optional<Result<sys::Helper>>;
+using LdconfigHelper = std::optional<Result<confine::Helper>>;
 
 LdconfigHelper prepare_ldconfig(const Plan& plan, const HostSide& host,
                                 const std::optional<LoaderFiles>& loader, Container& container) {
@@ -131,7 +131,7 @@ LdconfigHelper prepare_ldconfig(const Plan& plan, const HostSide& host,
     const auto run = [&](const std::string&) {
         return run_ldconfig(plan, loader->conf, host.ldconfig, container.root);
     };
-    return sys::Helper::start([] { return sys::begin_phase(Phase::ldconfig); }, run)
+    return confine::Helper::start([] { return confine::begin_phase(Phase::ldconfig); }, run)
         .cure("allow it in the seccomp profile of an outer container, or set ldcache = \"off\"");
 }
 
@@ -147,8 +147,8 @@ void append(std::vector<std::string>& remarks, const std::vector<std::string>& m
 }
 
 void restrict_to_root(const HostSide& host, const sys::RootDir& root, const AllowLog& allow_log) {
-    sys::FileRules rules;
-    rules.allow(root.ref(), sys::FileAccess::change);
+    confine::FileRules rules;
+    rules.allow(root.ref(), confine::FileAccess::change);
     restrict_files(rules, host.records ? &*host.records : nullptr, allow_log);
 }
 
@@ -168,14 +168,14 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
                                              Container& container, const AllowLog& allow_log) {
     auto& root = container.root;
     auto ldconfig = prepare_ldconfig(plan, host, loader, container);
-    GRAPNEL_TRY(sys::filter_container());
-    GRAPNEL_TRY(sys::begin_phase(Phase::attach));
+    GRAPNEL_TRY(confine::filter_container());
+    GRAPNEL_TRY(confine::begin_phase(Phase::attach));
     auto remarks = host.remarks;
     append(remarks, host.sources.remarks);
     append(remarks,
            GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container)));
     restrict_to_root(host, root, allow_log);
-    GRAPNEL_TRY(sys::begin_phase(Phase::write_files));
+    GRAPNEL_TRY(confine::begin_phase(Phase::write_files));
     append(remarks, GRAPNEL_TRY(write_files(plan, root)));
     if (!loader)
         return remarks;
@@ -192,12 +192,12 @@ Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& h
 Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container,
                                         const AllowLog& allow_log) {
     if (plan.change_cgroup && container.process) {
-        GRAPNEL_TRY(sys::begin_phase(Phase::device_cgroup));
-        const auto not_kept = GRAPNEL_TRY(allow_devices(*container.process, container.cgroup,
-                                                        plan.device_rules, host.mounts.cgroups));
+        GRAPNEL_TRY(confine::begin_phase(Phase::device_cgroup));
+        const auto not_kept = GRAPNEL_TRY(devices::allow_devices(
+            *container.process, container.cgroup, plan.device_rules, host.mounts.cgroups));
         append(host.remarks, not_kept);
     }
-    GRAPNEL_TRY(sys::begin_phase(Phase::enter));
+    GRAPNEL_TRY(confine::begin_phase(Phase::enter));
     const auto loader = GRAPNEL_TRY(look_at_loader_files(plan, container.root));
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
@@ -226,7 +226,7 @@ Result<std::vector<std::string>> carry_out(const Plan& plan, Container container
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
     auto remarks = change(plan, host, container, allow_log);
-    GRAPNEL_TRY(sys::begin_phase(Phase::done));
+    GRAPNEL_TRY(confine::begin_phase(Phase::done));
     const auto recorded =
         claimed ? record(host, container, *claimed, remarks.has_value()) : Status();
     if (remarks) // else its failure is the one to tell

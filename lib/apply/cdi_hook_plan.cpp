@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/cdi_hook_plan.hpp"
 
-#include "apply/forward_compat.hpp"
 #include "apply/given_libraries.hpp"
-#include "apply/image_layout.hpp"
-#include "apply/ld_conf.hpp"
 #include "base/text.hpp"
+#include "image/compat_library.hpp"
+#include "image/layout.hpp"
+#include "image/ld_conf.hpp"
 #include "plan/made_up_files.hpp"
 #include "sys/host_fs.hpp"
 
@@ -19,17 +19,17 @@ namespace {
 
 using sys::FileFacts;
 
-/// After compat_file() in the order of names, before all that images have there.
+/// After image::compat_file() in the order of names, before all that images have there.
 const InsidePath& folders_file() {
     static const auto path = inside_path("/etc/ld.so.conf.d/00-nvcr-grapnel.conf");
     return path;
 }
 
 /// The directories in which the image's loader and its ldconfig look anyhow.
-Result<std::set<std::string>> known_directories(const LdConf& conf, sys::RootDir& root) {
+Result<std::set<std::string>> known_directories(const image::LdConf& conf, sys::RootDir& root) {
     std::set<std::string> known(conf.directories.begin(), conf.directories.end());
     known.insert({"/lib", "/usr/lib", "/lib64", "/usr/lib64"});
-    const auto libraries = GRAPNEL_TRY(image_layout(root)).libraries;
+    const auto libraries = GRAPNEL_TRY(image::image_layout(root)).libraries;
     known.insert(libraries.text());
     constexpr std::string_view usr = "/usr";
     if (libraries.text().starts_with("/usr/lib/"))
@@ -51,14 +51,14 @@ void add_folders_file(Plan& plan, const std::string& folders, sys::RootDir& root
 Result<std::optional<PlannedCompat>> preferred_compat(sys::RootDir& root) {
     constexpr std::size_t limit = 4096;
     using Preferred = std::optional<PlannedCompat>;
-    const auto text = root.read(compat_file(), limit);
+    const auto text = root.read(image::compat_file(), limit);
     GRAPNEL_TRY(root.answers());
     if (!text || !*text)
         return Preferred();
     const auto directory = InsidePath::make(trim(**text));
     if (!directory)
         return Preferred();
-    const auto found = GRAPNEL_TRY(find_compat_library(root, *directory));
+    const auto found = GRAPNEL_TRY(image::find_compat_library(root, *directory));
     if (!found.library)
         return Preferred();
     return Preferred({.directory = *directory, .library = found.library->name});
@@ -66,7 +66,7 @@ Result<std::optional<PlannedCompat>> preferred_compat(sys::RootDir& root) {
 
 Result<Plan> ldcache_plan(const CdiHookRequest& request, LdCache ldcache, sys::RootDir& root) {
     Plan plan{.ldcache = ldcache};
-    const auto known = GRAPNEL_TRY(known_directories(read_ld_conf(root), root));
+    const auto known = GRAPNEL_TRY(known_directories(image::read_ld_conf(root), root));
     std::string unknown;
     for (const auto& folder : request.folders) {
         if (!root.directory_facts(folder))
@@ -101,12 +101,13 @@ std::optional<Version> version_of(const std::string& text) {
 
 Result<Plan> compat_plan(const CdiHookRequest& request, sys::RootDir& root) {
     Plan plan;
-    const auto found = GRAPNEL_TRY(find_compat_library(root, request.compat_directory));
+    const auto found = GRAPNEL_TRY(image::find_compat_library(root, request.compat_directory));
     const auto used = found.library ? use_compat(*found.library, version_of(request.driver_version),
                                                  version_of(request.cuda_version))
                                     : std::nullopt;
     if (used)
-        plan.files.push_back({.inside = compat_file(), .text = used->directory.text() + "\n"});
+        plan.files.push_back(
+            {.inside = image::compat_file(), .text = used->directory.text() + "\n"});
     return plan;
 }
 

@@ -3,10 +3,10 @@
 
 #include "apply/container.hpp"
 #include "apply/old_records.hpp"
+#include "confine/phase.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"
-#include "sys/phase.hpp"
 #include "sys/process.hpp"
 #include "sys/process_identity.hpp"
 
@@ -102,11 +102,11 @@ Result<Creations> undo_unless_used(const RecordStore& store, const std::string& 
                                    const Former& former, sys::RootDir& root) {
     if (former.in_use || former.creations.empty())
         return former.creations;
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::clean_up));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::clean_up));
     announce_to_record(store, former.stale.empty() ? own : former.stale.front(), root);
     auto undone = undo(root, former.creations);
     root.announce_to({});
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::clone_sources));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::clone_sources));
     // a removal that fails now is for this container's end, and must not keep it from starting
     add_all(undone.skipped, undone.failed);
     return undone.skipped;
@@ -184,8 +184,8 @@ Status clean_up_in(const RecordStore& store, const State& state, const AllowLog&
     if (!found)
         return found.error().sys == ENOENT ? clean_up_old_record(store, state)
                                            : Status(found.error());
-    sys::FileRules rules;
-    rules.allow(found->rootfs, sys::FileAccess::change);
+    confine::FileRules rules;
+    rules.allow(found->rootfs, confine::FileAccess::change);
     restrict_files(rules, &store, allow_log);
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, found->rootfs));
     const auto record = read(); // while this waited, another's end may have added to it

@@ -2,8 +2,8 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
+#include "confine/phase.hpp"
 #include "sys/capabilities.hpp"
-#include "sys/phase.hpp"
 
 #include <cerrno>
 
@@ -144,17 +144,17 @@ Result<Spec> read_spec(const State& state) {
 Status enter_user_namespace(const State& state) {
     if (!state.pid || sys::may_mount())
         return {};
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::look_inside));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
     const auto process = GRAPNEL_TRY(sys::Process::open(*state.pid));
     const auto theirs = process.user_namespace();
     const auto ours = GRAPNEL_TRY(sys::own_user_namespace());
     if (theirs && *theirs == ours) // whatever needs a right says so
-        return sys::enter_phase(sys::Phase::read_host);
+        return confine::enter_phase(confine::Phase::read_host);
     GRAPNEL_TRY(process.enter_user_namespace()
                     .note("the hook has no right to mount, and " + process_is_closed)
                     .cure(use_another_runtime));
-    GRAPNEL_TRY(sys::confine_capabilities());
-    return sys::enter_phase(sys::Phase::read_host);
+    GRAPNEL_TRY(confine::confine_capabilities());
+    return confine::enter_phase(confine::Phase::read_host);
 }
 
 Result<Container> open_container(const State& state, const Spec& spec) {
@@ -176,14 +176,15 @@ Result<Container> open_container(const State& state, const Spec& spec) {
         return no_rootfs(rootfs, "mounted " + where);
     const auto maps = GRAPNEL_TRY(id_maps(process));
     root->act_on_volumes_as(maps.of(spec.user));
-    return Container{.state = state,
-                     .claimant = GRAPNEL_TRY(sys::process_identity(*state.pid)),
-                     .rootfs = rootfs,
-                     .process = std::move(process),
-                     .root = std::move(*root),
-                     .owner = maps.root(),
-                     .cgroup = {.owner = cgroup_owner(spec, state.id), .rules = spec.device_rules},
-                     .mount_label = spec.mount_label};
+    return Container{
+        .state = state,
+        .claimant = GRAPNEL_TRY(sys::process_identity(*state.pid)),
+        .rootfs = rootfs,
+        .process = std::move(process),
+        .root = std::move(*root),
+        .owner = maps.root(),
+        .cgroup = {.owner = devices::cgroup_owner(spec, state.id), .rules = spec.device_rules},
+        .mount_label = spec.mount_label};
 }
 
 Result<Container> open_container(pid_t pid, const HostPath& rootfs) {

@@ -2,9 +2,9 @@
 // The container that is being made, held by descriptors.
 #pragma once
 
-#include "apply/device_cgroup.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "devices/device_cgroup.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "plan/plan.hpp"
@@ -28,7 +28,7 @@ struct Container {
     std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's
     sys::RootDir root;
     sys::FileOwner owner = {}; ///< the container's root user, as the host sees it
-    CgroupFacts cgroup = {};
+    devices::CgroupFacts cgroup = {};
     std::string mount_label = {}; ///< of SELinux, for file systems of the container's own
 };
 

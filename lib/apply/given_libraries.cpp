@@ -2,8 +2,8 @@
 #include "apply/given_libraries.hpp"
 
 #include "base/text.hpp"
-#include "inventory/elf.hpp"
-#include "inventory/ld_cache.hpp"
+#include "elf/elf.hpp"
+#include "elf/ld_cache.hpp"
 #include "sys/file.hpp"
 
 #include <map>

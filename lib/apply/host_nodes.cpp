@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/host_nodes.hpp"
 
+#include "confine/phase.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/node.hpp"
-#include "sys/phase.hpp"
 
 namespace grapnel::apply {
 
@@ -28,7 +28,7 @@ Status make(const HostNode& node) {
 
 Result<std::vector<std::string>> make_all(const Plan& plan,
                                           const std::vector<const Mount*>& unlinked) {
-    GRAPNEL_TRY(sys::enter_phase(sys::Phase::make_nodes));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::make_nodes));
     std::vector<std::string> remarks;
     for (const auto& node : plan.host_nodes) {
         auto made = make(node);

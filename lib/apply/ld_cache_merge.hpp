@@ -2,7 +2,7 @@
 // The driver's libraries in an ld.so.cache.
 #pragma once
 
-#include "inventory/ld_cache.hpp"
+#include "elf/ld_cache.hpp"
 #include "plan/plan.hpp"
 
 #include <string>

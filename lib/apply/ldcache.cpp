@@ -2,7 +2,7 @@
 #include "apply/ldcache.hpp"
 
 #include "apply/ld_cache_merge.hpp"
-#include "inventory/ld_cache.hpp"
+#include "elf/ld_cache.hpp"
 #include "sys/host_fs.hpp"
 
 #include <algorithm>
@@ -77,7 +77,7 @@ std::vector<DriverName> all_names(const Plan& plan, sys::RootDir& root) {
 }
 
 /// The file into which the driver's entries are merged. Without ldconfig's that is the image's.
-Result<std::string> base(const Plan& plan, const ImageCache& cache, const RunLdconfig& run,
+Result<std::string> base(const Plan& plan, const image::ImageCache& cache, const RunLdconfig& run,
                          std::vector<std::string>& warnings) {
     const auto reason = reason_for_ldconfig(plan, cache);
     if (!reason)
@@ -101,7 +101,7 @@ Result<std::string> merged(const std::string& text, const std::vector<DriverName
     return write_ld_cache(merge_driver(parsed, names));
 }
 
-Status replace(const ImageCache& cache, std::string_view text, sys::RootDir& root) {
+Status replace(const image::ImageCache& cache, std::string_view text, sys::RootDir& root) {
     const auto path = inside_path("/etc/ld.so.cache");
     return cache.facts ? root.write_like(path, text, *cache.facts)
                        : root.write(path, text, default_mode);
@@ -117,7 +117,7 @@ bool updates_ldcache(const Plan& plan) {
     return plan.ldcache != LdCache::off && !plan.library_directories.empty();
 }
 
-std::optional<std::string> reason_for_ldconfig(const Plan& plan, const ImageCache& cache) {
+std::optional<std::string> reason_for_ldconfig(const Plan& plan, const image::ImageCache& cache) {
     if (cache.fixed)
         return std::nullopt;
     if (plan.ldcache == LdCache::ldconfig)
@@ -127,7 +127,7 @@ std::optional<std::string> reason_for_ldconfig(const Plan& plan, const ImageCach
     return cache.stale;
 }
 
-Result<std::vector<std::string>> update_ldcache(const Plan& plan, const ImageCache& cache,
+Result<std::vector<std::string>> update_ldcache(const Plan& plan, const image::ImageCache& cache,
                                                 const RunLdconfig& run, sys::RootDir& root) {
     if (cache.fixed)
         return std::vector{*cache.fixed};

@@ -2,8 +2,8 @@
 // The container's ld.so.cache.
 #pragma once
 
-#include "apply/image_cache.hpp"
 #include "base/result.hpp"
+#include "image/loader_cache.hpp"
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
 
@@ -19,7 +19,7 @@ namespace grapnel::apply {
 
 /// Why ldconfig has to be run; nothing: it has not.
 [[nodiscard]] std::optional<std::string> reason_for_ldconfig(const Plan& plan,
-                                                             const ImageCache& cache);
+                                                             const image::ImageCache& cache);
 
 /// Runs ldconfig over the root file system, after the mounts.
 using RunLdconfig = std::function<Result<std::string>()>;
@@ -40,7 +40,7 @@ using RunLdconfig = std::function<Result<std::string>()>;
 /// Must run in the container's mount namespace, after the mounts. `run` is called where there is a
 /// reason_for_ldconfig() alone.
 [[nodiscard]] Result<std::vector<std::string>> update_ldcache(const Plan& plan,
-                                                              const ImageCache& cache,
+                                                              const image::ImageCache& cache,
                                                               const RunLdconfig& run,
                                                               sys::RootDir& root);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/ldconfig.hpp"
 
-#include "inventory/ld_cache.hpp"
-#include "sys/cage.hpp"
+#include "confine/cage.hpp"
+#include "confine/sealed_copy.hpp"
+#include "elf/ld_cache.hpp"
 #include "sys/file.hpp"
 #include "sys/mount.hpp"
-#include "sys/sealed_copy.hpp"
 
 namespace grapnel::apply {
 
@@ -23,7 +23,7 @@ const InsidePath& scratch_place() {
 }
 
 /// An ldconfig knows the system directories of its own distribution only.
-std::string configuration(const Plan& plan, const LdConf& conf) {
+std::string configuration(const Plan& plan, const image::LdConf& conf) {
     std::string text;
     for (const auto& directory : conf.directories)
         text += directory + "\n";
@@ -50,7 +50,7 @@ Result<LdConfig> find_ldconfig(const HostPath& path) {
 
 /// A program cannot be run from memory where the kernel's settings or a seccomp filter forbid it.
 Result<sys::Fd> program_in_memory(const LdConfig& ldconfig) {
-    auto program = sys::sealed_copy(ldconfig.program.ref(), ldconfig.path);
+    auto program = confine::sealed_copy(ldconfig.program.ref(), ldconfig.path);
     if (!program) {
         auto& cure = program.error().cure;
         cure += cure.empty() ? without_cache : std::string(", or ") + without_cache;
@@ -65,8 +65,8 @@ LdConfig open_ldconfig(const HostPath& path) {
     return found ? std::move(*found) : LdConfig{.missing = std::move(found.error())};
 }
 
-Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf, const LdConfig& ldconfig,
-                                 sys::RootDir& root) {
+Result<std::string> run_ldconfig(const Plan& plan, const image::LdConf& conf,
+                                 const LdConfig& ldconfig, sys::RootDir& root) {
     if (ldconfig.missing)
         return *ldconfig.missing;
     const auto program = GRAPNEL_TRY(program_in_memory(ldconfig));
@@ -75,13 +75,13 @@ Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf, const LdC
     const auto scratch = GRAPNEL_TRY(sys::new_tmpfs("32m", user ? user->owner : sys::own_user()));
     GRAPNEL_TRY(sys::make_file(scratch.ref(), "ld.so.conf", configuration(plan, conf), 0444));
     const auto inside = [](const char* name) { return (scratch_place() / name).text(); };
-    GRAPNEL_TRY(sys::run_caged({.program = program.ref(),
-                                .root = tree.ref(),
-                                .scratch = scratch.ref(),
-                                .scratch_place = scratch_place(),
-                                .user = user,
-                                .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
-                                              "-C", inside("ld.so.cache")}}));
+    GRAPNEL_TRY(confine::run_caged({.program = program.ref(),
+                                    .root = tree.ref(),
+                                    .scratch = scratch.ref(),
+                                    .scratch_place = scratch_place(),
+                                    .user = user,
+                                    .arguments = {ldconfig.path.text(), "-f", inside("ld.so.conf"),
+                                                  "-C", inside("ld.so.cache")}}));
     auto text = GRAPNEL_TRY(sys::read_file_in(scratch.ref(), "ld.so.cache", ldconfig_cache_limit));
     if (!is_ld_cache(text))
         return refused("ldconfig made something that is not an ld.so.cache");

@@ -2,8 +2,8 @@
 // The host's ldconfig, for a cache that cannot be trusted to be whole.
 #pragma once
 
-#include "apply/ld_conf.hpp"
 #include "base/result.hpp"
+#include "image/ld_conf.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"
 #include "sys/root_dir.hpp"
@@ -29,12 +29,12 @@ struct LdConfig {
 /// a script around it).
 [[nodiscard]] LdConfig open_ldconfig(const HostPath& path);
 
-/// The ld.so.cache that it makes of the root file system, run in a cage (sys/cage.hpp) over a copy
-/// in which it can write nothing. The image's own configuration comes first, so that the loader's
-/// preferences stay as they were; the plan's library directories and the system's follow.
+/// The ld.so.cache that it makes of the root file system, run in a cage (confine/cage.hpp) over a
+/// copy in which it can write nothing. The image's own configuration comes first, so that the
+/// loader's preferences stay as they were; the plan's library directories and the system's follow.
 ///
 /// Must run in the container's mount namespace.
-[[nodiscard]] Result<std::string> run_ldconfig(const Plan& plan, const LdConf& conf,
+[[nodiscard]] Result<std::string> run_ldconfig(const Plan& plan, const image::LdConf& conf,
                                                const LdConfig& ldconfig, sys::RootDir& root);
 
 } // namespace grapnel::apply

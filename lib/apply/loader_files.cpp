@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/loader_files.hpp"
 
-#include "apply/musl.hpp"
 #include "apply/remarks.hpp"
 #include "base/text.hpp"
+#include "image/musl.hpp"
 #include "plan/forward_compat.hpp"
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"
@@ -17,18 +17,19 @@ namespace {
 
 using sys::FileFacts;
 
-Status write_compat_file(const PlannedCompat& compat, const LdConf& conf, sys::RootDir& root) {
+Status write_compat_file(const PlannedCompat& compat, const image::LdConf& conf,
+                         sys::RootDir& root) {
     if (!conf.reads_compat_file)
         return {};
-    return root.put_file(compat_file(), compat.directory.text() + "\n");
+    return root.put_file(image::compat_file(), compat.directory.text() + "\n");
 }
 
 /// Left by a container without poststop, or in an image that was made of a running container.
 Status remove_compat_file(sys::RootDir& root) {
-    const auto facts = root.facts(compat_file());
+    const auto facts = root.facts(image::compat_file());
     if (!facts || facts->type != FileFacts::Type::regular)
         return {};
-    const auto removed = root.remove({.path = compat_file(), .facts = *facts});
+    const auto removed = root.remove({.path = image::compat_file(), .facts = *facts});
     if (!removed && sys::is_transient(removed.error()))
         return removed.error();
     return {}; // a read-only one stays
@@ -52,7 +53,7 @@ Status link_compat_library(const PlannedCompat& compat, sys::RootDir& root) {
 
 /// The path file's new text; nothing: it stays.
 std::optional<std::string> musl_path(const Plan& plan, const std::optional<std::string>& old) {
-    const auto before = musl_directories(old);
+    const auto before = image::musl_directories(old);
     auto after = before;
     std::erase(after, compat_directory().text());
     std::erase(after, jetson_compat_directory().text());
@@ -73,14 +74,15 @@ std::optional<std::string> musl_path(const Plan& plan, const std::optional<std::
 }
 
 Status write_musl_path(const Plan& plan, sys::RootDir& root) {
-    if (!root.facts(musl_loader()))
+    if (!root.facts(image::musl_loader()))
         return {};
-    return root.edit_file(musl_path_file(), [&](const auto& old) { return musl_path(plan, old); });
+    return root.edit_file(image::musl_path_file(),
+                          [&](const auto& old) { return musl_path(plan, old); });
 }
 
 } // namespace
 
-Result<std::vector<std::string>> write_loader_files(const Plan& plan, const LdConf& conf,
+Result<std::vector<std::string>> write_loader_files(const Plan& plan, const image::LdConf& conf,
                                                     sys::RootDir& root) {
     std::vector<std::string> remarks;
     if (plan.compat) {

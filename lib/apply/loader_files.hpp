@@ -2,7 +2,7 @@
 // Small files of the image that tell its loaders where to look, beside the ld.so.cache.
 #pragma once
 
-#include "apply/ld_conf.hpp"
+#include "image/ld_conf.hpp"
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
 
@@ -11,7 +11,7 @@
 
 namespace grapnel::apply {
 
-/// - Where the image's libcuda is preferred: compat_file() (apply/ld_conf.hpp), so that an
+/// - Where the image's libcuda is preferred: compat_file() (image/ld_conf.hpp), so that an
 ///   ldconfig that is run in the container later prefers it still. Only where /etc/ld.so.conf
 ///   would read it. Its link libcuda.so.1, where the image leaves that to ldconfig. Where it is
 ///   not preferred, a compat_file() that an earlier container left behind goes.
@@ -22,6 +22,6 @@ namespace grapnel::apply {
 /// Creations are recorded, and removed with the container. A start does not depend on them: returns
 /// a warning for each failure. Must run in the container's mount namespace, after the mounts.
 [[nodiscard]] Result<std::vector<std::string>>
-write_loader_files(const Plan& plan, const LdConf& conf, sys::RootDir& root);
+write_loader_files(const Plan& plan, const image::LdConf& conf, sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -41,10 +41,11 @@ HostPath RecordStore::record_path(const std::string& key) const {
     return path / records_name / record_name(key);
 }
 
-void restrict_files(sys::FileRules& rules, const RecordStore* store, const AllowLog& allow_log) {
-    rules.allow(host_path("/proc"), sys::FileAccess::read);
+void restrict_files(confine::FileRules& rules, const RecordStore* store,
+                    const AllowLog& allow_log) {
+    rules.allow(host_path("/proc"), confine::FileAccess::read);
     if (store != nullptr)
-        rules.allow(store->directory.ref(), sys::FileAccess::change);
+        rules.allow(store->directory.ref(), confine::FileAccess::change);
     allow_log(rules);
     static_cast<void>(rules.enforce());
 }

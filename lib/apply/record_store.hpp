@@ -12,9 +12,9 @@
 #include "base/mountinfo.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "confine/landlock.hpp"
 #include "oci/state.hpp"
 #include "sys/fd.hpp"
-#include "sys/landlock.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -34,12 +34,12 @@ struct RecordStore {
 };
 
 /// Adds what a program needs beside a root file system and the records: its log.
-using AllowLog = std::function<void(sys::FileRules&)>;
+using AllowLog = std::function<void(confine::FileRules&)>;
 
 /// By Landlock, from now on no file is changed outside of the root file system that `rules` allow,
 /// of the records and of the log, and none is read there but in /proc. Where the kernel has no
-/// Landlock, nothing changes: the supervisor says so (sys/supervise.hpp).
-void restrict_files(sys::FileRules& rules, const RecordStore* store, const AllowLog& allow_log);
+/// Landlock, nothing changes: the supervisor says so (confine/supervise.hpp).
+void restrict_files(confine::FileRules& rules, const RecordStore* store, const AllowLog& allow_log);
 
 /// In the order in which they are tried: /run/grapnel, and for a user without write access to it
 /// /run/user/ID/grapnel. Never another user's: nobody else may decide about removals.

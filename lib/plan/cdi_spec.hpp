@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/path.hpp"
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
 
 #include <string>
 #include <vector>

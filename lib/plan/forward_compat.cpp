@@ -66,16 +66,6 @@ bool is_newer(const Version& library, const std::optional<Note>& note,
 
 } // namespace
 
-const InsidePath& compat_directory() {
-    static const auto directory = inside_path("/usr/local/cuda/compat");
-    return directory;
-}
-
-const InsidePath& jetson_compat_directory() {
-    static const auto directory = inside_path("/usr/local/cuda/compat_orin");
-    return directory;
-}
-
 std::optional<PlannedCompat> use_compat(const CompatLibrary& library,
                                         const std::optional<Version>& driver,
                                         const std::optional<Version>& cuda) {

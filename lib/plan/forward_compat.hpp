@@ -6,25 +6,12 @@
 
 #include "base/path.hpp"
 #include "base/version.hpp"
+#include "image/facts.hpp"
 
 #include <optional>
 #include <string>
 
 namespace grapnel {
-
-/// Where images keep it. Links in the path are the image's, and are resolved inside it.
-[[nodiscard]] const InsidePath& compat_directory();
-/// The same for a Jetson, which has other libraries.
-[[nodiscard]] const InsidePath& jetson_compat_directory();
-
-/// The image's libcuda.
-struct CompatLibrary {
-    InsidePath directory = compat_directory();
-    std::string name = {};                ///< libcuda.so.VERSION
-    std::optional<std::string> note = {}; ///< of its ELF section .note.cuda.fwd_compatibility
-
-    bool operator==(const CompatLibrary&) const = default;
-};
 
 /// The one that is used.
 struct PlannedCompat {

@@ -7,7 +7,7 @@
 //   MIG-<UUID>                        which only the driver's library knows
 #pragma once
 
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
 #include "request/request.hpp"
 
 #include <string_view>

@@ -17,7 +17,8 @@
 #include "base/mount_options.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
+#include "image/facts.hpp"
 #include "plan/forward_compat.hpp"
 #include "request/request.hpp"
 
@@ -27,16 +28,6 @@
 #include <vector>
 
 namespace grapnel {
-
-/// The image's directories for the driver's files.
-struct ImageLayout {
-    InsidePath libraries = inside_path("/usr/lib64");
-    InsidePath libraries_32bit = inside_path("/usr/lib32");
-    bool proc_driver_nvidia = true; ///< the container's /proc shows the driver's files
-    std::optional<CompatLibrary> compat = {};
-
-    bool operator==(const ImageLayout&) const = default;
-};
 
 struct Mount {
     enum class Kind { library, library32, binary, firmware, device, ipc, config, proc };

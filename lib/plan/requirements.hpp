@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
 #include "request/request.hpp"
 
 #include <vector>

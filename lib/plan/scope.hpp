@@ -2,7 +2,7 @@
 // The scope of an inventory that a plan needs.
 #pragma once
 
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
 #include "request/request.hpp"
 
 namespace grapnel {

@@ -2,7 +2,7 @@
 // From the names that a container uses to GPUs.
 #pragma once
 
-#include "inventory/inventory.hpp"
+#include "driver/inventory.hpp"
 #include "request/request.hpp"
 
 #include <string>

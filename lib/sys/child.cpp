@@ -29,6 +29,16 @@ namespace {
 constexpr int exit_setup_failed = 125; // of the child, before it became the program
 constexpr int dying_limit_ms = 2'000;
 
+struct Bond {
+    Fd parent = {}; ///< a pidfd
+    int status = 0;
+};
+
+Bond& bond() {
+    static Bond held;
+    return held;
+}
+
 /// Whether it has ended within that time.
 bool ends_within(FdRef pidfd, int milliseconds) {
     pollfd ready{pidfd.value, POLLIN, 0};
@@ -111,6 +121,16 @@ Status end_with(FdRef parent) {
     if (ends_within(parent, 0))
         return refused("the hook was ended");
     return {};
+}
+
+void stay_with(Fd parent, int status) {
+    bond() = {std::move(parent), status};
+    renew_stay();
+}
+
+void renew_stay() {
+    if (bond().parent.valid() && !end_with(bond().parent.ref()))
+        _exit(bond().status);
 }
 
 Status make_mounts_private() {

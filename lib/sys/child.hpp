@@ -68,6 +68,12 @@ class WaitableChildren {
 /// The child ends when its parent ends, and at once if it has ended already. A later change of the
 /// user or fsuid undoes it.
 [[nodiscard]] Status end_with(FdRef parent);
+/// The same for a child that changes its credentials itself: renew_stay(), after each change, makes
+/// the kernel remember it again (PR_SET_PDEATHSIG(2const)). The child ends with `status` where that
+/// fails.
+void stay_with(Fd parent, int status);
+/// Does nothing in a process that has not called stay_with().
+void renew_stay();
 /// Executes the open file with an empty environment. Returns only if it fails.
 [[nodiscard]] Status execute(FdRef program, const std::vector<std::string>& arguments);
 

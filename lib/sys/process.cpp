@@ -3,10 +3,10 @@
 
 #include "base/text.hpp"
 #include "sys/capabilities.hpp"
+#include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/file_rights.hpp"
 #include "sys/kernel.hpp"
-#include "sys/supervise.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -206,7 +206,7 @@ void create_files_as(const FileOwner& owner) {
         if (file_owner() == owner)
             break;
     }
-    stay_supervised();
+    renew_stay();
 }
 
 FileOwner own_user() {

@@ -6,9 +6,9 @@
 //   configure_case CASE-DIRECTORY
 #include "base/format.hpp"
 #include "base/text.hpp"
-#include "engines/containerd.hpp"
-#include "engines/crio.hpp"
-#include "engines/docker.hpp"
+#include "engine_config/containerd.hpp"
+#include "engine_config/crio.hpp"
+#include "engine_config/docker.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +23,7 @@
 namespace {
 
 using namespace grapnel;
-using namespace grapnel::engines;
+using namespace grapnel::engine_config;
 namespace fs = std::filesystem;
 
 Text content(const fs::path& path) {

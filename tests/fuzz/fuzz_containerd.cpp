@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // containerd's config.toml with a drop-in imported and taken out, and the drop-in made of it; the
 // same bytes as a file of CRI-O. Input: its text.
-#include "engines/containerd.hpp"
-#include "engines/crio.hpp"
-#include "engines/toml_imports.hpp"
+#include "engine_config/containerd.hpp"
+#include "engine_config/crio.hpp"
+#include "engine_config/toml_imports.hpp"
 #include "fuzz.hpp"
 
 using namespace grapnel;
-using namespace grapnel::engines;
+using namespace grapnel::engine_config;
 using fuzz::expect;
 
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A list of files as JetPack has them.
+#include "driver/csv_list.hpp"
 #include "fuzz.hpp"
-#include "inventory/csv_list.hpp"
 
 using namespace grapnel;
 using fuzz::expect;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // An answer on D-Bus. Input: its bytes.
 #include "fuzz.hpp"
-#include "sys/dbus_message.hpp"
+#include "systemd/dbus_message.hpp"
 
 using namespace grapnel;
-using namespace grapnel::sys::dbus;
+using namespace grapnel::systemd;
 using fuzz::expect;
 
 namespace {

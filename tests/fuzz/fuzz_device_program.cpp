@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device programs of cgroup v2. Input: four bytes for the number of rules, a device's type and
 // an access, then twelve bytes a rule, then instructions of eight bytes each.
-#include "apply/blinding.hpp"
-#include "apply/device_program.hpp"
+#include "devices/blinding.hpp"
+#include "devices/device_program.hpp"
 #include "fuzz.hpp"
 
 #include <cstring>
 
 using namespace grapnel;
-using namespace grapnel::apply;
+using namespace grapnel::devices;
 using fuzz::expect;
 
 namespace {

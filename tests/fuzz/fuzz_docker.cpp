@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Docker's daemon.json with a runtime entered and taken out. Input: its text.
-#include "engines/diff.hpp"
-#include "engines/docker.hpp"
+#include "engine_config/diff.hpp"
+#include "engine_config/docker.hpp"
 #include "fuzz.hpp"
 
 #include <nlohmann/json.hpp>
 
 using namespace grapnel;
-using namespace grapnel::engines;
+using namespace grapnel::engine_config;
 using fuzz::expect;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

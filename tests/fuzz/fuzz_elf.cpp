@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared objects. Input: the file.
+#include "elf/elf.hpp"
 #include "fuzz.hpp"
-#include "inventory/elf.hpp"
 
 #include <algorithm>
 #include <array>

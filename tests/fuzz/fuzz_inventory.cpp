@@ -3,9 +3,9 @@
 // and then its content. The driver's libraries are always there, at version 580.65.06.
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "driver/inventory.hpp"
+#include "driver/parts.hpp"
 #include "fuzz.hpp"
-#include "inventory/inventory.hpp"
-#include "inventory/parts.hpp"
 
 #include <array>
 #include <cerrno>
@@ -257,7 +257,7 @@ void expect_sound(const Inventory& inventory) {
     for (const auto& file : inventory.config_files) {
         fuzz::expect_normal(file.inside.text());
         expect(!file.text || file.text->find('{') == std::string::npos
-                   || !inventory::without_library_paths(*file.text),
+                   || !driver::without_library_paths(*file.text),
                "a text that was changed names no library by its path");
     }
     for (const auto& remark : inventory.remarks)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of the GPUs from an earlier run. Input: the file that keeps it.
+#include "driver/known_gpus.hpp"
 #include "fuzz.hpp"
-#include "inventory/known_gpus.hpp"
 
 using namespace grapnel;
 using fuzz::expect;

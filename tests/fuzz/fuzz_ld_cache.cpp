@@ -2,8 +2,8 @@
 // An ld.so.cache, the host's or an image's, and the driver's libraries put into it. Input: the
 // file.
 #include "apply/ld_cache_merge.hpp"
+#include "elf/ld_cache.hpp"
 #include "fuzz.hpp"
-#include "inventory/ld_cache.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts and cgroups. Input: a line with the container's ID, a line with linux.cgroupsPath, the
 // lines of /proc/PID/cgroup, an empty line, the lines of /proc/PID/mountinfo.
-#include "apply/cgroup_path.hpp"
 #include "base/mountinfo.hpp"
 #include "base/text.hpp"
+#include "devices/cgroup_path.hpp"
 #include "fuzz.hpp"
 
 using namespace grapnel;
-using namespace grapnel::apply;
+using namespace grapnel::devices;
 using fuzz::expect;
 
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What grapnel-probe printed, a process that ran the driver's code. Input: its output.
 #include "base/version.hpp"
+#include "driver/probe_answer.hpp"
 #include "fuzz.hpp"
-#include "inventory/probe_answer.hpp"
 
 #include <algorithm>
 

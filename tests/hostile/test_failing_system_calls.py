@@ -27,7 +27,7 @@ def test_sample_of_failing_system_calls(hook, tmp_path):
 
 @pytest.mark.parametrize("error", ["EIO", "ENOMEM", "EMFILE"])
 def test_unanswered_look_up_in_the_image_refuses_the_start(bundle, hand_made, error):
-    """/etc/debian_version tells where libraries belong in this image: see lib/apply/image_layout.cpp."""
+    """/etc/debian_version tells where libraries belong in this image: see lib/image/layout.cpp."""
     if shutil.which("strace") is None:
         skip_or_fail("strace is not installed")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")

@@ -26,7 +26,7 @@ def hooks(tmp_path_factory):
 
 
 def call(hook, *words):
-    return subprocess.run([built(hook, "admin", "grapnel"), "cdi", *map(str, words)],
+    return subprocess.run([built(hook, "grapnel", "grapnel"), "cdi", *map(str, words)],
                           capture_output=True, text=True, check=False)
 
 

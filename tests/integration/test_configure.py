@@ -301,7 +301,7 @@ def test_a_file_that_cannot_be_written_is_an_error_with_a_cure(grapnel, runtime,
 
 def test_an_installation_with_borrowed_rights_refuses(grapnel, hook, tmp_path):
     copy = tmp_path / "grapnel"
-    shutil.copy(built(hook, "admin", "grapnel"), copy)
+    shutil.copy(built(hook, "grapnel", "grapnel"), copy)
     os.chmod(tmp_path, 0o755)
     for parent in tmp_path.parents:
         if not parent.stat().st_mode & 0o001:

@@ -43,7 +43,7 @@ def installed(programs, hook, tmp_path_factory):
     directory = tmp_path_factory.mktemp("installed") / "bin"
     process.make_reachable(directory.parent)
     shutil.copytree(programs, directory, symlinks=True)
-    subprocess.run(["strip", "-o", directory / "grapnel", built(hook, "admin", "grapnel")],
+    subprocess.run(["strip", "-o", directory / "grapnel", built(hook, "grapnel", "grapnel")],
                    check=True)
     return directory
 

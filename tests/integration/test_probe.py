@@ -503,7 +503,7 @@ def test_a_user_that_is_not_there_is_named(made, asking, probe):
 
 def test_the_hook_has_no_ioctl_behind_its_filter(made, asking):
     """What the probe needs and the hook does not stays out of the hook's filter."""
-    source = pathlib.Path(__file__).parents[2] / "lib/sys/generate_filters.cpp"
+    source = pathlib.Path(__file__).parents[2] / "lib/confine/generate_filters.cpp"
     for name in ("reading", "changing", "attaching", "remounting", "describing"):
         body = re.search(rf"constexpr std::array {name}\{{(.*?)\}};", source.read_text(), re.S)[1]
         for call in ("ioctl", "socket"):

@@ -10,8 +10,8 @@ from conftest import built
 PROGRAMS = {
     "hook": ("hook", "grapnel-hook", 2, "grapnel-hook"),
     "cli": ("cli", "grapnel-cli", 1, "nvidia-container-cli"),  # NVIDIA's callers know no other
-    "admin": ("admin", "grapnel", 2, "grapnel"),
-    "configure": ("admin", "grapnel configure", 2, "grapnel"),
+    "grapnel": ("grapnel", "grapnel", 2, "grapnel"),
+    "configure": ("grapnel", "grapnel configure", 2, "grapnel"),
     "probe": ("probe", "grapnel-probe", 2, "grapnel-probe"),
 }
 HELP = ["-h", "--help", "help"]

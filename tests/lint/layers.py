@@ -13,36 +13,42 @@ MODULES = {
     "base": [],
     "cmdline": ["base"],
     "sys": ["base"],
+    "confine": ["base", "sys"],
+    "systemd": ["base", "sys"],
     "oci": ["base"],
     "toml": ["base"],
     "settings": ["base", "toml"],
-    "engines": ["base", "toml"],
+    "engine_config": ["base", "toml"],
     "request": ["base", "oci", "settings"],
-    "inventory": ["base", "sys"],
-    "plan": ["base", "request", "inventory"],
-    "apply": ["base", "sys", "oci", "inventory", "plan"],
-    "provision": ["base", "sys", "settings", "request", "inventory", "plan", "apply"],
+    "elf": ["base"],
+    "driver": ["base", "sys", "elf"],
+    "image": ["base", "sys", "elf"],
+    "plan": ["base", "request", "driver", "image"],
+    "devices": ["base", "sys", "systemd", "oci"],
+    "apply": ["base", "sys", "confine", "oci", "elf", "image", "plan", "devices"],
+    "prepare": ["base", "sys", "confine", "settings", "request", "driver", "image", "plan", "apply"],
 }
 # of a module that may be used, only these headers
-NARROW = {("inventory", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
-          ("apply", "inventory"): {"inventory/elf.hpp", "inventory/ld_cache.hpp"}}
+NARROW = {("driver", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
+          ("plan", "image"): {"image/facts.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "engines", "plan", "apply", "runtime", "admin"},
+    "nlohmann/": {"oci", "engine_config", "plan", "apply", "runtime", "grapnel"},
     "toml++/": {"toml"},
     "tl/": {"base"},
-    "seccomp.h": {"sys"},
-    "sys/capability.h": {"sys"},
-    "linux/bpf.h": {"sys", "apply"},
-    "elf.h": {"inventory"},
+    "seccomp.h": {"confine"},
+    "sys/capability.h": {"sys", "confine"},
+    "linux/bpf.h": {"sys", "devices"},
+    "elf.h": {"elf"},
     "fmt/": {"base"},
 }
 # made by the build, and for this module alone
-GENERATED = {("sys", "seccomp_filters.hpp")}
+GENERATED = {("confine", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "cmdline", "oci", "toml", "settings", "engines", "request", "inventory", "plan"}
-C_HEADERS = {("engines", "fnmatch.h"), ("inventory", "fnmatch.h"), ("oci", "sys/types.h"),
-             ("inventory", "elf.h")}
+PURE = {"base", "cmdline", "oci", "toml", "settings", "engine_config", "request", "elf",
+        "driver", "plan"}
+C_HEADERS = {("engine_config", "fnmatch.h"), ("driver", "fnmatch.h"), ("oci", "sys/types.h"),
+             ("elf", "elf.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

@@ -34,7 +34,7 @@ def commands(root, build):
     entries = {}
     for entry in json.loads((pathlib.Path(build) / "compile_commands.json").read_text()):
         path = os.path.relpath(pathlib.Path(entry["directory"], entry["file"]).resolve(), root)
-        if path.startswith(tree.SOURCES) and path != "lib/sys/generate_filters.cpp":
+        if path.startswith(tree.SOURCES) and path != "lib/confine/generate_filters.cpp":
             entries[path] = {**entry, "command": UNKNOWN_TO_CLANG.sub("", entry["command"])}
     return entries
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 # programs beside lib/; probe/ uses none of its modules, completions/ runs while Grapnel is built
-PROGRAMS = ("admin", "cli", "completions", "hook", "probe", "runtime")
+PROGRAMS = ("container-cli", "completions", "grapnel", "hook", "probe", "runtime")
 SOURCES = ("lib/", *(program + "/" for program in PROGRAMS))
 
 

@@ -5,10 +5,10 @@
 //   scenario CASE-DIRECTORY HOSTS-DIRECTORY
 #include "base/format.hpp"
 #include "base/text.hpp"
+#include "driver/inventory.hpp"
+#include "driver/probe_answer.hpp"
+#include "driver/rooted_host.hpp"
 #include "host_file.hpp"
-#include "inventory/inventory.hpp"
-#include "inventory/probe_answer.hpp"
-#include "inventory/rooted_host.hpp"
 #include "oci/spec.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/plan.hpp"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "apply/cgroup_path.hpp"
 #include "apply/mounts.hpp"
 #include "base/mountinfo.hpp"
+#include "devices/cgroup_path.hpp"
 #include "support/outcome.hpp"
 
 #include <algorithm>
@@ -15,6 +14,7 @@ namespace {
 
 using namespace grapnel;
 using namespace grapnel::apply;
+using namespace grapnel::devices;
 using test::contains;
 using test::error_of;
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "base/closest.hpp"
 #include "base/device_number.hpp"
 #include "base/driver_capability.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/blinding.hpp"
+#include "devices/blinding.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace {
 
 using namespace grapnel;
-using namespace grapnel::apply;
+using namespace grapnel::devices;
 
 constexpr bpf_insn instruction(int code, std::uint8_t target, std::uint8_t source, int offset,
                                int immediate) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of nvidia-container-cli: words, what they ask for, and what is printed.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "list.hpp"
 #include "options.hpp"
 #include "request.hpp"

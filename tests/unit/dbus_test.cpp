@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of D-Bus against the bytes that the D-Bus Specification prescribes for them.
-#include "sys/dbus_message.hpp"
-#include "sys/systemd.hpp"
+#include "systemd/dbus_message.hpp"
+#include "systemd/manager.hpp"
 
 #include <doctest/doctest.h>
 #include <initializer_list>
@@ -9,7 +9,7 @@
 namespace {
 
 using namespace grapnel;
-using namespace grapnel::sys::dbus;
+using namespace grapnel::systemd;
 using std::string_literals::operator""s;
 
 /// "Marshalling", "Message Format": four bytes of numbers are little-endian.
@@ -220,7 +220,8 @@ TEST_CASE("a variant that holds something else, or not what it says, is refused"
 }
 
 TEST_CASE("a unit's object has its name in letters and digits") {
-    CHECK(sys::unit_object("docker-0a.scope")
+    CHECK(systemd::unit_object("docker-0a.scope")
           == "/org/freedesktop/systemd1/unit/docker_2d0a_2escope");
-    CHECK(sys::unit_object("9\xff_.scope") == "/org/freedesktop/systemd1/unit/_39_ff_5f_2escope");
+    CHECK(systemd::unit_object("9\xff_.scope")
+          == "/org/freedesktop/systemd1/unit/_39_ff_5f_2escope");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/device_program.hpp"
+#include "devices/device_program.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace {
 
 using namespace grapnel;
-using namespace grapnel::apply;
+using namespace grapnel::devices;
 using Type = DeviceRule::Type;
 using Rules = std::vector<DeviceRule>;
 

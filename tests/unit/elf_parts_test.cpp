@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/elf.hpp"
+#include "elf/elf.hpp"
 #include "support/elf_file.hpp"
 #include "support/outcome.hpp"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/glob.hpp"
+#include "image/glob.hpp"
 
 #include <doctest/doctest.h>
 #include <fnmatch.h>
 #include <string>
 
-using grapnel::apply::fits_pattern;
+using grapnel::image::fits_pattern;
 
 TEST_CASE("patterns fit the names that fnmatch finds") {
     for (const auto* const pattern :

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/parts.hpp"
+#include "driver/parts.hpp"
 #include "support/memory_host.hpp"
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ using test::MemoryHost;
 using enum DriverCapability;
 
 std::string changed(std::string_view text) {
-    return inventory::without_library_paths(text).value_or("(as it is)");
+    return driver::without_library_paths(text).value_or("(as it is)");
 }
 
 } // namespace
@@ -41,7 +41,7 @@ TEST_CASE("a text that names no library by a path stays as it is") {
 
 TEST_CASE("libraries with versions of their own are known by name") {
     const auto version = [](std::string_view name) {
-        const auto own = inventory::own_version(name);
+        const auto own = driver::own_version(name);
         return own ? std::string(own->stem) + " " + std::to_string(own->version.parts.size()) : "";
     };
     CHECK(version("libnvidia-egl-gbm.so.1.1.2") == "libnvidia-egl-gbm 3");
@@ -65,9 +65,9 @@ TEST_CASE("DRM nodes are those that the kernel has for the GPU, with the numbers
     host.character_device("/dev/dri/card1", 226, 1);
     host.character_device("/dev/dri/renderD129", 226, 129);
     std::vector<std::string> remarks;
-    const auto names = [&](const inventory::Majors& majors, const char* pci) {
+    const auto names = [&](const driver::Majors& majors, const char* pci) {
         std::string text;
-        for (const auto& node : inventory::drm_nodes(host, majors, pci, remarks))
+        for (const auto& node : driver::drm_nodes(host, majors, pci, remarks))
             text += std::string(node.path.name()) + " ";
         return text;
     };
@@ -91,7 +91,7 @@ TEST_CASE("files of loaders are looked for where hosts keep them") {
     const char* const name = "/vulkan/icd.d/nvidia_icd.json";
     const auto found = [&](InventoryScope scope = {.driver_capabilities = {graphics}}) {
         std::vector<std::string> remarks;
-        const auto files = inventory::config_files(
+        const auto files = driver::config_files(
             host, scope,
             {{.path = host_path("/opt/nvidia/lib64")}, {.path = host_path("/usr/lib64")}}, remarks);
         return files.empty() ? "" : files.front().path.text();

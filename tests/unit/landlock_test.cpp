@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Landlock, where this kernel has it: each restriction in a process of its own.
-#include "sys/landlock.hpp"
+#include "confine/landlock.hpp"
 
 #include <cerrno>
 #include <doctest/doctest.h>
@@ -26,10 +26,10 @@ int opened_in_restricted_process(const char* path, int flags) {
     const auto pid = fork();
     if (pid == 0) {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        sys::FileRules rules;
-        rules.allow(host_path("/dev/shm"), sys::FileAccess::append);
-        rules.allow(host_path("/missing"), sys::FileAccess::change);
-        rules.allow(host_path("/proc"), sys::FileAccess::read);
+        confine::FileRules rules;
+        rules.allow(host_path("/dev/shm"), confine::FileAccess::append);
+        rules.allow(host_path("/missing"), confine::FileAccess::change);
+        rules.allow(host_path("/proc"), confine::FileAccess::read);
         if (!rules.enforce())
             _exit(255);
         const int fd = ::open(path, flags | O_CLOEXEC, 0600);

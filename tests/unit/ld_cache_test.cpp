@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/ld_cache.hpp"
+#include "elf/ld_cache.hpp"
 #include "support/ld_cache_file.hpp"
 #include "support/outcome.hpp"
 #include "sys/host_fs.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/ld_conf.hpp"
+#include "image/ld_conf.hpp"
 #include "support/ground.hpp"
 
 #include <doctest/doctest.h>
@@ -28,7 +28,7 @@ std::string directories(const std::string& configuration) {
     REQUIRE(::mkfifo(ground.path("r/etc/fifo").c_str(), 0644) == 0);
     auto root = ground.root();
     std::string text;
-    for (const auto& directory : apply::read_ld_conf(root).directories)
+    for (const auto& directory : image::read_ld_conf(root).directories)
         text += directory + " ";
     return text;
 }
@@ -76,7 +76,7 @@ TEST_CASE("the image's library directories are those of its ld.so.conf, in its o
 TEST_CASE("an image without ld.so.conf names no directories") {
     const Ground ground;
     auto root = ground.root();
-    CHECK(apply::read_ld_conf(root).directories.empty());
+    CHECK(image::read_ld_conf(root).directories.empty());
 }
 
 TEST_CASE("of ever so many directories 4,096 are read") {
@@ -87,7 +87,7 @@ TEST_CASE("of ever so many directories 4,096 are read") {
     ground.directory("r/etc");
     ground.write("r/etc/ld.so.conf", configuration);
     auto root = ground.root();
-    CHECK(apply::read_ld_conf(root).directories.size() == 4096);
+    CHECK(image::read_ld_conf(root).directories.size() == 4096);
 }
 
 /// 60 patterns that fit none of 20,000 long names, but only after a million comparisons each, and
@@ -114,13 +114,13 @@ struct Costly {
 TEST_CASE("costly patterns use up a limit on comparisons") {
     const Costly costly(60);
     auto root = costly.ground.root();
-    CHECK(apply::read_ld_conf(root).directories.empty());
+    CHECK(image::read_ld_conf(root).directories.empty());
 }
 
 TEST_CASE("a pattern after a costly one counts") {
     const Costly costly(1);
     auto root = costly.ground.root();
-    CHECK(apply::read_ld_conf(root).directories == std::vector<std::string>{"/found"});
+    CHECK(image::read_ld_conf(root).directories == std::vector<std::string>{"/found"});
 }
 
 TEST_CASE("a directory is listed once for all its patterns") {
@@ -137,5 +137,5 @@ TEST_CASE("a directory is listed once for all its patterns") {
         REQUIRE(::link(ground.path("r/many/first").c_str(), name.c_str()) == 0);
     }
     auto root = ground.root();
-    CHECK(apply::read_ld_conf(root).directories == std::vector<std::string>{"/x", "/y", "/z"});
+    CHECK(image::read_ld_conf(root).directories == std::vector<std::string>{"/x", "/y", "/z"});
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apply/forward_compat.hpp"
-#include "apply/ld_conf.hpp"
 #include "apply/loader_files.hpp"
+#include "image/compat_library.hpp"
+#include "image/ld_conf.hpp"
 #include "support/ground.hpp"
 #include "support/outcome.hpp"
 
@@ -36,7 +36,7 @@ void make_compat(const Ground& ground) {
 }
 
 std::vector<std::string> warnings(const Plan& plan, sys::RootDir& root) {
-    return apply::write_loader_files(plan, apply::read_ld_conf(root), root).value();
+    return apply::write_loader_files(plan, image::read_ld_conf(root), root).value();
 }
 
 } // namespace
@@ -56,12 +56,12 @@ TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
         CHECK(warnings(plan_with("/usr/lib", true), root).empty());
         const bool read = contains(include, "ld.so.conf.d");
         CHECK(text_of(ground, conf) == (read ? "/usr/local/cuda/compat\n" : "?"));
-        CHECK(apply::read_ld_conf(root).reads_compat_file == read);
+        CHECK(image::read_ld_conf(root).reads_compat_file == read);
         CHECK(ground.target("r/usr/local/cuda/compat/libcuda.so.1") == "libcuda.so.570.1.1");
         if (!read)
             continue;
         // what this program wrote is no configuration of the image
-        for (const auto& directory : apply::read_ld_conf(root).directories)
+        for (const auto& directory : image::read_ld_conf(root).directories)
             CHECK(directory != "/usr/local/cuda/compat");
         CHECK(warnings(plan_with("/usr/lib", false), root).empty());
         CHECK_FALSE(ground.exists(conf));
@@ -115,7 +115,7 @@ TEST_CASE("an image's libcuda is found if it is one regular file") {
     const std::string place = "r/usr/local/cuda/compat/";
     const auto found = [&] {
         auto root = ground.root();
-        return apply::find_compat_library(root, compat_directory()).value();
+        return image::find_compat_library(root, compat_directory()).value();
     };
     ground.link(place + "libcuda.so.1.1", ground.path("secret"));
     ground.directory(place + "libcuda.so.2.2");

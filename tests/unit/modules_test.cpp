@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/modules.hpp"
+#include "driver/modules.hpp"
 
-#include "inventory/parts.hpp"
+#include "driver/parts.hpp"
 #include "support/memory_host.hpp"
 
 #include <cerrno>
 #include <doctest/doctest.h>
 
 using namespace grapnel;
-using namespace grapnel::inventory;
+using namespace grapnel::driver;
 using test::MemoryHost;
 using enum DriverCapability;
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "cmdline/help.hpp"
 #include "option_table.hpp"
 #include "options.hpp"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "plan/plan.hpp"
 #include "plan/select.hpp"
 #include "support/outcome.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver's word by grapnel-probe, the key that it is kept under, and arch by PCI ID.
-#include "inventory/account.hpp"
-#include "inventory/parts.hpp"
-#include "inventory/probe_answer.hpp"
+#include "driver/account.hpp"
+#include "driver/parts.hpp"
+#include "driver/probe_answer.hpp"
 #include "support/memory_host.hpp"
 #include "support/outcome.hpp"
 
@@ -191,7 +191,7 @@ TEST_CASE("a kept answer that is damaged is none") {
 }
 
 TEST_CASE("the compute capability is that of the chip with the PCI ID") {
-    using inventory::compute_capability;
+    using driver::compute_capability;
     const std::pair<std::uint32_t, const char*> chips[] = {
         {0x1023, "3.5"},  {0x102d, "3.7"}, {0x13ba, "5.0"}, {0x17fd, "5.2"}, {0x15f8, "6.0"},
         {0x1b38, "6.1"},  {0x1db6, "7.0"}, {0x1eb8, "7.5"}, {0x20b2, "8.0"}, {0x2236, "8.6"},
@@ -208,7 +208,7 @@ TEST_CASE("the PCI ID stands in a file of the device") {
     MemoryHost host;
     const std::string pci = "0000:00:06.0";
     const auto device = "/sys/bus/pci/devices/" + pci + "/device";
-    using inventory::compute_capability;
+    using driver::compute_capability;
     CHECK(!compute_capability(host, pci));
     host.file(device, "0x2335\n");
     CHECK(compute_capability(host, pci) == "9.0");

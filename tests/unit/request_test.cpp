@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "request/request.hpp"
 #include "request/requirement.hpp"
 #include "support/outcome.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/rooted_host.hpp"
+#include "driver/rooted_host.hpp"
 
 #include "support/memory_host.hpp"
 

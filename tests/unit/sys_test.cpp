@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of sys can be tried without root: descriptors, bounded reads, and the container's root.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "support/ground.hpp"
 #include "support/outcome.hpp"
-#include "sys/confined_child.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
 #include "sys/held_file.hpp"
@@ -197,28 +195,6 @@ TEST_CASE("a held file stays in the directory that was opened") {
     REQUIRE(held->replace("new"));
     CHECK(read_host_file(host_path(ground.path("moved/f")), 10) == std::string("new"));
     CHECK(read_host_file(host_path(ground.path("other/f")), 10) == std::string("of another"));
-}
-
-#ifndef __SANITIZE_ADDRESS__ // it makes system calls of its own at a throw and at the end
-TEST_CASE("a confined computation gives its result or its error") {
-    CHECK(compute_confined(10, [] { return Result<std::string>("text"); }) == std::string("text"));
-    CHECK(error_of(compute_confined(
-              100, []() -> Result<std::string> { return refused("no text", "write one"); }))
-          == "no text: write one");
-    CHECK(contains(
-        error_of(compute_confined(10, [] { return Result<std::string>(std::string(11, 'x')); })),
-        "ended by signal"));
-    CHECK(contains(
-        error_of(compute_confined(100, []() -> Result<std::string> { throw std::bad_alloc(); })),
-        "internal error"));
-}
-#endif
-
-TEST_CASE("a confined computation can open nothing") {
-    const auto open_something = []() -> Result<std::string> {
-        return std::to_string(::open("/dev/null", O_RDONLY));
-    };
-    CHECK(contains(error_of(compute_confined(10, open_something)), "ended by signal 31"));
 }
 
 TEST_CASE("a file in a directory is not read through a link, and must be a file") {

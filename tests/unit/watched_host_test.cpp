@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A look-up that failed without an answer.
-#include "inventory/inventory.hpp"
-#include "inventory/watched_host.hpp"
+#include "driver/inventory.hpp"
+#include "driver/watched_host.hpp"
 #include "support/elf_file.hpp"
 #include "support/memory_host.hpp"
 
@@ -69,7 +69,7 @@ TEST_CASE("a file that is absent or forbidden is an answer") {
     for (const int error : {ENOENT, EACCES, ENODEV, ELOOP}) {
         MemoryHost host;
         host.unreadable("/x", error);
-        const inventory::WatchedHost watched(host);
+        const driver::WatchedHost watched(host);
         CHECK(!watched.read(host_path("/x")));
         CHECK(!watched.failure());
     }
@@ -79,7 +79,7 @@ TEST_CASE("the first failed look-up is kept") {
     MemoryHost host;
     host.unreadable("/x", EIO);
     host.unreadable("/y", ENOMEM);
-    const inventory::WatchedHost watched(host);
+    const driver::WatchedHost watched(host);
     CHECK(!watched.map(host_path("/x")));
     CHECK(!watched.read(host_path("/y")));
     REQUIRE(watched.failure());

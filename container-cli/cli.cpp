@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli.hpp"
+#include "base/format.hpp"
+
+#include "apply/apply.hpp"
+#include "confine/limits.hpp"
+#include "confine/phase.hpp"
+#include "confine/supervise.hpp"
+#include "list.hpp"
+#include "options.hpp"
+#include "prepare/confinement.hpp"
+#include "prepare/log.hpp"
+#include "prepare/planner.hpp"
+#include "prepare/settings_file.hpp"
+#include "request.hpp"
+#include "sys/argument_path.hpp"
+#include "sys/privilege.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace grapnel::cli {
+
+namespace {
+
+using Command = Options::Command;
+
+/// Callers look for these words, and for the version: of NVIDIA's program with this grammar.
+constexpr auto compatible_version = "1.20.0";
+
+std::string class_of(const Error& error, std::string_view otherwise) {
+    switch (error.subject) {
+    case Error::Subject::driver:
+        return "initialization error";
+    case Error::Subject::devices:
+        return "device error";
+    case Error::Subject::mig_config:
+        return "mig-config error";
+    case Error::Subject::mig_monitor:
+        return "mig-monitor error";
+    case Error::Subject::requirement:
+        return "requirement error: unsatisfied condition";
+    case Error::Subject::ldcache:
+        return "ldcache error";
+    case Error::Subject::other:
+        break;
+    }
+    return std::string(otherwise);
+}
+
+template <typename T>
+Result<T> classed(Result<T> result, std::string_view otherwise) {
+    if (result)
+        return result;
+    const auto word = class_of(result.error(), otherwise);
+    return std::move(result).note(word);
+}
+
+constexpr auto detection = "detection error";
+
+int fail(const Error& error, const Log& log) {
+    log.error(error.text());
+    return 1;
+}
+
+class Cli {
+  public:
+    Cli(const Options& options, ModuleLoader modules, Log& log)
+        : options_(options), modules_(std::move(modules)), log_(log) {}
+
+    /// The exit code.
+    Result<int> run() {
+        if (options_.command != Command::configure)
+            GRAPNEL_TRY(confine::keep_phases({confine::Phase::probe, confine::Phase::read_host}));
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+        const auto file = load_settings(std::nullopt, Variables::count);
+        if (options_.debug.empty())
+            log_.to_file(file.settings.log);
+        confine::limit_file_size(log_.size());
+        if (file.mistake)
+            return *file.mistake;
+        settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));
+        GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
+        if (options_.command != Command::configure)
+            probe_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
+        switch (options_.command) {
+        case Command::configure:
+            return configure();
+        case Command::list:
+            return code_of(list());
+        case Command::info:
+            return code_of(info());
+        case Command::help:
+        case Command::usage:
+        case Command::version:
+            break;
+        }
+        return 0;
+    }
+
+  private:
+    static Result<int> code_of(const Status& done) {
+        return done ? Result<int>(0) : Result<int>(done.error());
+    }
+
+    [[nodiscard]] Result<apply::Container> open(const HostPath& rootfs) const {
+        if (!options_.pid)
+            return apply::open_own_container(rootfs);
+        return apply::open_container(GRAPNEL_TRY(pid_of(options_)), rootfs);
+    }
+
+    Result<int> configure() {
+        const auto rootfs = GRAPNEL_TRY(rootfs_of(options_));
+        const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        const auto run = [&] {
+            const auto done = serve(planner, rootfs);
+            return done ? 0 : fail(done.error(), log_);
+        };
+        const auto done = GRAPNEL_TRY(
+            confine::supervise(confine::container_time_limit_ms, log_.directories(), run));
+        if (!done.denied.empty())
+            log_.record_error(done.denied);
+        if (!done.confined)
+            log_.debug(done.confined.error().text());
+        return done.code;
+    }
+
+    Status serve(Planner& planner, const HostPath& rootfs) {
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
+        auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
+        const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
+        log_.hold();
+        const auto remarks = GRAPNEL_TRY(
+            classed(apply::carry_out(plan, std::move(container), settings_.ldconfig,
+                                     [&](confine::FileRules& rules) { log_.allow_in(rules); }),
+                    "mount error"));
+        for (const auto& remark : remarks)
+            log_.warning(remark);
+        return {};
+    }
+
+    Status list() {
+        const auto request = GRAPNEL_TRY(list_request(options_));
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        planner.start_probe_with(std::move(probe_));
+        GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
+    }
+
+    Status info() {
+        Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        planner.start_probe_with(std::move(probe_));
+        GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
+        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        return print(options_.csv ? info_csv(inventory) : info_text(inventory));
+    }
+
+    static Status print(const std::string& text) {
+        return sys::write_all({STDOUT_FILENO}, text, "stdout");
+    }
+
+    const Options& options_;
+    ModuleLoader modules_;
+    Log& log_;
+    Settings settings_ = {};
+    ProbeStarter probe_ = {};
+};
+
+std::string version() {
+    return format_text("cli-version: {0}\nlib-version: {0}\n"
+                       "build: grapnel-cli " GRAPNEL_VERSION ", with the grammar of that version\n",
+                       compatible_version);
+}
+
+/// The answer to --help, --usage and --version; nothing for a command to run.
+std::optional<std::string> answer(const Options& options) {
+    switch (options.command) {
+    case Command::help:
+        return help(options.help_of);
+    case Command::usage:
+        return usage(options.help_of);
+    case Command::version:
+        return version();
+    default:
+        return std::nullopt;
+    }
+}
+
+Status use_debug_file(const std::string& name, Log& log) {
+    if (name.empty())
+        return {};
+    if (name == "/dev/stderr" || name == "/dev/stdout")
+        log.warnings_to_stderr(true);
+    else
+        log.to_file(GRAPNEL_TRY(sys::argument_path(name).note("--debug").note("input error")));
+    return {};
+}
+
+int run(int argc, char** argv, Log& log) {
+    if (const auto confined = sys::confine_process(); !confined)
+        return fail(confined.error(), log);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const auto options = parse_options(words);
+    if (!options)
+        return fail(options.error(), log);
+    if (const auto text = answer(*options)) {
+        const auto written = sys::write_all({STDOUT_FILENO}, *text, "stdout");
+        return written ? 0 : fail(written.error(), log);
+    }
+    log.to_file(Settings{}.log);
+    if (const auto used = use_debug_file(options->debug, log); !used)
+        return fail(used.error(), log);
+    auto modules = confine_process(program_name, Modules::can_be_loaded);
+    if (!modules)
+        return fail(modules.error(), log);
+    const auto code = Cli(*options, std::move(*modules), log).run();
+    return code ? *code : fail(code.error(), log);
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+    Log log(program_name);
+    return guard(log, 1, [&] { return run(argc, argv, log); });
+}
+
+} // namespace grapnel::cli

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running containers that have the driver, from the records of their starts, /proc and cgroups:
+// no daemon is asked and no GPU is opened.
+#pragma once
+
+#include "apply/cleanup_record.hpp"
+#include "base/result.hpp"
+#include "driver/inventory.hpp"
+#include "oci/container_engine.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace grapnel {
+
+struct GpuContainer {
+    std::string id = {}; ///< an LXC container's name; else the mount namespace, as mnt:[N]
+    std::string engine = {};
+    apply::StartFacts start = {};
+    pid_t process = 0;                 ///< its first
+    std::int64_t since = 0;            ///< when that started, in seconds since 1970
+    std::string cgroup = {};           ///< from the root of its hierarchy
+    std::vector<pid_t> processes = {}; ///< of its cgroup; the first alone if it has none of its own
+    std::string user = {}; ///< of a rootless engine: the number; its records are in their hands
+};
+
+struct GpuContainers {
+    std::vector<GpuContainer> containers = {}; ///< by ID
+    std::size_t skipped = 0; ///< mount namespaces without a record that were not looked at
+};
+
+/// With root's rights those of all users.
+[[nodiscard]] Result<GpuContainers> gpu_containers();
+
+/// The container with that ID, or the only one whose ID begins so.
+[[nodiscard]] Result<std::optional<GpuContainer>>
+container_named(const std::string& name, const std::vector<GpuContainer>& containers);
+[[nodiscard]] std::optional<GpuContainer>
+container_of_process(pid_t process, const std::vector<GpuContainer>& containers);
+
+/// The GPUs of this host, by index; empty without a driver.
+[[nodiscard]] std::vector<Gpu> host_gpus();
+
+/// The bundle of the container that the process is in, by the monitor of its engine.
+[[nodiscard]] std::optional<HostPath> bundle_of_process(pid_t process);
+
+/// Engine and ID of the container that the process is in, without a record.
+[[nodiscard]] std::optional<CgroupOwner> owner_of_process(pid_t process);
+
+/// The path of the process's cgroup: of version 2, or of version 1's device controller.
+[[nodiscard]] std::string cgroup_of(pid_t process);
+
+} // namespace grapnel

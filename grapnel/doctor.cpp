@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/format.hpp"
+#include "cmdline/help.hpp"
+#include "command.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/bundle.hpp"
+#include "doctor/fix.hpp"
+#include "doctor/leftovers.hpp"
+#include "doctor/options.hpp"
+#include "doctor/report.hpp"
+#include "prepare/settings_file.hpp"
+#include "sys/config_file.hpp"
+#include "sys/kernel_log.hpp"
+#include "sys/process.hpp"
+#include "sys/program.hpp"
+
+#include <chrono>
+#include <cstdlib>
+
+namespace grapnel {
+
+namespace {
+
+using namespace doctor_command;
+
+constexpr std::size_t output_limit = std::size_t{1} << 18;
+constexpr std::size_t archive_limit = std::size_t{64} << 20;
+
+/// A denial of the last hour; a GPU that is gone and a module that is refused stay so.
+bool counts(const sys::KernelMessage& message) {
+    constexpr std::int64_t hour_s = 3600;
+    return message.age_s < hour_s || message.text.find("DENIED") == std::string::npos;
+}
+
+std::vector<std::string> kernel_lines() {
+    std::vector<std::string> out;
+    const auto messages = sys::kernel_log();
+    for (const auto& message : messages ? *messages : std::vector<sys::KernelMessage>())
+        if (counts(message))
+            out.push_back(message.text);
+    return out;
+}
+
+std::int64_t now_ns() {
+    const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(since_1970).count();
+}
+
+Result<std::string> ask_program(const std::vector<std::string>& words) {
+    for (const auto* const directory : {"/usr/local/bin", "/usr/bin", "/bin"})
+        if (const auto path = host_path(directory) / words.front(); sys::is_program(path))
+            return sys::ask_program(path, words, output_limit);
+    return refused(words.front() + " is not installed");
+}
+
+HostPath home_directory() {
+    const char* const home = secure_getenv("HOME");
+    return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
+}
+
+Surroundings surroundings(const sys::HostFs& host) {
+    Surroundings here{.user = sys::own_user().user,
+                      .home = home_directory(),
+                      .own_program = sys::own_program().value_or(HostPath()),
+                      .kernel_log = kernel_lines(),
+                      .now_ns = now_ns(),
+                      .ask = ask_program};
+    here.leftovers = find_leftovers(
+        host, {host_path("/var/lib/docker"), host_path("/var/lib/containers/storage")});
+    return here;
+}
+
+Facts facts_of(const sys::HostFs& host) {
+    return gather_facts(host, load_settings(std::nullopt, Variables::count), surroundings(host));
+}
+
+/// Lines on standard error, so that the report stays a report.
+void show(const Fixed& fixed) {
+    for (const auto& line : fixed.done)
+        complain("mended " + line);
+    for (const auto& line : fixed.failed)
+        complain("not mended " + line);
+}
+
+Status write_bundle(const HostPath& path, const Facts& facts, const std::vector<Area>& areas) {
+    constexpr std::uint32_t owner_alone = 0600;
+    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, archive_limit));
+    return file.replace(bundle(facts, areas),
+                        sys::FileFacts{.mode = owner_alone, .owner = sys::own_user()});
+}
+
+int run(const Options& options) {
+    const sys::LinuxHostFs host;
+    if (options.fix)
+        show(fix(all_areas(facts_of(host))));
+    const auto facts = facts_of(host);
+    const auto areas = all_areas(facts);
+    if (options.bundle)
+        if (const auto written = write_bundle(*options.bundle, facts, areas); !written)
+            return finish(written);
+    const auto said =
+        say(options.json ? json_report(areas) : text_report(areas, Terminal::of_stdout()));
+    return said ? exit_status(areas) : finish(said);
+}
+
+} // namespace
+
+int doctor(std::span<const std::string> words) {
+    const auto options = doctor_command::parse_options(words);
+    if (!options)
+        return wrong_usage(options.error());
+    if (options->help)
+        return answer(cmdline::help(doctor_command::command()));
+    return run(*options);
+}
+
+} // namespace grapnel

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device nodes in /dev, and the links by which systemd and runc find them.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "driver/parts.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+std::string number_text(const DeviceNumber& number) {
+    return std::to_string(number.major) + ":" + std::to_string(number.minor);
+}
+
+/// Where the node lies on the host: the device root can be another one.
+HostPath place_of(const Facts& facts, const HostPath& path) {
+    if (!facts.rooted)
+        return path;
+    return facts.rooted->place(path, true).value_or(path);
+}
+
+std::string make_command(const Node& node) {
+    if (!node.described_by.empty())
+        return "nvidia-modprobe -f " + node.described_by.text();
+    if (node.path.name().starts_with("nvidia-uvm"))
+        return "nvidia-modprobe -u -c 0";
+    const auto minor = node.expected ? node.expected->minor : 0;
+    return "nvidia-modprobe -c " + std::to_string(minor);
+}
+
+std::vector<Node> nodes_of(const Inventory& inventory) {
+    auto out = inventory.control_nodes;
+    for (const auto& gpu : inventory.gpus) {
+        if (gpu.fault.empty())
+            out.push_back(gpu.node);
+        for (const auto& device : gpu.mig_devices)
+            if (device.fault.empty())
+                out.insert(out.end(), device.nodes.begin(), device.nodes.end());
+    }
+    std::erase_if(out, [](const Node& node) { return node.path.empty(); });
+    return out;
+}
+
+void check_missing(const Facts& facts, Node node, std::vector<Finding>& findings) {
+    const auto command = make_command(node);
+    node.path = place_of(facts, node.path);
+    if (node.creation) {
+        findings.push_back({.code = Code::GR0301,
+                            .text = node.path.text()
+                                    + " is missing: the next container that root "
+                                      "starts brings it, a user's does not",
+                            .command = command,
+                            .fix = {.nodes = {node}}});
+        return;
+    }
+    const std::string reason = facts.settings.settings.load_kmods
+                                   ? "the nvidia module is not to make nodes (ModifyDeviceFiles: 0)"
+                                   : "the setting load-kmods is false";
+    findings.push_back({.code = Code::GR0304,
+                        .text = node.path.text() + " is missing, and nothing makes it: " + reason,
+                        .command = command});
+}
+
+void check_module(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
+    if (facts.settings.settings.load_kmods || node.path.name() != "nvidia-uvm")
+        return;
+    findings.push_back({.code = Code::GR0305,
+                        .text = node.path.text()
+                                + ": the nvidia-uvm module is not loaded, and the "
+                                  "setting load-kmods is false",
+                        .command = "modprobe nvidia-uvm"});
+}
+
+void check_node(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
+    const auto& path = place_of(facts, node.path).text();
+    if (node.other_file) {
+        findings.push_back({.code = Code::GR0303,
+                            .text = path
+                                    + " is no character device: another program made a file "
+                                      "or directory of that name",
+                            .command = "rm -r " + path + " && " + make_command(node)});
+    } else if (!node.expected) {
+        check_module(facts, node, findings);
+    } else if (!node.found) {
+        if (!node.optional)
+            check_missing(facts, node, findings);
+    } else if (node.found != node.expected) {
+        findings.push_back({.code = Code::GR0302,
+                            .text = path + " is " + number_text(*node.found)
+                                    + ", but the kernel has that device as "
+                                    + number_text(*node.expected) + ": the dynamic major changed",
+                            .command = "rm " + path + " && " + make_command(node)});
+    }
+}
+
+/// Against the module's parameters: a stricter mode there is the administrator's decision.
+void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
+    constexpr std::uint32_t beside_owner = 066;
+    if (!node.found || node.found != node.expected || (node.attributes.mode & beside_owner) != 0)
+        return;
+    const auto meant = driver::node_attributes(facts.host, host_path("/proc/driver/nvidia/params"));
+    if (!meant || (meant->mode & beside_owner) == 0 || !node.described_by.empty())
+        return;
+    const auto& path = place_of(facts, node.path).text();
+    findings.push_back({.code = Code::GR0306,
+                        .text = path
+                                + ": only root may open it, though the nvidia module gives it "
+                                  "to others",
+                        .command = "chmod 666 " + path});
+}
+
+bool needs_links(const Facts& facts) {
+    return exists(facts.host, host_path("/run/systemd/system"))
+           && !names_in(facts.host, host_path("/run/grapnel/containers")).empty();
+}
+
+/// Links that lead elsewhere; and where systemd keeps the rules of containers that have GPUs,
+/// missing ones too: it reads the rules again at its next reload.
+void check_links(const Facts& facts, const std::vector<Node>& nodes,
+                 std::vector<Finding>& findings) {
+    const bool must_exist = needs_links(facts);
+    std::vector<Node> missing;
+    for (auto node : nodes) {
+        if (!node.found || node.found != node.expected)
+            continue;
+        const auto link = host_path("/dev/char") / number_text(*node.found);
+        const auto facts_of_link = facts.host.stat(link);
+        const bool is_right =
+            facts_of_link && facts_of_link->type == sys::FileFacts::Type::character_device
+            && DeviceNumber{facts_of_link->major, facts_of_link->minor} == *node.found;
+        node.path = place_of(facts, node.path);
+        if (!is_right && facts.host.stat_link(link))
+            findings.push_back({.code = Code::GR0308,
+                                .text = link.text() + " does not lead to " + node.path.text(),
+                                .command = "ln -sfn " + node.path.text() + " " + link.text()});
+        else if (!is_right && must_exist)
+            missing.push_back(node);
+    }
+    if (missing.empty())
+        return;
+    const auto& first = missing.front();
+    const auto link = "/dev/char/" + number_text(*first.found);
+    findings.push_back({.code = Code::GR0307,
+                        .text = link + " is missing: running containers lose " + first.path.text()
+                                + " when systemd is reloaded",
+                        .command = "mkdir -p /dev/char && ln -s " + first.path.text() + " " + link,
+                        .fix = {.links = missing}});
+}
+
+} // namespace
+
+Area devices_area(const Facts& facts) {
+    Area area{.name = "devices", .is_used = is_plain_nvidia(facts)};
+    if (!area.is_used)
+        return area;
+    const auto nodes = nodes_of(*facts.inventory);
+    const auto found = std::ranges::count_if(
+        nodes, [](const Node& node) { return node.found && node.found == node.expected; });
+    area.summary = std::to_string(found) + " nodes";
+    for (const auto& node : nodes) {
+        check_node(facts, node, area.findings);
+        check_mode(facts, node, area.findings);
+    }
+    check_links(facts, nodes, area.findings);
+    return area;
+}
+
+} // namespace grapnel::doctor_command

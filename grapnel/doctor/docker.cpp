@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Docker: its runtimes, and the hook that `docker run --gpus` looks for.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/engines.hpp"
+#include "engine_config/json_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view hook_name = "nvidia-container-runtime-hook";
+/// Of a service of systemd's that sets none.
+constexpr std::string_view usual_path =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+std::string text_at(const Json& object, const std::string& key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// Runtimes by name, with the path of each: of the file and of the command line.
+std::map<std::string, std::string> runtimes_of(const Docker& docker) {
+    std::map<std::string, std::string> out;
+    const auto listed = docker.settings.find("runtimes");
+    if (listed != docker.settings.end() && listed->is_object())
+        for (const auto& [name, runtime] : listed->items())
+            out[name] = text_at(runtime, "path");
+    for (const auto& word : docker.daemon ? docker.daemon->words : std::vector<std::string>()) {
+        constexpr std::string_view option = "--add-runtime=";
+        const auto equals = word.find('=', option.size());
+        if (word.starts_with(option) && equals != std::string::npos)
+            out[word.substr(option.size(), equals - option.size())] = word.substr(equals + 1);
+    }
+    return out;
+}
+
+bool is_system(const Docker& docker) {
+    return docker.daemon == nullptr || docker.daemon->user == 0;
+}
+
+std::string configure_command(const Docker& docker) {
+    const bool is_usual = docker.config == host_path("/etc/docker/daemon.json");
+    const auto words = "grapnel configure docker"
+                       + (is_usual ? std::string() : " --config " + docker.config.text());
+    return words + " && systemctl " + (is_system(docker) ? "" : "--user ") + "restart docker";
+}
+
+HostPath hook_in_path(const Facts& facts, const Docker& docker) {
+    const auto path = docker.daemon != nullptr && docker.daemon->path ? *docker.daemon->path
+                                                                      : std::string(usual_path);
+    const auto found = find_in(facts.host, path, hook_name);
+    return found.empty() ? find_in(facts.host, path, "nvidia-container-toolkit") : found;
+}
+
+/// Where the hook is installed, if dockerd does not find it.
+HostPath hook_elsewhere(const Facts& facts) {
+    for (const auto& directory :
+         {facts.here.programs,
+          facts.here.own_program.empty() ? facts.here.programs : facts.here.own_program.parent()})
+        if (exists(facts.host, directory / hook_name))
+            return directory / hook_name;
+    return find_program(facts.host, hook_name);
+}
+
+void check_hook(const Facts& facts, const Docker& docker, bool has_runtime,
+                std::vector<Finding>& findings) {
+    if (!hook_in_path(facts, docker).empty())
+        return;
+    const auto elsewhere = hook_elsewhere(facts);
+    if (!elsewhere.empty())
+        findings.push_back(
+            {.code = Code::GR0806,
+             .text = elsewhere.text()
+                     + ": dockerd does not have that directory in "
+                       "its PATH, so it refuses --gpus",
+             .command = "ln -s " + elsewhere.text() + " /usr/bin/ && systemctl restart docker"});
+    else if (!has_runtime)
+        findings.push_back({.code = Code::GR0802,
+                            .text = docker.config.text()
+                                    + ": no runtime of Grapnel is registered, and dockerd finds "
+                                      "no "
+                                    + std::string(hook_name) + " for --gpus",
+                            .command = configure_command(docker)});
+}
+
+void check_default(const Docker& docker, const std::map<std::string, std::string>& runtimes,
+                   const sys::HostFs& host, std::vector<Finding>& findings) {
+    auto name = text_at(docker.settings, "default-runtime");
+    if (docker.daemon != nullptr)
+        name = option_of(*docker.daemon, "default-runtime").value_or(name);
+    if (name.empty() || name == "runc" || name.starts_with("io.containerd."))
+        return;
+    const auto found = runtimes.find(name);
+    if (found == runtimes.end())
+        findings.push_back({.code = Code::GR0804,
+                            .text = docker.config.text() + ": the default runtime " + quote(name)
+                                    + " is not among the runtimes, so dockerd does not start",
+                            .command = configure_command(docker)});
+    else if (maker_of(host, found->second) == Maker::other)
+        findings.push_back({.code = Code::GR0805,
+                            .text = docker.config.text() + ": the default runtime is " + quote(name)
+                                    + ", which gives no driver: containers without "
+                                      "--runtime=nvidia get no GPU",
+                            .command = "grapnel configure docker --set-as-default && systemctl "
+                                       "restart docker"});
+}
+
+/// Low-level runtimes of the settings: a name or a path.
+bool has_low_level_runtime(const Facts& facts) {
+    return std::ranges::any_of(facts.settings.settings.runtimes, [&](const std::string& name) {
+        if (!name.starts_with('/'))
+            return !find_program(facts.host, name).empty();
+        const auto path = HostPath::make(name);
+        return path && exists(facts.host, *path);
+    });
+}
+
+void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
+    const auto runtimes = runtimes_of(docker);
+    bool has_runtime = false;
+    for (const auto& [name, path] : runtimes) {
+        const auto maker = maker_of(facts.host, path);
+        const auto at = HostPath::make(path);
+        if (at && (maker != Maker::other || name == "nvidia") && !exists(facts.host, *at))
+            findings.push_back({.code = Code::GR0803,
+                                .text = docker.config.text() + ": the program of the runtime "
+                                        + quote(name) + " is missing: " + path,
+                                .command = configure_command(docker)});
+        has_runtime = has_runtime || maker != Maker::other || name == "nvidia";
+        if (maker == Maker::grapnel && !has_low_level_runtime(facts))
+            findings.push_back({.code = Code::GR0810,
+                                .text = path + " starts runc or crun, and neither is installed",
+                                .command = "apt-get install runc"});
+    }
+    check_hook(facts, docker, has_runtime, findings);
+    check_default(docker, runtimes, facts.host, findings);
+}
+
+/// dockerd reads its file when it starts, and at a reload.
+void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
+    if (docker.daemon == nullptr || docker.daemon->started_ns == 0 || !facts.here.ask)
+        return;
+    const auto file = facts.host.stat(docker.config);
+    if (!file || file->modified_ns <= docker.daemon->started_ns)
+        return;
+    for (const auto& [name, path] : runtimes_of(docker)) {
+        if (maker_of(facts.host, path) == Maker::other)
+            continue;
+        const auto known = facts.here.ask({"docker", "info", "--format", "{{json .Runtimes}}"});
+        if (known && known->find("\"" + name + "\"") == std::string::npos)
+            findings.push_back({.code = Code::GR0808,
+                                .text = docker.config.text()
+                                        + " was changed after dockerd "
+                                          "started, which does not know the runtime "
+                                        + quote(name),
+                                .command = "systemctl restart docker"});
+    }
+}
+
+bool is_of_snap(const Docker& docker) {
+    return docker.daemon != nullptr && docker.daemon->program.text().starts_with("/snap/");
+}
+
+void check_manager(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
+    const auto options = docker.settings.find("exec-opts");
+    if (options == docker.settings.end() || !options->is_array() || has_systemd(facts))
+        return;
+    if (std::ranges::find(*options, "native.cgroupdriver=systemd") != options->end())
+        findings.push_back({.code = Code::GR0501,
+                            .text = docker.config.text()
+                                    + ": the cgroup manager is systemd, which "
+                                      "does not run on this host",
+                            .command = "sed -i s/native.cgroupdriver=systemd/"
+                                       "native.cgroupdriver=cgroupfs/ "
+                                       + docker.config.text() + " && systemctl restart docker"});
+}
+
+void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
+    if (is_of_snap(docker)) {
+        findings.push_back({.code = Code::GR0807,
+                            .text = docker.daemon->program.text()
+                                    + ": Docker is a snap, which sees neither the driver nor "
+                                      "Grapnel's programs of the host",
+                            .command = "snap remove docker && apt-get install docker.io"});
+        return;
+    }
+    if (docker.mistake) {
+        const auto parsed = engine_config::JsonText::parse(*docker.mistake, docker.config.text());
+        findings.push_back(
+            {.code = Code::GR0801,
+             .text = parsed ? docker.config.text() + " is no JSON object" : parsed.error().text(),
+             .command = "dockerd --validate --config-file " + docker.config.text()});
+        return;
+    }
+    check_runtimes(facts, docker, findings);
+    check_restart(facts, docker, findings);
+    check_manager(facts, docker, findings);
+}
+
+/// Installed without a dockerd of the host's own.
+void check_other_kinds(const Facts& facts, Area& area) {
+    const bool has_own = !find_program(facts.host, "dockerd").empty();
+    if (!has_own && exists(facts.host, host_path("/snap/docker/current")))
+        area.findings.push_back({.code = Code::GR0807,
+                                 .text = "/snap/docker: Docker is a snap, which sees neither the "
+                                         "driver nor Grapnel's programs of the host",
+                                 .command = "snap remove docker && apt-get install docker.io"});
+    if (!has_own && exists(facts.host, host_path("/opt/docker-desktop/bin")))
+        area.findings.push_back({.code = Code::GR0809,
+                                 .text = "/opt/docker-desktop: Docker Desktop runs containers in a "
+                                         "virtual machine, which has no GPU",
+                                 .command = "apt-get install docker.io && docker context use "
+                                            "default"});
+}
+
+} // namespace
+
+Area docker_area(const Facts& facts) {
+    Area area{.name = "docker"};
+    const auto found = dockers(facts);
+    for (const auto& docker : found)
+        check_docker(facts, docker, area.findings);
+    if (found.empty())
+        check_other_kinds(facts, area);
+    area.is_used = !found.empty();
+    area.summary = found.empty()                     ? "not used"
+                   : found.front().daemon == nullptr ? "does not run"
+                                                     : found.front().config.text();
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver: its kernel module, and libraries of the same version.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/libraries.hpp"
+#include "doctor/pci.hpp"
+#include "driver/parts.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+const HostPath& modules_directory() {
+    static const auto path = host_path("/lib/modules");
+    return path;
+}
+
+/// Whether the nvidia module, under any of its names, is installed for that kernel.
+bool has_module(const sys::HostFs& host, const std::string& release) {
+    const auto file = host.map(modules_directory() / release / "modules.dep");
+    if (!file)
+        return false;
+    return std::ranges::any_of(split(file->bytes(), '\n'), [](std::string_view line) {
+        const auto path = line.substr(0, line.find(':'));
+        const auto name = path.substr(path.rfind('/') + 1);
+        return name.starts_with("nvidia.ko") || name.starts_with("nvidia-current.ko");
+    });
+}
+
+bool has_module_of_another_kernel(const sys::HostFs& host) {
+    return std::ranges::any_of(names_in(host, modules_directory()),
+                               [&](const auto& release) { return has_module(host, release); });
+}
+
+/// The distribution's command, by ID and ID_LIKE of os-release(5).
+std::string install_command(const sys::HostFs& host) {
+    const auto text = "\n" + text_of(host, host_path("/etc/os-release"));
+    if (text.find("\nID=ubuntu") != std::string::npos)
+        return "ubuntu-drivers install";
+    if (text.find("\nID=debian") != std::string::npos)
+        return "apt-get install nvidia-driver";
+    if (text.find("fedora") != std::string::npos || text.find("rhel") != std::string::npos)
+        return "dnf install nvidia-driver nvidia-driver-cuda";
+    if (text.find("suse") != std::string::npos)
+        return "zypper install nvidia-open-driver-G06";
+    return "lspci -nnk -d 10de:";
+}
+
+/// The kernel refuses a module without a signature that it knows where Secure Boot is on.
+bool is_refused_by_secure_boot(const Facts& facts) {
+    const auto lockdown = text_of(facts.host, host_path("/sys/kernel/security/lockdown"));
+    const bool is_locked = !lockdown.empty() && lockdown.find("[none]") == std::string::npos;
+    return is_locked || std::ranges::any_of(facts.here.kernel_log, [](const std::string& line) {
+               return line.find("nvidia") != std::string::npos
+                      && (line.find("unsigned module is rejected") != std::string::npos
+                          || line.find("Key was rejected") != std::string::npos);
+           });
+}
+
+Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
+    const auto release = text_of(facts.host, host_path("/proc/sys/kernel/osrelease"));
+    const std::string cause = "the NVIDIA driver is not loaded (no /proc/driver/nvidia/version)";
+    if (gpus.empty())
+        return {.code = Code::GR0204,
+                .text = cause + ", and the PCI bus shows no NVIDIA GPU",
+                .command = "lspci -nnk -d 10de:"};
+    const bool is_installed = is_valid_release(release) && has_module(facts.host, release);
+    if (is_installed && is_refused_by_secure_boot(facts))
+        return {.code = Code::GR0107,
+                .text = "Secure Boot: the kernel loads signed modules alone, and the nvidia module "
+                        "is not loaded",
+                .command = "mokutil --import /var/lib/shim-signed/mok/MOK.der"};
+    if (is_installed)
+        return {.code = Code::GR0201,
+                .text = cause,
+                .command = "modprobe nvidia",
+                .fix = {.words = {"/sbin/modprobe", "nvidia"}}};
+    if (has_module_of_another_kernel(facts.host))
+        return {.code = Code::GR0203,
+                .text = "the NVIDIA driver is installed, but its module is not built for Linux "
+                        + release,
+                .command = "dkms autoinstall"};
+    return {.code = Code::GR0202,
+            .text = cause + ": it is not installed",
+            .command = install_command(facts.host)};
+}
+
+/// GPUs that another driver holds are the subject of another area.
+bool are_held_by_others(const std::vector<PciGpu>& gpus) {
+    return !gpus.empty() && std::ranges::all_of(gpus, [](const auto& gpu) {
+        return !gpu.driver.empty() && gpu.driver != "nvidia";
+    });
+}
+
+Finding without_libraries(const Facts& facts, const std::string& version) {
+    const auto& cache = facts.settings.settings.ldcache_file.text();
+    const auto found = look_for_libraries(facts, version);
+    if (!found.versions.empty() && !found.is_installed)
+        return {.code = Code::GR0205,
+                .text = "driver " + version + " is loaded but the libraries are "
+                        + enumerate({found.versions.begin(), found.versions.end()}),
+                .command = "systemctl reboot"};
+    if (found.is_stale())
+        return {.code = Code::GR0206,
+                .text = cache + " is stale: " + found.stale_reason
+                        + ", and the libraries of driver " + version + " are found nowhere else",
+                .command = "ldconfig",
+                .fix = {.words = {"/sbin/ldconfig"}}};
+    return {.code = Code::GR0208,
+            .text = "driver " + version + " is loaded but its libraries (libcuda.so." + version
+                    + ") were not found: they are not installed, or in no directory that " + cache
+                    + " names",
+            .command = "find / -xdev -name 'libcuda.so." + version + "'"};
+}
+
+void check_libraries(const Facts& facts, const Inventory& inventory,
+                     std::vector<Finding>& findings) {
+    const auto& version = inventory.driver_version;
+    const auto found = look_for_libraries(facts, version);
+    if (found.is_stale())
+        findings.push_back({.code = Code::GR0207,
+                            .text = facts.settings.settings.ldcache_file.text()
+                                    + " is stale: " + found.stale_reason,
+                            .command = "ldconfig",
+                            .fix = {.words = {"/sbin/ldconfig"}}});
+    const auto lacks = [&](std::string_view name) {
+        return std::ranges::none_of(inventory.libraries, [&](const Library& library) {
+            return !library.is_32bit && library.path.name().starts_with(name);
+        });
+    };
+    if (lacks("libcuda.so."))
+        findings.push_back(
+            {.code = Code::GR0209,
+             .text = "libcuda.so." + version + ": the driver is installed without CUDA",
+             .command = install_command(facts.host)});
+    if (lacks("libnvidia-ml.so."))
+        findings.push_back(
+            {.code = Code::GR0210,
+             .text = "libnvidia-ml.so." + version + ": the driver is installed without its tools",
+             .command = install_command(facts.host)});
+    for (const auto& path : found.empty_files)
+        findings.push_back({.code = Code::GR0211,
+                            .text = path.text()
+                                    + " is an empty file: another tool left it, or an "
+                                      "installation broke off",
+                            .command = "rm " + path.text()});
+}
+
+void check_loaded(const Facts& facts, const std::string& version, Area& area) {
+    area.summary = version;
+    if (facts.inventory) {
+        if (facts.inventory->cuda_version)
+            area.summary += ", CUDA " + *facts.inventory->cuda_version;
+        check_libraries(facts, *facts.inventory, area.findings);
+    } else if (facts.inventory.error().subject == Error::Subject::driver) {
+        area.findings.push_back(without_libraries(facts, version));
+    } else {
+        area.findings.push_back(unusable_driver(facts.inventory.error()));
+    }
+}
+
+void check_root(const Facts& facts, Area& area) {
+    const auto& root = facts.settings.settings.driver_root.text();
+    area.summary = root;
+    area.findings.push_back({.code = Code::GR0212,
+                             .text = root + ": the driver root of the settings is not there",
+                             .command = "grapnel config set nvidia-container-cli.root /"});
+}
+
+} // namespace
+
+Area driver_area(const Facts& facts) {
+    Area area{.name = "driver"};
+    if (facts.root_fault) {
+        check_root(facts, area);
+        return area;
+    }
+    if (facts.inventory && facts.inventory->platform != Platform::nvidia) {
+        area.summary =
+            facts.inventory->platform == Platform::wsl ? "of Windows (WSL)" : "of a Jetson";
+        return area;
+    }
+    if (lacks_csv_lists(facts)) // a mistake in the settings
+        return area;
+    const auto branch = driver_branch(facts.host);
+    const auto gpus = pci_gpus(facts.host);
+    if (branch)
+        check_loaded(facts, branch->driver_version, area);
+    else if (is_special_platform(facts))
+        area.findings.push_back(unusable_driver(facts.inventory.error()));
+    else if (are_held_by_others(gpus))
+        area.summary = "not loaded";
+    else
+        area.findings.push_back(not_loaded(facts, gpus));
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/engines.hpp"
+
+#include "base/text.hpp"
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+constexpr std::string_view program_directories =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+
+HostPath config_of(const Daemon* daemon) {
+    const auto system = host_path("/etc/docker/daemon.json");
+    if (daemon == nullptr)
+        return system;
+    if (const auto named = option_of(*daemon, "config-file"))
+        return HostPath::make(*named).value_or(system);
+    if (daemon->user == 0 || !daemon->home)
+        return system;
+    const auto home = HostPath::make(*daemon->home);
+    return home ? *home / ".config" / "docker" / "daemon.json" : system;
+}
+
+Docker docker_with(const sys::HostFs& host, const Daemon* daemon) {
+    Docker out{.daemon = daemon, .config = config_of(daemon), .settings = nlohmann::json::object()};
+    const auto text = host.read(out.config);
+    if (!text || trim(*text).empty())
+        return out;
+    auto json = nlohmann::json::parse(*text, nullptr, false);
+    if (json.is_object())
+        out.settings = std::move(json);
+    else
+        out.mistake = *text;
+    return out;
+}
+
+} // namespace
+
+std::vector<Docker> dockers(const Facts& facts) {
+    std::vector<Docker> out;
+    for (const auto& daemon : facts.daemons)
+        if (daemon.name == "dockerd")
+            out.push_back(docker_with(facts.host, &daemon));
+    if (out.empty() && exists(facts.host, config_of(nullptr)))
+        out.push_back(docker_with(facts.host, nullptr));
+    return out;
+}
+
+Maker maker_of(const sys::HostFs& host, const std::string& path) {
+    const auto named = HostPath::make(path);
+    if (!named)
+        return Maker::other;
+    const auto real = host.resolve(*named).value_or(*named);
+    if (real.name().starts_with("grapnel-"))
+        return Maker::grapnel;
+    return real.name().starts_with("nvidia-c") ? Maker::nvidia : Maker::other;
+}
+
+HostPath find_in(const sys::HostFs& host, std::string_view directories, std::string_view name) {
+    for (const auto directory : split(directories, ':')) {
+        const auto path = HostPath::make(directory);
+        if (path && exists(host, *path / name))
+            return *path / name;
+    }
+    return {};
+}
+
+HostPath find_program(const sys::HostFs& host, std::string_view name) {
+    return find_in(host, program_directories, name);
+}
+
+std::optional<std::string> option_of(const Daemon& daemon, std::string_view name) {
+    const auto option = "--" + std::string(name);
+    for (std::size_t i = 0; i < daemon.words.size(); ++i) {
+        const auto& word = daemon.words[i];
+        if (word.starts_with(option + "="))
+            return word.substr(option.size() + 1);
+        if (word == option && i + 1 < daemon.words.size())
+            return daemon.words[i + 1];
+    }
+    return std::nullopt;
+}
+
+bool has_labelling_engine(const Facts& facts) {
+    for (const auto& docker : dockers(facts))
+        if (docker.settings.value("selinux-enabled", nlohmann::json()) == true)
+            return true;
+    return find_daemon(facts, "crio") != nullptr || !find_program(facts.host, "podman").empty();
+}
+
+std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
+                                     std::optional<Error>& mistake) {
+    const auto text = host.read(path);
+    if (!text)
+        return std::nullopt;
+    auto table = engine_config::parse_settings(*text, path.text());
+    if (table)
+        return std::move(*table);
+    mistake = table.error();
+    return std::nullopt;
+}
+
+bool has_systemd(const Facts& facts) {
+    return exists(facts.host, host_path("/run/systemd/system"));
+}
+
+const std::vector<HostPath>& hook_directories() {
+    static const std::vector<HostPath> directories{host_path("/usr/share/containers/oci/hooks.d"),
+                                                   host_path("/etc/containers/oci/hooks.d")};
+    return directories;
+}
+
+std::vector<HostPath> cdi_files(const sys::HostFs& host) {
+    std::vector<HostPath> out;
+    for (const auto* const directory : {"/etc/cdi", "/run/cdi"})
+        for (const auto& name : names_in(host, host_path(directory)))
+            if (name.ends_with(".json") || name.ends_with(".yaml") || name.ends_with(".yml"))
+                out.push_back(host_path(directory) / name);
+    return out;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts on container engines that several areas need.
+#pragma once
+
+#include "doctor/facts.hpp"
+#include "engine_config/toml.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+/// A dockerd, or the one that would read this file.
+struct Docker {
+    const Daemon* daemon = nullptr; ///< null: it does not run
+    HostPath config = {};
+    nlohmann::json settings = {};            ///< an empty object without the file
+    std::optional<std::string> mistake = {}; ///< the file is no JSON object
+};
+
+/// The ones that run, else the system's if its file exists.
+[[nodiscard]] std::vector<Docker> dockers(const Facts& facts);
+
+/// Who made a program that an engine runs: by the name of the file behind all links.
+enum class Maker { grapnel, nvidia, other };
+[[nodiscard]] Maker maker_of(const sys::HostFs& host, const std::string& path);
+
+/// The file of that name in these directories, which a colon separates; empty: in none.
+[[nodiscard]] HostPath find_in(const sys::HostFs& host, std::string_view directories,
+                               std::string_view name);
+
+/// In the directories where distributions install programs.
+[[nodiscard]] HostPath find_program(const sys::HostFs& host, std::string_view name);
+
+/// The value of an option of a daemon, as --name=VALUE or --name VALUE.
+[[nodiscard]] std::optional<std::string> option_of(const Daemon& daemon, std::string_view name);
+
+/// An engine that gives containers an SELinux label: podman, CRI-O, or Docker if it is told so.
+[[nodiscard]] bool has_labelling_engine(const Facts& facts);
+
+/// The file as TOML; nothing where it is missing, or no TOML: then `mistake` says so.
+[[nodiscard]] std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
+                                                   std::optional<Error>& mistake);
+
+[[nodiscard]] bool has_systemd(const Facts& facts);
+
+/// Directories of hook files (oci-hooks(5)) that podman as root and CRI-O read by themselves.
+[[nodiscard]] const std::vector<HostPath>& hook_directories();
+
+/// CDI files in the directories of engines.
+[[nodiscard]] std::vector<HostPath> cdi_files(const sys::HostFs& host);
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facts that findings are made of: the host's files, the settings, the inventory of the driver
+// and the daemons that run. Each area is a pure function of them.
+#pragma once
+
+#include "doctor/finding.hpp"
+#include "driver/inventory.hpp"
+#include "driver/rooted_host.hpp"
+#include "prepare/settings_file.hpp"
+#include "sys/host_fs.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+/// Facts that no file of the host tells.
+struct Surroundings {
+    std::uint32_t user = 0;                        ///< of this process
+    HostPath home = {};                            ///< of that user; empty: unknown
+    HostPath programs = host_path(GRAPNEL_BINDIR); ///< Grapnel's
+    HostPath own_program = {};                     ///< this one's file
+    std::vector<std::string> kernel_log = {};      ///< its lines, as far as they may be read
+    std::vector<std::string> leftovers = {};       ///< see find_leftovers()
+    std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
+    /// Runs a program of the host by its name and returns its output; empty: not to be run.
+    std::function<Result<std::string>(const std::vector<std::string>& words)> ask = {};
+};
+
+/// A process of the host's own PID namespace.
+struct Daemon {
+    std::uint32_t pid = 0;
+    std::string name = {}; ///< as the kernel keeps it: at most 15 characters
+    std::uint32_t user = 0;
+    HostPath program = {};                ///< empty: this user may not know it
+    std::vector<std::string> words = {};  ///< of its command line
+    std::optional<std::string> path = {}; ///< its variable PATH; nothing: unknown
+    std::optional<std::string> home = {}; ///< its variable HOME
+    std::int64_t started_ns = 0;          ///< since 1970; 0: unknown
+};
+
+struct Facts {
+    const sys::HostFs& host;
+    Surroundings here = {};
+    LoadedSettings settings = {};
+    std::unique_ptr<RootedHost> rooted = {}; ///< where the driver has a root of its own
+    std::optional<Error> root_fault = {};    ///< that root is not there
+    Result<Inventory> inventory = Inventory();
+    std::vector<Daemon> daemons = {};
+
+    /// The host as the driver's files are seen on it.
+    [[nodiscard]] const sys::HostFs& driver_host() const {
+        return rooted ? static_cast<const sys::HostFs&>(*rooted) : host;
+    }
+};
+
+/// `host` must outlive the facts.
+[[nodiscard]] Facts gather_facts(const sys::HostFs& host, LoadedSettings settings,
+                                 Surroundings here);
+
+/// Of that name, the first; null: none runs.
+[[nodiscard]] const Daemon* find_daemon(const Facts& facts, std::string_view name);
+
+/// Whether the platform has the nvidia kernel module: false for WSL and a Jetson.
+[[nodiscard]] bool is_plain_nvidia(const Facts& facts);
+
+/// The settings name lists of a Jetson's files, and there are no such lists.
+[[nodiscard]] bool lacks_csv_lists(const Facts& facts);
+
+[[nodiscard]] bool exists(const sys::HostFs& host, const HostPath& path);
+
+/// Without blanks at its ends; empty for a file that cannot be read.
+[[nodiscard]] std::string text_of(const sys::HostFs& host, const HostPath& path);
+
+/// A file that holds one number, such as a sysctl.
+[[nodiscard]] std::optional<std::int64_t> number_of(const sys::HostFs& host, const HostPath& path);
+
+/// The names in a directory; empty without it.
+[[nodiscard]] std::vector<std::string> names_in(const sys::HostFs& host, const HostPath& path);
+
+} // namespace grapnel::doctor_command

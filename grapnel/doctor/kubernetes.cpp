@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// containerd and CRI-O, by which kubelet starts containers.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/engines.hpp"
+#include "engine_config/containerd.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+constexpr std::string_view configure = "grapnel configure containerd && systemctl restart "
+                                       "containerd";
+
+struct Runtime {
+    std::string name = {};
+    std::string program = {};
+    std::optional<bool> systemd_cgroup = {};
+    std::string file = {}; ///< that says so
+};
+
+/// The settings of containerd with the files that they import, as far as they matter here.
+struct Containerd {
+    const Daemon* daemon = nullptr; ///< null: it does not run
+    HostPath config = {};
+    std::optional<Error> mistake = {};
+    std::vector<HostPath> files = {}; ///< config.toml and its imports
+    std::vector<std::string> imports = {};
+    std::vector<Runtime> runtimes = {};
+};
+
+/// Docker starts a containerd of its own, which kubelet does not use.
+const Daemon* containerd_daemon(const Facts& facts) {
+    const auto found = std::ranges::find_if(facts.daemons, [](const Daemon& daemon) {
+        const auto config = option_of(daemon, "config").value_or("");
+        return daemon.name == "containerd" && config.find("docker") == std::string::npos;
+    });
+    return found == facts.daemons.end() ? nullptr : &*found;
+}
+
+std::string string_at(const toml::table& table, std::string_view key) {
+    const auto* const value = table.get_as<std::string>(key);
+    return value == nullptr ? "" : value->get();
+}
+
+void read_runtimes(const toml::table& document, const std::string& file,
+                   std::vector<Runtime>& out) {
+    const auto* const plugins = engine_config::table_at(document, {"plugins"});
+    if (plugins == nullptr)
+        return;
+    for (const auto& [plugin, value] : *plugins) {
+        const auto* const section = value.as_table();
+        const auto* const runtimes =
+            section == nullptr ? nullptr
+                               : engine_config::table_at(*section, {"containerd", "runtimes"});
+        if (runtimes == nullptr)
+            continue;
+        for (const auto& [name, entry] : *runtimes) {
+            const auto* const table = entry.as_table();
+            const auto* const options =
+                table == nullptr ? nullptr : engine_config::table_at(*table, {"options"});
+            Runtime runtime{.name = std::string(name.str()), .file = file};
+            if (options != nullptr) {
+                runtime.program = string_at(*options, "BinaryName");
+                if (const auto* const flag = options->get_as<bool>("SystemdCgroup"))
+                    runtime.systemd_cgroup = flag->get();
+            }
+            out.push_back(std::move(runtime));
+        }
+    }
+}
+
+void read_file(const sys::HostFs& host, const HostPath& path, Containerd& out) {
+    const auto table = read_toml(host, path, out.mistake);
+    if (!table)
+        return;
+    out.files.push_back(path);
+    read_runtimes(*table, path.text(), out.runtimes);
+}
+
+Containerd containerd_of(const Facts& facts) {
+    const auto usual = host_path("/etc/containerd/config.toml");
+    Containerd out{.daemon = containerd_daemon(facts), .config = usual};
+    if (out.daemon != nullptr)
+        if (const auto named = option_of(*out.daemon, "config"))
+            out.config = HostPath::make(*named).value_or(usual);
+    const auto text = facts.host.read(out.config);
+    read_file(facts.host, out.config, out);
+    const auto imports = engine_config::containerd_imports(
+        {.path = out.config.text(), .text = text ? *text : std::string()});
+    if (!imports)
+        return out;
+    out.imports = *imports;
+    for (const auto& pattern : *imports) {
+        const auto path = HostPath::make(pattern);
+        if (!path)
+            continue;
+        for (const auto& name : names_in(facts.host, path->parent()))
+            if (const auto file = path->parent() / name;
+                engine_config::import_matches(pattern, file.text()))
+                read_file(facts.host, file, out);
+    }
+    return out;
+}
+
+/// The last file's entry counts.
+const Runtime* runtime_of(const Containerd& containerd, std::string_view name) {
+    const auto found = std::find_if(containerd.runtimes.rbegin(), containerd.runtimes.rend(),
+                                    [&](const Runtime& runtime) { return runtime.name == name; });
+    return found == containerd.runtimes.rend() ? nullptr : &*found;
+}
+
+bool gives_driver(const sys::HostFs& host, const Runtime& runtime) {
+    return maker_of(host, runtime.program) != Maker::other;
+}
+
+void check_import(const sys::HostFs& host, const Containerd& containerd,
+                  std::vector<Finding>& findings) {
+    const auto drop_in = host_path("/etc/containerd/conf.d/99-grapnel.toml");
+    const bool is_imported =
+        std::ranges::any_of(containerd.imports, [&](const std::string& pattern) {
+            return engine_config::import_matches(pattern, drop_in.text());
+        });
+    if (exists(host, drop_in) && exists(host, containerd.config) && !is_imported)
+        findings.push_back(
+            {.code = Code::GR1002,
+             .text = drop_in.text() + ": " + containerd.config.text() + " does not import it",
+             .command = std::string(configure)});
+}
+
+void check_programs(const sys::HostFs& host, const Containerd& containerd,
+                    std::vector<Finding>& findings) {
+    for (const auto& runtime : containerd.runtimes) {
+        const auto program = HostPath::make(runtime.program);
+        if (program && !exists(host, *program))
+            findings.push_back({.code = Code::GR1003,
+                                .text = runtime.file + ": the program of the runtime "
+                                        + quote(runtime.name) + " is missing: " + program->text(),
+                                .command = std::string(configure)});
+    }
+}
+
+void check_managers(const Facts& facts, const Containerd& containerd,
+                    std::vector<Finding>& findings) {
+    const auto* const runc = runtime_of(containerd, "runc");
+    const auto kubelet = text_of(facts.host, host_path("/var/lib/kubelet/config.yaml"));
+    for (const auto& runtime : containerd.runtimes) {
+        if (!gives_driver(facts.host, runtime) || &runtime != runtime_of(containerd, runtime.name))
+            continue;
+        const bool systemd = runtime.systemd_cgroup.value_or(false);
+        if (runc != nullptr && runc->systemd_cgroup.value_or(false) != systemd)
+            findings.push_back({.code = Code::GR1004,
+                                .text = runtime.file + ": SystemdCgroup of the runtime "
+                                        + quote(runtime.name) + " is not that of runc",
+                                .command = std::string(configure)});
+        else if (kubelet.find("cgroupDriver: systemd") != std::string::npos && !systemd)
+            findings.push_back({.code = Code::GR1007,
+                                .text = runtime.file
+                                        + ": kubelet's cgroup manager is systemd, and "
+                                          "the runtime "
+                                        + quote(runtime.name) + " uses cgroupfs",
+                                .command = "sed -i 's/SystemdCgroup = false/SystemdCgroup = true/' "
+                                           + runtime.file + " && systemctl restart containerd"});
+    }
+}
+
+/// containerd reads its files when it starts.
+void check_restart(const Facts& facts, const Containerd& containerd,
+                   std::vector<Finding>& findings) {
+    if (containerd.daemon == nullptr || containerd.daemon->started_ns == 0)
+        return;
+    for (const auto& path : containerd.files) {
+        const auto file = facts.host.stat(path);
+        if (!file || file->modified_ns <= containerd.daemon->started_ns)
+            continue;
+        findings.push_back({.code = Code::GR1005,
+                            .text = path.text() + " was changed after containerd started",
+                            .command = "systemctl restart containerd"});
+        return;
+    }
+}
+
+/// GKE's device plugin mounts the driver itself.
+bool brings_driver_itself(const sys::HostFs& host) {
+    return exists(host, host_path("/home/kubernetes/bin/nvidia"));
+}
+
+void check_containerd(const Facts& facts, const Containerd& containerd,
+                      std::vector<Finding>& findings) {
+    if (containerd.mistake) {
+        findings.push_back(
+            {.code = Code::GR1001,
+             .text = containerd.mistake->text(),
+             .command = "containerd --config " + containerd.config.text() + " config dump"});
+        return;
+    }
+    check_import(facts.host, containerd, findings);
+    check_programs(facts.host, containerd, findings);
+    check_managers(facts, containerd, findings);
+    const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
+        return gives_driver(facts.host, runtime);
+    });
+    if (gives)
+        check_restart(facts, containerd, findings);
+    if (findings.empty() && !gives && containerd.daemon != nullptr
+        && find_daemon(facts, "kubelet") != nullptr && !brings_driver_itself(facts.host))
+        findings.push_back({.code = Code::GR1006,
+                            .text = containerd.config.text()
+                                    + ": kubelet runs, and no runtime "
+                                      "gives containers the driver",
+                            .command = std::string(configure)});
+}
+
+void check_crio(const Facts& facts, std::vector<Finding>& findings) {
+    const auto directory = host_path("/etc/crio/crio.conf.d");
+    for (const auto& name : names_in(facts.host, directory)) {
+        const auto path = directory / name;
+        const auto table = engine_config::parse_settings(text_of(facts.host, path), path.text());
+        const auto* const runtimes =
+            table ? engine_config::table_at(*table, {"crio", "runtime", "runtimes"}) : nullptr;
+        if (runtimes == nullptr)
+            continue;
+        for (const auto& [key, entry] : *runtimes) {
+            const auto* const runtime = entry.as_table();
+            const auto program =
+                HostPath::make(runtime == nullptr ? "" : string_at(*runtime, "runtime_path"));
+            if (program && !exists(facts.host, *program))
+                findings.push_back({.code = Code::GR1008,
+                                    .text = path.text() + ": the program of the runtime "
+                                            + quote(key.str()) + " is missing: " + program->text(),
+                                    .command = "grapnel configure crio && systemctl restart crio"});
+        }
+    }
+}
+
+} // namespace
+
+Area kubernetes_area(const Facts& facts) {
+    Area area{.name = "kubernetes"};
+    const auto containerd = containerd_of(facts);
+    check_containerd(facts, containerd, area.findings);
+    check_crio(facts, area.findings);
+    const bool has_crio = find_daemon(facts, "crio") != nullptr;
+    const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
+        return gives_driver(facts.host, runtime);
+    });
+    area.is_used = has_crio || gives || find_daemon(facts, "kubelet") != nullptr;
+    area.summary = has_crio ? "CRI-O" : area.is_used ? "containerd" : "not used";
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/libraries.hpp"
+
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "driver/parts.hpp"
+#include "elf/ld_cache.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+/// A driver for computing, for drawing or for management alone has one of them.
+constexpr std::array<std::string_view, 4> telling{"libcuda.so.", "libnvidia-ml.so.",
+                                                  "libnvidia-glcore.so.", "libnvidia-tls.so."};
+
+/// "580.159.04" of libcuda.so.580.159.04; nothing for a SONAME.
+std::optional<std::string> version_of(std::string_view name) {
+    for (const auto stem : telling) {
+        if (!name.starts_with(stem))
+            continue;
+        const auto rest = name.substr(stem.size());
+        const auto version = Version::parse(rest);
+        if (version && version->parts.size() > 1)
+            return std::string(rest);
+    }
+    return std::nullopt;
+}
+
+class Search {
+  public:
+    Search(const sys::HostFs& host, const std::string& version) : host_(host), version_(version) {}
+
+    /// Whether the directory holds libraries of the loaded driver.
+    bool look(const HostPath& directory) {
+        bool holds = false;
+        for (const auto& name : names_in(host_, directory)) {
+            if (const auto version = version_of(name)) {
+                out.versions.insert(*version);
+                holds = holds || *version == version_;
+            }
+            if (driver::has_version(name, version_) && is_empty(directory / name))
+                out.empty_files.push_back(directory / name);
+        }
+        out.is_installed = out.is_installed || holds;
+        return holds;
+    }
+
+    LibrarySearch out = {};
+
+  private:
+    bool is_empty(const HostPath& path) const {
+        const auto file = host_.map(path);
+        return file && file->bytes().empty();
+    }
+
+    const sys::HostFs& host_;
+    const std::string& version_;
+};
+
+/// Directories of ld.so.conf and the files below ld.so.conf.d, which most hosts include.
+std::vector<HostPath> configured_directories(const sys::HostFs& host) {
+    std::vector<HostPath> files{host_path("/etc/ld.so.conf")};
+    const auto below = host_path("/etc/ld.so.conf.d");
+    for (const auto& name : names_in(host, below))
+        if (name.ends_with(".conf"))
+            files.push_back(below / name);
+    std::vector<HostPath> out;
+    for (const auto& file : files) {
+        const auto text = text_of(host, file);
+        for (const auto line : split(text, '\n'))
+            if (trim(line).starts_with('/'))
+                if (auto path = HostPath::make(trim(line)))
+                    out.push_back(std::move(*path));
+    }
+    return out;
+}
+
+void look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& search,
+                   bool& names_driver) {
+    const auto file = host.map(cache);
+    const auto parsed = file ? parse_ld_cache(file->bytes()) : Result<LdCacheFile>(file.error());
+    if (!parsed)
+        return;
+    for (const auto& entry : parsed->entries) {
+        if (entry.machine() != LdCacheEntry::Machine::native
+            || (entry.soname != "libcuda.so.1" && entry.soname != "libnvidia-ml.so.1"))
+            continue;
+        const auto path = HostPath::make(entry.path);
+        if (path && !exists(host, *path) && !search.out.is_stale())
+            search.out.stale_reason = "it names " + path->text() + ", which is not there";
+        else if (path && exists(host, *path))
+            names_driver = search.look(path->parent()) || names_driver;
+    }
+}
+
+} // namespace
+
+LibrarySearch look_for_libraries(const Facts& facts, const std::string& version) {
+    const auto& host = facts.driver_host();
+    Search search(host, version);
+    bool names_driver = false;
+    const auto& cache = facts.settings.settings.ldcache_file;
+    look_at_cache(host, cache, search, names_driver);
+    for (const auto& directory : configured_directories(host))
+        if (search.look(directory) && !names_driver && exists(host, cache)
+            && !search.out.is_stale())
+            search.out.stale_reason = "it lacks the libraries in " + directory.text();
+    for (const auto& directory : driver::usual_library_directories(false))
+        search.look(directory);
+    std::ranges::sort(search.out.empty_files);
+    const auto [first, last] = std::ranges::unique(search.out.empty_files);
+    search.out.empty_files.erase(first, last);
+    return std::move(search.out);
+}
+
+Finding unusable_driver(const Error& error) {
+    auto text = error;
+    text.cure.clear();
+    return {.code = Code::GR0213,
+            .text = text.text(),
+            .command = error.cure.empty() ? "grapnel info" : error.cure};
+}
+
+bool is_special_platform(const Facts& facts) {
+    return exists(facts.host, host_path("/dev/dxg"))
+           || exists(facts.host, host_path("/etc/nv_tegra_release"))
+           || text_of(facts.host, host_path("/sys/devices/soc0/family")) == "Tegra";
+}
+
+bool is_valid_release(const std::string& release) {
+    return is_plain_name(release);
+}
+
+} // namespace grapnel::doctor_command

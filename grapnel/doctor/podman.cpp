@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// podman: its hook files (oci-hooks(5)), and the directories in which it looks for them.
+#include "base/text.hpp"
+#include "doctor/areas.hpp"
+#include "doctor/engines.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// containers.conf(5), as far as it matters here.
+struct PodmanConf {
+    std::optional<std::vector<std::string>> hooks_dir = {};
+    std::string cgroup_manager = {};
+    HostPath manager_file = {}; ///< that names it
+    std::optional<Error> mistake = {};
+};
+
+void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
+    const auto table = read_toml(host, path, out.mistake);
+    if (!table)
+        return;
+    const auto* const engine = engine_config::table_at(*table, {"engine"});
+    if (engine == nullptr)
+        return;
+    if (const auto* const list = engine->get_as<toml::array>("hooks_dir")) {
+        out.hooks_dir.emplace();
+        for (const auto& directory : *list)
+            if (const auto* const name = directory.as_string())
+                out.hooks_dir->push_back(name->get());
+    }
+    if (const auto* const manager = engine->get_as<std::string>("cgroup_manager")) {
+        out.cgroup_manager = manager->get();
+        out.manager_file = path;
+    }
+}
+
+void read_directory(const sys::HostFs& host, const HostPath& directory, PodmanConf& out) {
+    for (const auto& name : names_in(host, directory))
+        if (name.ends_with(".conf"))
+            read_conf(host, directory / name, out);
+}
+
+/// A later file's key counts. `home` is empty for root.
+PodmanConf conf_of(const sys::HostFs& host, const HostPath& home) {
+    PodmanConf out;
+    read_conf(host, host_path("/usr/share/containers/containers.conf"), out);
+    read_conf(host, host_path("/etc/containers/containers.conf"), out);
+    read_directory(host, host_path("/etc/containers/containers.conf.d"), out);
+    if (home.empty())
+        return out;
+    const auto own = home / ".config" / "containers";
+    read_conf(host, own / "containers.conf", out);
+    read_directory(host, own / "containers.conf.d", out);
+    return out;
+}
+
+struct HookFile {
+    HostPath path = {};
+    bool is_json = true;
+    std::string program = {};
+};
+
+HookFile read_hook(const sys::HostFs& host, const HostPath& path) {
+    HookFile out{.path = path};
+    const auto json = Json::parse(text_of(host, path), nullptr, false);
+    out.is_json = json.is_object();
+    if (!out.is_json || !json.contains("hook"))
+        return out;
+    const auto& hook = json["hook"];
+    if (hook.is_object() && hook.contains("path") && hook["path"].is_string())
+        out.program = hook["path"].get<std::string>();
+    return out;
+}
+
+std::vector<HookFile> hooks_in(const sys::HostFs& host, const HostPath& directory) {
+    std::vector<HookFile> out;
+    for (const auto& name : names_in(host, directory))
+        if (name.ends_with(".json"))
+            out.push_back(read_hook(host, directory / name));
+    return out;
+}
+
+bool is_ours(const sys::HostFs& host, const HookFile& hook) {
+    return maker_of(host, hook.program) == Maker::grapnel;
+}
+
+bool has_ours(const sys::HostFs& host, const HostPath& directory) {
+    return std::ranges::any_of(hooks_in(host, directory),
+                               [&](const HookFile& hook) { return is_ours(host, hook); });
+}
+
+/// Files that keep every container of podman from starting, whatever it asks for.
+void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
+    for (const auto& directory : hook_directories())
+        for (const auto& hook : hooks_in(host, directory)) {
+            const auto program = HostPath::make(hook.program);
+            if (!hook.is_json)
+                findings.push_back({.code = Code::GR0904,
+                                    .text = hook.path.text()
+                                            + " is no JSON object, so podman "
+                                              "starts no container",
+                                    .command = "grapnel configure podman"});
+            else if (program && !exists(host, *program))
+                findings.push_back(
+                    {.code = Code::GR0902,
+                     .text =
+                         hook.path.text() + ": the hook's program is missing: " + program->text(),
+                     .command = "rm " + hook.path.text() + " && grapnel configure podman"});
+        }
+}
+
+bool has_cdi_door(const sys::HostFs& host) {
+    return std::ranges::any_of(cdi_files(host), [&](const HostPath& file) {
+        return text_of(host, file).find("nvidia.com/gpu") != std::string::npos;
+    });
+}
+
+/// Whether podman has kept containers in that directory.
+bool has_storage(const sys::HostFs& host, const HostPath& data) {
+    const auto storage = data / "containers" / "storage";
+    return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
+}
+
+/// The directory with our hook; empty: it is in none.
+HostPath directory_with_hook(const sys::HostFs& host) {
+    for (const auto& directory : hook_directories())
+        if (has_ours(host, directory))
+            return directory;
+    return {};
+}
+
+bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
+    if (!conf.hooks_dir)
+        return as_root;
+    return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
+}
+
+void check_root(const sys::HostFs& host, const HostPath& directory,
+                std::vector<Finding>& findings) {
+    const auto conf = conf_of(host, {});
+    if (conf.mistake)
+        findings.push_back(
+            {.code = Code::GR0905, .text = conf.mistake->text(), .command = "podman info"});
+    if (directory.empty() && has_storage(host, host_path("/var/lib")) && !has_cdi_door(host))
+        findings.push_back({.code = Code::GR0901,
+                            .text = "no hook of Grapnel is in " + hook_directories().front().text()
+                                    + ", and no CDI file in /etc/cdi",
+                            .command = "grapnel configure podman"});
+    if (!directory.empty() && !reads(conf, directory, true))
+        findings.push_back({.code = Code::GR0903,
+                            .text = directory.text()
+                                    + ": hooks_dir of containers.conf lacks that "
+                                      "directory, so podman does not read it",
+                            .command = "printf '[engine]\\nhooks_dir = [\"" + directory.text()
+                                       + "\"]\\n' > /etc/containers/containers.conf.d/"
+                                         "99-grapnel.conf"});
+}
+
+void check_user(const sys::HostFs& host, const HostPath& home, const HostPath& directory,
+                std::vector<Finding>& findings) {
+    if (directory.empty() || has_cdi_door(host) || reads(conf_of(host, home), directory, false))
+        return;
+    const auto own = home.text() + "/.config/containers/containers.conf.d";
+    findings.push_back(
+        {.code = Code::GR0906,
+         .text = home.text() + ": rootless podman of this user does not read " + directory.text(),
+         .command = "mkdir -p " + own + " && printf '[engine]\\nhooks_dir = [\"" + directory.text()
+                    + "\"]\\n' > " + own + "/99-grapnel.conf"});
+}
+
+/// Homes of users who have started podman; for a user, the own home.
+std::vector<HostPath> homes_of(const Facts& facts) {
+    if (facts.here.user != 0)
+        return facts.here.home.empty() ? std::vector<HostPath>() : std::vector{facts.here.home};
+    std::vector<HostPath> out;
+    const auto homes = host_path("/home");
+    for (const auto& name : names_in(facts.host, homes))
+        if (has_storage(facts.host, homes / name / ".local" / "share"))
+            out.push_back(homes / name);
+    return out;
+}
+
+void check_manager(const Facts& facts, std::vector<Finding>& findings) {
+    const auto conf = conf_of(facts.host, {});
+    if (conf.cgroup_manager == "systemd" && !has_systemd(facts))
+        findings.push_back({.code = Code::GR0501,
+                            .text = conf.manager_file.text()
+                                    + ": the cgroup manager is systemd, "
+                                      "which does not run on this host",
+                            .command = "sed -i 's/cgroup_manager.*/cgroup_manager = "
+                                       "\"cgroupfs\"/' "
+                                       + conf.manager_file.text()});
+}
+
+} // namespace
+
+Area podman_area(const Facts& facts) {
+    Area area{.name = "podman"};
+    const auto program = find_program(facts.host, "podman");
+    const auto directory = directory_with_hook(facts.host);
+    area.is_used = !program.empty();
+    area.summary = program.empty()     ? "not installed"
+                   : directory.empty() ? "no hook"
+                                       : "hook in " + directory.text();
+    if (!area.is_used)
+        return area;
+    check_files(facts.host, area.findings);
+    check_root(facts.host, directory, area.findings);
+    for (const auto& home : homes_of(facts))
+        check_user(facts.host, home, directory, area.findings);
+    check_manager(facts, area.findings);
+    if (area.findings.empty() && directory.empty())
+        area.is_used = false;
+    return area;
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// grapnel explain: the page of a finding, or what the hook does for a container and why.
+#include "apply/container.hpp"
+#include "base/format.hpp"
+#include "base/text.hpp"
+#include "containers.hpp"
+#include "doctor/finding.hpp"
+#include "explain/decisions.hpp"
+#include "explain/report.hpp"
+#include "explain/subject.hpp"
+#include "log_file.hpp"
+#include "look.hpp"
+#include "oci/hooks.hpp"
+#include "oci/spec.hpp"
+#include "prepare/planner.hpp"
+#include "prepare/settings_file.hpp"
+#include "request/request.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel {
+
+namespace {
+
+using namespace explanation;
+
+Status print_page(const doctor_command::Page& page) {
+    return say(format_text("{}: {}\n\n{}: {}\n", doctor_command::name_of(page), page.title,
+                           doctor_command::name_of(page.severity), page.text));
+}
+
+/// GR and digits.
+bool is_code(std::string_view word) {
+    return word.starts_with("GR") && parse_number<unsigned>(word.substr(2));
+}
+
+bool is_our_hook(std::string_view path) {
+    constexpr std::array<std::string_view, 4> names{"grapnel-hook", "nvidia-container-runtime-hook",
+                                                    "nvidia-container-toolkit",
+                                                    "nvidia-container-cli"};
+    const auto name = path.substr(path.rfind('/') + 1);
+    return std::ranges::find(names, name) != names.end();
+}
+
+/// The hook of Grapnel's or NVIDIA's that gives the driver; nothing: none is entered.
+std::optional<SpecHook> entered_hook(const std::vector<SpecHook>& hooks) {
+    const auto gives = [](const SpecHook& hook) {
+        return hook.stage != "poststop" && hook.stage != "poststart"
+               && (is_our_hook(hook.path) || std::ranges::any_of(hook.arguments, is_our_hook));
+    };
+    const auto found = std::ranges::find_if(hooks, gives);
+    return found == hooks.end() ? std::nullopt : std::optional(*found);
+}
+
+/// The variables for which nvidia-container-cli does the same as its command line says (ctr
+/// --gpus).
+void add_cli_request(const SpecHook& hook, Spec& spec) {
+    constexpr std::string_view device = "--device=";
+    std::string devices;
+    std::string capabilities;
+    for (const auto& word : hook.arguments)
+        if (word.starts_with(device))
+            devices += (devices.empty() ? "" : ",") + word.substr(device.size());
+        else if (word.starts_with("--") && driver_capability(word.substr(2)))
+            capabilities += (capabilities.empty() ? "" : ",") + word.substr(2);
+    if (devices.empty())
+        return;
+    spec.environment.push_back("NVIDIA_VISIBLE_DEVICES=" + devices);
+    spec.environment.push_back("NVIDIA_DRIVER_CAPABILITIES=" + capabilities);
+}
+
+std::string way_to_the_hook(const std::string& engine) {
+    if (engine == "docker")
+        return "start it with 'docker run --runtime=nvidia', or '--gpus all'; 'grapnel configure "
+               "docker' enters the runtime";
+    if (engine == "podman")
+        return "'grapnel configure podman' enters the hook; without root name it in "
+               "containers.conf(5)";
+    if (engine == "cri" || engine == "cri-o")
+        return "give the pod 'runtimeClassName: nvidia'";
+    if (engine == "containerd")
+        return "start it with 'ctr run --gpus 0', or '--runc-binary grapnel-runtime'";
+    return "start it with grapnel-runtime in place of runc or crun";
+}
+
+/// Without config.json: of a container that does not run, or of LXC, which has none.
+Decision hook_without_config(const Subject& subject, Report& report) {
+    if (subject.engine.empty())
+        return {.about = "hook", .result = "taken to be called"};
+    if (subject.has_driver)
+        return {.about = "hook", .result = "called", .reason = "the container has the driver"};
+    if (subject.asks_engine_for_gpus)
+        return {.about = "hook", .result = "called", .reason = "docker run --gpus"};
+    const auto reason = subject.runtime.empty()
+                            ? std::string("the container shows nothing of the driver")
+                            : "the container's runtime is " + quote(subject.runtime);
+    const bool is_plain = subject.runtime == "runc" || subject.runtime == "crun";
+    if (subject.engine == "podman") // whose hooks are no matter of the runtime
+        return {.about = "hook", .result = "not known", .reason = "it does not run"};
+    if (!subject.runtime.empty() && !is_plain)
+        return {.about = "hook", .result = "called", .reason = reason};
+    report.outcome = Report::Outcome::not_called;
+    return {.about = "hook", .result = "not called", .reason = reason};
+}
+
+/// Whether a hook of Grapnel's is called for it, as a decision. Its arguments can ask as well.
+Result<Decision> hook_decision(const Subject& subject, Spec& spec, Report& report) {
+    if (subject.config.empty())
+        return hook_without_config(subject, report);
+    if (const auto hook = entered_hook(GRAPNEL_TRY(parse_hooks(subject.config)))) {
+        add_cli_request(*hook, spec);
+        return Decision{
+            .about = "hook", .result = "called", .reason = hook->path + " at " + hook->stage};
+    }
+    report.outcome = Report::Outcome::not_called;
+    return Decision{.about = "hook",
+                    .result = "not called",
+                    .reason = "hooks in " + (*subject.bundle / "config.json").text()
+                              + " name no program of Grapnel"};
+}
+
+Result<Spec> spec_of(const Subject& subject) {
+    if (!subject.config.empty())
+        return parse_spec(subject.config);
+    return Spec{.environment = subject.environment, .bounding_sys_admin = subject.privileged};
+}
+
+/// In the image where its root file system can be opened here, else without it.
+Result<Plan> plan_of(Planner& planner, const Subject& subject, const Spec& spec) {
+    if (!subject.bundle)
+        return planner.plan_without_image();
+    const auto rootfs = rootfs_path(spec, *subject.bundle);
+    auto root = rootfs ? apply::open_rootfs(*rootfs) : Result<sys::RootDir>(rootfs.error());
+    return root ? planner.plan_for(*root) : planner.plan_without_image();
+}
+
+void add_plan(const Subject& subject, const Spec& spec, const LoadedSettings& loaded,
+              const Request& request, Report& report) {
+    Log log("grapnel");
+    log.collect_warnings(report.warnings);
+    ModuleLoader modules;
+    Planner planner(loaded.settings, log, modules, Planner::DryRun::yes);
+    const auto prepared = planner.prepare(request);
+    const auto plan = prepared ? plan_of(planner, subject, spec) : Result<Plan>(prepared.error());
+    if (!plan) {
+        report.outcome = Report::Outcome::denied;
+        report.summary = "its start is refused: " + plan.error().text();
+        return;
+    }
+    report.plan = *plan;
+    const auto gpus = host_gpus().size();
+    report.left_out = left_out_of(request, loaded.settings, *plan, gpus);
+    report.summary = format_text("gets {} of {} GPUs of driver {}", plan->gpus.size(), gpus,
+                                 plan->driver_version);
+}
+
+/// The reason why nothing is given is mostly a warning already.
+std::string nothing_given(const Asked& asked) {
+    if (!asked.no_request.empty())
+        return asked.no_request;
+    return asked.remarks.empty() ? "asks for no GPU" : asked.remarks.front();
+}
+
+void add_request(const Subject& subject, const Spec& spec, const LoadedSettings& loaded,
+                 Report& report) {
+    const auto asked = resolve_request(spec, loaded);
+    const auto decisions =
+        decisions_of(spec, loaded, asked ? asked->request : std::optional<Request>());
+    report.decisions.insert(report.decisions.end(), decisions.begin(), decisions.end());
+    if (!asked) {
+        report.outcome = Report::Outcome::denied;
+        report.summary = "its start is refused: " + asked.error().text();
+        return;
+    }
+    report.warnings = asked->remarks;
+    if (!asked->request) {
+        report.outcome = Report::Outcome::nothing;
+        report.summary = nothing_given(*asked);
+        return;
+    }
+    report.outcome = Report::Outcome::given;
+    add_plan(subject, spec, loaded, *asked->request, report);
+}
+
+Result<Report> report_on(const Subject& subject) {
+    Report report{.container = subject.id,
+                  .engine = subject.engine,
+                  .bundle = subject.bundle ? subject.bundle->text() : ""};
+    const auto loaded = load_settings(std::nullopt, Variables::count);
+    auto spec = GRAPNEL_TRY(spec_of(subject));
+    report.decisions.push_back(GRAPNEL_TRY(hook_decision(subject, spec, report)));
+    const bool is_called = report.outcome != Report::Outcome::not_called;
+    add_request(subject, spec, loaded, report);
+    if (!is_called) {
+        report.outcome = Report::Outcome::not_called;
+        report.summary =
+            "no hook of Grapnel's is called for it: " + way_to_the_hook(subject.engine);
+    }
+    if (!subject.failure.empty())
+        report.warnings.push_back("the engine says: " + subject.failure);
+    if (!subject.engine.empty() && !loaded.settings.log.empty())
+        report.log = lines_of_last_start(loaded.settings.log, subject.id);
+    return report;
+}
+
+Status run(const LookArguments& arguments) {
+    const auto& operands = arguments.operands;
+    if (operands.size() == 1 && is_code(operands.front())) {
+        const auto* const page = doctor_command::find_page(operands.front());
+        return page != nullptr ? print_page(*page)
+                               : Status(wrong_operand(explain_command(),
+                                                      "there is no finding " + quote(operands[0])));
+    }
+    const auto subject = GRAPNEL_TRY(find_subject(arguments));
+    const auto report = GRAPNEL_TRY(report_on(subject));
+    return say(arguments.options.json ? json_text(report)
+                                      : tree_text(report, Terminal::of_stdout()));
+}
+
+} // namespace
+
+int explain(std::span<const std::string> words) {
+    return look(grapnel::explain_command(), words, run);
+}
+
+} // namespace grapnel

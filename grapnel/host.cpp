@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host.hpp"
+
+#include "prepare/planner.hpp"
+
+namespace grapnel {
+
+Request request_for_all() {
+    return {.devices = Request::Devices::all, .driver_capabilities = DriverCapabilities::all()};
+}
+
+Result<Inventory> describe_host(const Settings& settings, const Request& request, const Log& log) {
+    ModuleLoader modules; // loads no module: a container's start does
+    Planner planner(settings, log, modules, Planner::DryRun::no);
+    GRAPNEL_TRY(planner.prepare_description(request));
+    return planner.inventory();
+}
+
+Result<Plan> plan_on_host(const Settings& settings, const Request& request, const Log& log) {
+    ModuleLoader modules;
+    Planner planner(settings, log, modules, Planner::DryRun::yes);
+    GRAPNEL_TRY(planner.prepare(request));
+    return planner.plan_without_image();
+}
+
+} // namespace grapnel

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// grapnel ps: which container has which GPUs.
+#include "base/format.hpp"
+#include "base/text.hpp"
+#include "containers.hpp"
+#include "driver/inventory.hpp"
+#include "json.hpp"
+#include "look.hpp"
+#include "prepare/log.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+
+namespace grapnel {
+
+namespace {
+
+struct Listing {
+    std::string host_driver = {}; ///< empty: not known
+    std::vector<GpuContainer> containers = {};
+    std::size_t skipped = 0; ///< see GpuContainers
+
+    /// The driver was replaced since the container started: its libraries no longer match.
+    [[nodiscard]] bool is_stale(const GpuContainer& container) const {
+        return !host_driver.empty() && container.start.driver_version != host_driver;
+    }
+};
+
+bool has_gpu(const GpuContainer& container, std::string_view name) {
+    return std::ranges::any_of(container.start.gpus, [&](const auto& gpu) {
+        return std::to_string(gpu.index) == name || gpu.uuid == name
+               || std::ranges::find(gpu.mig, name) != gpu.mig.end();
+    });
+}
+
+Json gpus_json(const GpuContainer& container) {
+    auto list = Json::array();
+    for (const auto& gpu : container.start.gpus)
+        list.push_back({{"index", gpu.index},
+                        {"minor", gpu.minor},
+                        {"uuid", text_or_null(gpu.uuid)},
+                        {"mig", gpu.mig}});
+    return list;
+}
+
+std::string json_text(const Listing& listing) {
+    auto list = Json::array();
+    for (const auto& container : listing.containers)
+        list.push_back(
+            {{"id", container.id},
+             {"engine", container.engine},
+             {"bundle", text_or_null(container.start.bundle)},
+             {"user", text_or_null(container.user)},
+             {"gpus", gpus_json(container)},
+             {"pid", container.process},
+             {"pids", container.processes},
+             {"cgroup", text_or_null(container.cgroup)},
+             {"since", timestamp(container.since)},
+             {"driver", container.start.driver_version},
+             {"driver_is_current",
+              listing.host_driver.empty() ? Json() : Json(!listing.is_stale(container))}});
+    return to_text(
+        Json{{"driver", text_or_null(listing.host_driver)}, {"containers", std::move(list)}});
+}
+
+/// A value of a label (Prometheus exposition formats): backslash, quote and newline are escaped.
+std::string label(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\' || c == '"')
+            out += '\\';
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::string labels_of(const GpuContainer& container) {
+    return format_text(R"(container="{}",engine="{}")", label(container.id),
+                       label(container.engine));
+}
+
+std::string metric(std::string_view name, std::string_view help) {
+    return format_text("# HELP {0} {1}\n# TYPE {0} gauge\n", name, help);
+}
+
+std::string prometheus_text(const Listing& listing) {
+    auto out = metric("grapnel_container_gpu", "A GPU that a container has.");
+    for (const auto& container : listing.containers)
+        for (const auto& gpu : container.start.gpus)
+            out += format_text("grapnel_container_gpu{{{},gpu=\"{}\",uuid=\"{}\"}} 1\n",
+                               labels_of(container), gpu.index, label(gpu.uuid));
+    out += metric("grapnel_container_start_time_seconds", "Start of the container, since 1970.");
+    for (const auto& container : listing.containers)
+        out += format_text("grapnel_container_start_time_seconds{{{}}} {}\n", labels_of(container),
+                           container.since);
+    out += metric("grapnel_container_processes", "Processes of the container.");
+    for (const auto& container : listing.containers)
+        out += format_text("grapnel_container_processes{{{}}} {}\n", labels_of(container),
+                           container.processes.size());
+    out += metric("grapnel_container_driver_current",
+                  "Whether the container has the driver that the host has now.");
+    for (const auto& container : listing.containers)
+        out += format_text("grapnel_container_driver_current{{{},driver=\"{}\"}} {}\n",
+                           labels_of(container), label(container.start.driver_version),
+                           listing.is_stale(container) ? 0 : 1);
+    return out;
+}
+
+std::string gpus_text(const GpuContainer& container) {
+    std::string out;
+    for (const auto& gpu : container.start.gpus) {
+        auto names = gpu.mig;
+        if (names.empty())
+            names = {std::to_string(gpu.index)};
+        for (const auto& name : names)
+            out += (out.empty() ? "" : ",") + printable(name);
+    }
+    return out.empty() ? "none" : out;
+}
+
+std::string pids_text(const GpuContainer& container) {
+    constexpr std::size_t most = 4;
+    std::string out;
+    for (std::size_t i = 0; i < std::min(most, container.processes.size()); ++i)
+        out += (i == 0 ? "" : ",") + std::to_string(container.processes[i]);
+    const auto count = container.processes.size();
+    return count > most ? out + format_text(",... ({})", count) : out;
+}
+
+/// Long IDs as engines show them.
+std::string short_id(const std::string& id) {
+    constexpr std::size_t long_id = 64;
+    constexpr std::size_t shown = 12;
+    return printable(id.size() == long_id ? id.substr(0, shown) : id);
+}
+
+std::string table(const Listing& listing) {
+    Cells rows{{"CONTAINER", "ENGINE", "GPUS", "PIDS", "SINCE", "DRIVER"}};
+    for (const auto& container : listing.containers)
+        rows.push_back(
+            {short_id(container.id),
+             container.engine + (container.user.empty() ? "" : " of user " + container.user),
+             gpus_text(container), pids_text(container), timestamp(container.since),
+             printable(container.start.driver_version)
+                 + (listing.is_stale(container)
+                        ? " (the host has " + listing.host_driver + ": start it again)"
+                        : "")});
+    return table_text(rows, Terminal::of_stdout());
+}
+
+Result<Listing> list_containers() {
+    const sys::LinuxHostFs host;
+    Listing listing;
+    if (const auto branch = driver_branch(host))
+        listing.host_driver = branch->driver_version;
+    auto found = GRAPNEL_TRY(gpu_containers());
+    listing.containers = std::move(found.containers);
+    listing.skipped = found.skipped;
+    return listing;
+}
+
+Status run(const LookArguments& arguments) {
+    GRAPNEL_TRY(check_no_operand(ps_command(), arguments));
+    const auto& options = arguments.options;
+    if (options.json && options.prometheus)
+        return wrong_operand(ps_command(), "--json and --prometheus exclude each other");
+    auto listing = GRAPNEL_TRY(list_containers());
+    if (listing.skipped > 0)
+        complain(format_text("{} mount namespaces without a record were not looked at: containers "
+                             "of LXC and ctr --gpus can be missing",
+                             listing.skipped));
+    if (options.gpu)
+        std::erase_if(listing.containers,
+                      [&](const auto& container) { return !has_gpu(container, *options.gpu); });
+    if (options.json)
+        return say(json_text(listing));
+    return say(options.prometheus ? prometheus_text(listing) : table(listing));
+}
+
+} // namespace
+
+int ps(std::span<const std::string> words) {
+    return look(ps_command(), words, run);
+}
+
+} // namespace grapnel

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "confine/confined_child.hpp"
+
+#include "confine/limits.hpp"
+#include "confine/seccomp.hpp"
+#include "sys/capabilities.hpp"
+#include "sys/child.hpp"
+#include "sys/file.hpp"
+#include "sys/privilege.hpp"
+
+#include <exception>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace grapnel::confine {
+
+namespace {
+
+constexpr int time_limit_ms = 20'000;
+constexpr int exit_with_error = 1; ///< the output is the error's text
+
+void set_limits(std::size_t output_limit) {
+    set_limit(RLIMIT_CPU, 10);
+    set_limit(RLIMIT_CORE, 0);
+    set_limit(RLIMIT_FSIZE, output_limit);
+    set_limit(RLIMIT_NOFILE, 0);
+    set_limit(RLIMIT_NPROC, 0);
+#ifndef __SANITIZE_ADDRESS__ // its shadow memory is larger than any limit
+    set_limit(RLIMIT_DATA, std::uint64_t{1} << 30);
+#endif
+}
+
+/// Closes every file of the engine, its terminal included.
+Status keep_standard_output() {
+    close(STDIN_FILENO);
+    close(STDERR_FILENO);
+    return sys::close_inherited_descriptors();
+}
+
+Status confine(sys::FdRef parent, std::size_t limit) {
+    GRAPNEL_TRY(sys::end_with(parent));
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_DUMPABLE");
+    GRAPNEL_TRY(keep_standard_output());
+    GRAPNEL_TRY(sys::drop_bounding_set({}));
+    GRAPNEL_TRY(sys::keep_capabilities({}));
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error("prctl PR_SET_NO_NEW_PRIVS");
+    set_limits(limit);
+    return filter_computation();
+}
+
+/// An exception must not reach this copy of main().
+Result<std::string> run(const Computation& compute) {
+    try {
+        return compute();
+    } catch (const std::exception& bug) {
+        return refused(std::string("internal error: ") + bug.what());
+    }
+}
+
+[[noreturn]] void end_with_result(sys::FdRef output, const Result<std::string>& result) {
+    const auto written =
+        sys::write_all(output, result ? *result : result.error().text(), "the result");
+    _exit(result && written ? 0 : exit_with_error);
+}
+
+[[noreturn]] void be_child(sys::FdRef parent, sys::FdRef output, std::size_t limit,
+                           const Computation& compute) {
+    // first of all: an engine reads the standard output of the runtime
+    if (dup3(output.value, STDOUT_FILENO, 0) < 0)
+        end_with_result(output, system_error("dup3"));
+    const auto confined = confine(parent, limit);
+    end_with_result({STDOUT_FILENO},
+                    confined ? run(compute) : Result<std::string>(confined.error()));
+}
+
+Error failure(const sys::Ended& ended, const std::string& words) {
+    const std::string process = "the confined process ";
+    if (ended.how == sys::Ended::How::too_slow || ended.how == sys::Ended::How::unkillable)
+        return refused(process + "took longer than " + std::to_string(time_limit_ms / 1000)
+                       + " seconds");
+    if (ended.how == sys::Ended::How::exited && ended.number == exit_with_error && !words.empty())
+        return refused(words);
+    return refused(process + sys::describe(ended, ""));
+}
+
+} // namespace
+
+Result<std::string> compute_confined(std::size_t limit, const Computation& compute) {
+    const auto output = GRAPNEL_TRY(sys::memory_file("grapnel-output", sys::MemoryFile::data));
+    const sys::WaitableChildren waitable;
+    const auto ended =
+        GRAPNEL_TRY(sys::run_child({.become = [&](sys::FdRef parent) -> Status {
+                                        be_child(parent, output.ref(), limit, compute);
+                                    },
+                                    .errors = output.ref(),
+                                    .time_limit_ms = time_limit_ms,
+                                    .namespaces = sys::Child::Namespaces::none}));
+    if (lseek(output.ref().value, 0, SEEK_SET) != 0)
+        return system_error("lseek");
+    auto text =
+        GRAPNEL_TRY(sys::read_all(output.ref(), limit, "the result of the confined process"));
+    if (ended.how != sys::Ended::How::exited || ended.number != 0)
+        return failure(ended, text);
+    return text;
+}
+
+} // namespace grapnel::confine

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// A computation on untrusted text in a child process that can do nothing but compute.
+//
+// | the child has              | it has no                                                       |
+// |----------------------------|-----------------------------------------------------------------|
+// | a copy of the memory       | Linux capability: permitted, effective, inheritable or bounding |
+// | one memfd, to write        | other descriptor, and cannot open one (RLIMIT_NOFILE)           |
+// | 10 s of CPU, 1 GiB of data | system call but for memory, writing and its end: any other one  |
+// |                            | kills it (confine::filter_computation) |
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace grapnel::confine {
+
+/// It makes no system call.
+using Computation = std::function<Result<std::string>()>;
+
+/// The result of `compute`, at most `limit` bytes. Nothing in this process changes. An error of
+/// `compute` is this function's; so is a child that is killed.
+[[nodiscard]] Result<std::string> compute_confined(std::size_t limit, const Computation& compute);
+
+} // namespace grapnel::confine

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run by the build: turns the lists of system calls below into BPF with libseccomp, and prints
+// them as a header, with the names of all system calls. Doing this at each start would take the
+// hook a third of a millisecond.
+//
+//   generate_filters ARCHITECTURE
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <linux/filter.h>
+#include <memory>
+#include <seccomp.h>
+#include <span>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+/// To read files, write to open ones, and end: every program and its C library.
+constexpr std::array reading{
+    "access",
+    "arch_prctl",
+    "brk",
+    "clock_gettime",
+    "close",
+    "exit",
+    "exit_group",
+    "faccessat",
+    "fcntl",
+    "fstat",
+    "fstatfs",
+    "futex",
+    "getcwd",
+    "getdents",
+    "getdents64",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getrandom",
+    "gettid",
+    "gettimeofday",
+    "getuid",
+    "lseek",
+    "lstat",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "newfstatat",
+    "open",
+    "openat",
+    "pread64",
+    "prlimit64",
+    "read",
+    "readlink",
+    "readlinkat",
+    "readv",
+    "restart_syscall",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "set_robust_list",
+    "set_tid_address",
+    "stat",
+    "statfs",
+    "statx",
+    "sysinfo",
+    "tgkill",
+    "time",
+    "uname",
+    "write",
+    "writev",
+};
+
+/// A process that only computes needs these to have memory, to write its result, and to end.
+constexpr std::array computing{
+    "brk",    "exit",     "exit_group", "futex",  "getpid",       "gettid",         "madvise",
+    "mmap",   "mprotect", "mremap",     "munmap", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "tgkill", "write",    "writev",
+};
+
+/// To execute a program by its descriptor.
+constexpr std::array executing{"execveat"};
+
+/// For ldconfig: to write files by path.
+constexpr std::array changing_paths{"chdir", "chmod", "mkdir", "rename", "unlink"};
+
+/// For ldconfig and the hook: to write files.
+constexpr std::array changing{
+    "fadvise64", "fchmod",  "fchmodat", "fdatasync", "fsync",
+    "ftruncate", "mkdirat", "renameat", "renameat2", "unlinkat",
+};
+
+/// For the driver's library: to ask its devices. Nothing that makes a process, a thread, a socket,
+/// a node or a file, or changes one; NVML does without.
+constexpr std::array asking_devices{
+    "clock_getres", "clock_nanosleep",   "dup",         "getpgrp",     "getppid",
+    "getrlimit",    "getrusage",         "ioctl",       "nanosleep",   "poll",
+    "ppoll",        "sched_getaffinity", "sched_yield", "sigaltstack",
+};
+
+/// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
+/// of loaders as their owner, to restrict files, and to watch its own processes.
+constexpr std::array attaching{
+    "capget",
+    "capset",
+    "fchownat",
+    "getgroups",
+    "getxattr",
+    "mount_setattr",
+    "move_mount",
+    "open_tree",
+    "openat2",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "poll",
+    "ppoll",
+    "prctl",
+    "setfsgid",
+    "setfsuid",
+    "setgroups",
+    "setxattr",
+    "symlinkat",
+    "umask",
+    "utimensat",
+    "waitid",
+    "landlock_add_rule",
+    "landlock_create_ruleset",
+    "landlock_restrict_self",
+};
+
+/// The same on a kernel without mount_setattr(2): a child process sets options of mounts in a mount
+/// namespace of its own, with mount(2).
+constexpr std::array remounting{
+    "clone", "dup3", "fchdir", "fsconfig", "fsmount", "fsopen", "memfd_create", "mount", "umount2",
+};
+
+/// For the hook before that: processes, namespaces, nodes, device programs, systemd, its own
+/// confinement.
+constexpr std::array preparing{
+    "bpf",       "chdir",     "chroot",     "clone",      "connect",      "dup3",
+    "fchdir",    "fsconfig",  "fsmount",    "fsopen",     "memfd_create", "mknodat",
+    "mount",     "pipe2",     "pivot_root", "seccomp",    "sendfile",     "setns",
+    "setresgid", "setresuid", "setsid",     "setsockopt", "umount2",      "unshare",
+};
+
+/// For the hook where it only reads the host, and makes nodes there.
+constexpr std::array describing{
+    "capget",    "capset",    "fchownat",   "getgroups",
+    "mknodat",   "openat2",   "pidfd_open", "pidfd_send_signal",
+    "poll",      "prctl",     "setfsgid",   "setfsuid",
+    "setgroups", "symlinkat", "umask",      "waitid",
+};
+
+/// C libraries make these calls, and others in their place where they fail with ENOSYS.
+constexpr std::array with_substitute{
+    "clone3", "close_range", "copy_file_range", "faccessat2", "fchmodat2", "mseal",
+};
+
+/// Systemd listens on a socket of the file system.
+bool allow_local_sockets(scmp_filter_ctx filter) {
+    constexpr scmp_arg_cmp local{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &local) == 0;
+}
+
+struct Release {
+    void operator()(void* filter) const { seccomp_release(filter); }
+};
+using Filter = std::unique_ptr<void, Release>;
+using Code = std::vector<sock_filter>;
+using Lists = std::initializer_list<std::span<const char* const>>;
+
+/// Answered by the end of the filter, which seccomp.cpp adds.
+constexpr std::uint32_t to_the_end = SCMP_ACT_TRACE(0x6772U);
+
+bool add(scmp_filter_ctx filter, std::uint32_t action, std::span<const char* const> names) {
+    for (const char* const name : names) {
+        const int number = seccomp_syscall_resolve_name(name);
+        if (number == __NR_SCMP_ERROR) {
+            if (action != SCMP_ACT_ALLOW) // newer than this libseccomp
+                continue;
+            std::fprintf(stderr, "generate_filters: libseccomp does not know %s\n", name);
+            return false;
+        }
+        const int failed = seccomp_rule_add(filter, action, number, 0);
+        if (failed != 0 && failed != -EDOM) // EDOM: this architecture has no such call
+            return false;
+    }
+    return true;
+}
+
+Filter make_filter(std::uint32_t otherwise, std::uint32_t architecture, const Lists& lists) {
+    Filter filter(seccomp_init(otherwise));
+    if (!filter || seccomp_arch_remove(filter.get(), SCMP_ARCH_NATIVE) != 0
+        || seccomp_arch_add(filter.get(), architecture) != 0)
+        return {};
+    seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree
+    for (const auto& list : lists)
+        if (!add(filter.get(), SCMP_ACT_ALLOW, list))
+            return {};
+    return filter;
+}
+
+Code code_of(const Filter& filter) {
+    Code code;
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::tmpfile(), std::fclose);
+    if (!filter || !file || seccomp_export_bpf(filter.get(), fileno(file.get())) != 0)
+        return code;
+    std::rewind(file.get());
+    for (sock_filter one{}; std::fread(&one, sizeof one, 1, file.get()) == 1;)
+        code.push_back(one);
+    return code;
+}
+
+bool print(const char* name, const Code& code) {
+    std::printf("inline constexpr sock_filter %s[] = {\n", name);
+    for (const auto& one : code)
+        std::printf("    {0x%x, %u, %u, 0x%x},\n", unsigned{one.code}, unsigned{one.jt},
+                    unsigned{one.jf}, one.k);
+    std::printf("};\n");
+    return !code.empty();
+}
+
+/// For a program of the host: other system calls fail with ENOSYS, as on a kernel without them.
+bool print_filter(const char* name, std::uint32_t architecture, const Lists& lists) {
+    return print(name, code_of(make_filter(SCMP_ACT_ERRNO(ENOSYS), architecture, lists)));
+}
+
+/// For the hook: other system calls are answered by the end that seccomp.cpp adds.
+bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
+                       bool local_sockets = false) {
+    const auto filter = make_filter(to_the_end, architecture, lists);
+    if (!filter || !add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), with_substitute)
+        || (local_sockets && !allow_local_sockets(filter.get())))
+        return false;
+    auto code = code_of(filter);
+    for (std::size_t i = 0; i < code.size(); ++i)
+        if (code[i].code == (BPF_RET | BPF_K) && code[i].k == to_the_end)
+            code[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(code.size() - i - 1));
+    return print(name, code);
+}
+
+/// The name of each number, in the order of numbers; an empty one where there is no call.
+void print_names(std::uint32_t architecture) {
+    constexpr int numbers = 512;
+    std::printf("inline constexpr char call_names[] =\n");
+    for (int number = 0; number < numbers; ++number) {
+        const std::unique_ptr<char, void (*)(void*)> name(
+            seccomp_syscall_resolve_num_arch(architecture, number), std::free);
+        std::printf("    \"%s\\0\"\n", name ? name.get() : "");
+    }
+    std::printf(";\n");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const auto architecture = argc == 2 ? seccomp_arch_resolve_name(argv[1]) : 0;
+    if (architecture == 0) {
+        std::fprintf(stderr, "usage: generate_filters ARCHITECTURE\n");
+        return 2;
+    }
+    std::printf("// Made by generate_filters.cpp.\n#pragma once\n#include <linux/filter.h>\n"
+                "namespace grapnel::confine {\n");
+    print_names(architecture);
+    if (!print_open_filter(
+            "host_filter", architecture,
+            {reading, executing, changing, changing_paths, attaching, preparing, asking_devices},
+            true)
+        || !print_open_filter("description_filter", architecture, {reading, changing, describing})
+        || !print_open_filter("container_filter", architecture, {reading, changing, attaching})
+        || !print_open_filter("remounting_filter", architecture,
+                              {reading, changing, attaching, remounting})
+        || !print_filter("ldconfig_filter", architecture,
+                         {reading, executing, changing, changing_paths})
+        || !print_filter("probe_filter", architecture, {reading, executing, asking_devices})
+        || !print("computation_filter",
+                  code_of(make_filter(SCMP_ACT_KILL_PROCESS, architecture, {computing}))))
+        return 1;
+    std::printf("} // namespace grapnel::confine\n");
+    return 0;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Undoes constant blinding, the kernel's JIT hardening (net.core.bpf_jit_harden).
+#pragma once
+
+#include "devices/device_program.hpp"
+
+#include <optional>
+
+namespace grapnel::devices {
+
+/// The program as it was loaded, before constant blinding; the same if it is not blinded. Nothing
+/// if it cannot be restored: a 64-bit constant, say, may have been the address of a map.
+[[nodiscard]] std::optional<Code> without_blinding(const Code& shown);
+
+} // namespace grapnel::devices

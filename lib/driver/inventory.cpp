@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/inventory.hpp"
+
+#include "base/text.hpp"
+#include "driver/parts.hpp"
+#include "driver/program_needs.hpp"
+#include "driver/same_places.hpp"
+#include "driver/tegra_gpus.hpp"
+#include "driver/watched_host.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel {
+
+Result<DriverBranch> driver_branch(const sys::HostFs& host) {
+    DriverBranch out;
+    out.driver_version = GRAPNEL_TRY(driver::driver_version(host));
+    out.cuda_version = driver::cuda_of_branch(out.driver_version);
+    return out;
+}
+
+std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes) {
+    constexpr std::uint32_t read_and_write = 06;
+    const auto of_group = attributes.mode >> 3 & read_and_write;
+    const auto of_others = attributes.mode & read_and_write;
+    if (attributes.group == 0 || (of_group & ~of_others) == 0)
+        return std::nullopt;
+    return attributes.group;
+}
+
+bool is_served_by_nvgpu(const Inventory& inventory) {
+    if (inventory.platform != Platform::tegra || inventory.gpus.empty())
+        return false;
+    const auto& board = inventory.gpus.front();
+    return board.pci.empty() || board.model.find("(nvgpu)") != std::string::npos;
+}
+
+namespace {
+
+void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
+    inventory.gpus_of_others = driver::gpus_of_others(host);
+    if (!inventory.gpus_of_others.empty())
+        inventory.remarks.push_back("the nvidia driver holds none of this host's NVIDIA GPUs: "
+                                    + enumerate(inventory.gpus_of_others));
+}
+
+bool may_use_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
+    return scope.csv.use == CsvScope::Use::automatic && driver::is_tegra(host);
+}
+
+/// A board's own GPU that the nvidia module shows has its files in JetPack's lists, if it is
+/// JetPack that runs there.
+bool is_in_csv_lists(const sys::HostFs& host, const InventoryScope& scope,
+                     const std::vector<Gpu>& gpus) {
+    return std::ranges::any_of(gpus, driver::is_integrated)
+           && driver::has_csv_lists(host, scope.csv);
+}
+
+void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
+    using enum DriverCapability;
+    constexpr std::array<std::pair<DriverCapability, std::string_view>, 2> first_libraries{
+        {{compute, "libcuda.so."}, {utility, "libnvidia-ml.so."}}};
+    for (const auto& [capability, name] : first_libraries) {
+        const auto is_it = [beginning = name](const Library& library) {
+            return library.path.name().starts_with(beginning) && !library.is_32bit;
+        };
+        if (!scope.driver_capabilities.has(capability) || scope.named_capabilities.has(capability)
+            || std::ranges::any_of(out.libraries, is_it))
+            continue;
+        out.remarks.push_back("driver capability " + DriverCapabilities{capability}.names().front()
+                              + " is left out: this host has no " + std::string(name)
+                              + out.driver_version);
+    }
+}
+
+void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
+    static constexpr std::string_view program = "nvidia-smi";
+    if (!scope.named_capabilities.has(DriverCapability::utility)
+        || std::ranges::any_of(out.binaries,
+                               [](const Binary& binary) { return binary.name == program; }))
+        return;
+    out.remarks.push_back(std::string(program)
+                          + " was not found on this host, and driver capability utility is asked "
+                            "for: install it, or name its directory in binary-search-path");
+}
+
+/// Devices of other modules do not depend on the driver root.
+void add_special_devices(const sys::HostFs& host, const driver::Majors& majors,
+                         const InventoryScope& scope, Inventory& out) {
+    std::vector<std::string> unsaid; // a request for every node is no request for channels
+    out.imex_channels = driver::imex_channels(host, majors, scope.imex_channels,
+                                              scope.all_nodes ? unsaid : out.remarks);
+    out.group_devices = driver::group_devices(host, majors, scope.device_groups, out.remarks);
+}
+
+Result<Inventory> with_special_devices(const sys::HostFs& host, const InventoryScope& scope,
+                                       Result<Inventory> inventory) {
+    if (inventory)
+        add_special_devices(host, driver::character_majors(host), scope, *inventory);
+    return inventory;
+}
+
+Inventory without_driver(const sys::HostFs& host, const InventoryScope& scope) {
+    Inventory out;
+    if (auto version = driver::driver_version(host))
+        out.driver_version = std::move(*version);
+    const auto majors = driver::character_majors(host);
+    add_special_devices(host, majors, scope, out);
+    driver::mark_missing_nodes(host, majors, scope, out);
+    return out;
+}
+
+Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& scope) {
+    if (!scope.driver)
+        return without_driver(host, scope);
+    if (scope.csv.use == CsvScope::Use::always)
+        return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
+    const auto wanted = scope.driver_capabilities;
+    Inventory out;
+    auto version = driver::driver_version(host);
+    if (!version && driver::is_wsl(host))
+        return with_special_devices(host, scope, driver::of_wsl(host, scope));
+    if (!version && may_use_csv_lists(host, scope))
+        return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
+    out.driver_version = GRAPNEL_TRY(std::move(version).about(Error::Subject::driver));
+    const auto majors = driver::character_majors(host);
+    auto gpus = GRAPNEL_TRY(driver::gpus(host, majors, scope.known_gpus, out.remarks));
+    out.gpus = std::move(gpus.gpus);
+    out.known_gpus = std::move(gpus.known);
+    if ((out.gpus.empty() || is_in_csv_lists(host, scope, out.gpus))
+        && may_use_csv_lists(host, scope))
+        return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
+    if (wanted.wants_graphics())
+        for (auto& gpu : out.gpus)
+            gpu.drm_nodes = driver::drm_nodes(host, majors, gpu.pci, out.remarks);
+    if (scope.mig_devices)
+        driver::add_mig_devices(host, majors, out.gpus, out.remarks);
+    if (scope.mig_management)
+        out.mig_management = driver::mig_management(host, majors);
+    add_special_devices(host, majors, scope, out);
+    if (out.gpus.empty())
+        note_gpus_of_others(host, out);
+    out.control_nodes = driver::control_nodes(host, majors, wanted);
+    if (scope.all_nodes)
+        out.other_nodes = driver::other_nodes(host, majors, out, out.remarks);
+    driver::mark_missing_nodes(host, majors, scope, out);
+    const auto directories =
+        GRAPNEL_TRY(driver::library_directories(host, scope, out.driver_version, out.remarks)
+                        .about(Error::Subject::driver));
+    out.libraries =
+        GRAPNEL_TRY(driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
+    remark_missing_capabilities(scope, out);
+    if (scope.cuda_version)
+        out.cuda_version = driver::cuda_version(host, directories, out.driver_version);
+    if (scope.arch) {
+        for (auto& gpu : out.gpus)
+            gpu.arch = driver::compute_capability(host, gpu.pci);
+        out.management_library = driver::management_library(host, directories, out.driver_version);
+    }
+    out.binaries = driver::binaries(host, scope, directories);
+    remark_missing_smi(scope, out);
+    out.same_places = driver::program_needs(host, out.binaries, out.remarks);
+    out.firmware = driver::firmware(host, out.driver_version);
+    out.config_files = driver::config_files(host, scope, directories, out.remarks);
+    out.x_server_modules = driver::x_server_modules(host, out.driver_version, wanted, directories);
+    out.sockets = driver::sockets(host, wanted);
+    out.socket_directories = driver::socket_directories(host, wanted);
+    out.proc_files = driver::proc_files(host);
+    return out;
+}
+
+} // namespace
+
+Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
+    const driver::WatchedHost watched(host);
+    auto out = inventory_of(watched, scope);
+    if (watched.failure() && (out || !sys::is_without_answer(out.error())))
+        return *watched.failure();
+    return out;
+}
+
+} // namespace grapnel

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The search for the directories that hold the driver's libraries. A directory counts if it holds
+// a lib*.so.VERSION of the loaded driver: distributions split the driver over several.
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "driver/parts.hpp"
+#include "elf/ld_cache.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+#include <set>
+
+namespace grapnel::driver {
+
+namespace {
+
+bool holds(const LibraryDirectory& directory, const std::string& name) {
+    return std::ranges::binary_search(directory.names, name);
+}
+
+std::string_view stem_of(std::string_view name) {
+    return name.substr(0, name.find(".so"));
+}
+
+/// Lists each directory once, by its path without links.
+class Search {
+  public:
+    Search(const sys::HostFs& host, const std::string& version) : host_(host), version_(version) {}
+
+    /// Nothing if there is no such directory; valid as long as the search.
+    const LibraryDirectory* look(const HostPath& directory) {
+        const auto [known, is_new] = asked_.try_emplace(directory, nullptr);
+        if (!is_new)
+            return known->second;
+        const auto real = host_.resolve(directory);
+        if (!real)
+            return nullptr;
+        if (*real != directory)
+            return known->second = look(*real);
+        auto names = host_.list(*real);
+        if (!names)
+            return nullptr;
+        listed_.push_back({.path = *real, .names = std::move(*names)});
+        return known->second = &listed_.back();
+    }
+
+    /// With the directories in it that belong to NVIDIA: nvidia, nvidia/current, nvidia-580.
+    void look_below(const HostPath& directory) {
+        const auto* const found = look(directory);
+        if (found == nullptr || !searched_below_.insert(found).second)
+            return;
+        constexpr std::string_view maker = "nvidia";
+        auto name = std::ranges::lower_bound(found->names, maker);
+        for (; name != found->names.end() && name->starts_with(maker); ++name) {
+            if (*name != maker && !name->starts_with("nvidia-"))
+                continue;
+            const auto* const below = look(found->path / *name);
+            if (below == nullptr || *name != maker)
+                continue;
+            for (const auto& branch : below->names)
+                if (branch.find('.') == std::string::npos)
+                    look(below->path / branch);
+        }
+    }
+
+    /// An entry of the host's ld.so.cache; false if its file is not there. Where the directory
+    /// holds no library of this version under that name, the entry can be a link to another one.
+    bool look_at_entry(const HostPath& path, std::string_view soname) {
+        const auto* const directory = look(path.parent());
+        if (directory == nullptr || !holds(*directory, std::string(path.name())))
+            return false;
+        const auto file = std::string(stem_of(soname)) + ".so." + version_;
+        auto& targets = targets_[directory];
+        targets.insert(directory);
+        if (std::ranges::any_of(targets, [&](const auto* one) { return holds(*one, file); }))
+            return true;
+        const auto real = host_.resolve(path);
+        if (!real)
+            return false;
+        if (const auto* const target = look(real->parent()))
+            targets.insert(target);
+        return true;
+    }
+
+    [[nodiscard]] const std::deque<LibraryDirectory>& listed() const { return listed_; }
+
+  private:
+    const sys::HostFs& host_;
+    const std::string& version_;
+    std::map<HostPath, const LibraryDirectory*> asked_ = {};
+    std::deque<LibraryDirectory> listed_ = {};
+    std::set<const LibraryDirectory*> searched_below_ = {};
+    /// Where the links in a directory lead.
+    std::map<const LibraryDirectory*, std::set<const LibraryDirectory*>> targets_ = {};
+};
+
+/// Returns the warning about the first stale entry; empty if all files exist.
+std::string look_at_cache(const sys::HostFs& host, const HostPath& cache, bool with_32bit,
+                          Search& search, std::vector<std::string>& remarks) {
+    const auto file = host.map(cache);
+    if (!file) {
+        remarks.push_back(file.error().text());
+        return {};
+    }
+    const auto cached = parse_ld_cache(file->bytes());
+    if (!cached) {
+        remarks.push_back(cache.text() + " is passed over: " + cached.error().text());
+        return {};
+    }
+    std::string stale;
+    for (const auto& entry : cached->entries) {
+        if (entry.machine() == LdCacheEntry::Machine::other
+            || (entry.machine() == LdCacheEntry::Machine::native32 && !with_32bit)
+            || !is_driver_library(entry.soname))
+            continue;
+        const auto path = HostPath::make(entry.path);
+        if (path && !search.look_at_entry(*path, entry.soname) && stale.empty())
+            stale = cache.text() + " is stale: it names " + path->text()
+                    + ", which is not there (run ldconfig)";
+    }
+    if (!stale.empty())
+        remarks.push_back(stale);
+    return stale;
+}
+
+bool holds_driver(const LibraryDirectory& directory, const std::string& version) {
+    return std::ranges::any_of(directory.names,
+                               [&](const auto& name) { return has_version(name, version); });
+}
+
+/// The driver's versions in these directories, for a host without the right one.
+std::set<std::string> versions_present(const std::deque<LibraryDirectory>& directories) {
+    // a driver for computing, for drawing, or for the management alone has one of these
+    constexpr std::array<std::string_view, 5> telling{"libcuda", "libnvidia-ml", "libnvidia-glcore",
+                                                      "libnvidia-eglcore", "libnvidia-tls"};
+    std::set<std::string> versions;
+    for (const auto& directory : directories)
+        for (const std::string_view name : directory.names) {
+            const auto stem = stem_of(name);
+            if (std::ranges::find(telling, stem) == telling.end() || name.size() < stem.size() + 4)
+                continue;
+            const auto suffix = name.substr(stem.size() + 4);
+            const auto version = Version::parse(suffix);
+            if (version && version->parts.size() > 1)
+                versions.emplace(suffix);
+        }
+    return versions;
+}
+
+Error no_libraries(const Search& search, const std::string& version, const std::string& stale) {
+    const auto present = versions_present(search.listed());
+    if (!present.empty())
+        return refused("driver " + version + " is loaded but the libraries are "
+                           + enumerate({present.begin(), present.end()}),
+                       "reboot, or reload the nvidia module");
+    return refused("driver " + version + " is loaded but its libraries (libcuda.so." + version
+                       + ") were not found" + (stale.empty() ? "" : "; " + stale),
+                   "install them, or name their directory in library-search-path");
+}
+
+} // namespace
+
+bool has_version(std::string_view name, std::string_view version) {
+    return name.starts_with("lib") && name.ends_with(version)
+           && name.substr(0, name.size() - version.size()).ends_with(".so.");
+}
+
+Result<std::vector<LibraryDirectory>> library_directories(const sys::HostFs& host,
+                                                          const InventoryScope& scope,
+                                                          const std::string& version,
+                                                          std::vector<std::string>& remarks) {
+    const bool with_32bit = scope.driver_capabilities.has(DriverCapability::compat32);
+    Search search(host, version);
+    for (const auto& directory : scope.library_search_path)
+        search.look_below(directory);
+    const auto stale = look_at_cache(host, scope.ldcache_file, with_32bit, search, remarks);
+    for (const auto& directory : usual_library_directories(with_32bit))
+        search.look_below(directory);
+    std::vector<LibraryDirectory> found;
+    std::ranges::copy_if(search.listed(), std::back_inserter(found),
+                         [&](const auto& directory) { return holds_driver(directory, version); });
+    if (found.empty())
+        return no_libraries(search, version, stale);
+    return found;
+}
+
+HostPath management_library(const sys::HostFs& host,
+                            const std::vector<LibraryDirectory>& directories,
+                            const std::string& version) {
+    const auto name = "libnvidia-ml.so." + version;
+    for (const auto& directory : directories) {
+        if (!holds(directory, name))
+            continue;
+        auto found = read_library(host, directory.path / name, false);
+        if (found && *found)
+            return std::move((*found)->library.path);
+    }
+    return {};
+}
+
+} // namespace grapnel::driver

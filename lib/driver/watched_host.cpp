@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/watched_host.hpp"
+
+#include <cerrno>
+
+namespace grapnel::driver {
+
+namespace {
+
+/// The driver asks the GPU for the content of its file, and a sick one does not answer.
+bool is_of_silent_gpu(const HostPath& path, const Result<std::string>& text) {
+    return !text && (text.error().sys == EIO || text.error().sys == ENODEV)
+           && path.name() == "information"
+           && path.parent().parent() == host_path("/proc/driver/nvidia/gpus");
+}
+
+} // namespace
+
+template <typename T>
+Result<T> WatchedHost::watched(Result<T> result) const {
+    if (!result && !failure_ && sys::is_without_answer(result.error()))
+        failure_ = result.error();
+    return result;
+}
+
+Result<std::string> WatchedHost::read(const HostPath& path) const {
+    auto text = host_.read(path);
+    if (is_of_silent_gpu(path, text)) // once can be a passing failure of the system
+        text = host_.read(path);
+    return is_of_silent_gpu(path, text) ? text : watched(std::move(text));
+}
+
+Result<sys::FileView> WatchedHost::map(const HostPath& path) const {
+    return watched(host_.map(path));
+}
+
+Result<std::vector<std::string>> WatchedHost::list(const HostPath& path) const {
+    return watched(host_.list(path));
+}
+
+Result<sys::FileFacts> WatchedHost::stat(const HostPath& path) const {
+    return watched(host_.stat(path));
+}
+
+Result<sys::FileFacts> WatchedHost::stat_link(const HostPath& path) const {
+    return watched(host_.stat_link(path));
+}
+
+Result<std::string> WatchedHost::read_link(const HostPath& path) const {
+    return watched(host_.read_link(path));
+}
+
+Result<HostPath> WatchedHost::resolve(const HostPath& path) const {
+    return watched(host_.resolve(path));
+}
+
+} // namespace grapnel::driver

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host that keeps the first look-up that failed without an answer. Most files of a driver are
+// optional, so the readers of the inventory take a failed look-up for an absent file; a system
+// that has no memory or no descriptor left says nothing about the file.
+#pragma once
+
+#include "sys/host_fs.hpp"
+
+#include <optional>
+
+namespace grapnel::driver {
+
+class WatchedHost final : public sys::HostFs {
+  public:
+    /// `host` must outlive this object.
+    explicit WatchedHost(const sys::HostFs& host) : host_(host) {}
+
+    [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+    [[nodiscard]] Result<std::string> read(const HostPath& path) const override;
+    [[nodiscard]] Result<sys::FileView> map(const HostPath& path) const override;
+    [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
+    [[nodiscard]] Result<sys::FileFacts> stat(const HostPath& path) const override;
+    [[nodiscard]] Result<sys::FileFacts> stat_link(const HostPath& path) const override;
+    [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override;
+    [[nodiscard]] Result<HostPath> resolve(const HostPath& path) const override;
+
+  private:
+    template <typename T>
+    [[nodiscard]] Result<T> watched(Result<T> result) const;
+
+    const sys::HostFs& host_;
+    mutable std::optional<Error> failure_;
+};
+
+} // namespace grapnel::driver

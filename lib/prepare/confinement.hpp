@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program gives up all that it does not need before it reads its input.
+#pragma once
+
+#include "base/result.hpp"
+#include "prepare/log.hpp"
+#include "prepare/modules.hpp"
+#include "prepare/probe.hpp"
+#include "settings/settings.hpp"
+
+namespace grapnel {
+
+/// After the command line, before any other input: the helper process for kernel modules is
+/// started, resources are limited, Linux capabilities are cut to the needs of the phases, the
+/// filter for the host's side is loaded. A program that loads no modules has no helper process.
+/// `program` stands at the beginning of the line that a denied system call ends the program with.
+enum class Modules { can_be_loaded, stay };
+[[nodiscard]] Result<ModuleLoader> confine_process(const char* program, Modules modules);
+
+/// For a program that describes the host and changes no container, once its settings are known and
+/// before it parses anything else: a helper process for grapnel-probe is started; from then on this
+/// process has no CAP_SYS_ADMIN, no system call for mounts, programs or sockets, and by Landlock it
+/// executes nothing and changes no file but these:
+///
+/// | changes         | log | /run/grapnel | nodes in /dev |
+/// | none            |     |              |               |
+/// | state           | yes | yes          |               |
+/// | state_and_nodes | yes | yes          | yes           |
+enum class HostChanges { none, state, state_and_nodes };
+[[nodiscard]] Result<ProbeStarter> confine_description(const Settings& settings, const Log& log,
+                                                       HostChanges changes);
+
+/// The same without a helper process, once the root file system of a container is open.
+[[nodiscard]] Status confine_dry_run(sys::FdRef root, const Log& log);
+
+} // namespace grapnel

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a program says things: standard error, and the settings' log file, because some runtimes
+// throw a hook's output away.
+#pragma once
+
+#include "base/path.hpp"
+#include "confine/landlock.hpp"
+#include "sys/fd.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel {
+
+class Log {
+  public:
+    /// `program` stands at the beginning of each line.
+    explicit Log(std::string program) : program_(std::move(program)) {}
+
+    /// Until the settings are known, to their default.
+    void to_file(HostPath file) { file_ = std::move(file); }
+    void of_container(std::string_view id);
+    /// The caller of this program writes its failure into the log.
+    void leave_error_to_caller() { caller_logs_error_ = true; }
+    void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
+    /// Warnings are added there as well, in the order in which they come.
+    void collect_warnings(std::vector<std::string>& warnings) { collected_ = &warnings; }
+
+    /// Where its file can be.
+    [[nodiscard]] std::vector<HostPath> directories() const;
+
+    /// Leaves its file to a process that gives up others.
+    void allow_in(confine::FileRules& rules) const;
+
+    /// The length of the file; 0 without one.
+    [[nodiscard]] std::uint64_t size() const;
+
+    /// Before another mount namespace is entered, where the file's path can lead elsewhere: from
+    /// now on its directory is held open.
+    void hold();
+
+    /// In the file alone: another process has written it to standard error.
+    void record_error(std::string_view text) const { write("error", text); }
+    /// One line on standard error and in the file.
+    void error(std::string_view text) const;
+    /// A line in the file, and on standard error where that was asked for. All warnings and
+    /// notices of a run are 64 KiB at most: an image can cause as many as it likes.
+    void warning(std::string_view text) const;
+    /// The same for a fact that is as it should be.
+    void notice(std::string_view text) const;
+    /// On standard error alone, where warnings are written there too: of no use to most readers.
+    void debug(std::string_view text) const;
+
+  private:
+    struct Place {
+        sys::Fd directory;
+        std::string name;
+    };
+
+    void write(std::string_view level, std::string_view text) const;
+    void remark(std::string_view level, std::string_view text) const;
+    void append(std::string_view line) const;
+    void to_stderr(std::string_view text) const;
+
+    std::string program_;
+    HostPath file_ = {};
+    std::string container_ = "-";
+    bool warnings_to_stderr_ = false;
+    bool caller_logs_error_ = false;
+    std::vector<std::string>* collected_ = nullptr;
+    mutable std::size_t remarks_left_ = std::size_t{64} << 10; ///< bytes
+    /// In the order in which they are tried; nothing: the paths are as they were.
+    std::optional<std::vector<Place>> held_ = {};
+};
+
+/// Runs a program's work and returns its exit code: exit_refused where memory is lacking,
+/// `internal` where the work ends by another exception, a mistake in Grapnel. Both are one line of
+/// the log, which `tell` gets as well.
+[[nodiscard]] int guard(const Log& log, int internal, const std::function<int()>& work,
+                        const std::function<void(std::string_view)>& tell = {});
+
+/// In UTC: 2026-01-31T23:59:59Z. Of seconds since 1970, or now.
+[[nodiscard]] std::string timestamp(std::int64_t seconds);
+[[nodiscard]] std::string timestamp();
+
+} // namespace grapnel

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prepare/modules.hpp"
+
+#include "base/text.hpp"
+#include "confine/modprobe.hpp"
+#include "confine/phase.hpp"
+#include "driver/modules.hpp"
+#include "sys/host_fs.hpp"
+#include "sys/process.hpp"
+
+#include <algorithm>
+
+namespace grapnel {
+
+namespace {
+
+constexpr int time_limit_ms = 200'000; // modprobe has a minute for each of three modules
+constexpr std::size_t answer_limit = std::size_t{64} << 10;
+
+DriverCapabilities all_capabilities() {
+    using enum DriverCapability;
+    return {compute, display, graphics, video};
+}
+
+/// A driver below a root of its own brings its modules, and loads them itself.
+bool may_load(const Settings& settings) {
+    return settings.load_kmods && settings.driver_root == host_path("/")
+           && sys::in_initial_user_namespace();
+}
+
+/// In the helper process. It takes no word of its caller but the names of missing modules.
+Result<std::string> load_named(const std::string& request) {
+    const sys::LinuxHostFs host;
+    const auto known = driver::missing_modules(host, all_capabilities());
+    std::string trouble;
+    for (const auto name : split(request, ' ')) {
+        const std::string module(name);
+        if (std::ranges::find(known, module) == known.end())
+            continue;
+        const auto loaded = confine::run_modprobe(module);
+        // the kernel's own list decides
+        const auto left = driver::missing_modules(host, all_capabilities());
+        if (trouble.empty() && std::ranges::find(left, module) != left.end())
+            trouble = loaded ? "modprobe " + module + " loaded nothing" : loaded.error().text();
+    }
+    return trouble;
+}
+
+std::string joined(const std::vector<std::string>& modules) {
+    std::string out;
+    for (const auto& module : modules)
+        out += (out.empty() ? "" : " ") + module;
+    return out;
+}
+
+} // namespace
+
+ModuleLoader ModuleLoader::prepare() {
+    ModuleLoader loader;
+    if (driver::missing_modules(sys::LinuxHostFs(), all_capabilities()).empty()
+        || !sys::in_initial_user_namespace())
+        return loader;
+    auto started = confine::Helper::start(confine::confine_to_modules, load_named);
+    if (started)
+        loader.helper_.emplace(std::move(*started));
+    else
+        loader.trouble_ = started.error().text();
+    return loader;
+}
+
+Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilities wanted,
+                                       bool dry_run) {
+    auto helper = std::move(helper_);
+    helper_.reset();
+    const sys::LinuxHostFs host;
+    const auto missing = driver::missing_modules(host, wanted);
+    if (missing.empty() || !may_load(settings) || !driver::has_use_for_modules(host))
+        return std::string();
+    if (dry_run)
+        return "a start would load " + enumerate(missing);
+    if (!helper)
+        return trouble_;
+    return helper->ask(joined(missing), time_limit_ms, answer_limit);
+}
+
+} // namespace grapnel

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prepare/planner.hpp"
+
+#include "apply/container.hpp"
+#include "base/text.hpp"
+#include "confine/phase.hpp"
+#include "image/compat_library.hpp"
+#include "image/layout.hpp"
+#include "plan/mig_names.hpp"
+#include "plan/requirements.hpp"
+#include "plan/scope.hpp"
+#include "plan/select.hpp"
+#include "prepare/state_file.hpp"
+#include "sys/file.hpp"
+#include "sys/node.hpp"
+
+#include <map>
+
+namespace grapnel {
+
+namespace {
+
+constexpr auto gpus_file = "gpus";
+constexpr std::size_t boot_id_limit = 4096;
+
+Result<std::string> boot_id() {
+    return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
+}
+
+/// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
+/// of a driver from the start of the machine: another boot knows nothing.
+std::vector<KnownGpu> known_gpus_of_this_boot() {
+    const auto text = read_state_file(gpus_file);
+    const auto boot = boot_id();
+    return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
+                                                    : std::vector<KnownGpu>();
+}
+
+/// Warnings, one for each loader: an image with musl, or without a dynamic loader, lacks glibc's.
+std::vector<std::string> programs_without_loader(const Inventory& inventory, sys::RootDir& root) {
+    std::map<std::string, std::vector<std::string>> programs;
+    for (const auto& binary : inventory.binaries)
+        if (!binary.loader.empty())
+            programs[binary.loader].push_back(binary.name);
+    std::vector<std::string> warnings;
+    for (const auto& [loader, names] : programs)
+        if (!image::has_loader(root, loader))
+            warnings.push_back(loader + ": the image lacks this loader, without which "
+                               + enumerate(names) + " cannot start: use an image with glibc");
+    return warnings;
+}
+
+/// Whether the kernel may show a GPU without its UUID: such a GPU is never in the GPU info cache,
+/// so a host with all GPUs in the cache is not looked at.
+bool shows_hidden_uuid(const sys::HostFs& host) {
+    const auto gpus = host.list(host_path("/proc/driver/nvidia/gpus"));
+    return gpus && gpus->size() > known_gpus_of_this_boot().size();
+}
+
+} // namespace
+
+Status Planner::prepare(Request request) {
+    GRAPNEL_TRY(start(std::move(request)));
+    inventory_ = GRAPNEL_TRY(early_inventory());
+    return {};
+}
+
+Status Planner::prepare_description(Request request) {
+    describes_ = true;
+    GRAPNEL_TRY(start(std::move(request)));
+    inventory_ = GRAPNEL_TRY(described_inventory());
+    return {};
+}
+
+Status Planner::start(Request request) {
+    request_ = std::move(request);
+    rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
+    module_trouble_ = GRAPNEL_TRY(modules_.load(settings_, request_.driver_capabilities, dry_run_));
+    if (!module_trouble_.empty())
+        log_.warning(module_trouble_);
+    return {};
+}
+
+/// The filter has no way to start grapnel-probe, which must be able to open a GPU; so whether it
+/// has to be asked must be known before. A request that can come to that (few do: most
+/// requirements are decided by the driver's branch) has its inventory taken first, which reads
+/// the host's own files and nothing of the container. All others are served behind the filter
+/// from the first look at the host.
+Result<std::optional<Inventory>> Planner::early_inventory() {
+    const bool hidden_uuid = names_gpu_uuid(request_) && shows_hidden_uuid(plain_);
+    if (!names_gpu(request_) && !names_mig_uuid(request_) && !hidden_uuid)
+        return std::optional<Inventory>();
+    const auto branch = driver_branch(plain_);
+    // without a driver the plan says so
+    if (!branch || !(hidden_uuid || names_mig_uuid(request_) || may_need_probe(request_, *branch)))
+        return std::optional<Inventory>();
+    auto inventory = GRAPNEL_TRY(take_inventory_with(true));
+    GRAPNEL_TRY(place_management_library(inventory));
+    if (needs_gpu_uuids(request_, inventory) || needs_mig_uuids(request_, inventory)
+        || needs_probe(request_, inventory))
+        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
+    return std::optional(std::move(inventory));
+}
+
+/// A host without a GPU has nothing to ask the library for.
+Result<Inventory> Planner::described_inventory() {
+    auto inventory = GRAPNEL_TRY(take_inventory_with(true));
+    GRAPNEL_TRY(place_management_library(inventory));
+    if (!inventory.gpus.empty() && inventory.platform == Platform::nvidia)
+        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
+    return inventory;
+}
+
+Status Planner::place_management_library(Inventory& inventory) const {
+    if (rooted_ && !inventory.management_library.empty())
+        inventory.management_library =
+            GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
+    return {};
+}
+
+Result<Inventory> Planner::inventory() {
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
+    say(inventory.remarks);
+    return inventory;
+}
+
+Result<Inventory> Planner::take_inventory_with(bool arch) const {
+    const auto known = known_gpus_of_this_boot();
+    auto scope = inventory_scope(request_, settings_);
+    scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
+    scope.arch = arch;
+    scope.known_gpus = known;
+    scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };
+    auto inventory = GRAPNEL_TRY(take_inventory(host(), scope));
+    if (!dry_run_ && inventory.known_gpus != known)
+        if (const auto boot = boot_id())
+            keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), log_);
+    return inventory;
+}
+
+template <typename Look>
+Result<Plan> Planner::plan_with(const Look& look) const {
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    const auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
+    say(inventory.remarks);
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
+    const auto layout = GRAPNEL_TRY(look(inventory));
+    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, layout));
+    if (rooted_) {
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+        GRAPNEL_TRY(relocate(
+            plan, [&](const HostPath& path, bool follow) { return rooted_->place(path, follow); }));
+    }
+    return plan;
+}
+
+/// A module that could not be loaded is mostly why there is no plan.
+Result<Plan> Planner::plan_for(sys::RootDir& root) {
+    auto plan =
+        plan_with([&](const Inventory& inventory) { return look_at_image(inventory, root); });
+    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+}
+
+Result<Plan> Planner::plan_without_image() {
+    auto plan = plan_with([](const Inventory&) { return Result<ImageLayout>(ImageLayout()); });
+    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+}
+
+Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
+    auto layout = GRAPNEL_TRY(image::image_layout(root));
+    say(programs_without_loader(inventory, root));
+    if (!request_.forward_compat)
+        return layout;
+    auto compat = GRAPNEL_TRY(image::find_compat_library(
+        root, is_served_by_nvgpu(inventory) ? settings_.csv_compat_directory : compat_directory()));
+    say(compat.remarks);
+    layout.compat = std::move(compat.library);
+    return layout;
+}
+
+void Planner::say(const std::vector<std::string>& remarks) const {
+    for (const auto& remark : remarks)
+        log_.warning(remark);
+}
+
+const sys::HostFs& Planner::host() const {
+    return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : plain_;
+}
+
+} // namespace grapnel

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Caches of the hook: files in /run/grapnel that only root can read and write.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "prepare/log.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel {
+
+/// /run/grapnel
+[[nodiscard]] const HostPath& state_directory();
+
+[[nodiscard]] Result<std::string> read_state_file(std::string_view name);
+
+/// Atomic replace, best effort: a failure is a warning in the log.
+void keep_state_file(std::string_view name, std::string_view text, const Log& log);
+
+} // namespace grapnel
