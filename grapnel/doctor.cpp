@@ -13,6 +13,7 @@
 #include "sys/kernel_log.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
+#include "sys/root_dir.hpp"
 
 #include <chrono>
 #include <cstdlib>
@@ -53,6 +54,11 @@ Result<std::string> ask_program(const std::vector<std::string>& words) {
     return refused(words.front() + " is not installed");
 }
 
+bool has_openat2() {
+    const auto base = sys::open_host_directory(host_path("/"));
+    return base && sys::RootDir::open(base->ref(), host_path("/proc"));
+}
+
 HostPath home_directory() {
     const char* const home = secure_getenv("HOME");
     return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
@@ -63,6 +69,7 @@ Surroundings surroundings(const sys::HostFs& host) {
                       .home = home_directory(),
                       .own_program = sys::own_program().value_or(HostPath()),
                       .kernel_log = kernel_lines(),
+                      .has_openat2 = has_openat2(),
                       .now_ns = now_ns(),
                       .ask = ask_program};
     here.leftovers = find_leftovers(

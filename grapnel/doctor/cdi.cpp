@@ -45,7 +45,8 @@ bool has_gpu(const CdiScan& scan, const Gpu& gpu) {
 
 /// A file for all has its GPUs one by one as well.
 std::string missing_gpu(const Facts& facts, const CdiScan& scan) {
-    if (!facts.inventory || scan.kind != "nvidia.com/gpu")
+    const bool is_all_alone = scan.names == std::vector<std::string>{"all"};
+    if (!is_plain_nvidia(facts) || scan.kind != "nvidia.com/gpu" || is_all_alone)
         return {};
     for (const auto& gpu : facts.inventory->gpus) {
         if (!gpu.fault.empty())

@@ -43,18 +43,34 @@ std::vector<Node> nodes_of(const Inventory& inventory) {
     return out;
 }
 
+/// Nodes that the hook makes where it may: one finding for all.
+void check_creatable(const Facts& facts, const std::vector<Node>& nodes,
+                     std::vector<Finding>& findings) {
+    std::vector<Node> missing;
+    std::vector<std::string> paths;
+    std::string command;
+    for (auto node : nodes) {
+        if (node.optional || !node.creation)
+            continue;
+        if (command.empty() || node.path.name().starts_with("nvidia-uvm"))
+            command = make_command(node);
+        node.path = place_of(facts, node.path);
+        paths.push_back(node.path.text());
+        missing.push_back(std::move(node));
+    }
+    if (missing.empty())
+        return;
+    findings.push_back({.code = Code::GR0301,
+                        .text = enumerate(paths) + (paths.size() == 1 ? " is" : " are")
+                                + " missing: the next container that root starts brings a node, a "
+                                  "user's does not",
+                        .command = command,
+                        .fix = {.nodes = std::move(missing)}});
+}
+
 void check_missing(const Facts& facts, Node node, std::vector<Finding>& findings) {
     const auto command = make_command(node);
     node.path = place_of(facts, node.path);
-    if (node.creation) {
-        findings.push_back({.code = Code::GR0301,
-                            .text = node.path.text()
-                                    + " is missing: the next container that root "
-                                      "starts brings it, a user's does not",
-                            .command = command,
-                            .fix = {.nodes = {node}}});
-        return;
-    }
     const std::string reason = facts.settings.settings.load_kmods
                                    ? "the nvidia module is not to make nodes (ModifyDeviceFiles: 0)"
                                    : "the setting load-kmods is false";
@@ -84,7 +100,7 @@ void check_node(const Facts& facts, const Node& node, std::vector<Finding>& find
     } else if (!node.expected) {
         check_module(facts, node, findings);
     } else if (!node.found) {
-        if (!node.optional)
+        if (!node.optional && !node.creation)
             check_missing(facts, node, findings);
     } else if (node.found != node.expected) {
         findings.push_back({.code = Code::GR0302,
@@ -163,6 +179,7 @@ Area devices_area(const Facts& facts) {
         check_node(facts, node, area.findings);
         check_mode(facts, node, area.findings);
     }
+    check_creatable(facts, nodes, area.findings);
     check_links(facts, nodes, area.findings);
     return area;
 }

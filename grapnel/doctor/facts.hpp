@@ -26,6 +26,7 @@ struct Surroundings {
     HostPath own_program = {};                     ///< this one's file
     std::vector<std::string> kernel_log = {};      ///< its lines, as far as they may be read
     std::vector<std::string> leftovers = {};       ///< see find_leftovers()
+    bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
     /// Runs a program of the host by its name and returns its output; empty: not to be run.
     std::function<Result<std::string>(const std::vector<std::string>& words)> ask = {};

@@ -43,7 +43,9 @@ void check_health(const Facts& facts, const std::vector<PciGpu>& gpus,
 }
 
 Finding held(const PciGpu& gpu, bool by_all) {
-    if (gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core")
+    const bool is_nouveau =
+        gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core";
+    if (is_nouveau && by_all)
         return {.code = Code::GR0403,
                 .text = "GPU " + gpu.address + " is bound to " + gpu.driver
                         + ", the kernel's own driver",
@@ -51,8 +53,8 @@ Finding held(const PciGpu& gpu, bool by_all) {
                            + "' > /etc/modprobe.d/blacklist-nouveau.conf && update-initramfs -u "
                              "&& systemctl reboot"};
     return {.code = by_all ? Code::GR0402 : Code::GR0405,
-            .text =
-                "GPU " + gpu.address + " is bound to " + gpu.driver + ", as for a virtual machine",
+            .text = "GPU " + gpu.address + " is bound to " + gpu.driver
+                    + (is_nouveau ? "" : ", as for a virtual machine"),
             .command = "driverctl unset-override " + gpu.address};
 }
 

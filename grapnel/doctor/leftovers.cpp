@@ -4,6 +4,7 @@
 #include "doctor/facts.hpp"
 #include "sys/root_dir.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace grapnel::doctor_command {
@@ -25,29 +26,39 @@ bool is_of_driver(std::string_view name) {
            || name == "nvidia-smi";
 }
 
-/// Layers of the storage drivers overlay2, overlay and vfs.
+/// podman's list of containers, which names the layer of each.
+std::string podmans_containers(const sys::HostFs& host, const HostPath& data) {
+    std::string out;
+    for (const auto* const storage : {"overlay-containers", "vfs-containers"})
+        out += text_of(host, data / storage / "containers.json");
+    return out;
+}
+
+/// A layer of a container: Docker makes another one for each, NAME-init, and podman lists them.
+bool is_of_container(const std::string& name, const std::vector<std::string>& names,
+                     const std::string& listed) {
+    return name.ends_with("-init") || std::ranges::binary_search(names, name + "-init")
+           || listed.find("\"" + name + "\"") != std::string::npos;
+}
+
+/// Layers of images, of the storage drivers overlay2, overlay and vfs.
 std::vector<HostPath> layers_in(const sys::HostFs& host, const HostPath& data) {
     struct Storage {
         HostPath directory;
         std::string_view below;
     };
+    const auto listed = podmans_containers(host, data);
     std::vector<HostPath> out;
     for (const auto& storage :
          {Storage{data / "overlay2", "diff"}, Storage{data / "overlay", "diff"},
-          Storage{data / "vfs" / "dir", ""}})
-        for (const auto& name : names_in(host, storage.directory)) {
+          Storage{data / "vfs" / "dir", ""}}) {
+        const auto names = names_in(host, storage.directory);
+        for (const auto& name : names) {
             const auto layer = storage.directory / name;
-            out.push_back(storage.below.empty() ? layer : layer / storage.below);
+            if (!is_of_container(name, names, listed))
+                out.push_back(storage.below.empty() ? layer : layer / storage.below);
         }
-    return out;
-}
-
-/// Mounted, or in a cleanup record: of a running container.
-std::string texts_of_running(const sys::HostFs& host) {
-    auto out = text_of(host, host_path("/proc/self/mountinfo"));
-    const auto records = host_path("/run/grapnel/containers");
-    for (const auto& name : names_in(host, records))
-        out += text_of(host, records / name);
+    }
     return out;
 }
 
@@ -77,15 +88,13 @@ void look_into(const HostPath& layer, std::vector<std::string>& out) {
 
 std::vector<std::string> find_leftovers(const sys::HostFs& host,
                                         const std::vector<HostPath>& data) {
-    const auto running = texts_of_running(host);
     std::vector<std::string> out;
     std::size_t looked_at = 0;
     for (const auto& directory : data)
         for (const auto& layer : layers_in(host, directory)) {
             if (++looked_at > most_layers || out.size() >= most_findings)
                 return out;
-            if (running.find(layer.text()) == std::string::npos)
-                look_into(layer, out);
+            look_into(layer, out);
         }
     return out;
 }

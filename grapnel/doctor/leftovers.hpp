@@ -9,8 +9,8 @@
 
 namespace grapnel::doctor_command {
 
-/// "LAYER: PATH" of each. Layers of running containers have mount points rightly, and are left
-/// out. `data`: directories of engines (/var/lib/docker). Reads through sys::RootDir.
+/// "LAYER: PATH" of each. Layers of containers are left out: a running one has mount points
+/// rightly. `data`: directories of engines (/var/lib/docker). Reads through sys::RootDir.
 [[nodiscard]] std::vector<std::string> find_leftovers(const sys::HostFs& host,
                                                       const std::vector<HostPath>& data);
 

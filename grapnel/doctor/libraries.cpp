@@ -35,18 +35,19 @@ class Search {
   public:
     Search(const sys::HostFs& host, const std::string& version) : host_(host), version_(version) {}
 
-    /// Whether the directory holds libraries of the loaded driver.
+    /// Whether the directory holds libcuda or libnvidia-ml of the loaded driver.
     bool look(const HostPath& directory) {
         bool holds = false;
         for (const auto& name : names_in(host_, directory)) {
             if (const auto version = version_of(name)) {
                 out.versions.insert(*version);
-                holds = holds || *version == version_;
+                out.is_installed = out.is_installed || *version == version_;
+                holds = holds || name == "libcuda.so." + version_
+                        || name == "libnvidia-ml.so." + version_;
             }
             if (driver::has_version(name, version_) && is_empty(directory / name))
                 out.empty_files.push_back(directory / name);
         }
-        out.is_installed = out.is_installed || holds;
         return holds;
     }
 
@@ -80,12 +81,13 @@ std::vector<HostPath> configured_directories(const sys::HostFs& host) {
     return out;
 }
 
-void look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& search,
-                   bool& names_driver) {
+/// Whether it is a cache, and has no library of a driver's that is there.
+bool look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& search) {
+    bool names_driver = false;
     const auto file = host.map(cache);
     const auto parsed = file ? parse_ld_cache(file->bytes()) : Result<LdCacheFile>(file.error());
     if (!parsed)
-        return;
+        return false;
     for (const auto& entry : parsed->entries) {
         if (entry.machine() != LdCacheEntry::Machine::native
             || (entry.soname != "libcuda.so.1" && entry.soname != "libnvidia-ml.so.1"))
@@ -93,9 +95,12 @@ void look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& searc
         const auto path = HostPath::make(entry.path);
         if (path && !exists(host, *path) && !search.out.is_stale())
             search.out.stale_reason = "it names " + path->text() + ", which is not there";
-        else if (path && exists(host, *path))
-            names_driver = search.look(path->parent()) || names_driver;
+        if (path && exists(host, *path)) {
+            (void)search.look(path->parent());
+            names_driver = true;
+        }
     }
+    return !names_driver;
 }
 
 } // namespace
@@ -103,12 +108,9 @@ void look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& searc
 LibrarySearch look_for_libraries(const Facts& facts, const std::string& version) {
     const auto& host = facts.driver_host();
     Search search(host, version);
-    bool names_driver = false;
-    const auto& cache = facts.settings.settings.ldcache_file;
-    look_at_cache(host, cache, search, names_driver);
+    const bool lacks_driver = look_at_cache(host, facts.settings.settings.ldcache_file, search);
     for (const auto& directory : configured_directories(host))
-        if (search.look(directory) && !names_driver && exists(host, cache)
-            && !search.out.is_stale())
+        if (search.look(directory) && lacks_driver && !search.out.is_stale())
             search.out.stale_reason = "it lacks the libraries in " + directory.text();
     for (const auto& directory : driver::usual_library_directories(false))
         search.look(directory);

@@ -17,9 +17,12 @@ bool is_enforcing(const sys::HostFs& host) {
     return text_of(host, host_path("/sys/fs/selinux/enforce")) == "1";
 }
 
-/// "0 0": the value, and the pending one. False for a policy without the boolean.
+/// "0 0": the value, and the pending one. False for a policy without the boolean, and where the
+/// newer one for GPUs alone is on.
 bool is_boolean_off(const sys::HostFs& host) {
-    return text_of(host, host_path("/sys/fs/selinux/booleans") / boolean).starts_with('0');
+    const auto booleans = host_path("/sys/fs/selinux/booleans");
+    return text_of(host, booleans / boolean).starts_with('0')
+           && !text_of(host, booleans / "container_use_xserver_devices").starts_with('1');
 }
 
 bool names_driver(std::string_view line) {

@@ -644,6 +644,22 @@ const std::vector<Fault>& near_faults() {
              daemon(host, "89", "kubelet", "");
              host.files.file("/etc/containerd/config.toml", "version = 2\n");
          }},
+        {GR0101, "old kernel with openat2", "h200", "",
+         [](DoctoredHost& host) {
+             host.files.file("/proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64\n");
+             host.here.has_openat2 = true;
+         }},
+        {GR0101, "SELinux with the boolean for GPUs", "h200", "",
+         [](DoctoredHost& host) {
+             selinux(host, "0 0\n");
+             host.files.file("/sys/fs/selinux/booleans/container_use_xserver_devices", "1 1\n");
+             host.files.file("/usr/bin/podman", "");
+         }},
+        {GR0101, "CDI file of WSL", "wsl", "",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/cdi/nvidia.yaml",
+                             "kind: nvidia.com/gpu\ndevices:\n- name: all\n");
+         }},
         {GR0101, "SELinux with the boolean", "h200", "",
          [](DoctoredHost& host) {
              selinux(host, "1 1\n");
