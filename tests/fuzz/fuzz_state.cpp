@@ -24,6 +24,8 @@ std::string rendered(const State& state) {
         json["status"] = "stopped";
     if (state.pid)
         json["pid"] = *state.pid;
+    if (state.root)
+        json["root"] = state.root->text();
     return json.dump();
 }
 
@@ -38,6 +40,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     expect_id(state->id);
     expect(!state->pid || *state->pid > 0, "a process ID is positive");
     fuzz::expect_normal(state->bundle.text());
+    if (state->root)
+        fuzz::expect_normal(state->root->text());
     const auto again = parse_state(rendered(*state));
     expect(again && *again == *state, "a state survives being written");
     return 0;
