@@ -10,7 +10,7 @@ from engines import podman
 from fresh_system import TOP, Session, first_block
 
 IMAGE = "docker.io/library/look:1"
-COMPAT = ("nvidia-cdi-hook", "nvidia-container-cli", "nvidia-container-runtime",
+COMPAT = ("nvidia-container-cli", "nvidia-container-runtime",
           "nvidia-container-runtime-hook", "nvidia-container-toolkit", "nvidia-ctk")
 PROGRAMS = ("grapnel", "grapnel-cli", "grapnel-hook", "grapnel-runtime")
 DAEMON = {"storage-driver": "vfs", "iptables": False, "ip6tables": False, "bridge": "none",
