@@ -79,16 +79,25 @@ std::int64_t start_of(const sys::HostFs& host, const HostPath& process) {
     return ticks ? boot * second_ns + *ticks * tick_ns : 0;
 }
 
+/// A process of another mount namespace, which reads other files of these names. That of a snap
+/// counts: it is the host's own daemon.
+bool sees_other_files(const sys::HostFs& host, const HostPath& process, std::string_view program) {
+    const auto own = host.read_link(host_path("/proc/self/ns/mnt"));
+    const auto others = host.read_link(process / "ns" / "mnt");
+    return own && others && *own != *others && !program.starts_with("/snap/");
+}
+
 std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
     const auto name = text_of(host, process / "comm");
     if (std::ranges::find(daemon_names, name) == daemon_names.end())
         return std::nullopt;
     const auto status = status_of(text_of(host, process / "status"));
-    if (status.is_nested)
+    const auto link = host.read_link(process / "exe");
+    if (status.is_nested || sees_other_files(host, process, link.value_or("")))
         return std::nullopt;
     Daemon out{.name = name, .user = status.user};
     out.pid = parse_number<std::uint32_t>(process.name()).value_or(0);
-    if (const auto link = host.read_link(process / "exe"))
+    if (link)
         out.program = HostPath::make(*link).value_or(HostPath());
     out.started_ns = start_of(host, process);
     if (const auto line = host.read(process / "cmdline"))

@@ -599,6 +599,12 @@ const std::vector<Fault>& near_faults() {
              dockerd(host);
              host.files.file("/proc/77/status", "Uid:\t0\t0\t0\t0\nNSpid:\t77\t1\n");
          }},
+        {GR0101, "a dockerd with other files", "h200", "",
+         [](DoctoredHost& host) {
+             dockerd(host);
+             host.files.link("/proc/77/ns/mnt", "mnt:[2]");
+             host.files.link("/proc/self/ns/mnt", "mnt:[1]");
+         }},
         {GR0101, "daemon.json that was reloaded", "h200", "",
          [](DoctoredHost& host) {
              dockerd(host);
