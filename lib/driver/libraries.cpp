@@ -24,6 +24,13 @@ std::string_view stem_of(std::string_view name) {
     return name.substr(0, name.find(".so"));
 }
 
+/// A system's directory holds thousands of libraries of other packages, of which nothing is asked
+/// but for a name that ends in ".so" and can be the link to a library of the driver.
+bool matters(std::string_view name, std::string_view version) {
+    return !name.starts_with("lib") || name.ends_with(".so") || has_version(name, version)
+           || is_driver_library(name);
+}
+
 /// Lists each directory once, by its path without links.
 class Search {
   public:
@@ -39,7 +46,8 @@ class Search {
             return nullptr;
         if (*real != directory)
             return known->second = look(*real);
-        auto names = host_.list(*real);
+        auto names = host_.list_matching(
+            *real, [&](std::string_view name) { return matters(name, version_); });
         if (!names)
             return nullptr;
         listed_.push_back({.path = *real, .names = std::move(*names)});

@@ -80,10 +80,21 @@ constexpr std::array<std::pair<std::string_view, Caps>, 54> table{{
 constexpr std::array<std::string_view, 4> also_others{"libEGL", "libGL", "libGLESv1_CM",
                                                       "libGLESv2"};
 
+/// Whether the table can hold the name: most libraries of a host are told at once.
+constexpr bool may_be_known(std::string_view stem) {
+    return stem.find("nv") != std::string_view::npos || stem.find("cuda") != std::string_view::npos;
+}
+static_assert(std::ranges::all_of(table, [](const auto& one) {
+    return may_be_known(one.first)
+           || std::ranges::find(also_others, one.first) != also_others.end();
+}));
+
 } // namespace
 
 bool is_driver_library(std::string_view name) {
     const auto stem = name.substr(0, name.find(".so"));
+    if (!may_be_known(stem))
+        return false;
     if (stem.starts_with("libnvidia-"))
         return true;
     const bool is_known =

@@ -13,7 +13,8 @@
 
 namespace grapnel::driver {
 
-/// A directory without links in its path, with its names, sorted.
+/// A directory without links in its path, with its names, sorted. Names that begin with "lib" and
+/// cannot be the driver's are left out.
 struct LibraryDirectory {
     HostPath path = {};
     std::vector<std::string> names = {};

@@ -129,6 +129,11 @@ Result<std::vector<std::string>> RootedHost::list(const HostPath& path) const {
     return host_.list(GRAPNEL_TRY(find(path, true)));
 }
 
+Result<std::vector<std::string>> RootedHost::list_matching(const HostPath& path,
+                                                           const sys::NameFilter& keep) const {
+    return host_.list_matching(GRAPNEL_TRY(find(path, true)), keep);
+}
+
 Result<sys::FileFacts> RootedHost::stat(const HostPath& path) const {
     return host_.stat(GRAPNEL_TRY(find(path, true)));
 }

@@ -31,6 +31,8 @@ class RootedHost final : public sys::HostFs {
     [[nodiscard]] Result<std::string> read(const HostPath& path) const override;
     [[nodiscard]] Result<sys::FileView> map(const HostPath& path) const override;
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
+    [[nodiscard]] Result<std::vector<std::string>>
+    list_matching(const HostPath& path, const sys::NameFilter& keep) const override;
     [[nodiscard]] Result<sys::FileFacts> stat(const HostPath& path) const override;
     [[nodiscard]] Result<sys::FileFacts> stat_link(const HostPath& path) const override;
     [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override;

@@ -38,6 +38,11 @@ Result<std::vector<std::string>> WatchedHost::list(const HostPath& path) const {
     return watched(host_.list(path));
 }
 
+Result<std::vector<std::string>> WatchedHost::list_matching(const HostPath& path,
+                                                            const sys::NameFilter& keep) const {
+    return watched(host_.list_matching(path, keep));
+}
+
 Result<sys::FileFacts> WatchedHost::stat(const HostPath& path) const {
     return watched(host_.stat(path));
 }

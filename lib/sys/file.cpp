@@ -204,8 +204,10 @@ Result<Fd> make_host_directory(const HostPath& path) {
     return made;
 }
 
-Result<std::vector<std::string>> directory_names(FdRef directory, const std::string& what) {
+Result<std::vector<std::string>> directory_names(FdRef directory, const std::string& what,
+                                                 const NameFilter& keep) {
     constexpr std::size_t most = 65536;
+    std::size_t count_of_names = 0;
     std::vector<std::string> names;
     alignas(dirent64) std::array<char, 32768> buffer{};
     for (;;) {
@@ -217,13 +219,15 @@ Result<std::vector<std::string>> directory_names(FdRef directory, const std::str
             break;
         for (long at = 0; at < count;) {
             const auto* const entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
-            names.emplace_back(static_cast<const char*>(entry->d_name));
+            const std::string_view name = static_cast<const char*>(entry->d_name);
+            if (name != "." && name != ".." && (!keep || keep(name)))
+                names.emplace_back(name);
             at += entry->d_reclen;
+            ++count_of_names;
         }
-        if (names.size() > most)
+        if (count_of_names > most)
             return refused(what + " holds more than 65,536 names");
     }
-    std::erase_if(names, [](const auto& name) { return name == "." || name == ".."; });
     std::ranges::sort(names);
     return names;
 }

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,10 +94,12 @@ struct OpenFile {
 /// Host directories made with mode 0700 where they are missing.
 [[nodiscard]] Result<Fd> make_host_directory(const HostPath& path);
 
-/// The names in a directory that is open for reading, sorted, without "." and ".."; an error
-/// past 65,536 of them.
-[[nodiscard]] Result<std::vector<std::string>> directory_names(FdRef directory,
-                                                               const std::string& what);
+using NameFilter = std::function<bool(std::string_view)>;
+
+/// The names in a directory that is open for reading, sorted, without "." and ".."; with `keep`
+/// only those that it is true of. An error past 65,536 of them.
+[[nodiscard]] Result<std::vector<std::string>>
+directory_names(FdRef directory, const std::string& what, const NameFilter& keep = {});
 
 /// A regular file in a directory, which is not followed if it is a link.
 [[nodiscard]] Result<std::string> read_file_in(FdRef directory, const std::string& name,

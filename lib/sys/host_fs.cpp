@@ -27,6 +27,13 @@ bool is_without_answer(const Error& error) {
     return is_transient(error) || error.sys == EPERM;
 }
 
+Result<std::vector<std::string>> HostFs::list_matching(const HostPath& path,
+                                                       const NameFilter& keep) const {
+    auto names = GRAPNEL_TRY(list(path));
+    std::erase_if(names, [&](const auto& name) { return !keep(name); });
+    return names;
+}
+
 Result<std::string> LinuxHostFs::read(const HostPath& path) const {
     return read_host_file(path, std::size_t{1} << 20);
 }
@@ -47,6 +54,12 @@ Result<FileView> LinuxHostFs::map(const HostPath& path) const {
 Result<std::vector<std::string>> LinuxHostFs::list(const HostPath& path) const {
     const auto fd = GRAPNEL_TRY(open_host_directory(path));
     return directory_names(fd.ref(), path.text());
+}
+
+Result<std::vector<std::string>> LinuxHostFs::list_matching(const HostPath& path,
+                                                            const NameFilter& keep) const {
+    const auto fd = GRAPNEL_TRY(open_host_directory(path));
+    return directory_names(fd.ref(), path.text(), keep);
 }
 
 Result<FileFacts> LinuxHostFs::stat(const HostPath& path) const {

@@ -42,6 +42,9 @@ class HostFs {
     [[nodiscard]] virtual Result<FileView> map(const HostPath& path) const = 0;
     /// The names in a directory, sorted, without "." and "..".
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const HostPath& path) const = 0;
+    /// The same, of the names that `keep` is true of: a directory of libraries has thousands.
+    [[nodiscard]] virtual Result<std::vector<std::string>>
+    list_matching(const HostPath& path, const NameFilter& keep) const;
     [[nodiscard]] virtual Result<FileFacts> stat(const HostPath& path) const = 0;
     /// Facts of the link itself, where the path names one.
     [[nodiscard]] virtual Result<FileFacts> stat_link(const HostPath& path) const = 0;
@@ -66,6 +69,8 @@ class LinuxHostFs final : public HostFs {
     [[nodiscard]] Result<std::string> read(const HostPath& path) const override;
     [[nodiscard]] Result<FileView> map(const HostPath& path) const override;
     [[nodiscard]] Result<std::vector<std::string>> list(const HostPath& path) const override;
+    [[nodiscard]] Result<std::vector<std::string>>
+    list_matching(const HostPath& path, const NameFilter& keep) const override;
     [[nodiscard]] Result<FileFacts> stat(const HostPath& path) const override;
     [[nodiscard]] Result<FileFacts> stat_link(const HostPath& path) const override;
     [[nodiscard]] Result<std::string> read_link(const HostPath& path) const override;
