@@ -119,7 +119,7 @@ Result<Supervised> watch(sys::FdRef child, sys::FdRef pipe, int time_limit_ms) {
     return judge(*ended, time_limit_ms);
 }
 
-/// A supervisor has no other files; /proc/self/uid_map tells where a user's log is.
+/// A supervisor has no other files.
 Status confine_to_log(const std::vector<HostPath>& directories) {
     FileRules rules;
     rules.allow(host_path("/proc"), FileAccess::read);

@@ -3,38 +3,74 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <optional>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <utility>
 
 namespace grapnel::sys {
 
 namespace {
 
-struct FreeCaps {
-    void operator()(cap_t caps) const { cap_free(caps); }
-};
-using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCaps>;
+constexpr std::size_t words = _LINUX_CAPABILITY_U32S_3;
 
-/// Raises the capabilities of `wanted` in `set` of `target`, if they are permitted in `now`.
-Status raise(cap_t target, cap_flag_t set, cap_t now, const Capabilities& wanted) {
-    for (const auto capability : wanted) {
-        cap_flag_value_t permitted = CAP_CLEAR;
-        if (cap_get_flag(now, capability, CAP_PERMITTED, &permitted) != 0)
-            return system_error("cap_get_flag");
-        if (permitted == CAP_SET && cap_set_flag(target, set, 1, &capability, CAP_SET) != 0)
-            return system_error("cap_set_flag");
-    }
+/// The sets as capset(2) takes them. Nothing is ever inheritable.
+using Sets = std::array<__user_cap_data_struct, words>;
+
+constexpr std::uint32_t bit(int capability) {
+    return CAP_TO_MASK(capability);
+}
+
+/// The sets of this process as they were read or set last: nothing but this file and a new user
+/// namespace or user changes them.
+std::optional<Sets>& known() {
+    static std::optional<Sets> sets;
+    return sets;
+}
+
+__user_cap_header_struct header() {
+    return {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+}
+
+Result<Sets> read_sets() {
+    if (known())
+        return *known();
+    Sets sets{};
+    auto version = header();
+    if (capget(&version, sets.data()) != 0)
+        return system_error("capget");
+    return *(known() = sets);
+}
+
+Status write_sets(Sets sets) {
+    for (auto& word : sets)
+        word.inheritable = 0;
+    auto version = header();
+    if (capset(&version, sets.data()) != 0)
+        return system_error("capset");
+    known() = sets;
     return {};
+}
+
+Sets with_effective(Sets sets, const Capabilities& wanted) {
+    for (auto& word : sets)
+        word.effective = 0;
+    for (const auto capability : wanted) {
+        auto& word = sets.at(CAP_TO_INDEX(capability));
+        word.effective |= word.permitted & bit(capability);
+    }
+    return sets;
 }
 
 } // namespace
 
+void forget_capabilities() {
+    known().reset();
+}
+
 bool is_permitted(int capability) {
-    const Caps now(cap_get_proc());
-    cap_flag_value_t permitted = CAP_CLEAR;
-    return now && cap_get_flag(now.get(), capability, CAP_PERMITTED, &permitted) == 0
-           && permitted == CAP_SET;
+    const auto sets = read_sets();
+    return sets && (sets->at(CAP_TO_INDEX(capability)).permitted & bit(capability)) != 0;
 }
 
 bool may_mount() {
@@ -46,27 +82,26 @@ Status keep_capabilities(const Capabilities& kept) {
 }
 
 Status set_capabilities(const Capabilities& kept, const Capabilities& effective) {
-    const Caps now(cap_get_proc());
-    const Caps wanted(now ? cap_dup(now.get()) : nullptr);
-    if (!wanted || cap_clear(wanted.get()) != 0)
-        return system_error("cap_get_proc");
-    GRAPNEL_TRY(raise(wanted.get(), CAP_PERMITTED, now.get(), kept));
-    GRAPNEL_TRY(raise(wanted.get(), CAP_EFFECTIVE, wanted.get(), effective));
-    if (cap_set_proc(wanted.get()) != 0)
-        return system_error("cap_set_proc");
-    return {};
+    auto sets = GRAPNEL_TRY(read_sets());
+    Sets mask{};
+    for (const auto capability : kept)
+        mask.at(CAP_TO_INDEX(capability)).permitted |= bit(capability);
+    for (std::size_t i = 0; i < words; ++i)
+        sets[i].permitted &= mask[i].permitted;
+    return write_sets(with_effective(sets, effective));
 }
 
 Status set_effective(const Capabilities& wanted) {
-    const Caps now(cap_get_proc());
-    if (!now)
-        return system_error("cap_get_proc");
-    if (cap_clear_flag(now.get(), CAP_EFFECTIVE) != 0)
-        return system_error("cap_clear_flag");
-    GRAPNEL_TRY(raise(now.get(), CAP_EFFECTIVE, now.get(), wanted));
-    if (cap_set_proc(now.get()) != 0)
-        return system_error("cap_set_proc");
-    return {};
+    return write_sets(with_effective(GRAPNEL_TRY(read_sets()), wanted));
+}
+
+Result<EffectiveSet> exchange_effective(const EffectiveSet& wanted) {
+    auto sets = GRAPNEL_TRY(read_sets());
+    EffectiveSet before{};
+    for (std::size_t i = 0; i < words; ++i)
+        before[i] = std::exchange(sets[i].effective, wanted[i]);
+    GRAPNEL_TRY(write_sets(sets));
+    return before;
 }
 
 Status drop_bounding_set(const Capabilities& kept) {

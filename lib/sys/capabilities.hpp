@@ -5,6 +5,8 @@
 
 #include "base/result.hpp"
 
+#include <array>
+#include <cstdint>
 #include <vector>
 
 namespace grapnel::sys {
@@ -27,6 +29,16 @@ using Capabilities = std::vector<int>;
 
 /// Makes these effective, and no others, as far as they are permitted.
 [[nodiscard]] Status set_effective(const Capabilities& wanted);
+
+/// The words of an effective set.
+using EffectiveSet = std::array<std::uint32_t, 2>;
+
+/// Makes this the effective set, which has to be permitted; returns the one before.
+[[nodiscard]] Result<EffectiveSet> exchange_effective(const EffectiveSet& wanted);
+
+/// The sets are read from the kernel once. For calls that change them (setns(2) to a user
+/// namespace, setresuid(2)): they are read once more.
+void forget_capabilities();
 
 /// Drops all other capabilities from the bounding set, the limit of root's capabilities after
 /// execve(2). Needs CAP_SETPCAP, as effective; without it the set stays.

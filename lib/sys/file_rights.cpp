@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/file_rights.hpp"
 
+#include "sys/capabilities.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process.hpp"
 
 #include <cerrno>
 #include <cstdlib>
-#include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
 
@@ -14,17 +14,12 @@ namespace grapnel::sys {
 
 namespace {
 
-struct FreeCaps {
-    void operator()(cap_t caps) const { cap_free(caps); }
-};
-using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCaps>;
-
 Result<std::vector<std::uint32_t>> own_groups() {
     const int count = getgroups(0, nullptr);
     if (count < 0)
         return system_error("getgroups");
     std::vector<std::uint32_t> groups(static_cast<std::size_t>(count));
-    if (getgroups(count, groups.data()) != count)
+    if (count > 0 && getgroups(count, groups.data()) != count)
         return system_error("getgroups");
     return groups;
 }
@@ -59,17 +54,20 @@ FileOwner file_owner() {
 }
 
 struct FileRights::Saved {
-    Saved(Caps capabilities, FileOwner present) : caps(std::move(capabilities)), owner(present) {}
+    Saved() = default;
     Saved(const Saved&) = delete;
     Saved& operator=(const Saved&) = delete;
 
-    Caps caps;
-    FileOwner owner;
-    std::optional<std::vector<std::uint32_t>> groups = {}; ///< where they change
+    // each where it changes
+    std::optional<EffectiveSet> effective = {};
+    std::optional<FileOwner> owner = {};
+    std::optional<std::vector<std::uint32_t>> groups = {};
 
     ~Saved() {
-        insist([&] { return cap_set_proc(caps.get()) == 0; });
-        create_files_as(owner);
+        if (effective)
+            insist([&] { return exchange_effective(*effective).has_value(); });
+        if (owner)
+            create_files_as(*owner);
         if (groups)
             insist([&] { return set_groups(*groups).has_value(); });
     }
@@ -80,21 +78,21 @@ FileRights::FileRights(FileRights&&) noexcept = default;
 FileRights::~FileRights() = default;
 
 Result<FileRights> FileRights::of(const std::optional<FileUser>& user) {
-    Caps caps(cap_get_proc());
-    const Caps none(caps ? cap_dup(caps.get()) : nullptr);
-    if (!none || cap_clear_flag(none.get(), CAP_EFFECTIVE) != 0)
-        return system_error("cap_get_proc");
-    FileRights rights(std::make_unique<Saved>(std::move(caps), file_owner()));
+    FileRights rights(std::make_unique<Saved>());
+    auto& saved = *rights.saved_;
     if (user) {
         auto groups = GRAPNEL_TRY(own_groups());
         if (groups != user->groups) {
             GRAPNEL_TRY(set_groups(user->groups));
-            rights.saved_->groups = std::move(groups);
+            saved.groups = std::move(groups);
         }
-        GRAPNEL_TRY(set_owner(user->owner));
+        const auto owner = file_owner();
+        if (owner != user->owner) {
+            saved.owner = owner;
+            GRAPNEL_TRY(set_owner(user->owner));
+        }
     }
-    if (cap_set_proc(none.get()) != 0)
-        return system_error("cap_set_proc");
+    saved.effective = GRAPNEL_TRY(exchange_effective({}));
     return rights;
 }
 

@@ -2,6 +2,7 @@
 #include "sys/privilege.hpp"
 
 #include "base/text.hpp"
+#include "sys/capabilities.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 #include "sys/process.hpp"
@@ -98,6 +99,7 @@ Status become_user(const FileOwner& user) {
         return system_error("setresgid to " + std::to_string(user.group));
     if (setresuid(user.user, user.user, user.user) != 0)
         return system_error("setresuid to " + std::to_string(user.user));
+    forget_capabilities();
     return {};
 }
 

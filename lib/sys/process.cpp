@@ -60,12 +60,9 @@ struct UserRange {
     std::uint32_t count = 0;
 };
 
-std::vector<UserRange> own_user_map() {
-    const auto text = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
-    if (!text)
-        return {{.count = all_users}}; // a kernel without user namespaces
+std::vector<UserRange> parse_user_map(std::string_view text) {
     std::vector<UserRange> out;
-    for (const auto line : split(*text, '\n')) {
+    for (const auto line : split(text, '\n')) {
         std::vector<std::uint32_t> numbers;
         for (const auto word : split(line, ' '))
             if (const auto number = parse_number<std::uint32_t>(word))
@@ -74,6 +71,22 @@ std::vector<UserRange> own_user_map() {
             out.push_back({numbers[0], numbers[1], numbers[2]});
     }
     return out;
+}
+
+/// Of this process's user namespace. A map is written once, so it is read once.
+std::optional<std::vector<UserRange>>& known_user_map() {
+    static std::optional<std::vector<UserRange>> map;
+    return map;
+}
+
+std::vector<UserRange> own_user_map() {
+    auto& known = known_user_map();
+    if (known)
+        return *known;
+    const auto text = read_host_file(host_path("/proc/self/uid_map"), proc_file_limit);
+    if (!text)
+        return {{.count = all_users}}; // a kernel without user namespaces
+    return *(known = parse_user_map(*text));
 }
 
 } // namespace
@@ -130,6 +143,8 @@ Result<Fd> Process::root() const {
 Status Process::enter_user_namespace() const {
     if (!enter_namespace(pidfd_.ref(), directory_.ref(), "ns/user", CLONE_NEWUSER))
         return call_error("setns", "to the user namespace of process " + std::to_string(pid_));
+    forget_capabilities();
+    known_user_map().reset();
     if (unshare(CLONE_NEWNS) != 0)
         return system_error("unshare the mount namespace");
     return {};
@@ -198,6 +213,8 @@ std::optional<HostPath> own_run_directory() {
 }
 
 void create_files_as(const FileOwner& owner) {
+    if (file_owner() == owner)
+        return;
     // the kernel does not tell that it had no memory for the change
     constexpr int most = 3;
     for (int i = 0; i < most; ++i) {
