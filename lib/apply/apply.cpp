@@ -202,6 +202,7 @@ Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Contai
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
     auto remarks = inside_work(plan, host, loader, container, allow_log);
+    container.root.restore_times();
     sys::create_files_as(sys::own_user());
     return remarks;
 }

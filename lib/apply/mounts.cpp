@@ -126,11 +126,11 @@ class Attacher {
     /// Returns whether it was attached: it is not where it is already, from an earlier run or by
     /// the bundle.
     Result<bool> view(const View& view, sys::FdRef tree) {
-        sys::Fd made;
+        sys::MountPoint made;
         if (!view.must_exist)
             made = GRAPNEL_TRY(root_.mount_point(view.inside, true));
-        const auto place = made.valid() ? made.ref() : GRAPNEL_TRY(root_.directory(view.inside));
-        const auto facts = GRAPNEL_TRY(sys::facts(place, ""));
+        const auto place = made.fd.valid() ? made.ref() : GRAPNEL_TRY(root_.directory(view.inside));
+        const auto facts = made.fd.valid() ? made.facts : GRAPNEL_TRY(sys::facts(place, ""));
         if (facts.mount_root)
             return false;
         GRAPNEL_TRY(peers_.contain(place, facts, place, view.inside));
@@ -153,10 +153,9 @@ class Attacher {
     Status mount(const Source& source) {
         const auto& inside = source.mount->inside;
         const auto place = GRAPNEL_TRY(root_.mount_point(inside, source.mount->directory));
-        const auto facts = GRAPNEL_TRY(sys::facts(place.ref(), ""));
-        if (facts.mount_root && is_same_file(facts, source.facts))
+        if (place.facts.mount_root && is_same_file(place.facts, source.facts))
             return {}; // an earlier run did it
-        return attach(source.tree.ref(), place.ref(), facts, inside);
+        return attach(source.tree.ref(), place, inside);
     }
 
     Status link(const Link& link, const Plan& plan, const Sources& sources) {
@@ -172,33 +171,28 @@ class Attacher {
             return refused(quote(link.inside.text()) + " in the root file system is no link",
                            "remove it from the image");
         const auto place = GRAPNEL_TRY(root_.mount_point(link.inside, false));
-        const auto facts = GRAPNEL_TRY(sys::facts(place.ref(), ""));
-        if (facts.mount_root && is_same_file(facts, library->facts))
+        if (place.facts.mount_root && is_same_file(place.facts, library->facts))
             return {};
         const auto tree = GRAPNEL_TRY(sys::clone_attached(library->tree.ref()));
         GRAPNEL_TRY(set_options(tree.ref(), library->mount->kind, link.inside.text()));
-        return attach(tree.ref(), place.ref(), facts, link.inside);
+        return attach(tree.ref(), place, link.inside);
     }
 
   private:
-    Status attach(sys::FdRef tree, sys::FdRef place, const FileFacts& facts,
-                  const InsidePath& inside) {
+    Status attach(sys::FdRef tree, const sys::MountPoint& place, const InsidePath& inside) {
         const auto directory = GRAPNEL_TRY(root_.directory(inside.parent()));
-        GRAPNEL_TRY(peers_.contain(place, facts, directory, inside));
-        return sys::attach(tree, place, inside.text());
+        GRAPNEL_TRY(peers_.contain(place.ref(), place.facts, directory, inside));
+        return sys::attach(tree, place.ref(), inside.text());
     }
 
     /// A user can have given the container the host's /dev or a part of it: a link made there would
     /// stay on the host, which makes its own.
     bool lies_in_hosts_dev(const InsidePath& path) {
-        const auto hosts = sys::host_facts(host_path("/dev"));
         auto above = path.parent();
-        auto directory = root_.directory(above);
-        for (; !directory && above.text() != "/"; directory = root_.directory(above))
+        auto place = root_.file_system(above);
+        for (; !place && above.text() != "/"; place = root_.file_system(above))
             above = above.parent();
-        const auto place =
-            directory ? sys::facts(*directory, "") : Result<FileFacts>(directory.error());
-        return hosts && place && hosts->device == place->device;
+        return hosts_dev_ && place && hosts_dev_->device == *place;
     }
 
     /// The file that a link leads to, by way of another link if need be.
@@ -214,6 +208,7 @@ class Attacher {
 
     sys::RootDir& root_;
     PeerGroups& peers_;
+    Result<FileFacts> hosts_dev_ = sys::host_facts(host_path("/dev"));
 };
 
 bool may_fail(const Link& link, const Error& error) {

@@ -85,13 +85,16 @@ Status confine_capabilities() {
     return sys::set_capabilities(kept, {});
 }
 
-Status confine_to_modules() {
-    const sys::Capabilities kept{CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SYS_MODULE};
+Status bound_to_modules() {
     if (sys::is_permitted(CAP_SETPCAP)) {
         GRAPNEL_TRY(sys::set_effective({CAP_SETPCAP}));
         GRAPNEL_TRY(sys::drop_bounding_set({CAP_SYS_MODULE}));
     }
-    return sys::keep_capabilities(kept);
+    return {};
+}
+
+Status confine_to_modules() {
+    return sys::keep_capabilities({CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SYS_MODULE});
 }
 
 Status enter_phase(Phase phase) {

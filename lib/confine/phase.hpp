@@ -31,8 +31,11 @@ enum class Phase {
 /// less, and its bounding set stays, which without CAP_SETPCAP cannot be changed.
 [[nodiscard]] Status confine_capabilities();
 
-/// For a process that only loads kernel modules. Permitted and effective: the capabilities needed
-/// to execute modprobe. Bounding: CAP_SYS_MODULE, which modprobe gets.
+/// Before a process is started that only loads kernel modules, and inherits the bounding set:
+/// CAP_SYS_MODULE alone, which modprobe gets. confine_capabilities() empties it after that.
+[[nodiscard]] Status bound_to_modules();
+
+/// In that process. Permitted and effective: the capabilities needed to execute modprobe.
 [[nodiscard]] Status confine_to_modules();
 
 /// Makes the phase's capabilities effective, as far as they are permitted. A call that lacks one

@@ -60,7 +60,11 @@ ModuleLoader ModuleLoader::prepare() {
     if (driver::missing_modules(sys::LinuxHostFs(), all_capabilities()).empty()
         || !sys::in_initial_user_namespace())
         return loader;
-    auto started = confine::Helper::start(confine::confine_to_modules, load_named);
+    const auto start = []() -> Result<confine::Helper> {
+        GRAPNEL_TRY(confine::bound_to_modules());
+        return confine::Helper::start(confine::confine_to_modules, load_named);
+    };
+    auto started = start();
     if (started)
         loader.helper_.emplace(std::move(*started));
     else

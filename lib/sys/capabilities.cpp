@@ -28,6 +28,12 @@ std::optional<Sets>& known() {
     return sets;
 }
 
+/// The capabilities that have left the bounding set.
+std::uint64_t& dropped() {
+    static std::uint64_t set = 0;
+    return set;
+}
+
 __user_cap_header_struct header() {
     return {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
 }
@@ -66,6 +72,7 @@ Sets with_effective(Sets sets, const Capabilities& wanted) {
 
 void forget_capabilities() {
     known().reset();
+    dropped() = 0;
 }
 
 bool is_permitted(int capability) {
@@ -106,9 +113,13 @@ Result<EffectiveSet> exchange_effective(const EffectiveSet& wanted) {
 
 Status drop_bounding_set(const Capabilities& kept) {
     for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-        if (std::ranges::find(kept, capability) != kept.end()
-            || prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
+        const auto one = std::uint64_t{1} << capability;
+        if ((dropped() & one) != 0 || std::ranges::find(kept, capability) != kept.end())
             continue;
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) {
+            dropped() |= one;
+            continue;
+        }
         if (errno == EINVAL || errno == EPERM) // beyond the kernel's last one; no CAP_SETPCAP
             return {};
         return system_error("prctl PR_CAPBSET_DROP");

@@ -36,8 +36,8 @@ using EffectiveSet = std::array<std::uint32_t, 2>;
 /// Makes this the effective set, which has to be permitted; returns the one before.
 [[nodiscard]] Result<EffectiveSet> exchange_effective(const EffectiveSet& wanted);
 
-/// The sets are read from the kernel once. For calls that change them (setns(2) to a user
-/// namespace, setresuid(2)): they are read once more.
+/// The sets are read from the kernel once, and what left the bounding set is remembered. For calls
+/// that change them (setns(2) to a user namespace, setresuid(2)): they are read once more.
 void forget_capabilities();
 
 /// Drops all other capabilities from the bounding set, the limit of root's capabilities after

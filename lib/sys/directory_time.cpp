@@ -31,9 +31,19 @@ DirectoryTime::DirectoryTime(FdRef directory, std::uint64_t mount) {
     before_ns_ = found->modified_ns;
 }
 
+void DirectoryTime::changed() {
+    if (directory_)
+        changed_ns_ = now_ns();
+}
+
 DirectoryTime::~DirectoryTime() {
     if (!directory_)
         return;
+    if (changed_ns_) {
+        const auto found = facts(*directory_, "");
+        if (!found || found->modified_ns > *changed_ns_)
+            return;
+    }
     const std::array<timespec, 2> times{
         timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
         timespec{.tv_sec = before_ns_ / second_ns, .tv_nsec = before_ns_ % second_ns}};

@@ -76,8 +76,13 @@ void RootDir::set_host_file_systems(std::set<DeviceNumber> devices) {
     invalidate();
 }
 
-Result<bool> RootDir::is_volume(FdRef fd) const {
-    const auto found = GRAPNEL_TRY(sys::facts(fd, ""));
+Result<FileFacts> RootDir::facts_of(const Place& place) {
+    if (!place.facts)
+        place.facts = GRAPNEL_TRY(sys::facts(place.fd.ref(), ""));
+    return *place.facts;
+}
+
+Result<bool> RootDir::is_volume(const FileFacts& found, FdRef fd) const {
     if (found.mount == mount_)
         return false;
     // before fstatfs(2), which asks the server of a FUSE volume
@@ -110,12 +115,13 @@ Result<RootDir::Place> RootDir::resolve(const InsidePath& path, std::uint64_t fl
     // the user need not be able to reach the container's own mounts
     const bool retried = !found && (found.error().sys == EXDEV || found.error().sys == EACCES);
     auto fd = GRAPNEL_TRY(retried ? open(0) : std::move(found));
-    const bool volume = GRAPNEL_TRY(is_volume(fd.ref()));
+    const auto facts = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    const bool volume = GRAPNEL_TRY(is_volume(facts, fd.ref()));
     if (retried && volume) {
         errno = EACCES;
         return system_error("open " + quote(path.text()) + " on a volume, as the container's user");
     }
-    return Place{.fd = std::move(fd), .volume = volume};
+    return Place{.fd = std::move(fd), .volume = volume, .facts = facts};
 }
 
 Result<const RootDir::Place*> RootDir::place(const InsidePath& path) {
@@ -127,6 +133,11 @@ Result<const RootDir::Place*> RootDir::place(const InsidePath& path) {
 
 Result<FdRef> RootDir::directory(const InsidePath& path) {
     return GRAPNEL_TRY(watched(place(path)))->fd.ref();
+}
+
+Result<std::uint64_t> RootDir::file_system(const InsidePath& directory) {
+    const auto found = facts_of(*GRAPNEL_TRY(watched(place(directory))));
+    return GRAPNEL_TRY(watched(found)).device;
 }
 
 Result<bool> RootDir::is_on_volume(const InsidePath& directory) {
@@ -156,7 +167,7 @@ Result<std::optional<Fd>> RootDir::open_handle(const Result<Place>& handle,
     if (!handle)
         return handle.error();
     const auto rights = GRAPNEL_TRY(rights_at(*handle));
-    const auto found = GRAPNEL_TRY(sys::facts(handle->fd.ref(), ""));
+    const auto found = GRAPNEL_TRY(facts_of(*handle));
     if (found.type != FileFacts::Type::regular)
         return File();
     return File(GRAPNEL_TRY(open_regular(handle->fd.ref(), path)));

@@ -16,6 +16,7 @@
 #include "base/device_number.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "sys/directory_time.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
 #include "sys/file_rights.hpp"
@@ -47,6 +48,13 @@ struct Creation {
     [[nodiscard]] bool is_link() const { return facts.type == FileFacts::Type::link; }
 };
 
+/// A mount point as it was opened.
+struct MountPoint {
+    Fd fd = {};
+    FileFacts facts = {};
+    [[nodiscard]] FdRef ref() const noexcept { return fd.ref(); }
+};
+
 class RootDir {
   public:
     /// The directory `path` as it is seen from `base`, the root directory of some process.
@@ -69,6 +77,9 @@ class RootDir {
     /// An existing directory. The descriptor lives as long as this object, or
     /// until it is covered.
     [[nodiscard]] Result<FdRef> directory(const InsidePath& path);
+
+    /// The file system of an existing directory (st_dev).
+    [[nodiscard]] Result<std::uint64_t> file_system(const InsidePath& directory);
 
     /// Attributes of an existing directory, links followed; no descriptor is kept.
     [[nodiscard]] Result<FileFacts> directory_facts(const InsidePath& path) const;
@@ -93,7 +104,7 @@ class RootDir {
     /// A mount point: the existing file if its type fits (for a file: anything but a directory),
     /// else a new empty file or directory. A link of the image is replaced; a link on a volume is
     /// the mount point itself.
-    [[nodiscard]] Result<Fd> mount_point(const InsidePath& path, bool directory);
+    [[nodiscard]] Result<MountPoint> mount_point(const InsidePath& path, bool directory);
 
     /// A link to `target`. A link of the image to something else is atomically replaced; so is a
     /// regular file of at most 64 KiB, if asked for. Returns false, and changes nothing, if
@@ -154,6 +165,10 @@ class RootDir {
     using Announce = std::function<Status(const Creation& planned)>;
     void announce_to(Announce announce) { announce_ = std::move(announce); }
 
+    /// Creations leave the times of their directories as they were; these are set now. Needs the
+    /// rights on the directories.
+    void restore_times();
+
     /// All creations so far, oldest first, except in file systems mounted below the root: these go
     /// with the container.
     [[nodiscard]] const std::vector<Creation>& creations() const { return creations_; }
@@ -162,6 +177,7 @@ class RootDir {
     struct Place {
         Fd fd = {};
         bool volume = false;
+        mutable std::optional<FileFacts> facts = {}; ///< as they were when it was opened
     };
     using Rights = std::optional<FileRights>; ///< nothing: this process's own
 
@@ -171,7 +187,11 @@ class RootDir {
                                                  std::uint64_t flags, std::uint64_t rules = 0);
     [[nodiscard]] Result<Place> resolve(const InsidePath& path, std::uint64_t flags) const;
     [[nodiscard]] Result<Place> resolve_linked(const InsidePath& path) const;
-    [[nodiscard]] Result<bool> is_volume(FdRef fd) const;
+    [[nodiscard]] Result<bool> is_volume(const FileFacts& found, FdRef fd) const;
+    /// Read once: the inode and the mount of a descriptor stay.
+    [[nodiscard]] static Result<FileFacts> facts_of(const Place& place);
+    /// Before a creation there. Two paths can lead to one directory, which has one time.
+    void keep_time(const Place& parent);
     [[nodiscard]] Result<Rights> rights_at(const Place& place) const;
     template <typename T>
     [[nodiscard]] Result<T> watched(Result<T> result) const;
@@ -183,22 +203,32 @@ class RootDir {
                                                         const InsidePath& path) const;
     /// The former file at the place of a creation, with its text if it is a regular file.
     [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
-    [[nodiscard]] Status announce(FdRef parent, Creation planned, std::string content = {}) const;
-    [[nodiscard]] Status announce_temporary(FdRef parent, const InsidePath& path) const;
-    [[nodiscard]] Status announce_former(FdRef parent, const Creation& creation) const;
-    [[nodiscard]] Status restore(FdRef parent, const Creation& creation) const;
-    /// Records the creation with its attributes; undoes it if they cannot be read.
-    Status record(const Place& parent, Creation made);
-    [[nodiscard]] Result<Fd> make_mount_point(const Place& parent, const Creation& made,
-                                              bool directory);
-    [[nodiscard]] Result<Fd> replace_by_mount_point(const Place& parent, FdRef link, Creation made,
-                                                    bool directory);
+    [[nodiscard]] Status announce(const Place& parent, Creation planned,
+                                  std::string content = {}) const;
+    [[nodiscard]] Status announce_temporary(const Place& parent, const InsidePath& path) const;
+    [[nodiscard]] Status announce_former(const Place& parent, const Creation& creation) const;
+    [[nodiscard]] Status restore(const Place& parent, const Creation& creation) const;
+    /// Records the creation with these attributes, by default those of its name; undoes it if they
+    /// could not be read.
+    [[nodiscard]] Status record(const Place& parent, Creation made);
+    [[nodiscard]] Status record(const Place& parent, Creation made, const Result<FileFacts>& found);
+    [[nodiscard]] Result<MountPoint> make_mount_point(const Place& parent, const Creation& made,
+                                                      bool directory);
+    [[nodiscard]] Result<MountPoint> replace_by_mount_point(const Place& parent, FdRef link,
+                                                            Creation made, bool directory);
 
     Fd fd_;
     std::uint64_t mount_;               ///< of the root
     std::optional<FileUser> user_ = {}; ///< on volumes
     std::optional<std::set<DeviceNumber>> host_file_systems_ = {};
     std::map<InsidePath, Place> directories_ = {};
+    struct KeptTime {
+        KeptTime(Fd fd, std::uint64_t mount)
+            : directory(std::move(fd)), time(directory.ref(), mount) {}
+        Fd directory;
+        DirectoryTime time;
+    };
+    std::map<std::uint64_t, KeptTime> kept_times_ = {}; ///< by inode, on the root's own mount
     std::vector<Creation> creations_ = {};
     mutable std::optional<Error> unanswered_ = {};
     Announce announce_ = {};

@@ -3,11 +3,11 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
-#include "sys/directory_time.hpp"
 #include "sys/file_like.hpp"
 #include "sys/former.hpp"
 #include "sys/proc_self.hpp"
 #include "sys/process.hpp"
+#include "sys/propagation.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -86,11 +86,29 @@ Error on_volume(const InsidePath& path) {
 
 } // namespace
 
+void RootDir::keep_time(const Place& parent) {
+    const auto found = facts_of(parent);
+    if (!found || found->mount != mount_ || kept_times_.contains(found->inode))
+        return;
+    if (auto directory = duplicate(parent.fd.ref()))
+        kept_times_.try_emplace(found->inode, std::move(*directory), mount_);
+}
+
+void RootDir::restore_times() {
+    kept_times_.clear();
+}
+
 Status RootDir::record(const Place& parent, Creation made) {
-    const std::string name(made.path.name());
-    const auto found = sys::facts(parent.fd.ref(), name.c_str());
+    const auto found = sys::facts(parent.fd.ref(), std::string(made.path.name()).c_str());
+    return record(parent, std::move(made), found);
+}
+
+Status RootDir::record(const Place& parent, Creation made, const Result<FileFacts>& found) {
+    if (const auto kept = parent.facts ? kept_times_.find(parent.facts->inode) : kept_times_.end();
+        kept != kept_times_.end())
+        kept->second.time.changed();
     if (!found) {
-        (void)take_away(parent.fd.ref(), name, made);
+        (void)take_away(parent.fd.ref(), std::string(made.path.name()), made);
         return found.error();
     }
     made.facts = *found;
@@ -112,8 +130,8 @@ Result<const RootDir::Place*> RootDir::make_place(const InsidePath& path) {
     const auto at = parent->fd.ref().value;
     const std::string name(path.name());
     const Creation made{.path = path, .facts = {.type = FileFacts::Type::directory}};
-    GRAPNEL_TRY(announce(parent->fd.ref(), made));
-    const DirectoryTime kept(parent->fd.ref(), mount_);
+    GRAPNEL_TRY(announce(*parent, made));
+    keep_time(*parent);
     if (mkdirat(at, name.c_str(), 0755) != 0)
         return errno == EEXIST ? dangling(path) : create_error(path, parent->volume);
     GRAPNEL_TRY(record(*parent, made));
@@ -128,7 +146,8 @@ Result<FdRef> RootDir::make_directory(const InsidePath& path) {
     return GRAPNEL_TRY(make_place(path))->fd.ref();
 }
 
-Result<Fd> RootDir::make_mount_point(const Place& parent, const Creation& made, bool directory) {
+Result<MountPoint> RootDir::make_mount_point(const Place& parent, const Creation& made,
+                                             bool directory) {
     const auto& path = made.path;
     const auto at = parent.fd.ref().value;
     const std::string name(path.name());
@@ -143,18 +162,19 @@ Result<Fd> RootDir::make_mount_point(const Place& parent, const Creation& made, 
             unlinkat(at, name.c_str(), AT_REMOVEDIR);
         return failed;
     }
-    GRAPNEL_TRY(record(parent, made));
-    return fd;
+    const auto found = sys::facts(fd.ref(), "");
+    GRAPNEL_TRY(record(parent, made, found));
+    return MountPoint{.fd = std::move(fd), .facts = *found};
 }
 
 /// The link is read by its descriptor before it goes, and comes back where nothing can be made.
-Result<Fd> RootDir::replace_by_mount_point(const Place& parent, FdRef link, Creation made,
-                                           bool directory) {
+Result<MountPoint> RootDir::replace_by_mount_point(const Place& parent, FdRef link, Creation made,
+                                                   bool directory) {
     const std::string name(made.path.name());
     const auto doing = "replace the link " + quote(made.path.text()) + " in the root file system";
     made.former_target = GRAPNEL_TRY(read_link(link, "").note(doing));
-    GRAPNEL_TRY(announce(parent.fd.ref(), made));
-    const DirectoryTime kept(parent.fd.ref(), mount_);
+    GRAPNEL_TRY(announce(parent, made));
+    keep_time(parent);
     if (unlinkat(parent.fd.ref().value, name.c_str(), 0) != 0)
         return system_error(doing);
     auto point = make_mount_point(parent, made, directory);
@@ -163,7 +183,7 @@ Result<Fd> RootDir::replace_by_mount_point(const Place& parent, FdRef link, Crea
     return point;
 }
 
-Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
+Result<MountPoint> RootDir::mount_point(const InsidePath& path, bool directory) {
     const auto* const parent = GRAPNEL_TRY(make_place(path.parent()));
     const auto rights = GRAPNEL_TRY(rights_at(*parent));
     const std::string name(path.name());
@@ -172,8 +192,8 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
     const auto at = parent->fd.ref();
     auto fd = open_there(at, name);
     if (!fd.valid() && errno == ENOENT) {
-        GRAPNEL_TRY(announce(at, creation));
-        const DirectoryTime kept(parent->fd.ref(), mount_);
+        GRAPNEL_TRY(announce(*parent, creation));
+        keep_time(*parent);
         auto made = make_mount_point(*parent, creation, directory);
         if (made || made.error().sys != EEXIST)
             return made;
@@ -183,7 +203,7 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
         return create_error(path, parent->volume);
     const auto found = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
     if (found.type == FileFacts::Type::link && parent->volume)
-        return fd;
+        return MountPoint{.fd = std::move(fd), .facts = found};
     if (found.type == FileFacts::Type::link) {
         auto replacement = creation;
         replacement.former = found;
@@ -193,7 +213,7 @@ Result<Fd> RootDir::mount_point(const InsidePath& path, bool directory) {
         return refused(quote(path.text()) + " in the root file system is "
                            + (directory ? "no directory" : "a directory"),
                        "the driver puts its own there: remove it from the image");
-    return fd;
+    return MountPoint{.fd = std::move(fd), .facts = found};
 }
 
 Result<bool> RootDir::link(const InsidePath& path, const std::string& target, Replace replace) {
@@ -204,8 +224,8 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target, Re
     Creation made{.path = path, .facts = {.type = FileFacts::Type::link}};
     auto there = open_there(at, name);
     if (!there.valid() && errno == ENOENT) {
-        GRAPNEL_TRY(announce(at, made, target));
-        const DirectoryTime kept(parent->fd.ref(), mount_);
+        GRAPNEL_TRY(announce(*parent, made, target));
+        keep_time(*parent);
         if (symlinkat(target.c_str(), at.value, name.c_str()) == 0) {
             GRAPNEL_TRY(record(*parent, std::move(made)));
             return true;
@@ -228,9 +248,9 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target, Re
         made.former_text = GRAPNEL_TRY(former_file(path)).former_text;
     if (!made.has_former())
         return false;
-    GRAPNEL_TRY(announce_temporary(at, path));
-    GRAPNEL_TRY(announce(at, made, target));
-    const DirectoryTime kept(parent->fd.ref(), mount_);
+    GRAPNEL_TRY(announce_temporary(*parent, path));
+    GRAPNEL_TRY(announce(*parent, made, target));
+    keep_time(*parent);
     if (const auto done = replace_link(at, name, target); !done) {
         errno = done.error().sys;
         return create_error(path, false);
@@ -255,7 +275,7 @@ Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32
     const auto* const parent = GRAPNEL_TRY(place(path.parent()));
     if (parent->volume)
         return on_volume(path);
-    GRAPNEL_TRY(announce_temporary(parent->fd.ref(), path));
+    GRAPNEL_TRY(announce_temporary(*parent, path));
     return replace_file(parent->fd.ref(), std::string(path.name()), data, mode);
 }
 
@@ -263,7 +283,7 @@ Status RootDir::write_like(const InsidePath& path, std::string_view data, const 
     const auto* const parent = GRAPNEL_TRY(place(path.parent()));
     if (parent->volume)
         return on_volume(path);
-    GRAPNEL_TRY(announce_temporary(parent->fd.ref(), path));
+    GRAPNEL_TRY(announce_temporary(*parent, path));
     return replace_file_like(parent->fd.ref(), std::string(path.name()), data, model);
 }
 
@@ -282,9 +302,10 @@ Result<Creation> RootDir::former_file(const InsidePath& path) {
     if (!fd.valid())
         return system_error("open " + quote(path.text()) + " in the root file system");
     // read by one descriptor: the name can mean another file a moment later
-    const bool volume = GRAPNEL_TRY(is_volume(fd.ref()));
-    const Result<Place> handle(Place{.fd = std::move(fd), .volume = volume});
-    former.former = GRAPNEL_TRY(sys::facts(handle->fd.ref(), ""));
+    former.former = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    const bool volume = GRAPNEL_TRY(is_volume(former.former, fd.ref()));
+    const Result<Place> handle(
+        Place{.fd = std::move(fd), .volume = volume, .facts = former.former});
     if (const auto file = GRAPNEL_TRY(open_handle(handle, path)))
         former.former_text = GRAPNEL_TRY(read_all(file->ref(), former_limit, quote(path.text())));
     return former;
@@ -297,13 +318,13 @@ Status RootDir::edit_file(const InsidePath& path, const Edit& edit) {
         return {};
     const auto* const parent = GRAPNEL_TRY(make_place(path.parent()));
     const auto at = parent->fd.ref();
-    if (GRAPNEL_TRY(sys::facts(at, "")).mount != mount_)
+    if (GRAPNEL_TRY(facts_of(*parent)).mount != mount_)
         return on_volume(path);
     const bool is_there = made.former.inode != 0;
     if (is_there && (!made.former_text || made.former.mount != mount_))
         return refused(quote(path.text()) + " in the root file system is no regular file");
-    GRAPNEL_TRY(announce_temporary(at, path));
-    GRAPNEL_TRY(announce(at, made, *text));
+    GRAPNEL_TRY(announce_temporary(*parent, path));
+    GRAPNEL_TRY(announce(*parent, made, *text));
     auto written = replace_file(at, std::string(path.name()), *text, 0644);
     if (!written && written.error().sys == EROFS)
         return refused(quote(path.text()) + " cannot be written: the root file system is read-only",
@@ -318,35 +339,35 @@ Status RootDir::put_file(const InsidePath& path, const std::string& text) {
 }
 
 Result<bool> RootDir::remove(const Creation& creation) {
-    const auto parent = open_in_root(fd_.ref(), creation.path.parent().text(), O_PATH | O_DIRECTORY,
-                                     RESOLVE_NO_XDEV);
+    auto opened = open_in_root(fd_.ref(), creation.path.parent().text(), O_PATH | O_DIRECTORY,
+                               RESOLVE_NO_XDEV);
     const auto is_elsewhere = [](const Error& error) {
         return error.sys == ENOENT || error.sys == ENOTDIR || error.sys == ELOOP
                || error.sys == EXDEV;
     };
-    if (!parent)
-        return is_elsewhere(parent.error()) ? Result<bool>(false) : Result<bool>(parent.error());
+    if (!opened)
+        return is_elsewhere(opened.error()) ? Result<bool>(false) : Result<bool>(opened.error());
+    const Place parent{.fd = std::move(*opened)};
+    const auto at = parent.fd.ref();
     const std::string name(creation.path.name());
-    const DirectoryTime kept(parent->ref(), mount_);
-    if (creation.planned
-        && GRAPNEL_TRY(sys::facts(parent->ref(), "")).inode != creation.parent_inode)
+    const DirectoryTime kept(at, mount_);
+    if (creation.planned && GRAPNEL_TRY(facts_of(parent)).inode != creation.parent_inode)
         return false;
-    const auto now = sys::facts(parent->ref(), name.c_str());
+    const auto now = sys::facts(at, name.c_str());
     if (!now && now.error().sys == ENOENT && is_missing_former(creation)) {
-        GRAPNEL_TRY(restore(parent->ref(), creation));
+        GRAPNEL_TRY(restore(parent, creation));
         return true;
     }
     if (!now)
         return is_elsewhere(now.error()) ? Result<bool>(false) : Result<bool>(now.error());
     if (now->mount != mount_)
         return false;
-    const bool ours = creation.planned
-                          ? GRAPNEL_TRY(is_as_planned(parent->ref(), name, *now, creation))
-                          : is_as_made(*now, creation.facts);
+    const bool ours = creation.planned ? GRAPNEL_TRY(is_as_planned(at, name, *now, creation))
+                                       : is_as_made(*now, creation.facts);
     if (!ours)
         return false;
-    GRAPNEL_TRY(announce_former(parent->ref(), creation));
-    auto removed = take_away(parent->ref(), name, creation);
+    GRAPNEL_TRY(announce_former(parent, creation));
+    auto removed = take_away(at, name, creation);
     if (!removed && removed.error().sys == ENOTEMPTY)
         return false;
     GRAPNEL_TRY(std::move(removed).note(quote(creation.path.text())));

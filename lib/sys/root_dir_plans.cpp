@@ -6,10 +6,10 @@
 
 namespace grapnel::sys {
 
-Status RootDir::announce(FdRef parent, Creation planned, std::string content) const {
+Status RootDir::announce(const Place& parent, Creation planned, std::string content) const {
     if (!announce_)
         return {};
-    const auto directory = GRAPNEL_TRY(sys::facts(parent, ""));
+    const auto directory = GRAPNEL_TRY(facts_of(parent));
     if (directory.mount != mount_)
         return {}; // it goes with its file system, or belongs to a volume
     planned.planned = std::move(content);
@@ -17,11 +17,11 @@ Status RootDir::announce(FdRef parent, Creation planned, std::string content) co
     return announce_(planned);
 }
 
-Status RootDir::announce_temporary(FdRef parent, const InsidePath& path) const {
+Status RootDir::announce_temporary(const Place& parent, const InsidePath& path) const {
     return announce(parent, {.path = path.parent() / temporary_name(std::string(path.name()))});
 }
 
-Status RootDir::announce_former(FdRef parent, const Creation& creation) const {
+Status RootDir::announce_former(const Place& parent, const Creation& creation) const {
     if (!creation.has_former())
         return {};
     if (creation.facts.type != FileFacts::Type::directory)
@@ -31,9 +31,9 @@ Status RootDir::announce_former(FdRef parent, const Creation& creation) const {
     return announce(parent, {.path = aside});
 }
 
-Status RootDir::restore(FdRef parent, const Creation& creation) const {
+Status RootDir::restore(const Place& parent, const Creation& creation) const {
     GRAPNEL_TRY(announce_temporary(parent, creation.path));
-    return make_former(parent, std::string(creation.path.name()), creation);
+    return make_former(parent.fd.ref(), std::string(creation.path.name()), creation);
 }
 
 } // namespace grapnel::sys
