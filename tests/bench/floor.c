@@ -4,7 +4,8 @@
 //   floor LIST PID ROOTFS CGROUP RECORD
 //
 // LIST holds the plan, made beforehand: lines of "mount HOST INSIDE ATTRIBUTES",
-// "link INSIDE TARGET", "file NAME" (of /proc/driver/nvidia), "rule TYPE MAJOR MINOR".
+// "link INSIDE TARGET", "file NAME" (of /proc/driver/nvidia), "rule TYPE MAJOR MINOR", and "cache
+// PATH": that file is read, and replaced by one that is a little longer.
 // Nothing is checked, resolved or recovered: it only shows what the kernel needs.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,6 +52,8 @@ static void read_list(const char* path) {
             e->kind = 'l';
         else if (sscanf(line, "file %511s", e->a) == 1)
             e->kind = 'f';
+        else if (sscanf(line, "cache %511s", e->a) == 1)
+            e->kind = 'c';
         else if (sscanf(line, "rule %lu %lu %lu", &e->x, &e->y, &e->z) == 3)
             e->kind = 'r';
         else
@@ -156,6 +159,17 @@ static int make_target(int root, const char* inside) {
     return target;
 }
 
+static void replace_cache(int root, const char* path) {
+    static char bytes[1 << 20];
+    enum { added = 2048 };
+    const int old = openat(root, path, O_RDONLY | O_CLOEXEC);
+    const ssize_t length = read(old, bytes, sizeof bytes - added);
+    const int fresh = openat(root, "etc/.floor", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (old < 0 || length < 0 || fresh < 0 || write(fresh, bytes, (size_t)length + added) < 0
+        || renameat(root, "etc/.floor", root, path) != 0)
+        die(path);
+}
+
 int main(int argc, char** argv) {
     char state[4096];
     if (argc != 6)
@@ -187,6 +201,8 @@ int main(int argc, char** argv) {
             close(target);
         } else if (e->kind == 'l') {
             symlinkat(e->b, root, e->a + 1);
+        } else if (e->kind == 'c') {
+            replace_cache(root, e->a);
         }
     }
     const int record = open(argv[5], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
