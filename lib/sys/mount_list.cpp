@@ -5,6 +5,7 @@
 #include "sys/retry.hpp"
 
 #include <fcntl.h>
+#include <memory>
 #include <string>
 #include <unistd.h>
 
@@ -31,18 +32,16 @@ void visit_lines(std::string& text, const VisitMount& visit) {
 } // namespace
 
 Status visit_mounts(FdRef mountinfo, std::string_view name, const VisitMount& visit) {
+    const auto buffer = std::make_unique_for_overwrite<char[]>(chunk);
     std::string text;
     for (;;) {
-        const auto used = text.size();
-        if (used > longest_line)
+        if (text.size() > longest_line)
             return refused(std::string(name) + " has a line of more than "
                            + std::to_string(longest_line) + " bytes");
-        text.resize(used + chunk);
-        const auto count =
-            retried([&] { return ::read(mountinfo.value, text.data() + used, chunk); });
+        const auto count = retried([&] { return ::read(mountinfo.value, buffer.get(), chunk); });
         if (count < 0)
             return system_error("read " + std::string(name));
-        text.resize(used + static_cast<std::size_t>(count));
+        text.append(buffer.get(), static_cast<std::size_t>(count));
         visit_lines(text, visit);
         if (count == 0)
             return {};
