@@ -111,6 +111,34 @@ Inventory without_driver(const sys::HostFs& host, const InventoryScope& scope) {
     return out;
 }
 
+/// Everything but GPUs and device nodes.
+Status add_files(const sys::HostFs& host, const InventoryScope& scope,
+                 const std::vector<driver::LibraryDirectory>& directories, Inventory& out) {
+    const auto wanted = scope.driver_capabilities;
+    out.libraries = GRAPNEL_TRY(
+        driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
+    remark_missing_capabilities(scope, out);
+    if (scope.cuda_version)
+        out.cuda_version = driver::cuda_version(host, directories, out.driver_version);
+    if (scope.arch) {
+        for (auto& gpu : out.gpus)
+            gpu.arch = driver::compute_capability(host, gpu.pci);
+        out.management_library =
+            driver::management_library(host, directories, out.driver_version);
+    }
+    out.binaries = driver::binaries(host, scope, directories);
+    remark_missing_smi(scope, out);
+    out.same_places = driver::program_needs(host, out.binaries, out.remarks);
+    out.firmware = driver::firmware(host, out.driver_version);
+    out.config_files = driver::config_files(host, scope, directories, out.remarks);
+    out.x_server_modules =
+        driver::x_server_modules(host, out.driver_version, wanted, directories);
+    out.sockets = driver::sockets(host, wanted);
+    out.socket_directories = driver::socket_directories(host, wanted);
+    out.proc_files = driver::proc_files(host);
+    return {};
+}
+
 Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& scope) {
     if (!scope.driver)
         return without_driver(host, scope);
@@ -145,28 +173,11 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
     if (scope.all_nodes)
         out.other_nodes = driver::other_nodes(host, majors, out, out.remarks);
     driver::mark_missing_nodes(host, majors, scope, out);
-    const auto directories =
+    auto found =
         GRAPNEL_TRY(driver::library_directories(host, scope, out.driver_version, out.remarks)
                         .about(Error::Subject::driver));
-    out.libraries =
-        GRAPNEL_TRY(driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
-    remark_missing_capabilities(scope, out);
-    if (scope.cuda_version)
-        out.cuda_version = driver::cuda_version(host, directories, out.driver_version);
-    if (scope.arch) {
-        for (auto& gpu : out.gpus)
-            gpu.arch = driver::compute_capability(host, gpu.pci);
-        out.management_library = driver::management_library(host, directories, out.driver_version);
-    }
-    out.binaries = driver::binaries(host, scope, directories);
-    remark_missing_smi(scope, out);
-    out.same_places = driver::program_needs(host, out.binaries, out.remarks);
-    out.firmware = driver::firmware(host, out.driver_version);
-    out.config_files = driver::config_files(host, scope, directories, out.remarks);
-    out.x_server_modules = driver::x_server_modules(host, out.driver_version, wanted, directories);
-    out.sockets = driver::sockets(host, wanted);
-    out.socket_directories = driver::socket_directories(host, wanted);
-    out.proc_files = driver::proc_files(host);
+    out.known_directories = std::move(found.known);
+    GRAPNEL_TRY(add_files(host, scope, found.directories, out));
     return out;
 }
 

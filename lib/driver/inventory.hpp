@@ -10,6 +10,7 @@
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "base/special_devices.hpp"
+#include "driver/known_directories.hpp"
 #include "driver/known_gpus.hpp"
 #include "sys/host_fs.hpp"
 
@@ -41,7 +42,10 @@ struct InventoryScope {
     std::vector<HostPath> binary_search_path = {};
     std::vector<HostPath> config_search_path = {};
     HostPath ldcache_file = {};
-    std::vector<KnownGpu> known_gpus = {}; ///< from an earlier inventory
+    std::vector<KnownGpu> known_gpus = {};              ///< from an earlier inventory
+    std::vector<KnownDirectory> known_directories = {}; ///< the same
+    /// A directory that changed later is not kept: a name of the same moment would not show.
+    std::int64_t unchanged_since_ns = 0;
     bool mig_devices = false;
     bool mig_management = false;
     bool all_nodes = false; ///< every node of the driver's, whatever it is for
@@ -191,7 +195,8 @@ struct Inventory {
     std::vector<Gpu> gpus = {};                   ///< by index
     /// GPUs bound to another driver, if the nvidia driver has no GPU: "0000:01:00.0 (vfio-pci)"
     std::vector<std::string> gpus_of_others = {};
-    std::vector<KnownGpu> known_gpus = {}; ///< to be kept for the next inventory
+    std::vector<KnownGpu> known_gpus = {};              ///< to be kept for the next inventory
+    std::vector<KnownDirectory> known_directories = {}; ///< the same
     std::vector<Node> control_nodes = {};
     std::vector<Library> libraries = {}; ///< sorted by path
     std::vector<Binary> binaries = {};

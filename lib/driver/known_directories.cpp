@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inventory/known_directories.hpp"
+#include "driver/known_directories.hpp"
 
 #include "base/text.hpp"
 

@@ -24,17 +24,27 @@ std::string_view stem_of(std::string_view name) {
     return name.substr(0, name.find(".so"));
 }
 
-/// A system's directory holds thousands of libraries of other packages, of which nothing is asked
-/// but for a name that ends in ".so" and can be the link to a library of the driver.
+constexpr std::string_view plain_end = ".so";
+
+/// A name without a dot can be a directory below which a branch of the driver lies.
 bool matters(std::string_view name, std::string_view version) {
-    return !name.starts_with("lib") || name.ends_with(".so") || has_version(name, version)
-           || is_driver_library(name);
+    if (!name.starts_with("lib"))
+        return name.starts_with("nvidia") || name.find('.') == std::string_view::npos;
+    return name.ends_with(plain_end) || has_version(name, version) || is_driver_library(name);
+}
+
+/// Whether "libX.so" can be the link to a library of the driver.
+bool is_of_another(const std::string& name, const std::vector<std::string>& names,
+                   const std::string& version) {
+    return name.ends_with(plain_end) && !is_driver_library(name)
+           && !std::ranges::binary_search(names, name + "." + version);
 }
 
 /// Lists each directory once, by its path without links.
 class Search {
   public:
-    Search(const sys::HostFs& host, const std::string& version) : host_(host), version_(version) {}
+    Search(const sys::HostFs& host, const InventoryScope& scope, const std::string& version)
+        : host_(host), scope_(scope), version_(version) {}
 
     /// Nothing if there is no such directory; valid as long as the search.
     const LibraryDirectory* look(const HostPath& directory) {
@@ -46,8 +56,7 @@ class Search {
             return nullptr;
         if (*real != directory)
             return known->second = look(*real);
-        auto names = host_.list_matching(
-            *real, [&](std::string_view name) { return matters(name, version_); });
+        auto names = names_in(*real);
         if (!names)
             return nullptr;
         listed_.push_back({.path = *real, .names = std::move(*names)});
@@ -94,9 +103,38 @@ class Search {
 
     [[nodiscard]] const std::deque<LibraryDirectory>& listed() const { return listed_; }
 
+    /// The next content of the directory cache.
+    [[nodiscard]] std::vector<KnownDirectory> kept() && { return std::move(kept_); }
+
   private:
+    /// From the directory cache, else from the directory. Its attributes are read first: a change
+    /// meanwhile makes them stale.
+    Result<std::vector<std::string>> names_in(const HostPath& directory) {
+        const auto facts = GRAPNEL_TRY(host_.stat(directory));
+        const auto known = std::ranges::find_if(scope_.known_directories, [&](const auto& one) {
+            return one.id == facts.id() && one.changed_ns == facts.changed_ns
+                   && one.version == version_;
+        });
+        if (known != scope_.known_directories.end()) {
+            kept_.push_back(*known);
+            return known->names;
+        }
+        auto names = GRAPNEL_TRY(host_.list_matching(
+            directory, [&](std::string_view name) { return matters(name, version_); }));
+        const auto all = names;
+        std::erase_if(names, [&](const auto& name) { return is_of_another(name, all, version_); });
+        if (facts.changed_ns < scope_.unchanged_since_ns)
+            kept_.push_back({.version = version_,
+                             .id = facts.id(),
+                             .changed_ns = facts.changed_ns,
+                             .names = names});
+        return names;
+    }
+
     const sys::HostFs& host_;
+    const InventoryScope& scope_;
     const std::string& version_;
+    std::vector<KnownDirectory> kept_ = {};
     std::map<HostPath, const LibraryDirectory*> asked_ = {};
     std::deque<LibraryDirectory> listed_ = {};
     std::set<const LibraryDirectory*> searched_below_ = {};
@@ -175,22 +213,22 @@ bool has_version(std::string_view name, std::string_view version) {
            && name.substr(0, name.size() - version.size()).ends_with(".so.");
 }
 
-Result<std::vector<LibraryDirectory>> library_directories(const sys::HostFs& host,
-                                                          const InventoryScope& scope,
-                                                          const std::string& version,
-                                                          std::vector<std::string>& remarks) {
+Result<LibraryDirectories> library_directories(const sys::HostFs& host, const InventoryScope& scope,
+                                               const std::string& version,
+                                               std::vector<std::string>& remarks) {
     const bool with_32bit = scope.driver_capabilities.has(DriverCapability::compat32);
-    Search search(host, version);
+    Search search(host, scope, version);
     for (const auto& directory : scope.library_search_path)
         search.look_below(directory);
     const auto stale = look_at_cache(host, scope.ldcache_file, with_32bit, search, remarks);
     for (const auto& directory : usual_library_directories(with_32bit))
         search.look_below(directory);
-    std::vector<LibraryDirectory> found;
-    std::ranges::copy_if(search.listed(), std::back_inserter(found),
+    LibraryDirectories found;
+    std::ranges::copy_if(search.listed(), std::back_inserter(found.directories),
                          [&](const auto& directory) { return holds_driver(directory, version); });
-    if (found.empty())
+    if (found.directories.empty())
         return no_libraries(search, version, stale);
+    found.known = std::move(search).kept();
     return found;
 }
 

@@ -13,8 +13,8 @@
 
 namespace grapnel::driver {
 
-/// A directory without links in its path, with its names, sorted. Names that begin with "lib" and
-/// cannot be the driver's are left out.
+/// A directory without links in its path, with its names, sorted. Names that cannot be the
+/// driver's are left out.
 struct LibraryDirectory {
     HostPath path = {};
     std::vector<std::string> names = {};
@@ -111,11 +111,17 @@ void mark_missing_nodes(const sys::HostFs& host, const Majors& majors, const Inv
 /// with the driver's name, or "no driver", in brackets.
 [[nodiscard]] std::vector<std::string> gpus_of_others(const sys::HostFs& host);
 
+struct LibraryDirectories {
+    std::vector<LibraryDirectory> directories = {};
+    std::vector<KnownDirectory> known = {};
+};
+
 /// The directories that hold libraries of the driver `version`, in the order of the search,
 /// without duplicates.
-[[nodiscard]] Result<std::vector<LibraryDirectory>>
-library_directories(const sys::HostFs& host, const InventoryScope& scope,
-                    const std::string& version, std::vector<std::string>& remarks);
+[[nodiscard]] Result<LibraryDirectories> library_directories(const sys::HostFs& host,
+                                                             const InventoryScope& scope,
+                                                             const std::string& version,
+                                                             std::vector<std::string>& remarks);
 
 /// True of libX.so.VERSION.
 [[nodiscard]] bool has_version(std::string_view name, std::string_view version);

@@ -14,6 +14,7 @@
 #include "sys/file.hpp"
 #include "sys/node.hpp"
 
+#include <chrono>
 #include <map>
 
 namespace grapnel {
@@ -21,6 +22,7 @@ namespace grapnel {
 namespace {
 
 constexpr auto gpus_file = "gpus";
+constexpr auto directories_file = "directories";
 constexpr std::size_t boot_id_limit = 4096;
 
 Result<std::string> boot_id() {
@@ -34,6 +36,18 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
     const auto boot = boot_id();
     return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
                                                     : std::vector<KnownGpu>();
+}
+
+std::vector<KnownDirectory> known_directories() {
+    const auto text = read_state_file(directories_file);
+    return text ? parse_known_directories(*text) : std::vector<KnownDirectory>();
+}
+
+/// The times of files are those of the last tick, of seconds on the coarsest file system.
+std::int64_t moments_ago_ns() {
+    namespace chrono = std::chrono;
+    const auto then = chrono::system_clock::now() - chrono::seconds(2);
+    return chrono::duration_cast<chrono::nanoseconds>(then.time_since_epoch()).count();
 }
 
 /// Warnings, one for each loader: an image with musl, or without a dynamic loader, lacks glibc's.
@@ -131,11 +145,15 @@ Result<Inventory> Planner::take_inventory_with(bool arch) const {
     scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
     scope.arch = arch;
     scope.known_gpus = known;
+    scope.known_directories = known_directories();
+    scope.unchanged_since_ns = moments_ago_ns();
     scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };
     auto inventory = GRAPNEL_TRY(take_inventory(host(), scope));
     if (!dry_run_ && inventory.known_gpus != known)
         if (const auto boot = boot_id())
             keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), log_);
+    if (!dry_run_ && inventory.known_directories != scope.known_directories)
+        keep_state_file(directories_file, to_text(inventory.known_directories), log_);
     return inventory;
 }
 

@@ -37,6 +37,10 @@ FileFacts::Type type_of(mode_t mode) {
     }
 }
 
+std::int64_t nanoseconds(const statx_timestamp& time) {
+    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
 Result<FileFacts> stat_file(int directory, const char* name, int flags) {
     struct statx found {};
     constexpr auto mask = STATX_BASIC_STATS | STATX_MNT_ID;
@@ -57,8 +61,8 @@ Result<FileFacts> stat_file(int directory, const char* name, int flags) {
                      .minor = found.stx_rdev_minor,
                      .mode = static_cast<std::uint32_t>(found.stx_mode & 07777),
                      .owner = {.user = found.stx_uid, .group = found.stx_gid},
-                     .modified_ns = found.stx_mtime.tv_sec * std::int64_t{1'000'000'000}
-                                    + found.stx_mtime.tv_nsec};
+                     .modified_ns = nanoseconds(found.stx_mtime),
+                     .changed_ns = nanoseconds(found.stx_ctime)};
 }
 
 Result<Fd> open_file_in(FdRef directory, const std::string& name) {

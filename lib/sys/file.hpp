@@ -45,6 +45,7 @@ struct FileFacts {
     std::uint32_t mode = 0; ///< permission bits
     FileOwner owner = {};
     std::int64_t modified_ns = 0; ///< time of the last change of its content, since 1970
+    std::int64_t changed_ns = 0;  ///< the same of its attributes as well; nobody can set it
 
     [[nodiscard]] FileId id() const { return {device, inode}; }
 };

@@ -341,6 +341,54 @@ TEST_CASE("of kept facts only whole lines are believed") {
     }
 }
 
+TEST_CASE("an unchanged directory is not listed again") {
+    MemoryHost host;
+    plain_host(host);
+    CHECK(take_inventory(host, scope())->known_directories.empty());
+    auto first_scope = scope();
+    first_scope.unchanged_since_ns = 1;
+    const auto first = take_inventory(host, first_scope);
+    REQUIRE(first);
+    REQUIRE_FALSE(first->known_directories.empty());
+    auto again = scope();
+    again.known_directories = parse_known_directories(to_text(first->known_directories));
+    CHECK(again.known_directories == first->known_directories);
+    const auto directory = first->libraries.front().path.parent();
+    host.file((directory / ("libnvidia-late.so." + first->driver_version)).text(), "no library");
+    const auto says_late = [&](const InventoryScope& with) {
+        return contains(joined(take_inventory(host, with)->remarks), "libnvidia-late");
+    };
+
+    CHECK_FALSE(says_late(again));
+    CHECK(says_late(scope()));
+    SUBCASE("another directory has that path") {
+        for (auto& known : again.known_directories)
+            ++known.id.inode;
+    }
+    SUBCASE("it was changed") {
+        for (auto& known : again.known_directories)
+            ++known.changed_ns;
+    }
+    SUBCASE("another version of the driver is loaded") {
+        for (auto& known : again.known_directories)
+            known.version = "1.2";
+    }
+    CHECK(says_late(again) == !(again.known_directories == first->known_directories));
+}
+
+TEST_CASE("of known directories only whole lines are believed") {
+    const std::string good = "580.1\t1\t2\t3\tlibcuda.so.1\tlibcuda.so.580.1\n";
+    REQUIRE(parse_known_directories(good).size() == 1);
+    CHECK(to_text(parse_known_directories(good)) == good);
+    for (const auto* const line :
+         {"", "580.1", "580.1\t1\t2", "580.1\tx\t2\t3", "580.1\t1\t-2\t3"}) {
+        CAPTURE(line);
+        CHECK(parse_known_directories(std::string(line) + "\n" + good).size() == 1);
+    }
+    CHECK(parse_known_directories("580.1\t1\t2\t3\tcut of").empty());
+    CHECK(to_text({{.version = "580.1", .names = {"a\tb"}}}).empty());
+}
+
 TEST_CASE("majors are those of the loaded modules") {
     struct Row {
         const char* what;
@@ -545,7 +593,7 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
         CAPTURE(error_of(found));
         REQUIRE(found);
         std::string text;
-        for (const auto& directory : *found)
+        for (const auto& directory : found->directories)
             text += directory.path.text() + "\n";
         CHECK(text == row.directories);
     }
