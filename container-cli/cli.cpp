@@ -128,6 +128,7 @@ class Cli {
     }
 
     Status serve(Planner& planner, const HostPath& rootfs) {
+        GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));

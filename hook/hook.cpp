@@ -161,6 +161,7 @@ class Hook {
     }
 
     Status serve(Planner& planner, const State& state, const Spec& spec, const HostPath& ldconfig) {
+        GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
@@ -174,6 +175,7 @@ class Hook {
 
     /// Without a process in the state, for a bundle that no container was made of yet.
     [[nodiscard]] Status print_plan(Planner& planner, const State& state, const Spec& spec) const {
+        GRAPNEL_TRY(modules_.await_end());
         if (!state.pid) {
             const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
             auto root = GRAPNEL_TRY(apply::open_rootfs(rootfs));

@@ -85,6 +85,16 @@ Result<Helper> Helper::start(const std::function<Status()>& confine, const Work&
     return Helper(sys::Fd(pidfd), std::move(writing), std::move(file));
 }
 
+void Helper::dismiss() const {
+    syscall(SYS_pidfd_send_signal, pidfd_.ref().value, SIGKILL, nullptr, 0);
+}
+
+Status Helper::await_end(int time_limit_ms) const {
+    if (!pidfd_.valid() || sys::ends_within(pidfd_.ref(), time_limit_ms))
+        return {};
+    return refused("a helper process does not end");
+}
+
 Helper::~Helper() {
     if (pidfd_.valid())
         static_cast<void>(sys::wait_for(pidfd_.ref(), 0)); // it has done nothing

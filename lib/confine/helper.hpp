@@ -33,6 +33,13 @@ class Helper {
     [[nodiscard]] Result<std::string> ask(std::string_view request, int time_limit_ms,
                                           std::size_t limit);
 
+    /// Kills it, and waits neither for its end nor for its exit status.
+    void dismiss() const;
+
+    /// Waits until it has ended, also in a child of this process. An error after that many
+    /// milliseconds.
+    [[nodiscard]] Status await_end(int time_limit_ms) const;
+
   private:
     Helper(sys::Fd pidfd, sys::Fd request, sys::Fd answer)
         : pidfd_(std::move(pidfd)), request_(std::move(request)), answer_(std::move(answer)) {}

@@ -74,17 +74,24 @@ ModuleLoader ModuleLoader::prepare() {
 
 Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilities wanted,
                                        bool dry_run) {
-    auto helper = std::move(helper_);
-    helper_.reset();
     const sys::LinuxHostFs host;
     const auto missing = driver::missing_modules(host, wanted);
-    if (missing.empty() || !may_load(settings) || !driver::has_use_for_modules(host))
+    const bool loads =
+        !missing.empty() && may_load(settings) && driver::has_use_for_modules(host);
+    if (helper_ && !loads)
+        helper_->dismiss();
+    if (!loads)
         return std::string();
     if (dry_run)
         return "a start would load " + enumerate(missing);
-    if (!helper)
+    if (!helper_)
         return trouble_;
-    return helper->ask(joined(missing), time_limit_ms, answer_limit);
+    return helper_->ask(joined(missing), time_limit_ms, answer_limit);
+}
+
+Status ModuleLoader::await_end() const {
+    constexpr int dying_limit_ms = 2'000;
+    return helper_ ? helper_->await_end(dying_limit_ms) : Status();
 }
 
 } // namespace grapnel

@@ -24,11 +24,15 @@ class ModuleLoader {
     [[nodiscard]] static ModuleLoader prepare();
 
     /// Has the system's modprobe load the missing modules, if the settings allow it and the host
-    /// has a GPU to drive; the helper process ends. A dry run loads nothing. Returns the reason why
-    /// a module is still missing, or the modules that a start would load: a line for a later error;
-    /// empty if no module is missing or loading was not tried.
+    /// has a GPU to drive; the helper process ends: see await_end(). A dry run loads nothing.
+    /// Returns the reason why a module is still missing, or the modules that a start would load: a
+    /// line for a later error; empty if no module is missing or loading was not tried.
     [[nodiscard]] Result<std::string> load(const Settings& settings, DriverCapabilities wanted,
                                            bool dry_run);
+
+    /// Before anything of a container is looked at. A helper process that had nothing to do is
+    /// killed by load() and may be ending still.
+    [[nodiscard]] Status await_end() const;
 
   private:
     std::optional<confine::Helper> helper_ = {};

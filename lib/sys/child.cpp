@@ -39,16 +39,6 @@ Bond& bond() {
     return held;
 }
 
-/// Whether it has ended within that time.
-bool ends_within(FdRef pidfd, int milliseconds) {
-    pollfd ready{pidfd.value, POLLIN, 0};
-    int count = 0;
-    do
-        count = poll(&ready, 1, milliseconds);
-    while (count < 0 && errno == EINTR);
-    return count > 0;
-}
-
 unsigned long clone_flags(Child::Namespaces namespaces) {
     switch (namespaces) {
     case Child::Namespaces::mounts:
@@ -62,6 +52,15 @@ unsigned long clone_flags(Child::Namespaces namespaces) {
 }
 
 } // namespace
+
+bool ends_within(FdRef pidfd, int milliseconds) {
+    pollfd ready{pidfd.value, POLLIN, 0};
+    int count = 0;
+    do
+        count = poll(&ready, 1, milliseconds);
+    while (count < 0 && errno == EINTR);
+    return count > 0;
+}
 
 Result<Ended> wait_for(FdRef pidfd, int time_limit_ms) {
     const bool in_time = ends_within(pidfd, time_limit_ms);

@@ -40,6 +40,9 @@ struct Ended {
 /// process of the machine gets it.
 [[nodiscard]] Result<Ended> run_child(const Child& child);
 
+/// Whether the process has ended within that time; it need not be a child.
+[[nodiscard]] bool ends_within(FdRef pidfd, int milliseconds);
+
 /// Waits for the end of a child that is held by pidfd, which is killed if it is too slow.
 [[nodiscard]] Result<Ended> wait_for(FdRef pidfd, int time_limit_ms);
 
