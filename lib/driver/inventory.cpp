@@ -115,24 +115,22 @@ Inventory without_driver(const sys::HostFs& host, const InventoryScope& scope) {
 Status add_files(const sys::HostFs& host, const InventoryScope& scope,
                  const std::vector<driver::LibraryDirectory>& directories, Inventory& out) {
     const auto wanted = scope.driver_capabilities;
-    out.libraries = GRAPNEL_TRY(
-        driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
+    out.libraries =
+        GRAPNEL_TRY(driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
     remark_missing_capabilities(scope, out);
     if (scope.cuda_version)
         out.cuda_version = driver::cuda_version(host, directories, out.driver_version);
     if (scope.arch) {
         for (auto& gpu : out.gpus)
             gpu.arch = driver::compute_capability(host, gpu.pci);
-        out.management_library =
-            driver::management_library(host, directories, out.driver_version);
+        out.management_library = driver::management_library(host, directories, out.driver_version);
     }
     out.binaries = driver::binaries(host, scope, directories);
     remark_missing_smi(scope, out);
     out.same_places = driver::program_needs(host, out.binaries, out.remarks);
     out.firmware = driver::firmware(host, out.driver_version);
     out.config_files = driver::config_files(host, scope, directories, out.remarks);
-    out.x_server_modules =
-        driver::x_server_modules(host, out.driver_version, wanted, directories);
+    out.x_server_modules = driver::x_server_modules(host, out.driver_version, wanted, directories);
     out.sockets = driver::sockets(host, wanted);
     out.socket_directories = driver::socket_directories(host, wanted);
     out.proc_files = driver::proc_files(host);

@@ -76,8 +76,7 @@ Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilit
                                        bool dry_run) {
     const sys::LinuxHostFs host;
     const auto missing = driver::missing_modules(host, wanted);
-    const bool loads =
-        !missing.empty() && may_load(settings) && driver::has_use_for_modules(host);
+    const bool loads = !missing.empty() && may_load(settings) && driver::has_use_for_modules(host);
     if (helper_ && !loads)
         helper_->dismiss();
     if (!loads)
