@@ -57,7 +57,8 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
     out.devices = devices_in(at(at(config, "Config"), "Env"));
     const auto state = at(config, "State");
     out.runs = at(state, "Running") == true;
-    const auto code = at(state, "ExitCode");
+    const auto exit_code = at(state, "ExitCode");
+    const auto code = exit_code.is_number_integer() ? exit_code.get<std::int64_t>() : 0;
     out.lacked_program = text_at(config, "Path").ends_with("nvidia-smi") && !out.runs
                          && (code == 127 || code == 128);
     return out;
@@ -97,7 +98,7 @@ void check_leftovers(const Facts& facts, std::vector<Finding>& findings) {
     const auto& found = facts.here.leftovers;
     if (found.empty())
         return;
-    const auto others = found.size() == 1 ? "" : " and others";
+    const auto* const others = found.size() == 1 ? "" : " and others";
     findings.push_back({.code = Code::GR1303,
                         .text = found.front() + others
                                 + ": an empty file of the driver's name, "

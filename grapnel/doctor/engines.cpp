@@ -11,7 +11,7 @@ constexpr std::string_view program_directories =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
 
 HostPath config_of(const Daemon* daemon) {
-    const auto system = host_path("/etc/docker/daemon.json");
+    auto system = host_path("/etc/docker/daemon.json");
     if (daemon == nullptr)
         return system;
     if (const auto named = option_of(*daemon, "config-file"))

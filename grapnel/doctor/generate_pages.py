@@ -48,10 +48,11 @@ def main(path):
     numbers = [number for number, *_ in found]
     assert found and len(set(numbers)) == len(numbers), "a code stands twice"
     print(HEAD)
-    print("enum class Code : std::uint16_t {")
+    # the names are those of the findings
+    print("// NOLINTBEGIN(readability-identifier-naming)\nenum class Code : std::uint16_t {")
     for number in numbers:
         print(f"    GR{number:04} = {number},")
-    print(f"}};\n\ninline constexpr std::array<Page, {len(found)}> pages{{{{")
+    print(f"}};\n// NOLINTEND(readability-identifier-naming)\n\ninline constexpr std::array<Page, {len(found)}> pages{{{{")
     for number, severity, title, body in found:
         print(f'    {{{number}, Severity::{severity}, R"page({title})page",\n     R"page({body})page"}},')
     print("}};\n\n} // namespace grapnel::doctor")

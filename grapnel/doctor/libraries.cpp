@@ -54,7 +54,7 @@ class Search {
     LibrarySearch out = {};
 
   private:
-    bool is_empty(const HostPath& path) const {
+    [[nodiscard]] bool is_empty(const HostPath& path) const {
         const auto file = host_.map(path);
         return file && file->bytes().empty();
     }
@@ -114,9 +114,9 @@ LibrarySearch look_for_libraries(const Facts& facts, const std::string& version)
             search.out.stale_reason = "it lacks the libraries in " + directory.text();
     for (const auto& directory : driver::usual_library_directories(false))
         search.look(directory);
-    std::ranges::sort(search.out.empty_files);
-    const auto [first, last] = std::ranges::unique(search.out.empty_files);
-    search.out.empty_files.erase(first, last);
+    auto& empty = search.out.empty_files;
+    std::ranges::sort(empty);
+    empty.erase(std::unique(empty.begin(), empty.end()), empty.end());
     return std::move(search.out);
 }
 
