@@ -75,8 +75,8 @@ class Cli {
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
         const auto file = load_settings(std::nullopt, Variables::count);
         if (options_.debug.empty())
-            log_.to_file(file.settings.log);
-        confine::limit_file_size(log_.size());
+            log_.to(file.settings);
+        confine::limit_file_size(log_.bounded_size());
         if (file.mistake)
             return *file.mistake;
         settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));

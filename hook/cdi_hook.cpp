@@ -69,8 +69,8 @@ class Run {
         const auto loaded = load_settings(std::nullopt, Variables::are_ignored);
         if (loaded.mistake)
             return *loaded.mistake;
-        log_.to_file(loaded.settings.log);
-        confine::limit_file_size(log_.size());
+        log_.to(loaded.settings);
+        confine::limit_file_size(log_.bounded_size());
         GRAPNEL_TRY(confine::enter_phase(Phase::look_inside));
         const auto starter = sys::starter_identity();
         if (!starter)

@@ -4,6 +4,7 @@
 #include "apply/apply.hpp"
 #include "apply/cleanup.hpp"
 #include "apply/container.hpp"
+#include "audit.hpp"
 #include "base/exit_code.hpp"
 #include "base/text.hpp"
 #include "cdi_hook.hpp"
@@ -14,6 +15,7 @@
 #include "confine/phase.hpp"
 #include "confine/seccomp.hpp"
 #include "confine/supervise.hpp"
+#include "oci/container_engine.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
 #include "option_table.hpp"
@@ -63,7 +65,7 @@ class Hook {
                 confine::keep_phases({confine::Phase::read_host, confine::Phase::clean_up}));
         const auto state = GRAPNEL_TRY(read_state());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-        log_.of_container(state.id);
+        log_.of_container(state.id, engine_of_bundle(state.bundle.text()));
         switch (options_.stage) {
         case Stage::prestart:
         case Stage::create_runtime:
@@ -123,8 +125,8 @@ class Hook {
         const auto loaded = load_settings(options_.config, Variables::count);
         const auto& settings = loaded.settings;
         if (!options_.dry_run)
-            log_.to_file(settings.log);
-        confine::limit_file_size(log_.size());
+            log_.to(settings);
+        confine::limit_file_size(log_.bounded_size());
         ProbeStarter probe;
         if (options_.dry_run && !state.pid)
             probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
@@ -134,6 +136,7 @@ class Hook {
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
         for (const auto& remark : asked.remarks)
             log_.warning(remark);
+        steps_.end("read");
         if (!asked.request)
             return nothing_given();
         GRAPNEL_TRY(apply::enter_user_namespace(state));
@@ -141,17 +144,18 @@ class Hook {
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
         planner.start_probe_with(std::move(probe));
         GRAPNEL_TRY(planner.prepare(*asked.request));
+        steps_.end("prepare");
         if (options_.dry_run)
             return code_of(print_plan(planner, state, spec));
-        return supervised([&] { return serve(planner, state, spec, settings.ldconfig); });
+        return supervised([&] { return serve(planner, state, spec, settings); });
     }
 
     /// A mistake in the settings does not keep the root file system from being tidied.
     Result<int> clean_up(const State& state) {
         if (options_.dry_run)
             return exit_done;
-        log_.to_file(load_settings(options_.config, Variables::are_ignored).settings.log);
-        confine::limit_file_size(log_.size());
+        log_.to(load_settings(options_.config, Variables::are_ignored).settings);
+        confine::limit_file_size(log_.bounded_size());
         return supervised([&]() -> Status {
             GRAPNEL_TRY(confine::keep_phases({confine::Phase::clean_up}));
             GRAPNEL_TRY(confine::filter_container());
@@ -160,16 +164,19 @@ class Hook {
         });
     }
 
-    Status serve(Planner& planner, const State& state, const Spec& spec, const HostPath& ldconfig) {
+    Status serve(Planner& planner, const State& state, const Spec& spec, const Settings& settings) {
         GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
+        steps_.end("plan");
         log_.hold();
-        const auto remarks =
-            GRAPNEL_TRY(apply::carry_out(plan, std::move(container), ldconfig, allow_log()));
+        const auto remarks = GRAPNEL_TRY(
+            apply::carry_out(plan, std::move(container), settings.ldconfig, allow_log()));
         for (const auto& remark : remarks)
             log_.warning(remark);
+        steps_.end("apply");
+        log_.info(describe_start(plan, spec, settings), steps_);
         return {};
     }
 
@@ -196,6 +203,7 @@ class Hook {
     const Options& options_;
     ModuleLoader modules_;
     Log& log_;
+    Steps steps_ = {};
 };
 
 int print(const std::string& text, const Log& log) {

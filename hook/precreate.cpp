@@ -74,8 +74,8 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     const auto loaded = load_settings(options.config, Variables::are_ignored);
     const auto& settings = loaded.settings;
     if (!options.dry_run)
-        log.to_file(settings.log);
-    confine::limit_file_size(log.size());
+        log.to(settings);
+    confine::limit_file_size(log.bounded_size());
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
     auto probe = GRAPNEL_TRY(confine_description(
         settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));

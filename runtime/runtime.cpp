@@ -73,7 +73,7 @@ class Runtime {
         if (loaded.named) // as the hook will read it, which is given the path
             loaded = load_settings(loaded.named, Variables::are_ignored);
         const auto& settings = loaded.settings;
-        log_.to_file(settings.log);
+        log_.to(settings);
         if (line_.makes_container)
             GRAPNEL_TRY(prepare(loaded));
         const auto runtime = GRAPNEL_TRY(find_low_level_runtime(settings.runtimes));

@@ -5,9 +5,11 @@
 #include "base/format.hpp"
 #include "base/text.hpp"
 #include "sys/file.hpp"
+#include "sys/log_places.hpp"
 #include "sys/process.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -19,6 +21,32 @@ namespace grapnel {
 namespace {
 
 const std::string users_file = "grapnel.log";
+constexpr std::uint64_t longest_file = std::uint64_t{16} << 20;
+constexpr std::array<std::string_view, 4> level_names{"error", "warning", "notice", "info"};
+constexpr std::array<int, 4> priorities{3, 4, 5, 6}; // of syslog(3)
+
+std::string_view name_of(LogLevel level) {
+    return level_names[static_cast<std::size_t>(level)];
+}
+
+int priority_of(LogLevel level) {
+    return priorities[static_cast<std::size_t>(level)];
+}
+
+/// Of printable text.
+std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
+std::string milliseconds(double value) {
+    return format_text("{:.2f}", value);
+}
 
 /// The log directory of a user without write access to the machine's log.
 std::optional<sys::Fd> users_directory() {
@@ -67,9 +95,46 @@ int guard(const Log& log, int internal, const std::function<int()>& work,
     }
 }
 
-void Log::of_container(std::string_view id) {
+void Steps::end(std::string_view name) {
+    const auto now = Clock::now();
+    steps_.emplace_back(name, std::chrono::duration<double, std::milli>(now - last_).count());
+    last_ = now;
+}
+
+std::string Steps::text() const {
+    std::string out;
+    for (const auto& [name, time] : steps_)
+        out += (out.empty() ? "" : ", ") + std::string(name) + " " + milliseconds(time);
+    const std::chrono::duration<double, std::milli> whole = last_ - begun_;
+    return milliseconds(whole.count()) + " ms: " + out;
+}
+
+std::string Steps::json() const {
+    std::string out;
+    for (const auto& [name, time] : steps_)
+        out += (out.empty() ? "" : ",") + json_string(name) + ":" + milliseconds(time);
+    const std::chrono::duration<double, std::milli> whole = last_ - begun_;
+    return "\"ms\":" + milliseconds(whole.count()) + ",\"steps\":{" + out + "}";
+}
+
+/// A socket that cannot be reached is no reason to keep a container from its GPU.
+void Log::to(const Settings& settings) {
+    file_ = settings.log;
+    target_ = settings.log_target;
+    format_ = settings.log_format;
+    level_ = settings.log_level;
+    if (target_ == LogTarget::file)
+        return;
+    const auto path = target_ == LogTarget::journal ? host_path("/run/systemd/journal/socket")
+                                                    : host_path("/dev/log");
+    if (auto socket = sys::connect_datagrams(path))
+        socket_ = std::move(*socket);
+}
+
+void Log::of_container(std::string_view id, std::string_view engine) {
     constexpr std::size_t limit = 128;
     container_ = fit_line(id, limit);
+    engine_ = engine;
 }
 
 void Log::to_stderr(std::string_view text) const {
@@ -78,12 +143,45 @@ void Log::to_stderr(std::string_view text) const {
                          "stderr");
 }
 
-void Log::write(std::string_view level, std::string_view text) const {
-    if (file_.empty())
+std::string Log::line_of(LogLevel level, std::string_view text, const Steps* steps) const {
+    if (format_ == LogFormat::text)
+        return format_text("{} {}[{}] {} {}: {}{}", timestamp(), program_, getpid(), container_,
+                           name_of(level), fit_line(text),
+                           steps == nullptr ? "" : "; " + steps->text());
+    auto line = format_text(R"({{"time":"{}","program":{},"pid":{},"container":{},"engine":{},)"
+                            R"("level":"{}","text":{})",
+                            timestamp(), json_string(program_), getpid(), json_string(container_),
+                            json_string(engine_), name_of(level), json_string(fit_line(text)));
+    return line + (steps == nullptr ? "" : "," + steps->json()) + "}";
+}
+
+/// One datagram: fields of the journal, or the line of syslog (RFC 3164, facility daemon).
+void Log::send(LogLevel level, std::string_view text, const Steps* steps) const {
+    constexpr int daemon = 3 << 3;
+    const auto line = fit_line(text) + (steps == nullptr ? "" : "; " + steps->text());
+    const auto datagram =
+        target_ == LogTarget::journal
+            ? format_text(
+                "MESSAGE={0}\nPRIORITY={1}\nSYSLOG_IDENTIFIER={2}\nGRAPNEL_CONTAINER={3}\n"
+                "GRAPNEL_ENGINE={4}\n",
+                format_ == LogFormat::json ? line_of(level, text, steps) : container_ + ": " + line,
+                priority_of(level), program_, container_, engine_)
+            : format_text("<{}>{}[{}]: {}", daemon | priority_of(level), program_, getpid(),
+                          format_ == LogFormat::json
+                              ? line_of(level, text, steps)
+                              : format_text("{} {}: {}", container_, name_of(level), line));
+    (void)sys::write_all(socket_.ref(), datagram, "log");
+}
+
+void Log::write(LogLevel level, std::string_view text, const Steps* steps) const {
+    if (level > level_)
         return;
-    const auto line = format_text("{} {}[{}] {} {}: {}", timestamp(), program_, getpid(),
-                                  container_, level, fit_line(text));
-    append(line);
+    if (target_ != LogTarget::file) {
+        if (socket_.valid())
+            send(level, text, steps);
+    } else if (!file_.empty()) {
+        append(line_of(level, text, steps));
+    }
 }
 
 /// A log that cannot be written does not keep a container from its GPU.
@@ -119,13 +217,16 @@ void Log::allow_in(confine::FileRules& rules) const {
             rules.allow(directory, append);
 }
 
-std::uint64_t Log::size() const {
+std::uint64_t Log::bounded_size() const {
     const auto own = sys::own_run_directory();
     std::uint64_t longest = 0;
     for (const auto& path : {file_, own ? *own / "grapnel" / users_file : HostPath()})
         if (!path.empty())
-            if (const auto found = sys::host_facts(path))
+            if (const auto found = sys::host_facts(path)) {
+                if (found->size > longest_file)
+                    sys::rotate_file(path, longest_file);
                 longest = std::max(longest, found->size);
+            }
     return longest;
 }
 
@@ -141,18 +242,22 @@ void Log::hold() {
 
 void Log::error(std::string_view text) const {
     if (!caller_logs_error_)
-        write("error", text);
+        write(LogLevel::error, text);
     to_stderr(text);
 }
 
 void Log::warning(std::string_view text) const {
     if (collected_ != nullptr)
         collected_->emplace_back(text);
-    remark("warning", text);
+    remark(LogLevel::warning, text);
 }
 
 void Log::notice(std::string_view text) const {
-    remark("notice", text);
+    remark(LogLevel::notice, text);
+}
+
+void Log::info(std::string_view text, const Steps& steps) const {
+    write(LogLevel::info, text, &steps);
 }
 
 void Log::debug(std::string_view text) const {
@@ -160,7 +265,7 @@ void Log::debug(std::string_view text) const {
         to_stderr(text);
 }
 
-void Log::remark(std::string_view level, std::string_view text) const {
+void Log::remark(LogLevel level, std::string_view text) const {
     if (remarks_left_ == 0)
         return;
     const auto size = std::min(text.size(), line_limit);

@@ -131,6 +131,40 @@ Status store_ldcache_mode(Settings& settings, const std::string& mode) {
     return {};
 }
 
+/// A file's path, "journal" or "syslog"; an empty string for nowhere.
+Status store_log(Settings& settings, const std::string& place) {
+    settings.log_target = place == "journal"  ? LogTarget::journal
+                          : place == "syslog" ? LogTarget::syslog
+                                              : LogTarget::file;
+    const bool is_path = settings.log_target == LogTarget::file && !place.empty();
+    settings.log = is_path ? GRAPNEL_TRY(HostPath::make(place).cure(
+                       "name a file by its absolute path, or write \"journal\" or \"syslog\""))
+                           : HostPath();
+    return {};
+}
+
+Status store_log_format(Settings& settings, const std::string& format) {
+    constexpr std::array<std::pair<std::string_view, LogFormat>, 2> formats{
+        {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+    settings.log_format = GRAPNEL_TRY(choice("log format", format, formats));
+    return {};
+}
+
+Status store_log_level(Settings& settings, const std::string& level) {
+    constexpr std::array<std::pair<std::string_view, LogLevel>, 4> levels{
+        {{"error", LogLevel::error},
+         {"warning", LogLevel::warning},
+         {"notice", LogLevel::notice},
+         {"info", LogLevel::info}}};
+    settings.log_level = GRAPNEL_TRY(choice("log level", level, levels));
+    return {};
+}
+
+Status store_swarm_resources(Settings& settings, const std::string& list) {
+    settings.swarm_resources = comma_list(list);
+    return {};
+}
+
 Status store_compat_mode(Settings& settings, const std::string& mode) {
     settings.cuda_compat_mode = mode;
     return {};
@@ -208,8 +242,10 @@ const std::vector<Key>& known_keys() {
         {"features.no-additional-gids-for-device-nodes", flag(&Settings::no_additional_gids)},
         {"ldcache", text(store_ldcache_mode)},
         {"library-search-path", paths(&Settings::library_search_path)},
-        {"log", path(&Settings::log)},
-        {"nvidia-container-cli.debug", path(&Settings::log)},
+        {"log", text(store_log)},
+        {"log-format", text(store_log_format)},
+        {"log-level", text(store_log_level)},
+        {"nvidia-container-cli.debug", text(store_log)},
         {"nvidia-container-cli.environment", pass_over},
         {"nvidia-container-cli.ldcache", path(&Settings::ldcache_file)},
         {"nvidia-container-cli.ldconfig", text(store_ldconfig)},
@@ -241,10 +277,7 @@ const std::vector<Key>& known_keys() {
         {"nvidia-ctk.path", pass_over},
         {"probe", path(&Settings::probe)},
         {"supported-driver-capabilities", text(store_supported)},
-        {"swarm-resource", text([](Settings& settings, const std::string& list) -> Status {
-             settings.swarm_resources = comma_list(list);
-             return {};
-         })},
+        {"swarm-resource", text(store_swarm_resources)},
     };
     return table;
 }

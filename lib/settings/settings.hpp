@@ -25,6 +25,12 @@ enum class LdCache { automatic, ldconfig, off };
 /// nvidia module's GPUs), and how much annotations count.
 enum class RuntimeMode { automatic, cdi, csv, jit_cdi, legacy };
 
+/// Where the log goes: the file that `log` names, systemd's journal, or syslog.
+enum class LogTarget { file, journal, syslog };
+enum class LogFormat { text, json };
+/// Lines of this level and of those before it are written.
+enum class LogLevel { error, warning, notice, info };
+
 struct Settings {
     // NVIDIA's keys
     bool disable_require = false;
@@ -60,11 +66,14 @@ struct Settings {
     // Grapnel's own keys
     HostPath device_root = {}; ///< empty: the driver root if it has nodes, else "/"
     LdCache ldcache = LdCache::automatic;
-    HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no log
-    std::vector<HostPath> library_search_path = {};   ///< searched before everything else
-    std::vector<HostPath> binary_search_path = {};    ///< searched before everything else
-    HostPath probe = installed_probe();               ///< grapnel-probe; empty: never run
-    std::vector<HostPath> config_search_path = {};    ///< searched before everything else
+    HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no file
+    LogTarget log_target = LogTarget::file;
+    LogFormat log_format = LogFormat::text;
+    LogLevel log_level = LogLevel::notice;
+    std::vector<HostPath> library_search_path = {}; ///< searched before everything else
+    std::vector<HostPath> binary_search_path = {};  ///< searched before everything else
+    HostPath probe = installed_probe();             ///< grapnel-probe; empty: never run
+    std::vector<HostPath> config_search_path = {};  ///< searched before everything else
 
     /// Whether an image's newer libcuda may be preferred. A mode that is not known is NVIDIA's
     /// `disabled`, unless compatibility libraries are allowed.
