@@ -22,6 +22,9 @@ using Command = int(std::span<const std::string> words);
 [[nodiscard]] Command explain;
 [[nodiscard]] Command info;
 [[nodiscard]] Command list;
+[[nodiscard]] Command nodes;
+[[nodiscard]] Command log;
+[[nodiscard]] Command blame;
 [[nodiscard]] Command ps;
 
 /// On standard error, as "grapnel: TEXT".

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log file of the settings, read.
+// The log file of the settings, read: lines of both formats.
 #pragma once
 
 #include "base/path.hpp"
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace grapnel {
@@ -14,8 +16,19 @@ namespace grapnel {
 [[nodiscard]] std::vector<std::string> lines_of_container(const HostPath& log,
                                                           const std::string& id);
 
-/// Of these, the lines of the last process that wrote one, and of those beside it at that time.
+/// Of these, the lines of the process that wrote the last one.
 [[nodiscard]] std::vector<std::string> lines_of_last_start(const HostPath& log,
                                                            const std::string& id);
+
+/// The steps of a start, in milliseconds.
+struct StartTimes {
+    std::string container = {};
+    std::string time = {};
+    double whole = 0;
+    std::vector<std::pair<std::string, double>> steps = {};
+};
+
+/// Of the container's last start that was logged at level info.
+[[nodiscard]] std::optional<StartTimes> last_start(const HostPath& log, const std::string& id);
 
 } // namespace grapnel

@@ -97,4 +97,34 @@ const LookCommand& config_command_table() {
     return made_once;
 }
 
+const LookCommand& nodes_command() {
+    static const auto made_once =
+        made({.name = "nodes",
+              .help = "make the driver's device nodes where they are missing",
+              .synopsis = "grapnel nodes create [OPTION]...",
+              .operand = "commands",
+              .words = {{"create", "load missing kernel modules, and make missing nodes"}}},
+             {{{"dry-run", '\0', none, "", "print the missing nodes, and make none"},
+               set_flag<&LookOptions::dry_run>},
+              help_row});
+    return made_once;
+}
+
+const LookCommand& log_command() {
+    static const auto made_once = made({.name = "log",
+                                        .help = "print the log's lines of a container",
+                                        .synopsis = "grapnel log [OPTION]... CONTAINER"},
+                                       {json_row, help_row});
+    return made_once;
+}
+
+const LookCommand& blame_command() {
+    static const auto made_once =
+        made({.name = "blame",
+              .help = "print the milliseconds of each step of a container's last start",
+              .synopsis = "grapnel blame [OPTION]... CONTAINER"},
+             {json_row, help_row});
+    return made_once;
+}
+
 } // namespace grapnel

@@ -37,5 +37,8 @@ struct LookCommand {
 [[nodiscard]] const LookCommand& explain_command();
 [[nodiscard]] const LookCommand& ps_command();
 [[nodiscard]] const LookCommand& config_command_table();
+[[nodiscard]] const LookCommand& nodes_command();
+[[nodiscard]] const LookCommand& log_command();
+[[nodiscard]] const LookCommand& blame_command();
 
 } // namespace grapnel

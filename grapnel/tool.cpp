@@ -36,6 +36,9 @@ constexpr auto commands = std::to_array<Entry>({
     {"list", list},
     {"ps", ps},
     {"config", config},
+    {"nodes", nodes},
+    {"log", log},
+    {"blame", blame},
 });
 
 constexpr std::string_view program = "grapnel";

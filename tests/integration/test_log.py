@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log, by its settings."""
+"""The log by its settings; grapnel log, blame and nodes."""
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import socket
+import subprocess
 
 import make_driver
 import pytest
@@ -99,3 +101,31 @@ def test_syslog_gets_a_line(asking, bundle):
 
 def test_a_journal_that_is_away_keeps_no_container(asking):
     assert asking('log = "journal"\n') == []
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_log_and_blame_read_the_lines(asking, bundle, grapnel, form):
+    asking(f'log-level = "info"\nlog-format = "{form}"\n')
+    variables = {"env": {**os.environ, "NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings)}}
+    assert make_driver.uuid(1) in grapnel("log", bundle.name, **variables).stdout
+    lines = json.loads(grapnel("log", "--json", bundle.name, **variables).stdout)["lines"]
+    assert len(lines) == 1
+    blamed = json.loads(grapnel("blame", "--json", bundle.name, **variables).stdout)
+    assert list(blamed["steps"]) == ["read", "prepare", "plan", "apply"]
+    assert blamed["ms"] > 0
+    assert " ms  apply" in grapnel("blame", bundle.name, **variables).stdout
+    assert "has no line" in grapnel("log", "nobody", code=1, **variables).stderr
+
+
+def test_nodes_are_made_where_they_are_missing(grapnel):
+    node = f"/dev/nvidia{make_driver.minor(1, 2)}"
+    script = (f"umount {node} 2>/dev/null; rm -f {node}; {grapnel.program} nodes create --dry-run; "
+              f"test -e {node} && exit 9; {grapnel.program} nodes create && test -c {node}")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[:2] == [f"missing {node}", f"made {node}"]
+
+
+def test_nodes_says_that_all_are_there(grapnel):
+    assert grapnel("nodes", "create", "--dry-run").stdout == "no node is missing\n"
