@@ -102,16 +102,6 @@ void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
 
 void check_mig(const Facts& facts, std::vector<Finding>& findings) {
     for (const auto& gpu : facts.inventory->gpus) {
-        if (!gpu.minor)
-            continue;
-        const auto mig = host_path("/proc/driver/nvidia/capabilities")
-                         / ("gpu" + std::to_string(*gpu.minor)) / "mig";
-        if (gpu.mig_devices.empty() && exists(facts.host, mig))
-            findings.push_back(
-                {.code = Code::GR0408,
-                 .text =
-                     "GPU " + std::to_string(gpu.index) + " is in MIG mode and has no MIG device",
-                 .command = "nvidia-smi mig -i " + std::to_string(gpu.index) + " -lgip"});
         for (const auto& device : gpu.mig_devices)
             if (!device.fault.empty())
                 findings.push_back({.code = Code::GR0409,

@@ -287,10 +287,6 @@ const std::vector<Fault>& faults() {
                  "/etc/systemd/system/multi-user.target.wants/nvidia-persistenced.service",
                  "/lib/systemd/system/nvidia-persistenced.service");
          }},
-        {GR0408, "MIG mode without devices", "h200", "MIG mode",
-         [](DoctoredHost& host) {
-             host.files.directory("/proc/driver/nvidia/capabilities/gpu0/mig");
-         }},
         {GR0409, "MIG device not described", "mig", "MIG device",
          [](DoctoredHost& host) {
              host.files.remove("/proc/driver/nvidia/capabilities/gpu2/mig/gi1/ci0/access");

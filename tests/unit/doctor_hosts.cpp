@@ -47,6 +47,8 @@ DoctoredHost::DoctoredHost(const std::string& name) {
     if (!done)
         throw std::runtime_error(done.error().text());
     add_kernel(files);
+    if (name == "h200") // stands there while MIG is off, too
+        files.directory("/proc/driver/nvidia/capabilities/gpu0/mig");
     if (name.starts_with("debian")) // the directory holds a part of the driver
         files.file("/etc/ld.so.conf.d/x86_64-linux-gnu.conf", "/usr/lib/x86_64-linux-gnu\n");
     if (name.starts_with("nixos")) // the case is about drawing
