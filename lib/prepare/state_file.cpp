@@ -3,6 +3,8 @@
 
 #include "sys/file.hpp"
 
+#include <cerrno>
+
 namespace grapnel {
 
 namespace {
@@ -25,7 +27,7 @@ void keep_state_file(std::string_view name, std::string_view text, const Log& lo
     if (!directory)
         return; // an engine without root keeps nothing
     const auto kept = sys::replace_file(directory->ref(), std::string(name), text, 0600);
-    if (!kept)
+    if (!kept && kept.error().sys != EROFS) // the next start finds it out again
         log.warning(kept.error().text());
 }
 

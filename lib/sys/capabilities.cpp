@@ -58,11 +58,15 @@ Status write_sets(Sets sets) {
     return {};
 }
 
+std::size_t word_of(int capability) {
+    return static_cast<std::size_t>(CAP_TO_INDEX(capability));
+}
+
 Sets with_effective(Sets sets, const Capabilities& wanted) {
     for (auto& word : sets)
         word.effective = 0;
     for (const auto capability : wanted) {
-        auto& word = sets.at(CAP_TO_INDEX(capability));
+        auto& word = sets.at(word_of(capability));
         word.effective |= word.permitted & bit(capability);
     }
     return sets;
@@ -77,7 +81,7 @@ void forget_capabilities() {
 
 bool is_permitted(int capability) {
     const auto sets = read_sets();
-    return sets && (sets->at(CAP_TO_INDEX(capability)).permitted & bit(capability)) != 0;
+    return sets && (sets->at(word_of(capability)).permitted & bit(capability)) != 0;
 }
 
 bool may_mount() {
@@ -92,7 +96,7 @@ Status set_capabilities(const Capabilities& kept, const Capabilities& effective)
     auto sets = GRAPNEL_TRY(read_sets());
     Sets mask{};
     for (const auto capability : kept)
-        mask.at(CAP_TO_INDEX(capability)).permitted |= bit(capability);
+        mask.at(word_of(capability)).permitted |= bit(capability);
     for (std::size_t i = 0; i < words; ++i)
         sets[i].permitted &= mask[i].permitted;
     return write_sets(with_effective(sets, effective));

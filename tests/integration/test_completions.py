@@ -73,7 +73,7 @@ def zsh(scripts, tmp_path, program, line):
 
 
 LINES = {
-    "command": ("grapnel", "grapnel conf\tdoc\t--unset", "configure docker --unset"),
+    "command": ("grapnel", "grapnel configu\tdoc\t--unset", "configure docker --unset"),
     "option": ("grapnel", "grapnel configure docker --dry\t", "configure docker --dry-run"),
     "stage": ("grapnel-hook", "grapnel-hook --deb\tposts\top\t", "--debug poststop"),
     "value": ("grapnel-cli", "nvidia-container-cli configure --cuda-c\tmo\t/root",
@@ -98,7 +98,7 @@ def test_tab_completes(scripts, tmp_path, shell, case):
 
 
 @pytest.mark.parametrize("words, offered", {
-    "grapnel con": {"configure"},
+    "grapnel con": {"config", "configure"},
     "grapnel configure --r": {"--runtime-name", "--runtime-path"},
     "grapnel-hook p": {"precreate", "prestart", "poststart", "poststop"},
     "nvidia-container-cli configure --cuda-compat-mode ": {"mount", "ldconfig", "disabled"},
