@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of grapnel. A new one is a file here, a line in tool.cpp and one
-// in option_table.cpp.
+// The commands of grapnel. A new command is a file here, a line in tool.cpp and a line in
+// option_table.cpp.
 #pragma once
 
 #include "base/exit_code.hpp"
@@ -12,7 +12,7 @@
 
 namespace grapnel {
 
-/// Each takes the words behind its name, and returns the exit code.
+/// A command takes the words behind its name, and returns the exit code.
 using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
@@ -27,18 +27,20 @@ using Command = int(std::span<const std::string> words);
 [[nodiscard]] Command blame;
 [[nodiscard]] Command ps;
 
-/// On standard error, as "grapnel: TEXT".
+/// Writes "grapnel: TEXT" on standard error.
 void complain(std::string_view text);
 
+/// Writes the text on standard output.
 [[nodiscard]] Status say(std::string_view text);
 
-/// The exit code; an error is a line on standard error. One of kind usage is exit_usage.
+/// Returns the exit code, exit_usage for an error of kind usage; prints an error as a line on
+/// standard error.
 [[nodiscard]] int finish(const Status& done);
 
-/// say() as a whole command.
+/// A whole command that prints the text: say() and its exit code.
 [[nodiscard]] int answer(std::string_view text);
 
-/// The line on standard error; exit_usage.
+/// Prints the error on standard error; returns exit_usage.
 [[nodiscard]] int wrong_usage(const Error& error);
 
 } // namespace grapnel

@@ -17,25 +17,25 @@
 namespace grapnel {
 
 struct GpuContainer {
-    std::string id = {}; ///< an LXC container's name; else the mount namespace, as mnt:[N]
+    std::string id = {}; ///< for LXC the name; unknown: the mount namespace, mnt:[N]
     std::string engine = {};
     apply::StartFacts start = {};
-    pid_t process = 0;                 ///< its first
-    std::int64_t since = 0;            ///< when that started, in seconds since 1970
+    pid_t process = 0;                 ///< its first process
+    std::int64_t since = 0;            ///< start of `process`, in seconds since 1970
     std::string cgroup = {};           ///< from the root of its hierarchy
-    std::vector<pid_t> processes = {}; ///< of its cgroup; the first alone if it has none of its own
-    std::string user = {}; ///< of a rootless engine: the number; its records are in their hands
+    std::vector<pid_t> processes = {}; ///< of its cgroup; without its own cgroup `process` only
+    std::string user = {}; ///< the user ID of a rootless engine, who can change its records
 };
 
 struct GpuContainers {
     std::vector<GpuContainer> containers = {}; ///< by ID
-    std::size_t skipped = 0; ///< mount namespaces without a record that were not looked at
+    std::size_t skipped = 0; ///< mount namespaces without a record, beyond the limit
 };
 
-/// With root's rights those of all users.
+/// For root the containers of all users.
 [[nodiscard]] Result<GpuContainers> gpu_containers();
 
-/// The container with that ID, or the only one whose ID begins so.
+/// The container with that ID, or the only container with an ID that begins with `name`.
 [[nodiscard]] Result<std::optional<GpuContainer>>
 container_named(const std::string& name, const std::vector<GpuContainer>& containers);
 [[nodiscard]] std::optional<GpuContainer>
@@ -44,10 +44,10 @@ container_of_process(pid_t process, const std::vector<GpuContainer>& containers)
 /// The GPUs of this host, by index; empty without a driver.
 [[nodiscard]] std::vector<Gpu> host_gpus();
 
-/// The bundle of the container that the process is in, by the monitor of its engine.
+/// The bundle of the process's container, as the engine's monitor (shim, conmon) has it.
 [[nodiscard]] std::optional<HostPath> bundle_of_process(pid_t process);
 
-/// Engine and ID of the container that the process is in, without a record.
+/// Engine and ID of the process's container, by its cgroup or its bundle: needs no record.
 [[nodiscard]] std::optional<CgroupOwner> owner_of_process(pid_t process);
 
 /// The path of the process's cgroup: of version 2, or of version 1's device controller.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// This host as the commands describe it.
+// The inventory and the plans of this host, for the commands.
 #pragma once
 
 #include "base/result.hpp"
@@ -11,14 +11,14 @@
 
 namespace grapnel {
 
-/// A request for all of the driver and every GPU.
+/// A request for all driver capabilities and every GPU.
 [[nodiscard]] Request request_for_all();
 
 /// The inventory for that request, with the answers of grapnel-probe. Loads no module.
 [[nodiscard]] Result<Inventory> describe_host(const Settings& settings, const Request& request,
                                               const Log& log);
 
-/// The plan of that request in an image of which nothing is known. Loads no module, makes nothing.
+/// The plan of that request without an image. Loads no module, makes no node.
 [[nodiscard]] Result<Plan> plan_on_host(const Settings& settings, const Request& request,
                                         const Log& log);
 

@@ -12,12 +12,13 @@ namespace grapnel {
 struct HostEngine {
     std::string name = {};
     std::string program = {};              ///< its path; empty: not installed
-    std::vector<std::string> entries = {}; ///< "FILE: entry" of Grapnel or NVIDIA; empty: none
+    std::vector<std::string> entries = {}; ///< "FILE: entry" of Grapnel or NVIDIA
 
     bool operator==(const HostEngine&) const = default;
 };
 
-/// Engines that are installed or configured. Files that cannot be read count as missing.
+/// Engines that are installed or configured, and "cdi" for CDI files. Files that cannot be read
+/// count as missing.
 [[nodiscard]] std::vector<HostEngine> host_engines(const sys::HostFs& host);
 
 } // namespace grapnel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log file of the settings, read: lines of both formats.
+// Reads the log file of the settings: lines of both formats, text and JSON.
 #pragma once
 
 #include "base/path.hpp"
@@ -11,12 +11,12 @@
 
 namespace grapnel {
 
-/// The lines of a container, oldest first: by its ID, or the beginning of one of at least four
-/// letters. Of a long file the last 8 MiB count. Empty for a file that cannot be read.
+/// The lines of a container, oldest first. `id` is its ID, or at least the first four letters of
+/// it. Reads the last 8 MiB of the file. Empty for a file that cannot be read.
 [[nodiscard]] std::vector<std::string> lines_of_container(const HostPath& log,
                                                           const std::string& id);
 
-/// Of these, the lines of the process that wrote the last one.
+/// The lines of the process that wrote the container's last line.
 [[nodiscard]] std::vector<std::string> lines_of_last_start(const HostPath& log,
                                                            const std::string& id);
 
@@ -28,7 +28,7 @@ struct StartTimes {
     std::vector<std::pair<std::string, double>> steps = {};
 };
 
-/// Of the container's last start that was logged at level info.
+/// The times of the container's last start that was logged at level info.
 [[nodiscard]] std::optional<StartTimes> last_start(const HostPath& log, const std::string& id);
 
 } // namespace grapnel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The common course of the commands of options.hpp.
+// The common part of the commands in options.hpp.
 #pragma once
 
 #include "command.hpp"
@@ -25,7 +25,7 @@ using LookWork = Status(const LookArguments& arguments);
 /// An error of kind usage that names the command's --help.
 [[nodiscard]] Error wrong_operand(const LookCommand& command, std::string what);
 
-/// Refuses operands.
+/// Refuses every operand.
 [[nodiscard]] Status check_no_operand(const LookCommand& command, const LookArguments& arguments);
 
 } // namespace grapnel

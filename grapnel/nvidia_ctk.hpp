@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// grapnel by the name nvidia-ctk, with the grammar of that program.
+// grapnel under the name nvidia-ctk, with the command line of NVIDIA's program.
 #pragma once
 
 #include <span>
@@ -8,10 +8,10 @@
 
 namespace grapnel::nvidia_ctk {
 
-/// Whether a program that was called as `called` is this one.
+/// Whether `called`, the name of this process, is nvidia-ctk.
 [[nodiscard]] bool is_call(std::string_view called);
 
-/// `nvidia-ctk hook ...`, as CDI files name it.
+/// Whether the call is `nvidia-ctk hook ...`, as CDI files have it.
 [[nodiscard]] bool is_hook_call(std::string_view called, std::span<const std::string> words);
 
 } // namespace grapnel::nvidia_ctk

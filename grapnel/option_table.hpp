@@ -5,7 +5,7 @@
 
 namespace grapnel {
 
-/// Of grapnel itself, before a command.
+/// Options of grapnel itself, before a command.
 struct ToolOptions {
     enum class Action { run, help, version };
     Action action = Action::run;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of the commands that look at the host and its containers, and of config.
+// The options of all commands but cdi, configure and doctor.
 #pragma once
 
 #include "cmdline/table.hpp"
@@ -10,7 +10,7 @@
 
 namespace grapnel {
 
-/// Options as given. Each command has a part of them.
+/// Options as given. Each command has some of them.
 struct LookOptions {
     bool help = false;
     bool json = false;

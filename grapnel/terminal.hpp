@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text for a person at a terminal: colours and lines there alone.
+// Text for a person: colours and the lines of a tree on a terminal only.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ namespace grapnel {
 
 enum class Colour { none, bold, dim, green, yellow, red };
 
-/// How standard output is written to. Colours: on a terminal, unless NO_COLOR is set
-/// (https://no-color.org). Lines of a tree: on a terminal.
+/// The form of standard output. On a terminal it has the lines of a tree, and colours unless
+/// NO_COLOR is set (https://no-color.org).
 struct Terminal {
     bool colours = false;
     bool lines = false;
@@ -29,7 +29,7 @@ struct Tree {
     Tree& add(std::string line, Colour with = Colour::none);
 };
 
-/// With lines on a terminal, else indented by two blanks a level.
+/// The tree, drawn with lines on a terminal, else indented by two blanks per level.
 [[nodiscard]] std::string to_text(const Tree& tree, const Terminal& terminal);
 
 /// Rows of cells in columns as wide as their widest cell; the first row is bold.

@@ -10,9 +10,9 @@
 
 namespace grapnel::config_command {
 
-/// `word` as a value of that key: true and false, a text, or a list with commas or in brackets.
-/// Replaces the key's value, or its commented default, or adds it to its table. `name` is the
-/// file's. Refuses an unknown key, a wrong value and a text that cannot be changed by these ways.
+/// The text with `word` as the value of that key: true or false, a text, or a list with commas or
+/// in brackets. Replaces the key's value or its commented default, or adds the key to its table.
+/// `name` is the file's. Refuses an unknown key, a wrong value and a text in which neither works.
 [[nodiscard]] Result<std::string> with_key(const std::string& text, std::string_view name,
                                            Dialect dialect, const std::string& key,
                                            const std::string& word);

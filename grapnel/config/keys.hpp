@@ -30,14 +30,14 @@ struct Setting {
     std::size_t line = 0; ///< of the file; 0: the default
 };
 
-/// As it is written in a file.
+/// The value as a settings file has it.
 [[nodiscard]] std::string to_toml(const KeyValue& value);
 
 /// The value at that key; nothing for a key that is missing or of another type.
 [[nodiscard]] const toml::node* node_at(const toml::table& table, std::string_view key);
 [[nodiscard]] std::optional<KeyValue> value_of(const toml::node& node);
 
-/// Every key with its default, as config/config.toml says it.
+/// Every key with its default of config/config.toml.
 [[nodiscard]] Result<std::map<std::string, KeyValue>> default_values();
 
 /// The default, or the value in `text`, of every key. `name` is the file's, for errors.

@@ -22,15 +22,15 @@ struct Change {
     std::optional<sys::FileFacts> like = {}; ///< mode and owner of a new file
 };
 
-/// The copies of the file that were made before changes of it, the oldest first.
+/// The backups of the file, the oldest first.
 [[nodiscard]] Result<std::vector<engine_config::OtherFile>> backups_of(const HostPath& file);
 
 [[nodiscard]] bool changes_anything(const std::vector<Change>& changes);
 
-/// As a diff.
+/// The changes as a unified diff.
 [[nodiscard]] std::string shown(const std::vector<Change>& changes);
 
-/// In their order; a line for each file.
+/// Writes and deletes the files in the order of the changes; returns a line for each file.
 [[nodiscard]] Result<std::string> carry_out(const std::vector<Change>& changes);
 
 } // namespace grapnel::configure_command

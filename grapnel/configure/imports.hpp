@@ -10,9 +10,9 @@
 
 namespace grapnel::configure_command {
 
-/// The imports of `config`, and theirs in turn, each once, breadth first, patterns in alphabetical
-/// order, as containerd does. `drop_in` has its place among them whether it is there or not; its
-/// text is not read.
+/// The files that `config` imports, directly and through other imports: each once, breadth first,
+/// the matches of a pattern in alphabetical order, as containerd does. `drop_in` is in the list
+/// even if it does not exist; its text is not read.
 [[nodiscard]] Result<std::vector<engine_config::OtherFile>>
 imported_files(const engine_config::OtherFile& config, const HostPath& drop_in);
 

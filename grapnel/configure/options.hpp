@@ -41,7 +41,7 @@ struct Options {
     bool dry_run = false;
 };
 
-/// With the defaults of the engine where nothing is said. An error is of kind usage.
+/// Options that are not given have the defaults of the engine. An error is of kind usage.
 [[nodiscard]] Result<Options> parse_options(std::span<const std::string> words);
 
 } // namespace grapnel::configure_command

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The areas, each a pure function in a file of its own.
+// The areas of the report: a pure function for each, in its own file.
 #pragma once
 
 #include "doctor/facts.hpp"
@@ -22,7 +22,7 @@ namespace grapnel::doctor_command {
 [[nodiscard]] Area toolkit_area(const Facts& facts);
 [[nodiscard]] Area containers_area(const Facts& facts);
 
-/// All, from the kernel to the container engines.
+/// All areas, from the kernel to the container engines.
 [[nodiscard]] std::vector<Area> all_areas(const Facts& facts);
 
 } // namespace grapnel::doctor_command

@@ -10,8 +10,8 @@
 
 namespace grapnel::doctor_command {
 
-/// A tar archive: the report as text and as JSON, and the files that it is made of, without
-/// secrets.
+/// A tar archive: the report as text and as JSON, and the host's files that explain it, through
+/// redact().
 [[nodiscard]] std::string bundle(const Facts& facts, const std::vector<Area>& areas);
 
 } // namespace grapnel::doctor_command

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a CDI file that name something of the host.
+// The host paths, hooks and device nodes that a CDI file names.
 #pragma once
 
 #include "base/device_number.hpp"
@@ -28,8 +28,7 @@ struct CdiScan {
 
 [[nodiscard]] CdiScan scan_cdi_json(const nlohmann::json& json);
 
-/// The YAML that nvidia-ctk writes, with a key and its value on a line; another line is passed
-/// over.
+/// Reads the YAML that nvidia-ctk writes, with a key and its value on a line. Skips other lines.
 [[nodiscard]] CdiScan scan_cdi_yaml(std::string_view text);
 
 } // namespace grapnel::doctor_command

@@ -13,7 +13,7 @@
 
 namespace grapnel::doctor_command {
 
-/// A dockerd, or the one that would read this file.
+/// A dockerd that runs, or that would read this file.
 struct Docker {
     const Daemon* daemon = nullptr; ///< null: it does not run
     HostPath config = {};
@@ -21,27 +21,28 @@ struct Docker {
     std::optional<std::string> mistake = {}; ///< the file is no JSON object
 };
 
-/// The ones that run, else the system's if its file exists.
+/// Every dockerd that runs; else the system's, if its daemon.json exists.
 [[nodiscard]] std::vector<Docker> dockers(const Facts& facts);
 
-/// Who made a program that an engine runs: by the name of the file behind all links.
+/// The maker of a program that an engine runs, by the name of the file behind all links.
 enum class Maker { grapnel, nvidia, other };
 [[nodiscard]] Maker maker_of(const sys::HostFs& host, const std::string& path);
 
-/// The file of that name in these directories, which a colon separates; empty: in none.
+/// The first file of that name in these directories, which a colon separates; empty if missing.
 [[nodiscard]] HostPath find_in(const sys::HostFs& host, std::string_view directories,
                                std::string_view name);
 
-/// In the directories where distributions install programs.
+/// A program in the directories in which distributions install programs; empty if missing.
 [[nodiscard]] HostPath find_program(const sys::HostFs& host, std::string_view name);
 
 /// The value of an option of a daemon, as --name=VALUE or --name VALUE.
 [[nodiscard]] std::optional<std::string> option_of(const Daemon& daemon, std::string_view name);
 
-/// An engine that gives containers an SELinux label: podman, CRI-O, or Docker if it is told so.
+/// Whether an engine gives containers an SELinux label: podman, CRI-O, or Docker with
+/// selinux-enabled.
 [[nodiscard]] bool has_labelling_engine(const Facts& facts);
 
-/// The file as TOML; nothing where it is missing, or no TOML: then `mistake` says so.
+/// The file as TOML; nothing for a missing file, and for a file that is no TOML, with `mistake`.
 [[nodiscard]] std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
                                                    std::optional<Error>& mistake);
 

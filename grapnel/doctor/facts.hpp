@@ -18,13 +18,13 @@
 
 namespace grapnel::doctor_command {
 
-/// Facts that no file of the host tells.
+/// Facts that are in no file of the host.
 struct Surroundings {
     std::uint32_t user = 0;                        ///< of this process
     HostPath home = {};                            ///< of that user; empty: unknown
     HostPath programs = host_path(GRAPNEL_BINDIR); ///< Grapnel's
-    HostPath own_program = {};                     ///< this one's file
-    std::vector<std::string> kernel_log = {};      ///< its lines, as far as they may be read
+    HostPath own_program = {};                     ///< the file of this program
+    std::vector<std::string> kernel_log = {};      ///< the lines that this user may read
     std::vector<std::string> leftovers = {};       ///< see find_leftovers()
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
@@ -48,8 +48,8 @@ struct Facts {
     const sys::HostFs& host;
     Surroundings here = {};
     LoadedSettings settings = {};
-    std::unique_ptr<RootedHost> rooted = {}; ///< where the driver has a root of its own
-    std::optional<Error> root_fault = {};    ///< that root is not there
+    std::unique_ptr<RootedHost> rooted = {}; ///< with a driver root
+    std::optional<Error> root_fault = {};    ///< the driver root is missing
     Result<Inventory> inventory = Inventory();
     std::vector<Daemon> daemons = {};
 
@@ -63,21 +63,21 @@ struct Facts {
 [[nodiscard]] Facts gather_facts(const sys::HostFs& host, LoadedSettings settings,
                                  Surroundings here);
 
-/// Of that name, the first; null: none runs.
+/// The first daemon of that name; null if no such daemon runs.
 [[nodiscard]] const Daemon* find_daemon(const Facts& facts, std::string_view name);
 
 /// Whether the platform has the nvidia kernel module: false for WSL and a Jetson.
 [[nodiscard]] bool is_plain_nvidia(const Facts& facts);
 
-/// The settings name lists of a Jetson's files, and there are no such lists.
+/// Whether the settings name CSV lists of a Jetson that do not exist.
 [[nodiscard]] bool lacks_csv_lists(const Facts& facts);
 
 [[nodiscard]] bool exists(const sys::HostFs& host, const HostPath& path);
 
-/// Without blanks at its ends; empty for a file that cannot be read.
+/// The file's text without blanks at its ends; empty for a file that cannot be read.
 [[nodiscard]] std::string text_of(const sys::HostFs& host, const HostPath& path);
 
-/// A file that holds one number, such as a sysctl.
+/// The number in a file that holds one number, such as a sysctl.
 [[nodiscard]] std::optional<std::int64_t> number_of(const sys::HostFs& host, const HostPath& path);
 
 /// The names in a directory; empty without it.

@@ -14,12 +14,12 @@
 
 namespace grapnel::doctor_command {
 
-/// A change of the host that `grapnel doctor --fix` makes: it can be repeated, is undone by a
-/// reboot or changes a cache, and touches no configuration file.
+/// A change of the host that `grapnel doctor --fix` makes. It is idempotent, changes no
+/// configuration file, and a reboot undoes it, unless it updates a cache.
 struct Fix {
-    std::vector<Node> nodes = {};        ///< to be made, by their attributes `creation`
-    std::vector<Node> links = {};        ///< whose /dev/char/MAJOR:MINOR is to be made
-    std::vector<std::string> words = {}; ///< of a program of the host: its path, then its arguments
+    std::vector<Node> nodes = {};        ///< nodes to make, with the attributes of `creation`
+    std::vector<Node> links = {};        ///< nodes that get a link /dev/char/MAJOR:MINOR
+    std::vector<std::string> words = {}; ///< a program of the host to run: path and arguments
 
     [[nodiscard]] bool empty() const { return nodes.empty() && links.empty() && words.empty(); }
 };
@@ -27,7 +27,7 @@ struct Fix {
 struct Finding {
     Code code = {};
     std::string text = {};    ///< the failing object, then the cause
-    std::string command = {}; ///< that mends it
+    std::string command = {}; ///< the command that mends it
     Fix fix = {};             ///< empty: only a person can decide
 };
 
@@ -41,7 +41,7 @@ struct Area {
 
 [[nodiscard]] const Page& page_of(Code code);
 
-/// By "GR0107", in any case; null for anything else.
+/// The page of a code such as "GR0107", in upper or lower case; null for an unknown code.
 [[nodiscard]] const Page* find_page(std::string_view code);
 
 /// "GR0107"

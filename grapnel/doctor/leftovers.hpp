@@ -9,8 +9,9 @@
 
 namespace grapnel::doctor_command {
 
-/// "LAYER: PATH" of each. Layers of containers are left out: a running one has mount points
-/// rightly. `data`: directories of engines (/var/lib/docker). Reads through sys::RootDir.
+/// "LAYER: PATH" of each file. Skips the layers of containers, in which mount points are right.
+/// `data`: directories of engines (/var/lib/docker). Reads through sys::RootDir. At most 2000
+/// layers are read.
 [[nodiscard]] std::vector<std::string> find_leftovers(const sys::HostFs& host,
                                                       const std::vector<HostPath>& data);
 

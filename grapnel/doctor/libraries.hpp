@@ -11,9 +11,9 @@
 namespace grapnel::doctor_command {
 
 struct LibrarySearch {
-    std::set<std::string> versions = {};    ///< of the driver's libraries that are there
-    bool is_installed = false;              ///< libraries of the loaded driver are among them
-    std::string stale_reason = {};          ///< why ld.so.cache is stale; empty: it is not
+    std::set<std::string> versions = {};    ///< of the driver libraries on this host
+    bool is_installed = false;              ///< has the libraries of the loaded driver
+    std::string stale_reason = {};          ///< why ld.so.cache is stale; empty: it is sound
     std::vector<HostPath> empty_files = {}; ///< of the loaded driver's libraries
 
     [[nodiscard]] bool is_stale() const { return !stale_reason.empty(); }
@@ -22,10 +22,10 @@ struct LibrarySearch {
 /// `version` is the loaded driver's.
 [[nodiscard]] LibrarySearch look_for_libraries(const Facts& facts, const std::string& version);
 
-/// A driver that the inventory refuses, with its reason.
+/// The finding for a driver that the inventory refuses, with the reason.
 [[nodiscard]] Finding unusable_driver(const Error& error);
 
-/// Whether this is WSL or a Jetson, with a usable driver or not.
+/// Whether this host is WSL or a Jetson, even without a usable driver.
 [[nodiscard]] bool is_special_platform(const Facts& facts);
 
 /// Whether the kernel's release is a plain name of a directory.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of a finding. All are made of doc/troubleshooting.md when Grapnel is built.
+// The page of a finding. The build makes all pages from doc/troubleshooting.md.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace grapnel::doctor_command {
 
-/// An error keeps containers from a GPU; a warning does so for some, or costs time.
+/// An error keeps containers from a GPU; a warning keeps some containers from it, or costs time.
 enum class Severity { warning, error };
 
 struct Page {

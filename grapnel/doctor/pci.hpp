@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVIDIA's GPUs as the PCI bus shows them, whatever driver holds them.
+// NVIDIA's GPUs on the PCI bus, with the driver that each is bound to.
 #pragma once
 
 #include "sys/host_fs.hpp"
@@ -11,7 +11,7 @@ namespace grapnel::doctor_command {
 
 struct PciGpu {
     std::string address = {};
-    std::string driver = {}; ///< empty: none is bound
+    std::string driver = {}; ///< empty: bound to no driver
     bool is_gone = false;    ///< its configuration space reads as ones: it left the bus
 };
 

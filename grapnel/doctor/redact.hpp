@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Secrets taken out of texts that go into a bug report.
+// Removes secrets from the texts of a bug report.
 #pragma once
 
 #include <string>

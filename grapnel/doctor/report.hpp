@@ -15,10 +15,10 @@ enum ExitStatus { exit_errors = 3, exit_warnings = 4 };
 
 [[nodiscard]] int exit_status(const std::vector<Area>& areas);
 
-/// A line for each area, and the findings below theirs.
+/// A line for each area, with its findings below it.
 [[nodiscard]] std::string text_report(const std::vector<Area>& areas, const Terminal& terminal);
 
-/// doc/doctor.md describes its members.
+/// doc/grapnel-json.5.scd describes its members.
 [[nodiscard]] std::string json_report(const std::vector<Area>& areas);
 
 } // namespace grapnel::doctor_command

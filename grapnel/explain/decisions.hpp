@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which variable or setting decided what, by the rules of request/request.hpp.
+// The variable or setting behind each decision, by the rules of request/request.hpp.
 #pragma once
 
 #include "explain/report.hpp"
@@ -12,11 +12,12 @@
 
 namespace grapnel::explanation {
 
-/// `request`: the one that the hook makes of them; nothing: none.
+/// `request`: the hook's request for this spec and these settings; nothing if it asks for no GPU.
 [[nodiscard]] std::vector<Decision> decisions_of(const Spec& spec, const LoadedSettings& settings,
                                                  const std::optional<Request>& request);
 
-/// What the host has and the container does not get, and the way to ask for it.
+/// Driver capabilities and GPUs of the host that the container does not get, and how to ask for
+/// them.
 [[nodiscard]] std::vector<std::string> left_out_of(const Request& request, const Settings& settings,
                                                    const Plan& plan, std::size_t host_gpus);
 

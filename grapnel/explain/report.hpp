@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The answer of grapnel explain: what the hook does or did for a container, and why.
+// The answer of grapnel explain: the hook's decisions for a container, and their reasons.
 #pragma once
 
 #include "plan/plan.hpp"
@@ -11,7 +11,7 @@
 
 namespace grapnel::explanation {
 
-/// "WHAT: RESULT, because REASON".
+/// "ABOUT: RESULT, because REASON".
 struct Decision {
     std::string about = {}; ///< settings, hook, devices, ...
     std::string result = {};
@@ -24,11 +24,13 @@ struct Report {
     std::string container = {};
     std::string engine = {};
     std::string bundle = {};
-    /// given: it gets, or got, the driver. nothing: it asks for none. denied: its start fails.
-    /// not_called: no hook of Grapnel's is entered for it.
+    /// | given      | the container gets or got the driver |
+    /// | nothing    | it asks for no driver                |
+    /// | denied     | its start is refused                 |
+    /// | not_called | no engine calls a hook of Grapnel    |
     enum class Outcome { given, nothing, denied, not_called };
     Outcome outcome = Outcome::nothing;
-    std::string summary = {}; ///< a sentence; of a failure with its cure
+    std::string summary = {}; ///< a sentence; a refusal has its cure
     std::vector<Decision> decisions = {};
     std::optional<Plan> plan = {};
     std::vector<std::string> left_out = {};

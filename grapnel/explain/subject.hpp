@@ -16,18 +16,19 @@ namespace grapnel::explanation {
 struct Subject {
     std::string id = {};
     std::string engine = {};                   ///< empty: variables of the command line alone
-    std::optional<HostPath> bundle = {};       ///< its config.json is there
-    std::optional<pid_t> process = {};         ///< nothing: it does not run
+    std::optional<HostPath> bundle = {};       ///< with a config.json
+    std::optional<pid_t> process = {};         ///< nothing: the container does not run
     std::string config = {};                   ///< the text of config.json
     std::string runtime = {};                  ///< the engine's name of its OCI runtime
-    std::string failure = {};                  ///< what the engine says of the last start
+    std::string failure = {};                  ///< the engine's error of the last start
     std::vector<std::string> environment = {}; ///< without a bundle
-    bool privileged = false;                   ///< the same
+    bool privileged = false;                   ///< without a bundle
     bool asks_engine_for_gpus = false;         ///< docker run --gpus
     bool has_driver = false;                   ///< it runs, and grapnel ps lists it
 };
 
-/// By the options and the operand. An error of kind usage for a wrong command line.
+/// The container that the options or the operand name. An error of kind usage for a wrong command
+/// line.
 [[nodiscard]] Result<Subject> find_subject(const LookArguments& arguments);
 
 } // namespace grapnel::explanation

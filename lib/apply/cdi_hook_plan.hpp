@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hooks that CDI files of NVIDIA's tools name (nvidia-cdi-hook, nvidia-ctk hook), as plans.
+// Plans for the hooks that CDI files of NVIDIA's tools name (nvidia-cdi-hook, nvidia-ctk hook).
 //
-// Such a hook runs in the stage createContainer: the runtime has mounted all that the file lists,
-// and the hook does the rest. A plan of its own is carried out as any other (apply.hpp).
+// Such a hook runs in the stage createContainer, after the runtime has made the mounts of the CDI
+// file. carry_out() of apply.hpp carries its plan out.
 #pragma once
 
 #include "plan/plan.hpp"
@@ -25,11 +25,11 @@ enum class CdiHook {
     noop,
 };
 
-/// Paths are those of the file, which is trusted; all of them are looked up below the root.
+/// Paths come from the CDI file, which is trusted; each is looked up below the root.
 struct CdiHookRequest {
     CdiHook hook = CdiHook::noop;
     std::vector<Link> links = {};
-    std::vector<InsidePath> folders = {}; ///< of libraries
+    std::vector<InsidePath> folders = {}; ///< library directories
     std::vector<ModeChange> modes = {};
     std::string driver_version = {}; ///< of the host; empty: not known
     std::string cuda_version = {};
@@ -40,15 +40,16 @@ struct CdiHookRequest {
 };
 
 /// | hook                             | plan                                                   |
-/// | create-symlinks                  | the links; a small file of such a name is replaced     |
+/// | create-symlinks                  | the links; replaces a small file of the same name      |
 /// | update-ldcache                   | the libraries of the folders in ld.so.cache, with the  |
 /// |                                  | links of their SONAMEs; folders that the image's       |
 /// |                                  | loader does not know in /etc/ld.so.conf.d              |
-/// | enable-cuda-compat               | the directory of a newer libcuda of the image there    |
-/// | disable-device-node-modification | a view of /proc/driver/nvidia, where the driver's      |
-/// |                                  | params let programs make nodes                         |
+/// | enable-cuda-compat               | the directory of the image's newer libcuda in          |
+/// |                                  | /etc/ld.so.conf.d                                      |
+/// | disable-device-node-modification | a synthetic directory /proc/driver/nvidia, if the      |
+/// |                                  | driver's params let programs make nodes                |
 /// | chmod                            | the modes                                              |
-/// | update-application-profile       | a profile with the GPUs whose nodes are in /dev        |
+/// | update-application-profile       | a profile with the GPUs that have a node in /dev       |
 /// | create-soname-symlinks           | the links of the SONAMEs                               |
 [[nodiscard]] Result<Plan> plan_of(const CdiHookRequest& request, LdCache ldcache,
                                    sys::RootDir& root);

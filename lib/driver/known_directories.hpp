@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directory cache. A system's directory of libraries holds thousands of names, which take
-// longer to list than all the rest of an inventory; few of them can be the driver's. They are kept
-// for as long as the directory has the same identity and time of change: the kernel sets that time
-// at every name that comes or goes.
+// The directory cache: the names of a library directory that can be the driver's. Such a directory
+// holds thousands of names, and its listing takes longer than the rest of an inventory. An entry is
+// stale once the directory has another identity or time of change: the kernel sets that time when a
+// name is added or removed.
 #pragma once
 
 #include "sys/file.hpp"
@@ -15,7 +15,7 @@
 namespace grapnel {
 
 struct KnownDirectory {
-    std::string version = {}; ///< of the driver that the names were chosen for
+    std::string version = {}; ///< of the driver that the names belong to
     sys::FileId id = {};
     std::int64_t changed_ns = 0;
     std::vector<std::string> names = {}; ///< sorted
@@ -23,8 +23,8 @@ struct KnownDirectory {
     bool operator==(const KnownDirectory&) const = default;
 };
 
-/// One line a directory: version, file system, inode, time and the names between tabs. A directory
-/// with a name that has a tab or a line feed is left out.
+/// One line per directory: version, file system, inode, time and the names, with tabs between them.
+/// Leaves out a directory with a name that has a tab or a line feed.
 [[nodiscard]] std::string to_text(const std::vector<KnownDirectory>& directories);
 
 /// Skips malformed lines: such a directory is listed again.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an image is, as far as a plan depends on it: values alone.
+// The facts on an image that a plan depends on: values only.
 #pragma once
 
 #include "base/path.hpp"
@@ -9,17 +9,17 @@
 
 namespace grapnel {
 
-/// Where images keep a libcuda of their own (package cuda-compat). Links in the path are the
+/// The image's directory for its own libcuda (package cuda-compat). Links in the path are the
 /// image's, and are resolved inside it.
 [[nodiscard]] const InsidePath& compat_directory();
-/// The same for a Jetson, which has other libraries.
+/// That directory for a Jetson, which has other libraries.
 [[nodiscard]] const InsidePath& jetson_compat_directory();
 
 /// The image's libcuda.
 struct CompatLibrary {
     InsidePath directory = compat_directory();
     std::string name = {};                ///< libcuda.so.VERSION
-    std::optional<std::string> note = {}; ///< of its ELF section .note.cuda.fwd_compatibility
+    std::optional<std::string> note = {}; ///< its ELF section .note.cuda.fwd_compatibility
 
     bool operator==(const CompatLibrary&) const = default;
 };

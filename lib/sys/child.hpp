@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child that becomes another program, mostly in namespaces of its own, watched to its end: the
-// common part of the cage for ldconfig and the programs of the host. Private to this module.
+// A child process that executes another program, usually in new namespaces, with a deadline: the
+// common part of the cage for ldconfig and the programs of the host.
 #pragma once
 
 #include "base/result.hpp"
@@ -14,17 +14,18 @@
 
 namespace grapnel::sys {
 
-/// A file in memory (memfd_create(2)). A program can be executed from one that is executable.
+/// A file in memory (memfd_create(2)). MFD_EXEC is set for an executable file.
 enum class MemoryFile { data, executable };
 [[nodiscard]] Result<Fd> memory_file(const char* name, MemoryFile kind, unsigned flags = 0);
 
 struct Child {
-    /// In the child; returns only if it fails. A child that becomes no program ends in it.
+    /// Runs in the child, and returns only if it fails: it executes a program, or calls _exit().
     std::function<Status(FdRef parent)> become = {};
-    FdRef errors = {}; ///< where the child's failure is written
+    FdRef errors = {}; ///< the child writes its failure to it
     int time_limit_ms = 0;
-    /// New ones of the child. all: mount, PID, IPC, network and UTS. mounts: the mount namespace,
-    /// and the table of descriptors is its parent's.
+    /// The child's new namespaces.
+    /// | all    | mount, PID, IPC, network, UTS                                   |
+    /// | mounts | mount; the child shares its parent's descriptors (CLONE_FILES)  |
     enum class Namespaces { none, mounts, all };
     Namespaces namespaces = Namespaces::all;
 };
@@ -35,18 +36,17 @@ struct Ended {
     int number = 0; ///< exit status or signal
 };
 
-/// Starts it and waits. One that is too slow is
-/// killed; one that does not even die then (it hangs in the kernel) is left behind, and the first
-/// process of the machine gets it.
+/// Starts the child and waits for its end. At the deadline the child is killed. A child that hangs
+/// in the kernel and does not die within two seconds is left to PID 1 (`unkillable`).
 [[nodiscard]] Result<Ended> run_child(const Child& child);
 
-/// Whether the process has ended within that time; it need not be a child.
+/// Whether the process ends within that time; it need not be a child.
 [[nodiscard]] bool ends_within(FdRef pidfd, int milliseconds);
 
-/// Waits for the end of a child that is held by pidfd, which is killed if it is too slow.
+/// Waits for the end of the child behind `pidfd`, and kills it at the deadline.
 [[nodiscard]] Result<Ended> wait_for(FdRef pidfd, int time_limit_ms);
 
-/// Children can be waited for as long as it lives: where SIGCHLD is ignored they cannot.
+/// Sets the default action of SIGCHLD for its lifetime: waitid(2) fails while SIGCHLD is ignored.
 class WaitableChildren {
   public:
     WaitableChildren() {
@@ -62,28 +62,27 @@ class WaitableChildren {
     struct sigaction former_ {};
 };
 
-/// For run_child's `become`:
+/// The following functions are for Child::become.
 
 /// Makes every mount of this new namespace private, so that nothing propagates back.
 [[nodiscard]] Status make_mounts_private();
-/// Standard output and error; standard input is something that cannot be read.
+/// Sets standard output and error; standard input becomes a descriptor that cannot be read.
 [[nodiscard]] Status use_descriptors(FdRef output, FdRef errors);
-/// The child ends when its parent ends, and at once if it has ended already. A later change of the
-/// user or fsuid undoes it.
+/// The child ends when its parent ends, and fails if the parent has ended already. A later change
+/// of the user or fsuid undoes it (PR_SET_PDEATHSIG(2const)).
 [[nodiscard]] Status end_with(FdRef parent);
-/// The same for a child that changes its credentials itself: renew_stay(), after each change, makes
-/// the kernel remember it again (PR_SET_PDEATHSIG(2const)). The child ends with `status` where that
-/// fails.
+/// end_with() for a child that changes its own credentials: it calls renew_stay() after each
+/// change. If that fails, the child ends with `status`.
 void stay_with(Fd parent, int status);
-/// Does nothing in a process that has not called stay_with().
+/// Repeats end_with() after stay_with(); else does nothing.
 void renew_stay();
 /// Executes the open file with an empty environment. Returns only if it fails.
 [[nodiscard]] Status execute(FdRef program, const std::vector<std::string>& arguments);
 
-/// The last line in a file that a child wrote to; empty if it cannot be had.
+/// The last line of a file that a child wrote to; empty if the file cannot be read.
 [[nodiscard]] std::string last_line(FdRef file);
 
-/// How it ended, for an error: "failed with status 1: 'words'".
+/// The end of a child, for an error: "failed with status 1: 'words'".
 [[nodiscard]] std::string describe(const Ended& ended, const std::string& words);
 
 } // namespace grapnel::sys

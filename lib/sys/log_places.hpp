@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a log goes beside a plain file.
+// The parts of a log beside its file: a socket for the journal or syslog, and rotation.
 #pragma once
 
 #include "base/path.hpp"
@@ -10,12 +10,12 @@
 
 namespace grapnel::sys {
 
-/// A socket whose messages go to the one at that path. Sending never waits: a receiver that does
-/// not read loses messages.
+/// A datagram socket, connected to the socket at that path. Sending never waits: a full receiver
+/// loses messages.
 [[nodiscard]] Result<Fd> connect_datagrams(const HostPath& path);
 
-/// Renames a file that is longer than `longest` to NAME.1, in the place of an earlier one. Of
-/// several processes at one time one does. A file that cannot be renamed stays.
+/// Renames a file that is longer than `longest` to NAME.1, which replaces an earlier NAME.1. A lock
+/// keeps several processes from renaming at the same time. A file that cannot be renamed stays.
 void rotate_file(const HostPath& path, std::uint64_t longest);
 
 } // namespace grapnel::sys
