@@ -95,6 +95,13 @@ std::optional<GpuContainer> container_of(const RecordStore& store, const std::st
     return out;
 }
 
+/// A record in a user's directory counts for that user's own containers alone, which have a user
+/// namespace: any user can write there the PID of another's process.
+bool is_of_user(const GpuContainer& container, const std::string& user) {
+    const auto owner = sys::user_namespace_owner(container.process);
+    return user.empty() || (owner && std::to_string(*owner) == user);
+}
+
 void add_recorded(const RecordStore& store, const std::string& user, Containers& out) {
     const auto names = sys::directory_names(store.records.ref(), store.path.text());
     if (!names)
@@ -102,10 +109,11 @@ void add_recorded(const RecordStore& store, const std::string& user, Containers&
     for (const auto& name : *names) {
         if (!name.ends_with(record_ending))
             continue;
-        if (auto container = container_of(store, name)) {
-            container->user = user;
-            out.push_back(std::move(*container));
-        }
+        auto container = container_of(store, name);
+        if (!container || !is_of_user(*container, user))
+            continue;
+        container->user = user;
+        out.push_back(std::move(*container));
     }
 }
 

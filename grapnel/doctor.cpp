@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/format.hpp"
+#include "base/text.hpp"
 #include "cmdline/help.hpp"
 #include "command.hpp"
 #include "doctor/areas.hpp"
@@ -9,7 +10,7 @@
 #include "doctor/options.hpp"
 #include "doctor/report.hpp"
 #include "prepare/settings_file.hpp"
-#include "sys/config_file.hpp"
+#include "sys/file.hpp"
 #include "sys/kernel_log.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
@@ -25,7 +26,6 @@ namespace {
 using namespace doctor_command;
 
 constexpr std::size_t output_limit = std::size_t{1} << 18;
-constexpr std::size_t archive_limit = std::size_t{64} << 20;
 
 /// A denial of the last hour; a GPU that is gone and a module that is refused stay so.
 bool counts(const sys::KernelMessage& message) {
@@ -91,9 +91,11 @@ void show(const Fixed& fixed) {
 
 Status write_bundle(const HostPath& path, const Facts& facts, const std::vector<Area>& areas) {
     constexpr std::uint32_t owner_alone = 0600;
-    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, archive_limit));
-    return file.replace(bundle(facts, areas),
-                        sys::FileFacts{.mode = owner_alone, .owner = sys::own_user()});
+    if (sys::host_facts(path))
+        return refused(quote(path.text()) + " is there already", "remove it, or name another file");
+    const auto directory = GRAPNEL_TRY(sys::open_host_directory(path.parent()));
+    return sys::make_file(directory.ref(), std::string(path.name()), bundle(facts, areas),
+                          owner_alone);
 }
 
 int run(const Options& options) {

@@ -72,7 +72,8 @@ std::optional<StartTimes> times_of_line(std::string_view line) {
     const auto parsed = parse(line);
     StartTimes out{.container = parsed.container, .time = parsed.time};
     if (const auto json = json_of(line); json.is_object()) {
-        if (!json.contains("ms") || !json["ms"].is_number() || !json["steps"].is_object())
+        if (!json.contains("ms") || !json["ms"].is_number() || !json.contains("steps")
+            || !json["steps"].is_object())
             return std::nullopt;
         out.whole = json["ms"].get<double>();
         for (const auto& [name, time] : json["steps"].items())

@@ -66,7 +66,7 @@ std::string json_text(const Listing& listing) {
 /// A value of a label (Prometheus exposition formats): backslash, quote and newline are escaped.
 std::string label(std::string_view text) {
     std::string out;
-    for (const char c : text) {
+    for (const char c : printable(text)) {
         if (c == '\\' || c == '"')
             out += '\\';
         if (c == '\n')

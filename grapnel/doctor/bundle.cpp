@@ -80,12 +80,23 @@ std::string kernel_text(const Facts& facts) {
     return out;
 }
 
+std::vector<Area> redacted(std::vector<Area> areas) {
+    for (auto& area : areas) {
+        area.summary = redact(area.summary);
+        for (auto& finding : area.findings) {
+            finding.text = redact(finding.text);
+            finding.command = redact(finding.command);
+        }
+    }
+    return areas;
+}
+
 } // namespace
 
 std::string bundle(const Facts& facts, const std::vector<Area>& areas) {
     Tar tar(facts.here.now_ns / second_ns);
     tar.add("grapnel-doctor/report.txt", redact(text_report(areas, Terminal())));
-    tar.add("grapnel-doctor/report.json", json_report(areas));
+    tar.add("grapnel-doctor/report.json", json_report(redacted(areas)));
     tar.add("grapnel-doctor/driver.txt", redact(nodes_text(facts)));
     tar.add("grapnel-doctor/kernel-log.txt", redact(kernel_text(facts)));
     for (const auto* const file : files)

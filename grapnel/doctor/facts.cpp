@@ -87,6 +87,21 @@ bool sees_other_files(const sys::HostFs& host, const HostPath& process, std::str
     return own && others && *own != *others && !program.starts_with("/snap/");
 }
 
+/// Of characters without a meaning for a shell: a command that a finding shows can name it.
+bool is_plain(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+               || std::string_view("_-./:,=@+").find(c) != std::string_view::npos;
+    });
+}
+
+/// A user's process can call itself dockerd and have arguments for root to paste.
+bool is_trusted(const Daemon& daemon) {
+    return daemon.user == 0
+           || (std::ranges::all_of(daemon.words, is_plain) && is_plain(daemon.path.value_or(""))
+               && is_plain(daemon.home.value_or("")));
+}
+
 std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
     const auto name = text_of(host, process / "comm");
     if (std::ranges::find(daemon_names, name) == daemon_names.end())
@@ -106,6 +121,8 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
         out.path = variable(*environment, "PATH");
         out.home = variable(*environment, "HOME");
     }
+    if (!is_trusted(out))
+        return std::nullopt;
     return out;
 }
 

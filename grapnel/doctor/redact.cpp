@@ -43,6 +43,15 @@ std::string without_value(std::string_view line) {
     return std::string(line.substr(0, sign + 1)) + std::string(mark);
 }
 
+/// Whether the line is a key that can hold a secret, without its value.
+bool ends_with_key(std::string_view line) {
+    const auto end = end_of_secret_word(line);
+    if (end == std::string_view::npos)
+        return false;
+    const auto sign = line.find_first_of("=:", end);
+    return sign != std::string_view::npos && trim(line.substr(sign + 1)).empty();
+}
+
 /// NAME:PASSWORD of each address.
 std::string without_user_info(std::string line) {
     constexpr std::string_view begin = "://";
@@ -60,8 +69,11 @@ std::string without_user_info(std::string line) {
 
 std::string redact(std::string_view text) {
     std::string out;
-    for (const auto line : split(text, '\n'))
-        out += without_user_info(without_value(line)) + "\n";
+    bool goes_on = false; // a key whose value stands on the next line
+    for (const auto line : split(text, '\n')) {
+        out += (goes_on ? std::string(mark) : without_user_info(without_value(line))) + "\n";
+        goes_on = !goes_on && ends_with_key(line);
+    }
     out.pop_back();
     return out;
 }

@@ -94,7 +94,7 @@ Result<Subject> ask_engine(const std::string& engine, const std::string& name) {
     if (client.empty())
         return refused("there is no program " + engine, "name the container by --pid");
     const auto text =
-        GRAPNEL_TRY(sys::ask_program(client, {engine, "container", "inspect", name}, limit)
+        GRAPNEL_TRY(sys::ask_program(client, {engine, "container", "inspect", "--", name}, limit)
                         .cure("'" + engine + " ps --all' has the containers of this user"));
     return parse_engine_answer(engine, text);
 }

@@ -107,7 +107,8 @@ Result<Supervised> watch(sys::FdRef child, sys::FdRef pipe, int time_limit_ms) {
     const Deadline deadline(time_limit_ms);
     const auto relayed = relay(pipe, deadline);
     const auto ended = sys::wait_for(child, relayed.closed ? deadline.left() : 0);
-    if (!relayed.end.empty() && (!relayed.status || !ended))
+    const bool was_ended = ended && ended->how != sys::Ended::How::exited;
+    if (!relayed.end.empty() && (!relayed.status || !ended || was_ended))
         return Supervised{exit_refused};
     GRAPNEL_TRY(relayed.status);
     if (!ended)

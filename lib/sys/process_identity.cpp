@@ -9,6 +9,9 @@
 
 #include <cerrno>
 #include <ctime>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -110,6 +113,15 @@ Result<ProcessIdentity> process_identity(pid_t pid) {
     return ProcessIdentity{.pid = pid,
                            .start_time = stat.start_time,
                            .pid_namespace = GRAPNEL_TRY(own_pid_namespace())};
+}
+
+std::optional<uid_t> user_namespace_owner(pid_t pid) {
+    const auto path = "/proc/" + std::to_string(pid) + "/ns/user";
+    const Fd space(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    uid_t owner = 0;
+    if (!space.valid() || ioctl(space.ref().value, NS_GET_OWNER_UID, &owner) != 0)
+        return std::nullopt;
+    return owner;
 }
 
 bool has_ended(const ProcessIdentity& process) {

@@ -38,6 +38,11 @@ struct ProcessIdentity {
 /// When the process started, in seconds since 1970.
 [[nodiscard]] std::int64_t started_at(const ProcessIdentity& process);
 
+/// The user who made the process's user namespace, as this process's namespace counts users
+/// (NS_GET_OWNER_UID, ioctl_ns(2), Linux 4.11); 0 for the first one. Nothing where that cannot be
+/// told.
+[[nodiscard]] std::optional<uid_t> user_namespace_owner(pid_t pid);
+
 /// As "PID-START-NAMESPACE".
 [[nodiscard]] std::string to_text(const ProcessIdentity& process);
 [[nodiscard]] std::optional<ProcessIdentity> parse_process_identity(std::string_view text);

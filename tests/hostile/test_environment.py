@@ -96,7 +96,7 @@ def test_runtime_hands_no_variable_to_the_hook(programs, bundle, watch, tmp_path
 
 
 def test_command_line_looks_at_no_variable(hook, watch):
-    program = built(hook, "cli", "grapnel-cli")
+    program = built(hook, "container-cli", "grapnel-cli")
     plain = subprocess.run([program, "list"], env={}, capture_output=True, text=True, check=True)
     done, children = watch([program, "list"])
     assert (done.returncode, done.stdout, children) == (0, plain.stdout, [])

@@ -97,7 +97,8 @@ def test_bundle_leaves_out_secrets(doctor, tmp_path):
     archive = tmp_path / "report.tar"
     conf = "/etc/containers/containers.conf.d"
     done = doctor(f"mkdir -p {conf}; mount -t tmpfs tmpfs {conf}; "
-                  f"echo 'env = [\"TOKEN=hunter2\", \"http_proxy=http://me:hunter2@proxy\"]' > {conf}/a.conf",
+                  f"echo 'env = [\"TOKEN=hunter2\", \"http_proxy=http://me:hunter2@proxy\"]' > {conf}/a.conf; "
+                  f"printf 'password =\\n  hunter2\\n' > {conf}/b.conf",
                   "--bundle", archive)
     assert "GR" not in done.stdout or done.returncode in (3, 4)
     assert archive.stat().st_mode & 0o777 == 0o600
@@ -107,6 +108,18 @@ def test_bundle_leaves_out_secrets(doctor, tmp_path):
     assert f"grapnel-doctor{conf}/a.conf" in texts
     assert not any("hunter2" in text for text in texts.values())
     assert json.loads(texts["grapnel-doctor/report.json"])["areas"]
+
+
+def test_bundle_replaces_no_file(doctor, tmp_path):
+    """The file of another user, or a link, at a name that root is about to write."""
+    mine, link = tmp_path / "report.tar", tmp_path / "link.tar"
+    mine.write_text("mine")
+    link.symlink_to("report.tar")
+    for path in (mine, link):
+        done = doctor("true", "--bundle", path)
+        assert done.returncode == 1
+        assert f"'{path}' is there already: remove it, or name another file" in done.stderr
+    assert mine.read_text() == "mine"
 
 
 def test_wrong_words_are_refused(grapnel):

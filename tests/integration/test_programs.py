@@ -9,7 +9,7 @@ from conftest import built
 # name: (folder, program, exit code of a wrong command line, its name in messages)
 PROGRAMS = {
     "hook": ("hook", "grapnel-hook", 2, "grapnel-hook"),
-    "cli": ("cli", "grapnel-cli", 1, "nvidia-container-cli"),  # NVIDIA's callers know no other
+    "cli": ("container-cli", "grapnel-cli", 1, "nvidia-container-cli"),  # NVIDIA's callers know no other
     "grapnel": ("grapnel", "grapnel", 2, "grapnel"),
     "configure": ("grapnel", "grapnel configure", 2, "grapnel"),
     "probe": ("probe", "grapnel-probe", 2, "grapnel-probe"),

@@ -9,9 +9,11 @@ from booted_systemd import wait_until
 
 
 def parent_of(pid):
+    """Nothing if the process has ended."""
     with contextlib.suppress(OSError):
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-        return int(stat.rpartition(")")[2].split()[1])
+        state, parent = stat.rpartition(")")[2].split()[:2]
+        return None if state == "Z" else int(parent)  # a zombie has nothing to look at
     return None
 
 
