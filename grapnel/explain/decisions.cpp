@@ -159,10 +159,10 @@ std::vector<std::string> left_out_of(const Request& request, const Settings& set
         out.push_back("driver capabilities " + enumerate(unasked)
                       + ": ask with NVIDIA_DRIVER_CAPABILITIES=all, or name them");
     if (plan.gpus.size() < host_gpus)
-        out.push_back(
+        out.emplace_back(
             format_text("{} of {} GPUs: not asked for", host_gpus - plan.gpus.size(), host_gpus));
     if (!request.bind_devices)
-        out.push_back("device nodes: the settings leave them out");
+        out.emplace_back("device nodes: the settings leave them out");
     return out;
 }
 

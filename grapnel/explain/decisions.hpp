@@ -12,8 +12,9 @@
 
 namespace grapnel::explanation {
 
-/// `request`: the hook's request for this spec and these settings; nothing if it asks for no GPU.
-[[nodiscard]] std::vector<Decision> decisions_of(const Spec& spec, const LoadedSettings& settings,
+/// `request`: the hook's request for this spec and the loaded settings; nothing if it asks for no
+/// GPU.
+[[nodiscard]] std::vector<Decision> decisions_of(const Spec& spec, const LoadedSettings& loaded,
                                                  const std::optional<Request>& request);
 
 /// Driver capabilities and GPUs of the host that the container does not get, and how to ask for

@@ -32,7 +32,7 @@ void rotate_file(const HostPath& path, std::uint64_t longest) {
     if (!directory)
         return;
     const std::string name(path.name());
-    const auto locked = lock_part(directory->ref(), name.c_str(), 0, 0);
+    const auto locked = lock_part(directory->ref(), name, 0, 0);
     const auto now = facts(directory->ref(), name.c_str());
     if (locked && *locked && now && now->size > longest)
         (void)renameat(directory->ref().value, name.c_str(), directory->ref().value,
