@@ -90,7 +90,7 @@ void check_module(const Facts& facts, const Node& node, std::vector<Finding>& fi
 }
 
 void check_node(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
-    const auto& path = place_of(facts, node.path).text();
+    const auto path = place_of(facts, node.path).text();
     if (node.other_file) {
         findings.push_back({.code = Code::GR0303,
                             .text = path
@@ -119,7 +119,7 @@ void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& find
     const auto meant = driver::node_attributes(facts.host, host_path("/proc/driver/nvidia/params"));
     if (!meant || (meant->mode & beside_owner) == 0 || !node.described_by.empty())
         return;
-    const auto& path = place_of(facts, node.path).text();
+    const auto path = place_of(facts, node.path).text();
     findings.push_back({.code = Code::GR0306,
                         .text = path
                                 + ": only root may open it, though the nvidia module gives it "
