@@ -50,7 +50,8 @@ std::vector<pid_t> numbers_of(std::string_view lines) {
     return out;
 }
 
-/// A process with a cgroup of this program's own, or with none, stands for itself.
+/// The processes in the cgroup. A process without a cgroup, or in the cgroup of this program, is
+/// listed alone.
 std::vector<pid_t> processes_of(const std::string& cgroup, pid_t first) {
     static const auto own = cgroup_of(0);
     std::vector<pid_t> out;
@@ -73,7 +74,7 @@ void add_process(GpuContainer& container, const sys::ProcessIdentity& identity) 
     container.processes = processes_of(container.cgroup, identity.pid);
 }
 
-/// Nothing for a record without facts (of an earlier version) and for a container that has ended.
+/// Empty for a record of an earlier version, which has no facts, and for an ended container.
 std::optional<GpuContainer> container_of(const RecordStore& store, const std::string& name) {
     const auto text = sys::read_beginning_in(store.records.ref(), name, small_file);
     if (!text)
@@ -151,7 +152,7 @@ std::string driver_version_in(std::string_view name) {
     return {};
 }
 
-/// What the mounts of a container show of the driver: nodes of GPUs, and a library's version.
+/// The driver as the mounts of a container show it: nodes of GPUs, and the version of a library.
 apply::StartFacts facts_of_mounts(pid_t process) {
     apply::StartFacts facts;
     const auto text = sys::read_kernel_file(proc(process, "mountinfo")).value_or("");

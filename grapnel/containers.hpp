@@ -24,7 +24,7 @@ struct GpuContainer {
     std::int64_t since = 0;            ///< start of `process`, in seconds since 1970
     std::string cgroup = {};           ///< from the root of its hierarchy
     std::vector<pid_t> processes = {}; ///< of its cgroup; without its own cgroup `process` only
-    std::string user = {}; ///< the user ID of a rootless engine, who can change its records
+    std::string user = {}; ///< of a rootless engine: its user ID; that user can change its records
 };
 
 struct GpuContainers {

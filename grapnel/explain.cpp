@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// grapnel explain: the page of a finding, or what the hook does for a container and why.
+// grapnel explain: the page of a finding, or the hook's work for a container with its reasons.
 #include "apply/container.hpp"
 #include "base/format.hpp"
 #include "base/text.hpp"
@@ -12,9 +12,11 @@
 #include "look.hpp"
 #include "oci/hooks.hpp"
 #include "oci/spec.hpp"
+#include "prepare/confinement.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
 #include "request/request.hpp"
+#include "sys/capabilities.hpp"
 
 #include <algorithm>
 #include <array>
@@ -43,7 +45,7 @@ bool is_our_hook(std::string_view path) {
     return std::ranges::find(names, name) != names.end();
 }
 
-/// The hook of Grapnel's or NVIDIA's that gives the driver; nothing: none is entered.
+/// The entered hook, of Grapnel or NVIDIA, that gives the driver; empty if there is no such hook.
 std::optional<SpecHook> entered_hook(const std::vector<SpecHook>& hooks) {
     const auto gives = [](const SpecHook& hook) {
         return hook.stage != "poststop" && hook.stage != "poststart"
@@ -84,7 +86,7 @@ std::string way_to_the_hook(const std::string& engine) {
     return "start it with grapnel-runtime in place of runc or crun";
 }
 
-/// Without config.json: of a container that does not run, or of LXC, which has none.
+/// For a container without config.json: it does not run, or LXC started it.
 Decision hook_without_config(const Subject& subject, Report& report) {
     if (subject.engine.empty())
         return {.about = "hook", .result = "taken to be called"};
@@ -96,7 +98,7 @@ Decision hook_without_config(const Subject& subject, Report& report) {
                             ? std::string("the container shows nothing of the driver")
                             : "the container's runtime is " + quote(subject.runtime);
     const bool is_plain = subject.runtime == "runc" || subject.runtime == "crun";
-    if (subject.engine == "podman") // whose hooks are no matter of the runtime
+    if (subject.engine == "podman") // it runs hooks of hooks.d with every runtime
         return {.about = "hook", .result = "not known", .reason = "it does not run"};
     if (!subject.runtime.empty() && !is_plain)
         return {.about = "hook", .result = "called", .reason = reason};
@@ -126,13 +128,18 @@ Result<Spec> spec_of(const Subject& subject) {
     return Spec{.environment = subject.environment, .bounding_sys_admin = subject.privileged};
 }
 
-/// In the image where its root file system can be opened here, else without it.
-Result<Plan> plan_of(Planner& planner, const Subject& subject, const Spec& spec) {
+/// In the image where its root file system can be opened here, else without it. The image is read
+/// as by the hook's dry run: this process can change and execute nothing from then on.
+Result<Plan> plan_of(Planner& planner, const Log& log, const Subject& subject, const Spec& spec) {
     if (!subject.bundle)
         return planner.plan_without_image();
     const auto rootfs = rootfs_path(spec, *subject.bundle);
     auto root = rootfs ? apply::open_rootfs(*rootfs) : Result<sys::RootDir>(rootfs.error());
-    return root ? planner.plan_for(*root) : planner.plan_without_image();
+    if (!root)
+        return planner.plan_without_image();
+    if (sys::may_mount()) // without it there is nothing to give up, and no filter
+        GRAPNEL_TRY(confine_dry_run(root->ref(), log));
+    return planner.plan_for(*root);
 }
 
 void add_plan(const Subject& subject, const Spec& spec, const LoadedSettings& loaded,
@@ -142,7 +149,8 @@ void add_plan(const Subject& subject, const Spec& spec, const LoadedSettings& lo
     ModuleLoader modules;
     Planner planner(loaded.settings, log, modules, Planner::DryRun::yes);
     const auto prepared = planner.prepare(request);
-    const auto plan = prepared ? plan_of(planner, subject, spec) : Result<Plan>(prepared.error());
+    const auto plan =
+        prepared ? plan_of(planner, log, subject, spec) : Result<Plan>(prepared.error());
     if (!plan) {
         report.outcome = Report::Outcome::denied;
         report.summary = "its start is refused: " + plan.error().text();
@@ -213,9 +221,9 @@ Status run(const LookArguments& arguments) {
                                                       "there is no finding " + quote(operands[0])));
     }
     const auto subject = GRAPNEL_TRY(find_subject(arguments));
+    const auto terminal = Terminal::of_stdout(); // asked before this process is confined
     const auto report = GRAPNEL_TRY(report_on(subject));
-    return say(arguments.options.json ? json_text(report)
-                                      : tree_text(report, Terminal::of_stdout()));
+    return say(arguments.options.json ? json_text(report) : tree_text(report, terminal));
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// grapnel log and grapnel blame: what the log has of a container.
+// grapnel log and grapnel blame: a container's lines of the log.
 #include "base/format.hpp"
 #include "base/text.hpp"
 #include "json.hpp"

@@ -42,7 +42,7 @@ int print(const std::string& text, const Log& log) {
     return written ? exit_done : fail(written.error(), log);
 }
 
-/// Of a hook whose words say that there is nothing to do.
+/// Whether the arguments leave the hook without work.
 bool is_idle(const apply::CdiHookRequest& request) {
     switch (request.hook) {
     case CdiHook::enable_cuda_compat:

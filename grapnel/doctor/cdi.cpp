@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CDI files: what they say of the host, against the host.
+// Compares CDI files with the host that they describe.
 #include "doctor/cdi_scan.hpp"
 
 #include "base/text.hpp"

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view hook_name = "nvidia-container-runtime-hook";
-/// Of a service of systemd's that sets none.
+/// The PATH of a systemd service without a setting for it.
 constexpr std::string_view usual_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

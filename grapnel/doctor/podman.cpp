@@ -126,7 +126,7 @@ bool has_storage(const sys::HostFs& host, const HostPath& data) {
     return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
 }
 
-/// The directory with our hook; empty: it is in none.
+/// The directory of hooks.d that holds our hook; empty if no directory does.
 HostPath directory_with_hook(const sys::HostFs& host) {
     for (const auto& directory : hook_directories())
         if (has_ours(host, directory))
@@ -173,7 +173,7 @@ void check_user(const sys::HostFs& host, const HostPath& home, const HostPath& d
                     + "\"]\\n' > " + own + "/99-grapnel.conf"});
 }
 
-/// Homes of users who have started podman; for a user, the own home.
+/// For root the homes of all users with containers of podman; for a user the own home.
 std::vector<HostPath> homes_of(const Facts& facts) {
     if (facts.here.user != 0)
         return facts.here.home.empty() ? std::vector<HostPath>() : std::vector{facts.here.home};

@@ -37,7 +37,8 @@ std::vector<std::string> texts_of(const Json& json) {
     return out;
 }
 
-/// docker run --gpus: the devices that Docker turns into NVIDIA_VISIBLE_DEVICES. Nothing: none.
+/// The devices of docker run --gpus, which Docker turns into NVIDIA_VISIBLE_DEVICES; empty without
+/// that option.
 std::optional<std::string> requested_gpus(const Json& json) {
     for (const auto& request : at(json, {"HostConfig", "DeviceRequests"})) {
         const auto ids = texts_of(at(request, {"DeviceIDs"}));

@@ -94,7 +94,7 @@ Result<Plan> soname_plan(const CdiHookRequest& request, sys::RootDir& root) {
     return plan;
 }
 
-/// A version of which nothing is understood is an unknown one.
+/// Empty for a text that is no version.
 std::optional<Version> version_of(const std::string& text) {
     return text.empty() ? std::nullopt : Version::parse(text);
 }

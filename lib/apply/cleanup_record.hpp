@@ -45,7 +45,7 @@ struct RecordedGpu {
     bool operator==(const RecordedGpu&) const = default;
 };
 
-/// What a container got at its start, for `grapnel ps`. No cleanup depends on it: a record of an
+/// Facts on a start, for `grapnel ps`. No cleanup depends on it: a record of an
 /// earlier version lacks it, and a value that is no such fact counts as missing.
 struct StartFacts {
     std::string bundle = {};

@@ -11,7 +11,7 @@ namespace grapnel {
 
 namespace {
 
-/// A name of containerd's namespaces: who made it uses no other.
+/// Each engine has a containerd namespace of its own.
 std::string engine_of_namespace(std::string_view name) {
     if (name == "moby" || name == "plugins.moby")
         return "docker";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which engine made a container, by the places that engines choose: none of them says so to a hook.
+// The engine that started a container, told by the paths that engines choose: no engine names
+// itself to a hook.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,7 @@
 namespace grapnel {
 
 /// "docker", "containerd", "cri" (containerd for kubelet), "podman", "cri-o"; "oci" for a bundle
-/// that lies in none of their directories: runc or crun by hand.
+/// outside of their directories: runc or crun by hand.
 [[nodiscard]] std::string engine_of_bundle(std::string_view bundle);
 
 struct CgroupOwner {

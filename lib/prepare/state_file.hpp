@@ -16,8 +16,8 @@ namespace grapnel {
 
 [[nodiscard]] Result<std::string> read_state_file(std::string_view name);
 
-/// Atomic replace, best effort: a failure is a warning in the log, but where
-/// /run cannot be written to nothing is.
+/// Atomic replace, best effort: a failure is a warning in the log. A read-only /run
+/// is no failure.
 void keep_state_file(std::string_view name, std::string_view text, const Log& log);
 
 } // namespace grapnel

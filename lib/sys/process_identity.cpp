@@ -57,7 +57,7 @@ std::optional<pid_t> status_number(std::string_view status, std::string_view fie
     return std::nullopt;
 }
 
-/// 0: it has none in the PID namespace of /proc.
+/// 0 for a parent outside of the PID namespace of /proc.
 Result<pid_t> parent_of(const std::string& process) {
     constexpr std::size_t limit = 65536;
     const auto path = host_path("/proc") / process / "status";

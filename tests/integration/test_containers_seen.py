@@ -3,10 +3,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 
+import container_cli
 import make_driver
 import pytest
 from engines import lxc as lxc_engine
@@ -167,6 +169,32 @@ def test_ps_and_explain_see_bare_runc(sleeping_bundle, grapnel, hook):
     finally:
         subprocess.run(["runc", "delete", "--force", bundle.name], check=True, timeout=60)
     assert named(grapnel, bundle.name) == []
+
+
+@pytest.fixture
+def asking_bundle(bundle, tmp_path):
+    """A bundle that a user can read."""
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    container_cli.make_reachable(bundle.directory)
+    return bundle
+
+
+def test_explain_reads_no_image_unconfined(asking_bundle, grapnel):
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM", grapnel.program,
+         "explain", asking_bundle.directory, "--json"], capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    assert report["outcome"] == "denied"
+    assert "load a seccomp filter" in report["summary"]
+
+
+def test_explain_serves_a_user(asking_bundle, grapnel, tmp_path):
+    program = shutil.copy(grapnel.program, tmp_path / "grapnel")
+    container_cli.make_reachable(program)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "explain",
+         asking_bundle.directory, "--json"], cwd="/", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["outcome"] == "given"
 
 
 def test_ps_sees_a_container_of_lxc(bundle, tmp_path, programs, grapnel):
