@@ -16,6 +16,7 @@ namespace grapnel {
 using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
+[[nodiscard]] Command cdi_of_nvidia_ctk; ///< in NVIDIA's form by default
 [[nodiscard]] Command config;
 [[nodiscard]] Command configure;
 [[nodiscard]] Command doctor;

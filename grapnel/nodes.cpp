@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // grapnel nodes: the driver's device nodes, made where they are missing.
+#include "nodes.hpp"
 #include "apply/host_nodes.hpp"
 #include "base/text.hpp"
 #include "base/usage.hpp"
@@ -21,26 +22,19 @@ Result<Plan> plan_with_modules(const Settings& settings, const Log& log, ModuleL
     return planner.plan_without_image();
 }
 
+Result<Plan> plan_of(const Settings& settings, const NodeCreation& creation, const Log& log) {
+    if (creation.dry_run || !creation.load_modules)
+        return plan_on_host(settings, request_for_all(), log);
+    auto modules = ModuleLoader::prepare();
+    return plan_with_modules(settings, log, modules);
+}
+
 Status create(bool dry_run) {
     const auto loaded = load_settings(std::nullopt, Variables::count);
     if (loaded.mistake)
         return *loaded.mistake;
-    Log log("grapnel");
-    log.warnings_to_stderr(true);
-    auto modules = dry_run ? ModuleLoader() : ModuleLoader::prepare();
-    const auto plan = GRAPNEL_TRY(dry_run ? plan_on_host(loaded.settings, request_for_all(), log)
-                                          : plan_with_modules(loaded.settings, log, modules));
-    std::vector<std::string> remarks;
-    if (!dry_run)
-        remarks = GRAPNEL_TRY(apply::make_host_nodes(plan));
-    for (const auto& remark : remarks)
-        complain(remark);
-    if (plan.host_nodes.empty())
-        return say("no node is missing\n");
-    std::string out;
-    for (const auto& node : plan.host_nodes)
-        out += (dry_run ? "missing " : "made ") + printable(node.path.text()) + "\n";
-    return say(out);
+    const NodeCreation creation{.dry_run = dry_run};
+    return say_nodes(GRAPNEL_TRY(create_nodes(loaded.settings, creation)), creation);
 }
 
 Status run(const LookArguments& arguments) {
@@ -56,6 +50,30 @@ Status run(const LookArguments& arguments) {
 }
 
 } // namespace
+
+Result<std::vector<HostPath>> create_nodes(const Settings& settings, const NodeCreation& creation) {
+    Log log("grapnel");
+    log.warnings_to_stderr(true);
+    const auto plan = GRAPNEL_TRY(plan_of(settings, creation, log));
+    std::vector<std::string> warnings;
+    if (!creation.dry_run)
+        warnings = GRAPNEL_TRY(apply::make_host_nodes(plan));
+    for (const auto& warning : warnings)
+        complain(warning);
+    std::vector<HostPath> nodes;
+    for (const auto& node : plan.host_nodes)
+        nodes.push_back(node.path);
+    return nodes;
+}
+
+Status say_nodes(const std::vector<HostPath>& nodes, const NodeCreation& creation) {
+    if (nodes.empty())
+        return say("no node is missing\n");
+    std::string out;
+    for (const auto& node : nodes)
+        out += (creation.dry_run ? "missing " : "made ") + printable(node.text()) + "\n";
+    return say(out);
+}
 
 int nodes(std::span<const std::string> words) {
     return look(nodes_command(), words, run);

@@ -104,6 +104,8 @@ int run_tool(int argc, char** argv) {
         complain(begun.error().text());
         return exit_refused;
     }
+    if (nvidia_ctk::is_call(argc > 0 ? argv[0] : ""))
+        return nvidia_ctk::run(words);
     return run(words);
 }
 

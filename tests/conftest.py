@@ -106,6 +106,14 @@ def grapnel(hook):
     return run
 
 
+@pytest.fixture
+def nvidia_ctk(grapnel, tmp_path):
+    """The administrator's tool by its other name."""
+    link = tmp_path / "nvidia-ctk"
+    link.symlink_to(grapnel.program)
+    return link
+
+
 @pytest.fixture(scope="module")
 def page_machine(tmp_path_factory, programs, hook, tools):
     """On which commands of the users' pages run: see support/pages.py."""

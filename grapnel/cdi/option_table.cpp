@@ -1,25 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cdi/options.hpp"
 
+#include <utility>
+
 namespace grapnel::cdi_command {
 
 using namespace cmdline;
 
-const std::vector<Row<Given>>& option_rows() {
+namespace {
+
+using Rows = std::vector<Row<Given>>;
+
+Rows static_rows() {
     using enum Value;
-    static const std::vector<Row<Given>> rows{
+    return {
+        {{"driver-root", '\0', needed, "DIR", "static: the root of the driver's files",
+          directories},
+         set<&Given::driver_root>},
+        {{"dev-root", '\0', needed, "DIR", "static: the root of the device nodes", directories},
+         set<&Given::device_root>},
+        {{"library-search-path", '\0', needed, "DIR",
+          "static: searched for libraries first; can be repeated", directories},
+         append<&Given::library_search_path>},
+        {{"config-search-path", '\0', needed, "DIR",
+          "static: searched for files of loaders first; can be repeated", directories},
+         append<&Given::config_search_path>},
+        {{"nvidia-cdi-hook-path", '\0', needed, "PATH",
+          "static: the hook (" GRAPNEL_BINDIR "/grapnel-hook)", files},
+         set<&Given::cdi_hook_path>},
+        {{"nvidia-ctk-path", '\0', needed, "PATH", "static: a program nvidia-ctk as the hook",
+          files},
+         set<&Given::ctk_path>},
+        {{"ldconfig-path", '\0', needed, "FILE", "static: the host's ldconfig", files},
+         set<&Given::ldconfig_path>},
+        {{"disable-hook", '\0', needed, "HOOK", "static: without this hook; can be repeated"},
+         append<&Given::disabled_hooks>},
+        {{"enable-hook", '\0', needed, "HOOK", "no effect: for compatibility"},
+         append<&Given::enabled_hooks>},
+        {{"feature-flag", '\0', needed, "FLAG",
+          "static: no-additional-gids-for-device-nodes, disable-ipc-discoverer; can be repeated",
+          words("no-additional-gids-for-device-nodes disable-ipc-discoverer")},
+         append<&Given::feature_flags>},
+    };
+}
+
+Rows common_rows() {
+    using enum Value;
+    return {
         {{"output", '\0', needed, "FILE", "write this file, instead of standard output", files},
          set<&Given::output>},
+        {{"format", '\0', needed, "FORMAT", "json or yaml; without it, as FILE ends",
+          words("json yaml")},
+         set<&Given::format>},
+        {{"mode", '\0', needed, "MODE",
+          "the devices: gpu, or management, gds, mofed, gdrcopy, nvswitch, imex",
+          words("auto gpu management gds mofed gdrcopy nvswitch imex")},
+         set<&Given::mode>},
         {{"device-name-strategy", '\0', needed, "STRATEGY",
           "index, uuid or type-index; several times for several names (index and uuid)",
           words("index uuid type-index")},
          append<&Given::naming>},
-        {{"hook-path", '\0', needed, "PATH", "the hook (" GRAPNEL_BINDIR "/grapnel-hook)", files},
+        {{"vendor", '\0', needed, "VENDOR", "of the kind, instead of nvidia.com"},
+         set<&Given::vendor>},
+        {{"class", '\0', needed, "CLASS", "of the kind, instead of gpu"},
+         set<&Given::device_class>},
+        {{"device-id", '\0', needed, "DEVICE", "this device alone; can be repeated"},
+         append<&Given::device_ids>},
+        {{"device", '\0', needed, "DEVICE", ""}, append<&Given::device_ids>},
+        {{"no-all-device", '\0', none, "", "without the device 'all'"},
+         set_flag<&Given::no_all_device>},
+        {{"live", '\0', none, "", "names and a hook alone: the default"}, set_flag<&Given::live>},
+        {{"hook-path", '\0', needed, "PATH", "live: the hook (" GRAPNEL_BINDIR "/grapnel-hook)",
+          files},
          set<&Given::hook_path>},
-        {{"live", '\0', none, "", "names and a hook alone, as without this option"},
-         set_flag<&Given::live>},
-        {{"help", 'h', none, "", "print this", {}, true}, set_flag<&Given::help>},
+        {{"static", '\0', none, "", "every file by its path, in the form of nvidia-ctk"},
+         set_flag<&Given::is_static>},
     };
+}
+
+} // namespace
+
+const Rows& option_rows() {
+    static const auto rows = [] {
+        auto all = common_rows();
+        for (auto& row : static_rows())
+            all.push_back(std::move(row));
+        all.push_back(
+            {{"help", 'h', Value::none, "", "print this", {}, true}, set_flag<&Given::help>});
+        return all;
+    }();
     return rows;
 }
 

@@ -15,55 +15,79 @@ namespace {
 
 constexpr std::string_view tool = "grapnel cdi";
 
-constexpr std::array<std::pair<std::string_view, CdiNaming>, 3> strategies{{
-    {"index", CdiNaming::index},
-    {"uuid", CdiNaming::uuid},
-    {"type-index", CdiNaming::type_index},
-}};
+struct KnownCommand {
+    std::string_view name;
+    Options::Action action;
+};
 
-Result<CdiNaming> naming_of(std::string_view name) {
+constexpr auto commands = std::to_array<KnownCommand>({
+    {"generate", Options::Action::generate},
+    {"help", Options::Action::help},
+});
+
+Result<KnownCommand> command_of(std::string_view word) {
     std::vector<std::string_view> names;
-    for (const auto& [word, naming] : strategies) {
-        if (word == name)
-            return naming;
-        names.push_back(word);
+    for (const auto& command : commands) {
+        if (command.name == word)
+            return command;
+        names.push_back(command.name);
     }
-    return unknown_word("strategy", name, names, tool);
+    return unknown_word("command", word, names, tool);
 }
 
-/// An error of an argument is one of the command line.
-Result<HostPath> path_of(const std::string& text, std::string_view option) {
-    auto path = sys::argument_path(text);
-    if (!path)
-        path.error().kind = Error::Kind::usage;
-    return std::move(path).note(option);
+/// A path is absolute, so that it means the same in another directory.
+Result<std::string> canonical(const cmdline::Option& option, const std::string& value) {
+    using Kind = cmdline::Completion::Kind;
+    if (option.completion.kind != Kind::files && option.completion.kind != Kind::directories)
+        return value;
+    std::string out;
+    for (const auto& part : comma_list(value)) {
+        auto path = sys::argument_path(part);
+        if (!path)
+            path.error().kind = Error::Kind::usage;
+        const auto text = GRAPNEL_TRY(std::move(path).note("--" + std::string(option.name))).text();
+        out += (out.empty() ? "" : ",") + text;
+    }
+    return out;
+}
+
+/// The options again, but for the file and its form.
+Result<std::vector<std::string>> words_of(const cmdline::Parsed& parsed) {
+    std::vector<std::string> words;
+    for (const auto& given : parsed.given) {
+        const auto& option = option_rows()[given.option].option;
+        const auto name = "--" + std::string(option.name);
+        if (option.name == "output" || option.name == "live" || option.name == "static")
+            continue;
+        words.push_back(given.value ? name + "=" + GRAPNEL_TRY(canonical(option, *given.value))
+                                    : name);
+    }
+    return words;
 }
 
 } // namespace
 
-Result<Options> parse_options(std::span<const std::string> words) {
+Result<Options> parse_options(std::span<const std::string> words, Form form) {
     Given given;
-    const cmdline::Grammar grammar{.program = tool, .operands = cmdline::Operands::are_mixed};
+    const cmdline::Grammar grammar{.program = tool,
+                                   .operands = cmdline::Operands::are_mixed,
+                                   .dashes = form == Form::in_nvidias_form
+                                                 ? cmdline::Dashes::one_or_two
+                                                 : cmdline::Dashes::two};
     const auto parsed = GRAPNEL_TRY(cmdline::take_words(words, option_rows(), grammar, given));
     const auto& operands = parsed.operands;
-    if (given.help || (!operands.empty() && operands.front() == "help"))
-        return Options{.help = true};
+    if (given.help)
+        return Options{};
     if (operands.empty())
         return usage_error("the command is missing", tool);
-    if (operands.front() != "generate")
-        return unknown_word("command", operands.front(),
-                            std::array<std::string_view, 2>{"generate", "help"}, tool);
-    if (operands.size() > 1)
+    const auto known = GRAPNEL_TRY(command_of(operands.front()));
+    Options options{.action = known.action};
+    if (operands.size() > 1 && options.action == Options::Action::generate)
         return usage_error("one word too many: " + quote(operands[1]), tool);
-    Options options{.spec = {.hook = host_path(GRAPNEL_BINDIR "/grapnel-hook")}};
-    if (given.output)
-        options.output = GRAPNEL_TRY(path_of(*given.output, "--output"));
-    if (given.hook_path)
-        options.spec.hook = GRAPNEL_TRY(path_of(*given.hook_path, "--hook-path"));
-    if (!given.naming.empty())
-        options.spec.naming.clear();
-    for (const auto& name : given.naming)
-        options.spec.naming.push_back(GRAPNEL_TRY(naming_of(name)));
+    if (options.action == Options::Action::generate) {
+        auto again = GRAPNEL_TRY(words_of(parsed));
+        options.generation = GRAPNEL_TRY(generation_of(given, form, std::move(again)));
+    }
     return options;
 }
 

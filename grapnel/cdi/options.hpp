@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line of grapnel cdi.
+// The command line of grapnel cdi, and of nvidia-ctk cdi.
 #pragma once
 
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "cmdline/table.hpp"
 #include "plan/cdi_spec.hpp"
+#include "plan/static_cdi_spec.hpp"
 
 #include <optional>
 #include <span>
@@ -18,19 +19,64 @@ namespace grapnel::cdi_command {
 struct Given {
     bool help = false;
     bool live = false;
+    bool is_static = false;
+    bool no_all_device = false;
     std::optional<std::string> output = {};
+    std::optional<std::string> format = {};
+    std::optional<std::string> mode = {};
+    std::optional<std::string> vendor = {};
+    std::optional<std::string> device_class = {};
+    std::optional<std::string> driver_root = {};
+    std::optional<std::string> device_root = {};
     std::optional<std::string> hook_path = {};
+    std::optional<std::string> cdi_hook_path = {};
+    std::optional<std::string> ctk_path = {};
+    std::optional<std::string> ldconfig_path = {};
     std::vector<std::string> naming = {};
+    std::vector<std::string> device_ids = {};
+    std::vector<std::string> library_search_path = {};
+    std::vector<std::string> config_search_path = {};
+    std::vector<std::string> disabled_hooks = {};
+    std::vector<std::string> enabled_hooks = {};
+    std::vector<std::string> feature_flags = {};
+};
+
+enum class Format { json, yaml };
+
+/// The file that `generate` writes.
+struct Generation {
+    std::optional<HostPath> output = {}; ///< nothing: standard output
+    Format format = Format::json;
+    CdiClass devices = CdiClass::gpu;
+    std::vector<CdiNaming> naming = {CdiNaming::index, CdiNaming::uuid};
+    std::vector<std::string> device_ids = {}; ///< these alone; empty: all
+    bool no_all_device = false;
+    CdiOptions live = {};
+    std::optional<StaticCdiOptions> in_nvidias_form = {}; ///< instead of a live file
+    bool additional_gids = true;
+    bool ipc = true; ///< the sockets of the driver's daemons
+    std::optional<HostPath> driver_root = {};
+    std::optional<HostPath> device_root = {};
+    std::vector<HostPath> library_search_path = {};
+    std::vector<HostPath> config_search_path = {};
 };
 
 struct Options {
-    bool help = false;
-    std::optional<HostPath> output = {}; ///< nothing: standard output
-    CdiOptions spec = {};
+    enum class Action { help, generate };
+    Action action = Action::help;
+    Generation generation = {};
 };
 
+/// The form of a file where no option says it.
+enum class Form { live, in_nvidias_form };
+
 /// An error is of kind usage.
-[[nodiscard]] Result<Options> parse_options(std::span<const std::string> words);
+[[nodiscard]] Result<Options> parse_options(std::span<const std::string> words, Form form);
+
+/// The file of these options; `given` are their words by option, for cdi_options_variable. An error
+/// is of kind usage.
+[[nodiscard]] Result<Generation> generation_of(const Given& given, Form form,
+                                               std::vector<std::string> words);
 
 [[nodiscard]] const std::vector<cmdline::Row<Given>>& option_rows();
 

@@ -25,15 +25,17 @@ const InsidePath& folders_file() {
     return path;
 }
 
-/// The directories in which the image's loader and its ldconfig look anyhow.
+/// The directories in which the image's loader and its ldconfig look anyhow: with multiarch
+/// directories not in /usr/lib64.
 Result<std::set<std::string>> known_directories(const image::LdConf& conf, sys::RootDir& root) {
     std::set<std::string> known(conf.directories.begin(), conf.directories.end());
-    known.insert({"/lib", "/usr/lib", "/lib64", "/usr/lib64"});
-    const auto libraries = GRAPNEL_TRY(image::image_layout(root)).libraries;
-    known.insert(libraries.text());
+    const auto libraries = GRAPNEL_TRY(image::image_layout(root)).libraries.text();
     constexpr std::string_view usr = "/usr";
-    if (libraries.text().starts_with("/usr/lib/"))
-        known.insert(libraries.text().substr(usr.size()));
+    const bool is_multiarch = libraries.starts_with("/usr/lib/");
+    if (is_multiarch)
+        known.insert({libraries, libraries.substr(usr.size())});
+    else
+        known.insert({"/lib", "/usr/lib", "/lib64", "/usr/lib64"});
     return known;
 }
 

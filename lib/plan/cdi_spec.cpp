@@ -3,105 +3,83 @@
 
 #include "base/cdi_name.hpp"
 #include "base/format.hpp"
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
-#include <string_view>
+#include "plan/cdi_json.hpp"
 
 namespace grapnel {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using plan::CdiJson;
 
-constexpr std::string_view kind = "nvidia.com/gpu";
-
-Json hook(const CdiOptions& options, std::string_view stage, const std::string& option) {
-    auto arguments = Json::array({"grapnel-hook"});
+CdiJson hook(const CdiOptions& options, std::string_view stage, const std::string& option) {
+    auto arguments = CdiJson::array({"grapnel-hook"});
     if (!option.empty())
         arguments.push_back(option);
     arguments.push_back(stage);
     return {{"hookName", stage}, {"path", options.hook.text()}, {"args", arguments}};
 }
 
-/// The devices of the file: each name once.
-class Devices {
-  public:
-    explicit Devices(const CdiOptions& options) : options_(options) {}
-
-    /// `asked` is the device as the hook knows it.
-    void add(const std::string& name, const std::string& asked) {
-        if (name.empty() || !names_.insert(name).second)
-            return;
-        const auto option = format_text("{}{}={}", cdi_device_option, kind, asked);
-        list_.push_back({{"name", name},
-                         {"containerEdits",
-                          {{"hooks", Json::array({hook(options_, "createRuntime", option)})}}}});
+CdiJson devices_of(const std::vector<CdiDevice>& devices, const CdiOptions& options) {
+    auto list = CdiJson::array();
+    for (const auto& [name, asked] : devices) {
+        const auto option =
+            format_text("{}{}={}", cdi_device_option, cdi_kind(options.devices), asked);
+        list.push_back({{"name", name},
+                        {"containerEdits",
+                         {{"hooks", CdiJson::array({hook(options, "createRuntime", option)})}}}});
     }
-
-    Json take() { return std::move(list_); }
-
-  private:
-    const CdiOptions& options_;
-    std::set<std::string> names_ = {};
-    Json list_ = Json::array();
-};
-
-/// Empty for a UUID that the kernel hides as GPU-????????-....
-std::string visible(const std::string& uuid) {
-    return uuid.find('?') == std::string::npos ? uuid : std::string();
-}
-
-void add_gpu(Devices& devices, const Gpu& gpu, CdiNaming naming) {
-    const auto index = std::to_string(gpu.index);
-    switch (naming) {
-    case CdiNaming::index:
-        return devices.add(index, index);
-    case CdiNaming::uuid:
-        return devices.add(visible(gpu.uuid), gpu.uuid);
-    case CdiNaming::type_index:
-        return devices.add("gpu" + index, index);
-    }
-}
-
-void add_mig_device(Devices& devices, const std::string& index, const std::string& uuid,
-                    CdiNaming naming) {
-    switch (naming) {
-    case CdiNaming::index:
-        return devices.add(index, index);
-    case CdiNaming::uuid:
-        return devices.add(uuid, uuid);
-    case CdiNaming::type_index:
-        return devices.add("mig" + index, index);
-    }
-}
-
-Json devices_of(const Inventory& inventory, const CdiOptions& options) {
-    Devices devices(options);
-    for (const auto& gpu : inventory.gpus)
-        for (const auto naming : options.naming)
-            add_gpu(devices, gpu, naming);
-    for (const auto& gpu : inventory.gpus)
-        for (const auto& mig : gpu.mig_devices)
-            for (const auto naming : options.naming)
-                add_mig_device(devices, format_text("{}:{}", gpu.index, mig.index),
-                               visible(mig.uuid), naming);
-    devices.add("all", "all");
-    return devices.take();
+    return list;
 }
 
 } // namespace
 
-std::string cdi_spec(const Inventory& inventory, const CdiOptions& options) {
+namespace plan {
+
+bool is_dot_in_class(std::string_view kind) {
+    return kind.substr(kind.find('/') + 1).find('.') != std::string_view::npos;
+}
+
+bool is_digit_first(std::string_view name) {
+    return !name.empty() && name.front() >= '0' && name.front() <= '9';
+}
+
+Result<std::string> cdi_text(const CdiJson& spec) {
+    constexpr std::string_view replaced = "\xEF\xBF\xBD"; // in the place of wrong bytes
+    auto text = spec.dump(2, ' ', false, CdiJson::error_handler_t::replace);
+    if (const auto at = text.find(replaced); at != std::string::npos) {
+        const auto start = text.rfind('\n', at) + 1;
+        return refused("a CDI file is UTF-8, and this line is not: "
+                       + text.substr(start, text.find('\n', at) - start));
+    }
+    return text + "\n";
+}
+
+} // namespace plan
+
+std::string_view lowest_cdi_version(const CdiNeeds& needs) {
+    if (needs.groups)
+        return "0.7.0";
+    if (needs.dot_in_class)
+        return "0.6.0";
+    return needs.digit_first || needs.host_path ? "0.5.0" : "0.3.0";
+}
+
+Result<std::string> cdi_spec(const std::vector<CdiDevice>& devices, const CdiOptions& options) {
+    auto last = hook(options, "poststop", "");
+    if (!options.written_by.empty())
+        last["env"] = {std::string(cdi_options_variable) + options.written_by};
+    auto edits = CdiJson::object();
     // void: a hook or a runtime of ours or NVIDIA's beside this file leaves the container alone
-    const Json edits{{"env", {"NVIDIA_VISIBLE_DEVICES=void"}},
-                     {"hooks", Json::array({hook(options, "poststop", "")})}};
-    const Json spec{{"cdiVersion", "0.5.0"},
-                    {"kind", kind},
-                    {"devices", devices_of(inventory, options)},
-                    {"containerEdits", edits}};
-    return spec.dump(2) + "\n";
+    if (has_driver(options.devices))
+        edits["env"] = {"NVIDIA_VISIBLE_DEVICES=void"};
+    edits["hooks"] = CdiJson::array({std::move(last)});
+    CdiNeeds needs{.dot_in_class = plan::is_dot_in_class(options.kind)};
+    for (const auto& device : devices)
+        needs.digit_first = needs.digit_first || plan::is_digit_first(device.name);
+    return plan::cdi_text({{"cdiVersion", lowest_cdi_version(needs)},
+                           {"kind", options.kind},
+                           {"devices", devices_of(devices, options)},
+                           {"containerEdits", std::move(edits)}});
 }
 
 } // namespace grapnel

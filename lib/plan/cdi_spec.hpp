@@ -1,31 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file for the Container Device Interface,
-// https://github.com/cncf-tags/container-device-interface (SPEC.md, version 0.5.0: the first in
-// which a device's name may begin with a digit).
+// A CDI file of version 0.5.0, the first in which a device's name may begin with a digit.
 //
 // The file is live: each device brings a hook of ours and nothing else, so that the driver, its
 // version, its libraries and its nodes are those of the moment at which a container starts.
 #pragma once
 
 #include "base/path.hpp"
-#include "driver/inventory.hpp"
+#include "base/result.hpp"
+#include "plan/cdi_devices.hpp"
 
 #include <string>
 #include <vector>
 
 namespace grapnel {
 
-/// How GPUs and MIG devices are named: 0 and 0:1; GPU-<UUID> and MIG-<UUID>; gpu0 and mig0:1.
-enum class CdiNaming { index, uuid, type_index };
+/// The options of `grapnel cdi generate` by which `grapnel cdi refresh` writes a file again stand
+/// in the environment of its first hook: every engine and version of CDI carries it there.
+inline constexpr std::string_view cdi_options_variable = "GRAPNEL_CDI_OPTIONS=";
 
 struct CdiOptions {
     HostPath hook; ///< grapnel-hook
-    std::vector<CdiNaming> naming = {CdiNaming::index, CdiNaming::uuid};
+    CdiClass devices = CdiClass::gpu;
+    std::string kind = "nvidia.com/gpu"; ///< of the file: an engine's user writes it
+    std::string written_by = {};         ///< the value of cdi_options_variable; empty: none
 };
 
-/// Of the kind nvidia.com/gpu, as JSON, with the device `all`. A GPU that cannot be given has its
-/// names as well: the hook says why at the start. A name that cannot be told (a UUID that the
-/// kernel hides) is left out.
-[[nodiscard]] std::string cdi_spec(const Inventory& inventory, const CdiOptions& options);
+/// As JSON. A GPU that cannot be given has its names as well: the hook says why at the start.
+/// Refuses a path or a name that is not UTF-8, which no CDI file can have.
+[[nodiscard]] Result<std::string> cdi_spec(const std::vector<CdiDevice>& devices,
+                                           const CdiOptions& options);
+
+/// The lowest version that these need; of the fields that CDI files of ours have.
+struct CdiNeeds {
+    bool digit_first = false; ///< a device's name begins with a digit
+    bool host_path = false;   ///< a device node has another path on the host
+    bool dot_in_class = false;
+    bool groups = false; ///< additionalGids
+};
+[[nodiscard]] std::string_view lowest_cdi_version(const CdiNeeds& needs);
 
 } // namespace grapnel

@@ -14,6 +14,7 @@
 #include "sys/file.hpp"
 #include "sys/node.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -69,6 +70,20 @@ std::vector<std::string> programs_without_loader(const Inventory& inventory, sys
 bool shows_hidden_uuid(const sys::HostFs& host) {
     const auto gpus = host.list(host_path("/proc/driver/nvidia/gpus"));
     return gpus && gpus->size() > known_gpus_of_this_boot().size();
+}
+
+/// Without the IMEX channels and device groups that the request does not ask for: a plan has all
+/// that its inventory has.
+Inventory narrowed(Inventory inventory, const Request& request) {
+    if (request.device_groups.empty())
+        inventory.group_devices = {};
+    const auto& channels = request.imex_channels;
+    std::erase_if(inventory.imex_channels, [&](const auto& node) {
+        const auto channel = node.expected ? node.expected->minor : minor_limit;
+        return !channels.all
+               && std::ranges::find(channels.listed, channel) == channels.listed.end();
+    });
+    return inventory;
 }
 
 } // namespace
@@ -164,7 +179,11 @@ Result<Plan> Planner::plan_with(const Look& look) const {
     say(inventory.remarks);
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
     const auto layout = GRAPNEL_TRY(look(inventory));
-    auto plan = GRAPNEL_TRY(make_plan(request_, inventory, layout));
+    return placed_on_host(GRAPNEL_TRY(make_plan(request_, inventory, layout)));
+}
+
+/// A driver below a root of its own has other paths on the host.
+Result<Plan> Planner::placed_on_host(Plan plan) const {
     if (rooted_) {
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
         GRAPNEL_TRY(relocate(
@@ -183,6 +202,13 @@ Result<Plan> Planner::plan_for(sys::RootDir& root) {
 Result<Plan> Planner::plan_without_image() {
     auto plan = plan_with([](const Inventory&) { return Result<ImageLayout>(ImageLayout()); });
     return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
+}
+
+Result<Plan> Planner::plan_without_image(const Request& request) const {
+    if (!inventory_)
+        return refused("no description of the host was prepared");
+    return placed_on_host(
+        GRAPNEL_TRY(make_plan(request, narrowed(*inventory_, request), ImageLayout())));
 }
 
 Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {

@@ -51,6 +51,10 @@ class Planner {
     /// of its files inside are not.
     [[nodiscard]] Result<Plan> plan_without_image();
 
+    /// The same for another request, from the inventory that prepare_description() took: a request
+    /// that needs no more of the host than the one before.
+    [[nodiscard]] Result<Plan> plan_without_image(const Request& request) const;
+
   private:
     Status start(Request request);
     Result<std::optional<Inventory>> early_inventory();
@@ -59,6 +63,7 @@ class Planner {
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
     template <typename Look>
     Result<Plan> plan_with(const Look& look) const;
+    [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
     Result<ImageLayout> look_at_image(const Inventory& inventory, sys::RootDir& root) const;
     void say(const std::vector<std::string>& remarks) const;
     [[nodiscard]] const sys::HostFs& host() const;

@@ -10,11 +10,13 @@
 #include "driver/rooted_host.hpp"
 #include "host_file.hpp"
 #include "oci/spec.hpp"
+#include "plan/cdi_devices.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/plan.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
 #include "plan/select.hpp"
+#include "plan/static_cdi_spec.hpp"
 #include "plan_lines.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
@@ -48,7 +50,8 @@ const std::set<std::string>& inputs() {
     return names;
 }
 const std::set<std::string>& goldens() {
-    static const std::set<std::string> names{"plan.txt", "plan.json", "error.txt", "remarks.txt"};
+    static const std::set<std::string> names{"plan.txt", "plan.json", "cdi.json", "error.txt",
+                                             "remarks.txt"};
     return names;
 }
 
@@ -111,6 +114,7 @@ SettingsReading settings(const fs::path& directory) {
 
 struct Outcome {
     std::optional<std::string> json = {};
+    std::optional<std::string> cdi = {};
     std::optional<std::string> error = {};
     std::optional<std::string> remarks = {};
 };
@@ -134,9 +138,19 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
         inventory.probe_fault = answer.error().text();
 }
 
+/// The container's devices as a static CDI file has them.
+Result<std::string> cdi_file(const Request& request, const Inventory& inventory) {
+    const auto common =
+        GRAPNEL_TRY(make_plan(cdi_request(request, CdiClass::gpu, {}), inventory, ImageLayout()));
+    const auto plan = GRAPNEL_TRY(make_plan(request, inventory, ImageLayout()));
+    return static_cdi_spec(common, {{.name = "asked", .plan = plan}},
+                           {.hook = host_path("/usr/bin/grapnel-hook")});
+}
+
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
-                                    const ImageLayout& layout, std::vector<std::string>& remarks) {
+                                    const ImageLayout& layout, std::vector<std::string>& remarks,
+                                    std::optional<std::string>& cdi) {
     const auto reading = settings(directory);
     const auto& chosen = reading.settings;
     const auto spec = GRAPNEL_TRY(parse_spec(content(directory / "config.json").value_or("")));
@@ -157,6 +171,8 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
         ask_probe(inventory, content(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     auto plan = GRAPNEL_TRY(make_plan(request, inventory, layout));
+    if (fs::exists(directory / "cdi.json"))
+        cdi = GRAPNEL_TRY(cdi_file(request, inventory));
     if (rooted)
         GRAPNEL_TRY(relocate(
             plan, [&](const HostPath& path, bool follow) { return rooted->place(path, follow); }));
@@ -171,7 +187,7 @@ Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
     const auto layout = GRAPNEL_TRY(image(directory / "image.txt"));
     Outcome outcome;
     std::vector<std::string> remarks;
-    const auto plan = plan_of(directory, host, layout, remarks);
+    const auto plan = plan_of(directory, host, layout, remarks, outcome.cdi);
     if (plan)
         outcome.json = to_json(*plan);
     else
@@ -195,7 +211,7 @@ void rewrite(const fs::path& golden, const std::optional<std::string>& now) {
         std::ofstream(golden, std::ios::binary) << *now;
 }
 
-/// The lines of every plan, and the product's JSON where the case has a file for it.
+/// The lines of every plan, and the product's JSON and CDI file where the case has a file for them.
 std::vector<std::pair<std::string, std::optional<std::string>>>
 golden_files(const fs::path& directory, const Outcome& outcome) {
     std::optional<std::string> lines_of_plan;
@@ -207,6 +223,8 @@ golden_files(const fs::path& directory, const Outcome& outcome) {
         {"remarks.txt", outcome.remarks}};
     if (fs::exists(directory / "plan.json"))
         files.emplace_back("plan.json", outcome.json);
+    if (fs::exists(directory / "cdi.json"))
+        files.emplace_back("cdi.json", outcome.cdi);
     return files;
 }
 

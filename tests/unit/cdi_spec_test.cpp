@@ -17,10 +17,10 @@ Inventory two_gpus() {
     return inventory;
 }
 
-nlohmann::json spec_of(const Inventory& inventory, std::vector<CdiNaming> naming) {
+nlohmann::json spec_of(const Inventory& inventory, const std::vector<CdiNaming>& naming) {
     return nlohmann::json::parse(
-        cdi_spec(inventory,
-                 {.hook = *HostPath::make("/usr/bin/grapnel-hook"), .naming = std::move(naming)}));
+        *cdi_spec(cdi_devices(inventory, CdiClass::gpu, naming),
+                  {.hook = *HostPath::make("/usr/bin/grapnel-hook"), .written_by = "[]"}));
 }
 
 /// NAME=DEVICE of each, where DEVICE is the hook's argument.
@@ -53,11 +53,50 @@ TEST_CASE("a CDI file names every GPU and MIG device") {
 }
 
 TEST_CASE("a CDI file keeps other hooks from a container, and cleans up") {
-    const auto spec = spec_of({}, {CdiNaming::index});
+    const auto spec = spec_of(two_gpus(), {CdiNaming::index});
     CHECK(spec.at("cdiVersion") == "0.5.0");
     CHECK(spec.at("kind") == "nvidia.com/gpu");
     const auto& edits = spec.at("containerEdits");
     CHECK(edits.at("env") == nlohmann::json{"NVIDIA_VISIBLE_DEVICES=void"});
     CHECK(edits.at("hooks").at(0).at("hookName") == "poststop");
     CHECK(edits.at("hooks").at(0).at("args") == nlohmann::json{"grapnel-hook", "poststop"});
+    CHECK(edits.at("hooks").at(0).at("env") == nlohmann::json{"GRAPNEL_CDI_OPTIONS=[]"});
+}
+
+TEST_CASE("a live CDI file has the lowest version and its own kind") {
+    const auto spec = [](CdiClass devices, const std::string& kind) {
+        return nlohmann::json::parse(*cdi_spec(
+            {{"all", "all"}},
+            {.hook = host_path("/usr/bin/grapnel-hook"), .devices = devices, .kind = kind}));
+    };
+    const auto gds = spec(CdiClass::gds, "nvidia.com/gds");
+    CHECK(gds.at("cdiVersion") == "0.3.0");
+    CHECK(gds.at("devices").at(0).at("containerEdits").at("hooks").at(0).at("args").at(1)
+          == "--cdi-device=nvidia.com/gds=all");
+    CHECK(!gds.at("containerEdits").contains("env"));
+    CHECK(spec(CdiClass::gpu, "x.org/gpu.a").at("cdiVersion") == "0.6.0");
+}
+
+TEST_CASE("a CDI file of bytes that are not UTF-8 is refused") {
+    const auto spec = cdi_spec({}, {.hook = host_path("/opt/\xff/hook")});
+    REQUIRE(!spec);
+    CHECK(spec.error().text().find("UTF-8") != std::string::npos);
+}
+
+TEST_CASE("requests of CDI devices by class") {
+    using Devices = Request::Devices;
+    const auto request = [](CdiClass devices, std::vector<std::string> asked) {
+        return cdi_request({.driver_capabilities = DriverCapabilities::all()}, devices, asked);
+    };
+    CHECK(request(CdiClass::gpu, {}).devices == Devices::none);
+    CHECK(request(CdiClass::gpu, {"0", "1"}).listed == std::vector<std::string>{"0", "1"});
+    CHECK(request(CdiClass::gpu, {"all"}).devices == Devices::all);
+    CHECK(request(CdiClass::management, {"all"}).management);
+    CHECK(!request(CdiClass::management, {}).management);
+    CHECK(!request(CdiClass::gds, {"all"}).driver);
+    CHECK(request(CdiClass::gds, {"all"}).device_groups == DeviceGroups{DeviceGroup::gds});
+    CHECK(request(CdiClass::gds, {}).device_groups.empty());
+    CHECK(request(CdiClass::imex_channel, {"3"}).imex_channels.listed
+          == std::vector<std::uint32_t>{3});
+    CHECK(request(CdiClass::imex_channel, {"all"}).imex_channels.all);
 }

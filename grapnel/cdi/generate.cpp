@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cdi/generate.hpp"
+
+#include "cdi/yaml.hpp"
+#include "prepare/planner.hpp"
+#include "prepare/settings_file.hpp"
+
+#include <algorithm>
+
+namespace grapnel::cdi_command {
+
+namespace {
+
+/// The settings, and the command line's values in their place.
+Result<Settings> settings_for(const Generation& generation) {
+    auto loaded = load_settings(std::nullopt, Variables::count);
+    if (loaded.mistake)
+        return *loaded.mistake;
+    auto settings = std::move(loaded.settings);
+    settings.driver_root = generation.driver_root.value_or(settings.driver_root);
+    settings.device_root = generation.device_root.value_or(settings.device_root);
+    const auto prepend = [](std::vector<HostPath>& all, const std::vector<HostPath>& first) {
+        all.insert(all.begin(), first.begin(), first.end());
+    };
+    prepend(settings.library_search_path, generation.library_search_path);
+    prepend(settings.config_search_path, generation.config_search_path);
+    return settings;
+}
+
+/// Of the settings, as a CDI device of a live file has it; no image is asked.
+Request request_for(const Settings& settings, const Generation& generation,
+                    const std::vector<std::string>& asked) {
+    Request request{.driver_capabilities = settings.supported_driver_capabilities,
+                    .additional_gids = generation.additional_gids && !settings.no_additional_gids,
+                    .forward_compat = false};
+    return cdi_request(std::move(request), generation.devices, asked);
+}
+
+bool is_wanted(const CdiDevice& device, const Generation& generation) {
+    if (device.asked == "all")
+        return !generation.no_all_device;
+    const auto& wanted = generation.device_ids;
+    const auto names = [&](std::string_view name) {
+        return std::ranges::find(wanted, name) != wanted.end();
+    };
+    return wanted.empty() || names("all") || names(device.asked) || names(device.name);
+}
+
+/// Refuses a device that is asked for and missing.
+Result<std::vector<CdiDevice>> chosen_devices(const Inventory& inventory,
+                                              const Generation& generation) {
+    auto devices = cdi_devices(inventory, generation.devices, generation.naming);
+    const auto every = cdi_devices(inventory, generation.devices,
+                                   {CdiNaming::index, CdiNaming::uuid, CdiNaming::type_index});
+    for (const auto& wanted : generation.device_ids)
+        if (std::ranges::none_of(every, [&](const auto& device) {
+                return device.name == wanted || device.asked == wanted;
+            }))
+            return refused("this host has no device " + wanted, "see 'grapnel info'");
+    std::erase_if(devices, [&](const auto& device) { return !is_wanted(device, generation); });
+    return devices;
+}
+
+/// `all` stands for the chosen devices, each once.
+std::vector<std::string> asked_by(const CdiDevice& device, const std::vector<CdiDevice>& chosen,
+                                  const Generation& generation) {
+    if (device.asked != "all" || generation.device_ids.empty())
+        return {device.asked};
+    std::vector<std::string> asked;
+    for (const auto& one : chosen)
+        if (one.asked != "all")
+            asked.push_back(one.asked);
+    return asked;
+}
+
+void leave_out(const Generation& generation, Plan& plan) {
+    if (!generation.ipc)
+        std::erase_if(plan.mounts,
+                      [](const auto& mount) { return mount.kind == Mount::Kind::ipc; });
+}
+
+class StaticText {
+  public:
+    StaticText(const Planner& planner, const Settings& settings, const Generation& generation,
+               const Log& log)
+        : planner_(planner), settings_(settings), generation_(generation), log_(log) {}
+
+    Result<std::string> text(const std::vector<CdiDevice>& devices) const {
+        const auto common = GRAPNEL_TRY(plan({}));
+        for (const auto& line : beyond_static_cdi(common))
+            log_.warning(line);
+        std::vector<CdiDevicePlan> plans;
+        for (const auto& device : devices) {
+            auto planned = plan(asked_by(device, devices, generation_));
+            if (!planned)
+                log_.warning(device.name + " is left out: " + planned.error().text());
+            else if (!has_driver(generation_.devices) && planned->mounts.empty())
+                log_.warning(device.name + " is left out: this host has no such device node");
+            else
+                plans.push_back({device.name, std::move(*planned)});
+        }
+        if (plans.empty())
+            return refused("no device can be given", "see 'grapnel doctor'");
+        return static_cdi_spec(common, plans, *generation_.in_nvidias_form);
+    }
+
+  private:
+    [[nodiscard]] Result<Plan> plan(const std::vector<std::string>& asked) const {
+        auto plan =
+            GRAPNEL_TRY(planner_.plan_without_image(request_for(settings_, generation_, asked)));
+        leave_out(generation_, plan);
+        return plan;
+    }
+
+    const Planner& planner_;
+    const Settings& settings_;
+    const Generation& generation_;
+    const Log& log_;
+};
+
+} // namespace
+
+Result<std::string> spec_text(const Generation& generation, const Log& log) {
+    const auto settings = GRAPNEL_TRY(settings_for(generation));
+    ModuleLoader modules; // loads no module: a container's start does
+    Planner planner(settings, log, modules, Planner::DryRun::no);
+    GRAPNEL_TRY(planner.prepare_description(request_for(settings, generation, {"all"})));
+    const auto inventory = GRAPNEL_TRY(planner.inventory());
+    const auto devices = GRAPNEL_TRY(chosen_devices(inventory, generation));
+    const auto json = generation.in_nvidias_form
+                          ? StaticText(planner, settings, generation, log).text(devices)
+                          : cdi_spec(devices, generation.live);
+    if (!json || generation.format == Format::json)
+        return json;
+    return to_yaml(nlohmann::ordered_json::parse(*json));
+}
+
+} // namespace grapnel::cdi_command

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// YAML as CDI files are written in it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace grapnel::cdi_command {
+
+/// Block style. A string is in JSON's quotes, which are YAML's double quotes too; a key is bare.
+[[nodiscard]] std::string to_yaml(const nlohmann::ordered_json& value);
+
+} // namespace grapnel::cdi_command

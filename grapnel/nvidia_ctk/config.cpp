@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nvidia-ctk config`: the settings, printed or changed.
+#include "base/text.hpp"
+#include "base/usage.hpp"
+#include "command.hpp"
+#include "config/edit.hpp"
+#include "config/keys.hpp"
+#include "nvidia_ctk.hpp"
+#include "nvidia_ctk/words.hpp"
+#include "prepare/settings_file.hpp"
+#include "sys/argument_path.hpp"
+#include "sys/config_file.hpp"
+
+#include <algorithm>
+
+namespace grapnel::nvidia_ctk {
+
+namespace {
+
+using namespace config_command;
+using cmdline::Row;
+
+struct Given {
+    bool help = false;
+    std::optional<std::string> file = {};
+    std::optional<std::string> output = {};
+    std::vector<std::string> settings = {}; ///< KEY=VALUE
+    bool in_place = false;
+};
+
+const std::vector<Row<Given>>& rows() {
+    using enum cmdline::Value;
+    using namespace cmdline;
+    static const std::vector<Row<Given>> table{
+        {{"config-file", 'c', needed}, set<&Given::file>},
+        {{"config", '\0', needed}, set<&Given::file>},
+        {{"set", '\0', needed}, append<&Given::settings>},
+        {{"in-place", 'i', none}, set_flag<&Given::in_place>},
+        {{"output", 'o', needed}, set<&Given::output>},
+        {{"help", 'h', none, "", "", {}, true}, set_flag<&Given::help>},
+    };
+    return table;
+}
+
+/// A list has ':' between its items as well; a key alone is a flag that is set.
+Result<std::string> changed(const std::string& text, const HostPath& file, Dialect dialect,
+                            const std::string& setting) {
+    const auto equals = setting.find('=');
+    const auto key = setting.substr(0, equals);
+    auto value = equals == std::string::npos ? std::string("true") : setting.substr(equals + 1);
+    const auto defaults = GRAPNEL_TRY(default_values());
+    const auto known = defaults.find(key);
+    if (known != defaults.end() && known->second.type == KeyValue::Type::list)
+        std::ranges::replace(value, ':', ',');
+    return with_key(text, file.text(), dialect, key, value);
+}
+
+Status write(const HostPath& path, const std::string& text) {
+    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, settings_size_limit));
+    return file.text() == text ? Status() : file.replace(text);
+}
+
+Status print_or_change(const Given& given) {
+    std::optional<HostPath> named;
+    if (given.file)
+        named = GRAPNEL_TRY(sys::argument_path(*given.file).note("--config-file"));
+    const auto loaded = load_settings(named, Variables::count);
+    const auto path = loaded.file.value_or(host_path("/etc/grapnel/config.toml"));
+    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, settings_size_limit));
+    auto text = file.text().value_or("");
+    for (const auto& setting : given.settings)
+        text = GRAPNEL_TRY(changed(text, path, loaded.dialect, setting));
+    if (given.in_place)
+        return file.text() == text ? Status() : file.replace(text);
+    if (given.output)
+        return write(GRAPNEL_TRY(sys::argument_path(*given.output).note("--output")), text);
+    return say(text);
+}
+
+} // namespace
+
+int config(std::span<const std::string> words) {
+    Given given;
+    const auto parsed = cmdline::take_words(words, rows(), grammar, given);
+    if (!parsed)
+        return wrong_usage(parsed.error());
+    const auto rest = words.subspan(parsed->used);
+    const bool is_default = !rest.empty()
+                            && (rest.front() == "default" || rest.front() == "create-default"
+                                || rest.front() == "generate-default");
+    if (is_default || given.help)
+        return grapnel::config(std::vector<std::string>{given.help ? "--help" : "default"});
+    if (const auto none = check_no_words(rest); !none)
+        return wrong_usage(none.error());
+    if (given.settings.empty() && !given.output && !given.in_place) {
+        std::vector<std::string> show{"show"};
+        if (given.file)
+            show.push_back("--config=" + *given.file);
+        return grapnel::config(show);
+    }
+    return finish(print_or_change(given));
+}
+
+} // namespace grapnel::nvidia_ctk

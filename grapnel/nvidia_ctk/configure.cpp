@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nvidia-ctk runtime configure` in the words of `grapnel configure`.
+#include "base/usage.hpp"
+#include "nvidia_ctk.hpp"
+#include "nvidia_ctk/words.hpp"
+
+namespace grapnel::nvidia_ctk {
+
+namespace {
+
+using cmdline::Row;
+
+/// The value of each option, unread.
+struct Given {
+    std::string engine = "docker";
+    std::string mode = {};
+    std::string runtime_path = {};
+    std::vector<std::string> words = {}; ///< of grapnel configure
+};
+
+/// `option` is the one of grapnel configure.
+template <const auto& option>
+void pass_on(Given& given, const std::optional<std::string>& value) {
+    given.words.push_back(std::string(option) + "=" + value.value_or(""));
+}
+
+void ignore(Given& /*given*/, const std::optional<std::string>& /*value*/) {}
+
+constexpr std::string_view config = "--config";
+constexpr std::string_view drop_in = "--drop-in";
+constexpr std::string_view runtime_name = "--runtime-name";
+
+const std::vector<Row<Given>>& rows() {
+    using enum cmdline::Value;
+    using cmdline::set;
+    static const std::vector<Row<Given>> table{
+        {{"runtime", '\0', needed}, set<&Given::engine>},
+        {{"config-mode", '\0', needed}, set<&Given::mode>},
+        {{"mode", '\0', needed}, set<&Given::mode>},
+        {{"config", '\0', needed}, pass_on<config>},
+        {{"drop-in-config", '\0', needed}, pass_on<drop_in>},
+        {{"nvidia-runtime-name", '\0', needed}, pass_on<runtime_name>},
+        {{"nvidia-runtime-path", '\0', needed}, set<&Given::runtime_path>},
+        {{"runtime-path", '\0', needed}, set<&Given::runtime_path>},
+        {{"nvidia-set-as-default", '\0', optional}, ignore},
+        {{"set-as-default", '\0', optional}, ignore},
+        {{"cdi.enabled", '\0', optional}, ignore},
+        {{"cdi.enable", '\0', optional}, ignore},
+        {{"enable-cdi", '\0', optional}, ignore},
+        {{"dry-run", '\0', optional}, ignore},
+        {{"help", 'h', none, "", "", {}, true}, ignore},
+        // the configuration is read from its file, and the hook has its own place
+        {{"config-source", '\0', needed}, ignore},
+        {{"executable-path", '\0', needed}, ignore},
+        {{"nvidia-runtime-hook-path", '\0', needed}, ignore},
+        {{"oci-hook-path", '\0', needed}, ignore},
+        {{"hook-path", '\0', needed}, ignore},
+    };
+    return table;
+}
+
+/// The option of grapnel configure for a flag; empty for another option.
+std::string_view flag_of(std::string_view name) {
+    if (name == "nvidia-set-as-default" || name == "set-as-default")
+        return "--set-as-default";
+    if (name == "dry-run")
+        return "--dry-run";
+    if (name == "help")
+        return "--help";
+    const bool is_cdi = name == "cdi.enabled" || name == "cdi.enable" || name == "enable-cdi";
+    return is_cdi ? "--cdi" : "";
+}
+
+/// A name without a directory is looked up in PATH by nvidia-ctk: Grapnel's runtime is meant.
+Status take_runtime_path(Given& given) {
+    if (given.runtime_path.empty() || given.runtime_path == "nvidia-container-runtime")
+        return {};
+    if (given.runtime_path.find('/') == std::string::npos)
+        return usage_error("--nvidia-runtime-path: " + given.runtime_path
+                               + " has no directory: write the whole path",
+                           tool);
+    given.words.push_back("--runtime-path=" + given.runtime_path);
+    return {};
+}
+
+} // namespace
+
+Result<std::vector<std::string>> configure_words(std::span<const std::string> words) {
+    Given given;
+    const auto parsed = GRAPNEL_TRY(cmdline::take_words(words, rows(), grammar, given));
+    GRAPNEL_TRY(check_no_words(words.subspan(parsed.used)));
+    if (given.mode == "oci-hook")
+        return usage_error("--config-mode=oci-hook: 'grapnel configure podman' writes the file of "
+                           "a hook",
+                           tool);
+    GRAPNEL_TRY(take_runtime_path(given));
+    for (const auto& one : parsed.given) {
+        const auto name = rows()[one.option].option.name;
+        const auto flag = flag_of(name);
+        if (!flag.empty() && GRAPNEL_TRY(flag_value(name, one.value)))
+            given.words.emplace_back(flag);
+    }
+    given.words.insert(given.words.begin(), given.engine);
+    return std::move(given.words);
+}
+
+} // namespace grapnel::nvidia_ctk

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CDI files of `grapnel cdi generate --static`: every node and library by its path."""
+
+import json
+import pathlib
+import subprocess
+
+import container
+import make_driver
+import nvidia_cdi
+import pytest
+import yaml
+from engines import process
+from test_podman import CUDA, NODES, gpus_of, podman, rootless  # noqa: F401
+
+FOLDER = "/usr/lib64"
+DIRECTORY = pathlib.Path("/run/cdi")
+LOADED = [f"load:{name}.so.{suffix or make_driver.VERSION}"
+          for name, suffix in make_driver.LIBRARIES.items()]
+QUERIES = [*NODES, "list:/dev", "list:/dev/dri", "list:/dev/dri/by-path", *LOADED,
+           "text:/proc/driver/nvidia/version", "stat:/usr/bin/nvidia-smi",
+           "text:/etc/nvidia/nvidia-application-profiles-rc.d/10-container.conf",
+           *(f"stat:/usr/share/{name}" for name in make_driver.ICD)]
+# It names its library by the place on the host: a static file cannot show another text.
+BEYOND = "stat:/usr/share/vulkan/implicit_layer.d/nvidia_layers.json"
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory):
+    """An empty hooks.d: the CDI files alone start hooks."""
+    directory = tmp_path_factory.mktemp("hooks.d")
+    process.make_reachable(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def files(grapnel, reachable_hook):
+    """A live file, and a static one of another kind."""
+    made = {"live": DIRECTORY / "live.json", "static": DIRECTORY / "static.yaml"}
+    grapnel("cdi", "generate", f"--output={made['live']}", f"--hook-path={reachable_hook}")
+    grapnel("cdi", "generate", "--static", "--vendor=static.example", f"--output={made['static']}",
+            f"--nvidia-cdi-hook-path={reachable_hook}")
+    yield made
+    for file in made.values():
+        file.unlink()
+
+
+def places(result):
+    """Of a library the directory does not count: a static file cannot know the image's."""
+    seen = {query: result[query] for query in QUERIES if query != BEYOND}
+    return {query: pathlib.Path(value.split()[0]).name if query.startswith("load:") else value
+            for query, value in seen.items()}
+
+
+def assert_the_same(podman, device):
+    static = podman.run(f"--device=static.example/gpu={device}", ask=[*QUERIES, CUDA])
+    live = podman.run(f"--device=nvidia.com/gpu={device}", ask=[*QUERIES, CUDA])
+    assert gpus_of(static) == gpus_of(live) != set()
+    assert places(static) == places(live)
+    assert static[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
+
+
+@pytest.mark.parametrize("device", ["0", "all"])
+def test_static_file_gives_what_live_gives(files, podman, device):
+    assert_the_same(podman, device)
+
+
+def test_static_file_serves_rootless_podman(files, rootless):
+    assert_the_same(rootless, "1")
+
+
+def test_other_gpu_is_denied_with_static_file(files, podman):
+    made = [f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2)]
+    result = podman.run("--device=static.example/gpu=0", "--cap-add", "MKNOD", ask=made)
+    assert [result[query] for query in made] == ["ENXIO", "EPERM"]
+
+
+def generate(program, *words, code=0):
+    done = subprocess.run([program, "cdi", "generate", *map(str, words)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_static_file_serves_a_container(engine, bundle, hook, nvidia_ctk):
+    made = json.loads(generate(nvidia_ctk, "--format=json", f"--nvidia-cdi-hook-path={hook}"))
+    bundle.config["hooks"] = {}
+    nvidia_cdi.apply_to(bundle.config, made, make_driver.uuid(0))
+    result = engine(bundle, *NODES, CUDA, "stat:/usr/bin/nvidia-smi")
+    assert gpus_of(result) == {0}
+    assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
+    assert result["stat:/usr/bin/nvidia-smi"] != "ENOENT"
+
+
+def test_static_file_has_nvidias_form(nvidia_ctk, grapnel):
+    made = json.loads(generate(nvidia_ctk, "--format", "json"))
+    assert (made["cdiVersion"], made["kind"]) == ("0.5.0", "nvidia.com/gpu")
+    assert [one["name"] for one in made["devices"]] == [
+        "0", make_driver.uuid(0), "1", make_driver.uuid(1), "all"]
+    edits = made["containerEdits"]
+    assert {"path": "/dev/nvidiactl", "permissions": "rw"} in edits["deviceNodes"]
+    assert edits["env"] == ["NVIDIA_VISIBLE_DEVICES=void", f"NVIDIA_CTK_LIBCUDA_DIR={FOLDER}"]
+    assert {hook["args"][1] for hook in edits["hooks"]} == {
+        "create-symlinks", "enable-cuda-compat", "update-ldcache", "disable-device-node-modification",
+        "update-application-profile"}
+    assert all(hook["env"][0] == "NVIDIA_CTK_DEBUG=false" for hook in edits["hooks"])
+    assert json.loads(generate(grapnel.program, "--static", "--format=json")) == made
+
+
+def test_yaml_and_json_are_the_same(nvidia_ctk):
+    text = generate(nvidia_ctk)
+    assert text.startswith('---\ncdiVersion: "0.5.0"\nkind: "nvidia.com/gpu"\ndevices:\n')
+    made = json.loads(generate(nvidia_ctk, "-format=json").replace("--format=json", ""))
+    made["containerEdits"]["hooks"][0]["env"].pop()
+    from_yaml = yaml.safe_load(text)
+    from_yaml["containerEdits"]["hooks"][0]["env"].pop()
+    assert from_yaml == made
+
+
+def test_options_of_static_file(nvidia_ctk):
+    made = json.loads(generate(
+        nvidia_ctk, "--format=json", "--vendor=example.org", "--class=accelerator",
+        "--device-name-strategy=type-index", "--device-id=1", "--disable-hook=update-ldcache",
+        "--nvidia-ctk-path=/opt/bin/nvidia-ctk", "--ldconfig-path=/sbin/ldconfig"))
+    assert (made["cdiVersion"], made["kind"]) == ("0.3.0", "example.org/accelerator")
+    assert [one["name"] for one in made["devices"]] == ["gpu1", "all"]
+    assert made["devices"][0]["containerEdits"] == made["devices"][1]["containerEdits"]
+    hooks = made["containerEdits"]["hooks"]
+    assert {hook["path"] for hook in hooks} == {"/opt/bin/nvidia-ctk"}
+    assert all(hook["args"][:2] == ["nvidia-ctk", "hook"] for hook in hooks)
+    assert "update-ldcache" not in {hook["args"][2] for hook in hooks}
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("a.json", "a.json"), ("a.yaml", "a.yaml"), ("a", "a.yaml")])
+def test_ending_of_a_static_file(nvidia_ctk, tmp_path, name, expected):
+    generate(nvidia_ctk, "--output", tmp_path / name)
+    text = (tmp_path / expected).read_text()
+    assert text.startswith("{" if expected.endswith("json") else "---")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "nvidia-ctk"] == [expected]
+
+
+@pytest.mark.parametrize("words, line", [
+    (["--format=xml"], "unknown format 'xml'"), (["--mode=gdss"], "did you mean 'gds'?"),
+    (["--vendor=a/b"], "is not of the form VENDOR/CLASS"),
+    (["--class=gpu."], "is not of the form VENDOR/CLASS"),
+    (["--vendor=0x.org"], "is not of the form VENDOR/CLASS"),
+    (["--vendor=\x1b[2Jx"], "is not of the form VENDOR/CLASS"),
+    (["--live", "--driver-root=/x"], "--driver-root is not for a live file"),
+    (["--hook-path=/x"], "--hook-path is for a live file"),
+    (["--disable-hook=update-ldcahe"], "did you mean 'update-ldcache'?"),
+    (["--feature-flag=x"], "unknown feature flag 'x'"), (["--csv.file=x"], "unknown option"),
+    (["--output="], "--output")])
+def test_mistakes_in_options_of_static_file(nvidia_ctk, words, line):
+    err = generate(nvidia_ctk, *words, code=2)
+    assert line in err and err.count("\n") == 1 and "\x1b" not in err
+
+
+def test_device_that_is_missing_is_refused(nvidia_ctk):
+    assert "this host has no device 7" in generate(nvidia_ctk, "--device-id=7", code=1)
+
+
+def on_special_host(special_driver, program, *words):
+    """The words in a host of its own with MIG, IMEX channels and device groups."""
+    done = subprocess.run([container.SUPPORT / "simulated-host", special_driver, program, "cdi",
+                           "generate", "--static", "--format=json", *words],
+                          capture_output=True, text=True, check=True)
+    made = json.loads(done.stdout)
+    return made["kind"], {one["name"]: [node["path"] for node in
+                                        one["containerEdits"].get("deviceNodes", [])]
+                          for one in made["devices"]}
+
+
+@pytest.mark.parametrize("mode, kind, node", [
+    ("gds", "nvidia.com/gds", "/dev/nvidia-fs"), ("mofed", "nvidia.com/mofed", "/dev/infiniband/"),
+    ("gdrcopy", "nvidia.com/gdrcopy", "/dev/gdrdrv"),
+    ("nvswitch", "nvidia.com/nvswitch", "/dev/nvidia-nvswitch")])
+def test_device_group_has_a_class(special_driver, grapnel, mode, kind, node):
+    made, devices = on_special_host(special_driver, grapnel.program, f"--mode={mode}")
+    assert made == kind and set(devices) == {"all"}
+    assert devices["all"] and all(path.startswith(node) for path in devices["all"])
+
+
+def test_imex_channels_have_a_class(special_driver, grapnel):
+    kind, devices = on_special_host(special_driver, grapnel.program, "--mode=imex")
+    assert kind == "nvidia.com/imex-channel" and len(devices) > 1
+    directory = "/dev/nvidia-caps-imex-channels"
+    for name in set(devices) - {"all"}:
+        assert devices[name] == [f"{directory}/channel{name}"]
+    assert set(devices["all"]) == {f"{directory}/channel{name}" for name in set(devices) - {"all"}}
+
+
+def test_management_has_every_node(special_driver, grapnel):
+    kind, devices = on_special_host(special_driver, grapnel.program, "--mode=management")
+    assert kind == "management.nvidia.com/gpu" and set(devices) == {"all"}
+    assert "/dev/nvidia0" in devices["all"]
+    assert any(path.startswith("/dev/nvidia-caps/") for path in devices["all"])
+
+
+def test_mig_devices_of_static_file(special_driver, grapnel):
+    _, devices = on_special_host(special_driver, grapnel.program, "--device-name-strategy=index")
+    mig = {name: nodes for name, nodes in devices.items() if ":" in name}
+    assert mig
+    for nodes in mig.values():
+        assert len([path for path in nodes if path.startswith("/dev/nvidia-caps/")]) == 2
