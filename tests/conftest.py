@@ -32,6 +32,7 @@ def pytest_configure():
 def pytest_collection_modifyitems(items):
     if slow_machine.VARIANTS:
         print("variants of the tests by the seed", slow_machine.sample_variants(items))
+    slow_machine.keep_part(items)
 
 
 def must_work():
