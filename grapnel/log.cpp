@@ -22,11 +22,12 @@ Result<HostPath> log_file() {
 }
 
 Result<std::string> container_of(const LookCommand& command, const LookArguments& arguments) {
-    if (arguments.operands.size() == 1)
-        return arguments.operands.front();
-    return wrong_operand(command, arguments.operands.empty()
-                                      ? "the container's ID is missing"
-                                      : "one word too many: " + quote(arguments.operands[1]));
+    const auto& operands = arguments.operands;
+    if (operands.size() > 1)
+        return wrong_operand(command, "one word too many: " + quote(operands[1]));
+    if (operands.empty() || operands.front().empty()) // "" would be the start of every ID
+        return wrong_operand(command, "the container's ID is missing");
+    return operands.front();
 }
 
 Error no_line(const HostPath& file, const std::string& container) {

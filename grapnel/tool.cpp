@@ -50,6 +50,19 @@ Error unknown_command(std::string_view word) {
     return unknown_word("command", word, names, program);
 }
 
+/// Of the program, or of the command that the words name.
+int answer_help(std::span<const std::string> words) {
+    const auto described = tool_program();
+    if (words.empty())
+        return answer(cmdline::help(described.itself));
+    if (words.size() > 1)
+        return wrong_usage(usage_error("one word too many: " + quote(words[1]), program));
+    const auto* const command = cmdline::find_command(described, words.front());
+    if (command == nullptr)
+        return wrong_usage(unknown_command(words.front()));
+    return answer(cmdline::help(*command));
+}
+
 int run(std::span<const std::string> words) {
     ToolOptions options;
     const auto parsed = cmdline::take_words(words, tool_options(), {.program = program}, options);
@@ -58,8 +71,10 @@ int run(std::span<const std::string> words) {
     if (options.action == ToolOptions::Action::version)
         return answer("grapnel " GRAPNEL_VERSION "\n");
     words = words.subspan(parsed->used);
-    if (options.action == ToolOptions::Action::help || (!words.empty() && words.front() == "help"))
-        return answer(cmdline::help(tool_program().itself));
+    if (options.action == ToolOptions::Action::help)
+        return answer_help(words);
+    if (!words.empty() && words.front() == "help")
+        return answer_help(words.subspan(1));
     if (words.empty())
         return wrong_usage(usage_error("the command is missing", program));
     const auto* const command = std::ranges::find(commands, words.front(), &Entry::name);

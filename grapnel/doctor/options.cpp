@@ -18,11 +18,12 @@ Result<Options> parse_options(std::span<const std::string> words) {
     Given given;
     const cmdline::Grammar grammar{.program = tool, .operands = cmdline::Operands::are_mixed};
     const auto parsed = GRAPNEL_TRY(cmdline::take_words(words, option_rows(), grammar, given));
-    Options options{.help = given.help, .json = given.json, .fix = given.fix};
-    if (given.help)
-        return options;
-    if (!parsed.operands.empty())
-        return usage_error("one word too many: " + quote(parsed.operands.front()), tool);
+    const auto& operands = parsed.operands;
+    if (given.help || (operands.size() == 1 && operands.front() == "help"))
+        return Options{.help = true};
+    if (!operands.empty())
+        return usage_error("one word too many: " + quote(operands.front()), tool);
+    Options options{.json = given.json, .fix = given.fix};
     if (given.bundle) {
         auto path = sys::argument_path(*given.bundle);
         if (!path)

@@ -65,10 +65,12 @@ Status add_process(Subject& subject, pid_t process) {
 
 Result<Subject> of_bundle(const std::string& operand) {
     Subject subject{.engine = "oci"};
-    const auto path = GRAPNEL_TRY(sys::argument_path(operand));
-    GRAPNEL_TRY(use_bundle(subject, path));
-    subject.id = path.name();
-    subject.engine = engine_of_bundle(path.text());
+    const auto path = sys::argument_path(operand);
+    if (!path)
+        return wrong_operand(explain_command(), "the bundle: " + path.error().text());
+    GRAPNEL_TRY(use_bundle(subject, *path));
+    subject.id = path->name();
+    subject.engine = engine_of_bundle(path->text());
     return subject;
 }
 

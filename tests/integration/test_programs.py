@@ -6,23 +6,28 @@ import subprocess
 import pytest
 from conftest import built
 
+COMMANDS = ["configure", "cdi", "info", "list", "doctor", "explain", "ps", "config", "nodes", "log", "blame"]
 # name: (folder, program, exit code of a wrong command line, its name in messages)
 PROGRAMS = {
     "hook": ("hook", "grapnel-hook", 2, "grapnel-hook"),
     "cli": ("container-cli", "grapnel-cli", 1, "nvidia-container-cli"),  # NVIDIA's callers know no other
     "grapnel": ("grapnel", "grapnel", 2, "grapnel"),
-    "configure": ("grapnel", "grapnel configure", 2, "grapnel"),
+    **{command: ("grapnel", f"grapnel {command}", 2, "grapnel") for command in COMMANDS},
     "probe": ("probe", "grapnel-probe", 2, "grapnel-probe"),
 }
 HELP = ["-h", "--help", "help"]
 VERSION = ["-v", "--version"]
 
 
-@pytest.fixture(params=PROGRAMS)
-def program(request, hook):
-    folder, words, code, name = PROGRAMS[request.param]
+def command_of(hook, program):
+    folder, words, code, name = PROGRAMS[program]
     first, *rest = words.split()
     return [built(hook, folder, first), *rest], code, name
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request, hook):
+    return command_of(hook, request.param)
 
 
 def run(command, *words, stdout=subprocess.PIPE):
@@ -52,26 +57,60 @@ def test_full_output_is_a_failure(program, word):
     assert done.stderr.startswith(f"{program[2]}: ")
 
 
-@pytest.mark.parametrize("words", [["--nonsense"], ["-%"], ["nonsense"], []],
-                         ids=["option", "letter", "word", "nothing"])
-def test_wrong_command_line_is_one_line_with_hint(program, words):
-    command, code, name = program
-    done = run(command, *words)
+NEED_NO_WORD = ["info", "list", "doctor", "ps"]
+TAKE_ANY_WORD = ["explain", "log", "blame"]  # a container
+WRONG = {"option": ["--nonsense"], "letter": ["-%"], "word": ["nonsense"], "nothing": [], "empty": [""]}
+
+
+def is_wrong(name, words):
+    return not (words == "nothing" and name in NEED_NO_WORD or words == "word" and name in TAKE_ANY_WORD)
+
+
+@pytest.mark.parametrize("name,words", [(name, words) for name in PROGRAMS for words in WRONG
+                                        if is_wrong(name, words)])
+def test_wrong_command_line_is_one_line_with_hint(hook, name, words):
+    command, code, name = command_of(hook, name)
+    done = run(command, *WRONG[words])
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(f"{name}: ") and done.stderr.count("\n") == 1
     assert " --help'" in done.stderr
 
 
-SURPLUS = {"hook": ["poststart", "more"], "cli": ["info", "more"], "configure": ["docker", "more"],
-           "probe": ["/lib/x.so", "more"]}
+# words with which a program works, on any host
+RIGHT = {"hook": ["poststart"], "cli": ["info"], "grapnel": ["help", "doctor"], "configure": ["docker"],
+         "cdi": ["generate"], "info": [], "list": [], "doctor": [], "explain": ["GR0103"], "ps": [],
+         "config": ["show"], "nodes": ["create"], "log": ["x"], "blame": ["x"], "probe": ["/lib/x.so"]}
 
 
-@pytest.mark.parametrize("name", SURPLUS)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_surplus_argument_is_refused(hook, name):
-    folder, words, code, _ = PROGRAMS[name]
-    first, *rest = words.split()
-    done = run([built(hook, folder, first), *rest], *SURPLUS[name])
+    command, code, _ = command_of(hook, name)
+    done = run(command, *RIGHT[name], "more")
     assert done.returncode == code and done.stderr.count("\n") == 1
+
+
+PRINT = {name: [RIGHT[name]] for name in ["cli", "cdi", "info", "list", "doctor", "explain", "ps"]}
+PRINT |= {"config": [["show"], ["default"], ["check"]], "nodes": [["create", "--dry-run"]]}
+PRINT["cli"] += [["list"]]
+
+
+@pytest.mark.parametrize("name", PRINT)
+def test_work_on_full_output_is_a_failure(hook, name):
+    for words in PRINT[name]:
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = run(command_of(hook, name)[0], *words, stdout=full)
+        assert done.returncode == 1
+        assert done.stderr.endswith("write stdout: No space left on device\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_takes_a_command(hook, name):
+    grapnel = command_of(hook, "grapnel")[0]
+    own = run(grapnel, name, "--help")
+    for words in ["help"], ["--help"]:
+        done = run(grapnel, *words, name)
+        assert (done.returncode, done.stdout) == (0, own.stdout)
+    assert run(grapnel, "help", "nonsense").returncode == 2
 
 
 @pytest.mark.parametrize("word", HELP + VERSION)
