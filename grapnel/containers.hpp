@@ -6,7 +6,7 @@
 #include "apply/cleanup_record.hpp"
 #include "base/result.hpp"
 #include "driver/inventory.hpp"
-#include "oci/container_engine.hpp"
+#include "sys/process_identity.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -29,11 +29,14 @@ struct GpuContainer {
 
 struct GpuContainers {
     std::vector<GpuContainer> containers = {}; ///< by ID
-    std::size_t skipped = 0; ///< mount namespaces without a record, beyond the limit
+    std::vector<std::string> warnings = {};    ///< containers that can be missing, and why
 };
 
-/// For root the containers of all users.
-[[nodiscard]] Result<GpuContainers> gpu_containers();
+/// For root the containers of all users, for a user the user's own.
+[[nodiscard]] GpuContainers gpu_containers();
+
+/// The process's cgroup, and the others in it.
+void add_process(GpuContainer& container, const sys::ProcessIdentity& identity);
 
 /// The container with that ID, or the only container with an ID that begins with `name`.
 [[nodiscard]] Result<std::optional<GpuContainer>>
@@ -43,14 +46,5 @@ container_of_process(pid_t process, const std::vector<GpuContainer>& containers)
 
 /// The GPUs of this host, by index; empty without a driver.
 [[nodiscard]] std::vector<Gpu> host_gpus();
-
-/// The bundle of the process's container, as the engine's monitor (shim, conmon) has it.
-[[nodiscard]] std::optional<HostPath> bundle_of_process(pid_t process);
-
-/// Engine and ID of the process's container, by its cgroup or its bundle: needs no record.
-[[nodiscard]] std::optional<CgroupOwner> owner_of_process(pid_t process);
-
-/// The path of the process's cgroup: of version 2, or of version 1's device controller.
-[[nodiscard]] std::string cgroup_of(pid_t process);
 
 } // namespace grapnel

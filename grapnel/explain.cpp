@@ -32,9 +32,13 @@ Status print_page(const doctor_command::Page& page) {
                            doctor_command::name_of(page.severity), page.text));
 }
 
-/// GR and digits.
-bool is_code(std::string_view word) {
-    return word.starts_with("GR") && parse_number<unsigned>(word.substr(2));
+/// GR and digits, in letters of either case; nothing for another word.
+std::optional<std::string> code_of(std::string_view word) {
+    constexpr std::size_t letters = 2;
+    if (word.size() <= letters || (word[0] | 0x20) != 'g' || (word[1] | 0x20) != 'r'
+        || !parse_number<unsigned>(word.substr(letters)))
+        return std::nullopt;
+    return "GR" + std::string(word.substr(letters));
 }
 
 bool is_our_hook(std::string_view path) {
@@ -214,11 +218,11 @@ Result<Report> report_on(const Subject& subject) {
 
 Status run(const LookArguments& arguments) {
     const auto& operands = arguments.operands;
-    if (operands.size() == 1 && is_code(operands.front())) {
-        const auto* const page = doctor_command::find_page(operands.front());
+    if (const auto code = operands.size() == 1 ? code_of(operands.front()) : std::nullopt) {
+        const auto* const page = doctor_command::find_page(*code);
         return page != nullptr ? print_page(*page)
                                : Status(wrong_operand(explain_command(),
-                                                      "there is no finding " + quote(operands[0])));
+                                                      "there is no finding " + quote(*code)));
     }
     const auto subject = GRAPNEL_TRY(find_subject(arguments));
     const auto terminal = Terminal::of_stdout(); // asked before this process is confined

@@ -18,11 +18,16 @@ namespace {
 struct Listing {
     std::string host_driver = {}; ///< empty: not known
     std::vector<GpuContainer> containers = {};
-    std::size_t skipped = 0; ///< see GpuContainers
+    std::vector<std::string> warnings = {}; ///< see GpuContainers
+
+    /// A container that has only device nodes has no library that tells its driver.
+    [[nodiscard]] bool is_known(const GpuContainer& container) const {
+        return !host_driver.empty() && !container.start.driver_version.empty();
+    }
 
     /// The driver was replaced since the container started: its libraries no longer match.
     [[nodiscard]] bool is_stale(const GpuContainer& container) const {
-        return !host_driver.empty() && container.start.driver_version != host_driver;
+        return is_known(container) && container.start.driver_version != host_driver;
     }
 };
 
@@ -56,9 +61,9 @@ std::string json_text(const Listing& listing) {
              {"pids", container.processes},
              {"cgroup", text_or_null(container.cgroup)},
              {"since", timestamp(container.since)},
-             {"driver", container.start.driver_version},
+             {"driver", text_or_null(container.start.driver_version)},
              {"driver_is_current",
-              listing.host_driver.empty() ? Json() : Json(!listing.is_stale(container))}});
+              listing.is_known(container) ? Json(!listing.is_stale(container)) : Json()}});
     return to_text(
         Json{{"driver", text_or_null(listing.host_driver)}, {"containers", std::move(list)}});
 }
@@ -103,9 +108,10 @@ std::string prometheus_text(const Listing& listing) {
     out += metric("grapnel_container_driver_current",
                   "Whether the container has the driver that the host has now.");
     for (const auto& container : listing.containers)
-        out += format_text("grapnel_container_driver_current{{{},driver=\"{}\"}} {}\n",
-                           labels_of(container), label(container.start.driver_version),
-                           listing.is_stale(container) ? 0 : 1);
+        if (listing.is_known(container))
+            out += format_text("grapnel_container_driver_current{{{},driver=\"{}\"}} {}\n",
+                               labels_of(container), label(container.start.driver_version),
+                               listing.is_stale(container) ? 0 : 1);
     return out;
 }
 
@@ -118,7 +124,9 @@ std::string gpus_text(const GpuContainer& container) {
         for (const auto& name : names)
             out += (out.empty() ? "" : ",") + printable(name);
     }
-    return out.empty() ? "none" : out;
+    if (!out.empty())
+        return out;
+    return container.start.driver_version.empty() ? "not known" : "none";
 }
 
 std::string pids_text(const GpuContainer& container) {
@@ -137,6 +145,10 @@ std::string short_id(const std::string& id) {
     return printable(id.size() == long_id ? id.substr(0, shown) : id);
 }
 
+std::string driver_text(const GpuContainer& container) {
+    return container.start.driver_version.empty() ? "not known" : container.start.driver_version;
+}
+
 std::string table(const Listing& listing) {
     Cells rows{{"CONTAINER", "ENGINE", "GPUS", "PIDS", "SINCE", "DRIVER"}};
     for (const auto& container : listing.containers)
@@ -144,21 +156,21 @@ std::string table(const Listing& listing) {
             {short_id(container.id),
              container.engine + (container.user.empty() ? "" : " of user " + container.user),
              gpus_text(container), pids_text(container), timestamp(container.since),
-             printable(container.start.driver_version)
+             printable(driver_text(container))
                  + (listing.is_stale(container)
                         ? " (the host has " + listing.host_driver + ": start it again)"
                         : "")});
     return table_text(rows, Terminal::of_stdout());
 }
 
-Result<Listing> list_containers() {
+Listing list_containers() {
     const sys::LinuxHostFs host;
     Listing listing;
     if (const auto branch = driver_branch(host))
         listing.host_driver = branch->driver_version;
-    auto found = GRAPNEL_TRY(gpu_containers());
+    auto found = gpu_containers();
     listing.containers = std::move(found.containers);
-    listing.skipped = found.skipped;
+    listing.warnings = std::move(found.warnings);
     return listing;
 }
 
@@ -167,11 +179,9 @@ Status run(const LookArguments& arguments) {
     const auto& options = arguments.options;
     if (options.json && options.prometheus)
         return wrong_operand(ps_command(), "--json and --prometheus exclude each other");
-    auto listing = GRAPNEL_TRY(list_containers());
-    if (listing.skipped > 0)
-        complain(format_text("{} mount namespaces without a record were not looked at: containers "
-                             "of LXC and ctr --gpus can be missing",
-                             listing.skipped));
+    auto listing = list_containers();
+    for (const auto& warning : listing.warnings)
+        complain(warning);
     if (options.gpu)
         std::erase_if(listing.containers,
                       [&](const auto& container) { return !has_gpu(container, *options.gpu); });

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 #include <map>
@@ -15,8 +16,9 @@ namespace {
 
 std::string generate_command(const HostPath& file) {
     if (file.name().ends_with(".json"))
-        return "grapnel cdi generate --output " + file.text();
-    return "rm " + file.text() + " && grapnel cdi generate --output /etc/cdi/grapnel.json";
+        return "grapnel cdi generate --output " + shell_word(file.text());
+    return "rm " + shell_word(file.text())
+           + " && grapnel cdi generate --output /etc/cdi/grapnel.json";
 }
 
 /// Paths of the host that the file names and that are not there, or nodes with another number.
@@ -99,7 +101,7 @@ void check_conflicts(const std::map<HostPath, CdiScan>& scans, std::vector<Findi
                                     .text = one->first.text() + " and " + other->first.text()
                                             + " both have the device " + one->second.kind + "="
                                             + *same + ", so engines know neither",
-                                    .command = "rm " + other->first.text()});
+                                    .command = "rm " + shell_word(other->first.text())});
         }
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 #include <array>
@@ -70,7 +71,7 @@ bool asks(const Container& container) {
 }
 
 std::string run_command(const Container& container) {
-    return "docker rm " + container.name
+    return "docker rm " + shell_word(container.name)
            + " && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all IMAGE";
 }
 

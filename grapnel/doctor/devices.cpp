@@ -2,6 +2,7 @@
 // Device nodes in /dev, and the links by which systemd and runc find them.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/shell.hpp"
 #include "driver/parts.hpp"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ HostPath place_of(const Facts& facts, const HostPath& path) {
 
 std::string make_command(const Node& node) {
     if (!node.described_by.empty())
-        return "nvidia-modprobe -f " + node.described_by.text();
+        return "nvidia-modprobe -f " + shell_word(node.described_by.text());
     if (node.path.name().starts_with("nvidia-uvm"))
         return "nvidia-modprobe -u -c 0";
     const auto minor = node.expected ? node.expected->minor : 0;
@@ -96,7 +97,7 @@ void check_node(const Facts& facts, const Node& node, std::vector<Finding>& find
                             .text = path
                                     + " is no character device: another program made a file "
                                       "or directory of that name",
-                            .command = "rm -r " + path + " && " + make_command(node)});
+                            .command = "rm -r " + shell_word(path) + " && " + make_command(node)});
     } else if (!node.expected) {
         check_module(facts, node, findings);
     } else if (!node.found) {
@@ -107,7 +108,7 @@ void check_node(const Facts& facts, const Node& node, std::vector<Finding>& find
                             .text = path + " is " + number_text(*node.found)
                                     + ", but the kernel has that device as "
                                     + number_text(*node.expected) + ": the dynamic major changed",
-                            .command = "rm " + path + " && " + make_command(node)});
+                            .command = "rm " + shell_word(path) + " && " + make_command(node)});
     }
 }
 
@@ -124,7 +125,7 @@ void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& find
                         .text = path
                                 + ": only root may open it, though the nvidia module gives it "
                                   "to others",
-                        .command = "chmod 666 " + path});
+                        .command = "chmod 666 " + shell_word(path)});
 }
 
 bool needs_links(const Facts& facts) {
@@ -148,9 +149,10 @@ void check_links(const Facts& facts, const std::vector<Node>& nodes,
             && DeviceNumber{facts_of_link->major, facts_of_link->minor} == *node.found;
         node.path = place_of(facts, node.path);
         if (!is_right && facts.host.stat_link(link))
-            findings.push_back({.code = Code::GR0308,
-                                .text = link.text() + " does not lead to " + node.path.text(),
-                                .command = "ln -sfn " + node.path.text() + " " + link.text()});
+            findings.push_back(
+                {.code = Code::GR0308,
+                 .text = link.text() + " does not lead to " + node.path.text(),
+                 .command = "ln -sfn " + shell_word(node.path.text()) + " " + link.text()});
         else if (!is_right && must_exist)
             missing.push_back(node);
     }
@@ -158,11 +160,12 @@ void check_links(const Facts& facts, const std::vector<Node>& nodes,
         return;
     const auto& first = missing.front();
     const auto link = "/dev/char/" + number_text(*first.found);
-    findings.push_back({.code = Code::GR0307,
-                        .text = link + " is missing: running containers lose " + first.path.text()
-                                + " when systemd is reloaded",
-                        .command = "mkdir -p /dev/char && ln -s " + first.path.text() + " " + link,
-                        .fix = {.links = missing}});
+    findings.push_back(
+        {.code = Code::GR0307,
+         .text = link + " is missing: running containers lose " + first.path.text()
+                 + " when systemd is reloaded",
+         .command = "mkdir -p /dev/char && ln -s " + shell_word(first.path.text()) + " " + link,
+         .fix = {.links = missing}});
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 #include "engine_config/json_text.hpp"
 
 #include <algorithm>
@@ -47,8 +48,9 @@ bool is_system(const Docker& docker) {
 
 std::string configure_command(const Docker& docker) {
     const bool is_usual = docker.config == host_path("/etc/docker/daemon.json");
-    const auto words = "grapnel configure docker"
-                       + (is_usual ? std::string() : " --config " + docker.config.text());
+    const auto words =
+        "grapnel configure docker"
+        + (is_usual ? std::string() : " --config " + shell_word(docker.config.text()));
     return words + " && systemctl " + (is_system(docker) ? "" : "--user ") + "restart docker";
 }
 
@@ -75,12 +77,12 @@ void check_hook(const Facts& facts, const Docker& docker, bool has_runtime,
         return;
     const auto elsewhere = hook_elsewhere(facts);
     if (!elsewhere.empty())
-        findings.push_back(
-            {.code = Code::GR0806,
-             .text = elsewhere.text()
-                     + ": dockerd does not have that directory in "
-                       "its PATH, so it refuses --gpus",
-             .command = "ln -s " + elsewhere.text() + " /usr/bin/ && systemctl restart docker"});
+        findings.push_back({.code = Code::GR0806,
+                            .text = elsewhere.text()
+                                    + ": dockerd does not have that directory in "
+                                      "its PATH, so it refuses --gpus",
+                            .command = "ln -s " + shell_word(elsewhere.text())
+                                       + " /usr/bin/ && systemctl restart docker"});
     else if (!has_runtime)
         findings.push_back({.code = Code::GR0802,
                             .text = docker.config.text()
@@ -179,7 +181,8 @@ void check_manager(const Facts& facts, const Docker& docker, std::vector<Finding
                                       "does not run on this host",
                             .command = "sed -i s/native.cgroupdriver=systemd/"
                                        "native.cgroupdriver=cgroupfs/ "
-                                       + docker.config.text() + " && systemctl restart docker"});
+                                       + shell_word(docker.config.text())
+                                       + " && systemctl restart docker"});
 }
 
 void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
@@ -196,7 +199,7 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
         findings.push_back(
             {.code = Code::GR0801,
              .text = parsed ? docker.config.text() + " is no JSON object" : parsed.error().text(),
-             .command = "dockerd --validate --config-file " + docker.config.text()});
+             .command = "dockerd --validate --config-file " + shell_word(docker.config.text())});
         return;
     }
     check_runtimes(facts, docker, findings);

@@ -4,6 +4,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/libraries.hpp"
 #include "doctor/pci.hpp"
+#include "doctor/shell.hpp"
 #include "driver/parts.hpp"
 
 #include <algorithm>
@@ -112,7 +113,7 @@ Finding without_libraries(const Facts& facts, const std::string& version) {
             .text = "driver " + version + " is loaded but its libraries (libcuda.so." + version
                     + ") were not found: they are not installed, or in no directory that " + cache
                     + " names",
-            .command = "find / -xdev -name 'libcuda.so." + version + "'"};
+            .command = "find / -xdev -name " + shell_word("libcuda.so." + version)};
 }
 
 void check_libraries(const Facts& facts, const Inventory& inventory,
@@ -145,7 +146,7 @@ void check_libraries(const Facts& facts, const Inventory& inventory,
                             .text = path.text()
                                     + " is an empty file: another tool left it, or an "
                                       "installation broke off",
-                            .command = "rm " + path.text()});
+                            .command = "rm " + shell_word(path.text())});
 }
 
 void check_loaded(const Facts& facts, const std::string& version, Area& area) {

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/pci.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 
@@ -55,7 +56,7 @@ Finding held(const PciGpu& gpu, bool by_all) {
     return {.code = by_all ? Code::GR0402 : Code::GR0405,
             .text = "GPU " + gpu.address + " is bound to " + gpu.driver
                     + (is_nouveau ? "" : ", as for a virtual machine"),
-            .command = "driverctl unset-override " + gpu.address};
+            .command = "driverctl unset-override " + shell_word(gpu.address)};
 }
 
 void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,

@@ -2,6 +2,7 @@
 // Grapnel's own programs and settings.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,7 +35,7 @@ void check_settings(const Facts& facts, const HostPath& file, std::vector<Findin
                             .text = file.text()
                                     + ": other users may not read the settings, so "
                                       "rootless containers are refused",
-                            .command = "chmod a+r " + file.text()});
+                            .command = "chmod a+r " + shell_word(file.text())});
 }
 
 /// Whether this program is installed, and not run from where it was built.
@@ -55,7 +56,7 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
         if (found && (found->mode & setid_bits) != 0)
             findings.push_back({.code = Code::GR0704,
                                 .text = path.text() + " is setuid or setgid, which it refuses",
-                                .command = "chmod ug-s " + path.text()});
+                                .command = "chmod ug-s " + shell_word(path.text())});
     }
     const auto& probe = facts.settings.settings.probe;
     if (is_installed(facts) && !probe.empty() && !exists(facts.host, probe))
@@ -72,7 +73,7 @@ void check_places(const Facts& facts, std::vector<Finding>& findings) {
         findings.push_back({.code = Code::GR0706,
                             .text = settings.log.text()
                                     + ": the directory of the log is missing, so nothing is logged",
-                            .command = "mkdir -p " + settings.log.parent().text()});
+                            .command = "mkdir -p " + shell_word(settings.log.parent().text())});
     if (!settings.ldconfig.empty() && !exists(facts.host, settings.ldconfig))
         findings.push_back({.code = Code::GR0707,
                             .text = settings.ldconfig.text()

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 #include "engine_config/containerd.hpp"
 
 #include <algorithm>
@@ -162,7 +163,8 @@ void check_managers(const Facts& facts, const Containerd& containerd,
                                           "the runtime "
                                         + quote(runtime.name) + " uses cgroupfs",
                                 .command = "sed -i 's/SystemdCgroup = false/SystemdCgroup = true/' "
-                                           + runtime.file + " && systemctl restart containerd"});
+                                           + shell_word(runtime.file)
+                                           + " && systemctl restart containerd"});
     }
 }
 
@@ -190,10 +192,10 @@ bool brings_driver_itself(const sys::HostFs& host) {
 void check_containerd(const Facts& facts, const Containerd& containerd,
                       std::vector<Finding>& findings) {
     if (containerd.mistake) {
-        findings.push_back(
-            {.code = Code::GR1001,
-             .text = containerd.mistake->text(),
-             .command = "containerd --config " + containerd.config.text() + " config dump"});
+        findings.push_back({.code = Code::GR1001,
+                            .text = containerd.mistake->text(),
+                            .command = "containerd --config " + shell_word(containerd.config.text())
+                                       + " config dump"});
         return;
     }
     check_import(facts.host, containerd, findings);

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 
@@ -106,11 +107,11 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
                                               "starts no container",
                                     .command = "grapnel configure podman"});
             else if (program && !exists(host, *program))
-                findings.push_back(
-                    {.code = Code::GR0902,
-                     .text =
-                         hook.path.text() + ": the hook's program is missing: " + program->text(),
-                     .command = "rm " + hook.path.text() + " && grapnel configure podman"});
+                findings.push_back({.code = Code::GR0902,
+                                    .text = hook.path.text()
+                                            + ": the hook's program is missing: " + program->text(),
+                                    .command = "rm " + shell_word(hook.path.text())
+                                               + " && grapnel configure podman"});
         }
 }
 
@@ -140,6 +141,12 @@ bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
     return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
 }
 
+/// Has podman read the hooks of `hooks`, by a file in `directory`.
+std::string conf_command(const HostPath& hooks, const HostPath& directory) {
+    return "printf '[engine]\\n%s\\n' " + shell_word("hooks_dir = [\"" + hooks.text() + "\"]")
+           + " > " + shell_word((directory / "99-grapnel.conf").text());
+}
+
 void check_root(const sys::HostFs& host, const HostPath& directory,
                 std::vector<Finding>& findings) {
     const auto conf = conf_of(host, {});
@@ -152,25 +159,23 @@ void check_root(const sys::HostFs& host, const HostPath& directory,
                                     + ", and no CDI file in /etc/cdi",
                             .command = "grapnel configure podman"});
     if (!directory.empty() && !reads(conf, directory, true))
-        findings.push_back({.code = Code::GR0903,
-                            .text = directory.text()
-                                    + ": hooks_dir of containers.conf lacks that "
-                                      "directory, so podman does not read it",
-                            .command = "printf '[engine]\\nhooks_dir = [\"" + directory.text()
-                                       + "\"]\\n' > /etc/containers/containers.conf.d/"
-                                         "99-grapnel.conf"});
+        findings.push_back(
+            {.code = Code::GR0903,
+             .text = directory.text()
+                     + ": hooks_dir of containers.conf lacks that "
+                       "directory, so podman does not read it",
+             .command = conf_command(directory, host_path("/etc/containers/containers.conf.d"))});
 }
 
 void check_user(const sys::HostFs& host, const HostPath& home, const HostPath& directory,
                 std::vector<Finding>& findings) {
     if (directory.empty() || has_cdi_door(host) || reads(conf_of(host, home), directory, false))
         return;
-    const auto own = home.text() + "/.config/containers/containers.conf.d";
+    const auto own = home / ".config" / "containers" / "containers.conf.d";
     findings.push_back(
         {.code = Code::GR0906,
          .text = home.text() + ": rootless podman of this user does not read " + directory.text(),
-         .command = "mkdir -p " + own + " && printf '[engine]\\nhooks_dir = [\"" + directory.text()
-                    + "\"]\\n' > " + own + "/99-grapnel.conf"});
+         .command = "mkdir -p " + shell_word(own.text()) + " && " + conf_command(directory, own)});
 }
 
 /// For root the homes of all users with containers of podman; for a user the own home.
@@ -194,7 +199,7 @@ void check_manager(const Facts& facts, std::vector<Finding>& findings) {
                                       "which does not run on this host",
                             .command = "sed -i 's/cgroup_manager.*/cgroup_manager = "
                                        "\"cgroupfs\"/' "
-                                       + conf.manager_file.text()});
+                                       + shell_word(conf.manager_file.text())});
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,7 +91,7 @@ void check_profiles(const sys::HostFs& host, std::vector<Finding>& findings) {
             findings.push_back({.code = Code::GR0603,
                                 .text = "AppArmor: the profile " + std::string(name)
                                         + " confines a program of Grapnel, which confines itself",
-                                .command = "aa-disable " + std::string(name)});
+                                .command = "aa-disable " + shell_word(name)});
     }
 }
 
@@ -106,7 +107,7 @@ void check_apparmor(const sys::HostFs& host, const std::vector<std::string>& lin
     findings.push_back(
         {.code = Code::GR0604,
          .text = "AppArmor denied an access by the profile " + quote(profile) + ": " + *denial,
-         .command = "aa-complain " + profile});
+         .command = "aa-complain " + shell_word(profile)});
 }
 
 } // namespace

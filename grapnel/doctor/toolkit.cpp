@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 #include "engine_config/podman.hpp"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ void check_hooks(const sys::HostFs& host, std::vector<Finding>& findings) {
             if (maker_of(host, program.get<std::string>()) == Maker::nvidia)
                 findings.push_back({.code = Code::GR1201,
                                     .text = path.text() + " runs NVIDIA's hook beside Grapnel's",
-                                    .command = "rm " + path.text()});
+                                    .command = "rm " + shell_word(path.text())});
         }
 }
 

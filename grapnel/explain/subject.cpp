@@ -2,6 +2,7 @@
 #include "explain/subject.hpp"
 
 #include "base/text.hpp"
+#include "container_process.hpp"
 #include "containers.hpp"
 #include "explain/engine_answer.hpp"
 #include "oci/container_engine.hpp"
@@ -45,7 +46,7 @@ std::vector<std::string> environment_of(pid_t process) {
 
 /// By the record of its start, else by its monitor.
 Status add_process(Subject& subject, pid_t process) {
-    const auto containers = GRAPNEL_TRY(gpu_containers()).containers;
+    const auto containers = gpu_containers().containers;
     const auto recorded = container_of_process(process, containers);
     const auto first = recorded ? recorded->process : process;
     const auto owner = owner_of_process(first);
@@ -98,20 +99,35 @@ Result<Subject> of_engine(const std::string& engine, const std::string& name) {
     return subject;
 }
 
-/// containerd's directory of a container, by its ID or the beginning of one.
+/// Where containerd has the bundles of kubelet's containers: as packaged, of k3s and RKE2, of
+/// microk8s and of k0s.
+constexpr std::array<const char*, 4> cri_bundles{
+    "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+    "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io",
+    "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+    "/run/k0s/containerd/io.containerd.runtime.v2.task/k8s.io",
+};
+
+/// By the container's ID or the beginning of one.
+std::optional<HostPath> cri_bundle(const std::string& id) {
+    for (const auto* const path : cri_bundles) {
+        const auto names = sys::LinuxHostFs().list(host_path(path));
+        if (!names || id.empty())
+            continue;
+        for (const auto& name : *names)
+            if (name.starts_with(id))
+                return host_path(path) / name;
+    }
+    return std::nullopt;
+}
+
 Result<Subject> of_cri(const std::string& id) {
-    const auto root = host_path("/run/containerd/io.containerd.runtime.v2.task/k8s.io");
-    const auto names = sys::LinuxHostFs().list(root);
-    const auto found =
-        names ? std::ranges::find_if(*names, [&](const auto& name) { return name.starts_with(id); })
-              : std::vector<std::string>::const_iterator();
-    if (names && !id.empty() && found != names->end()) {
-        auto subject = GRAPNEL_TRY(of_bundle((root / *found).text()));
-        subject.id = *found;
+    if (const auto bundle = cri_bundle(id)) {
+        auto subject = GRAPNEL_TRY(of_bundle(bundle->text()));
         subject.engine = "cri";
         return subject;
     }
-    const auto containers = GRAPNEL_TRY(gpu_containers()).containers;
+    const auto containers = gpu_containers().containers;
     const auto running = GRAPNEL_TRY(container_named(id, containers));
     if (!running)
         return refused("no container of CRI " + quote(id) + " runs here",

@@ -53,4 +53,12 @@ Status visit_own_mounts(const VisitMount& visit) {
     return visit_mounts(file.ref(), "/proc/self/mountinfo", visit);
 }
 
+Status visit_mounts_of(pid_t process, const VisitMount& visit) {
+    const auto path = "/proc/" + std::to_string(process) + "/mountinfo";
+    const Fd file(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+    if (!file.valid())
+        return system_error("open " + path);
+    return visit_mounts(file.ref(), path, visit);
+}
+
 } // namespace grapnel::sys

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string_view>
+#include <sys/types.h>
 
 namespace grapnel::sys {
 
@@ -19,5 +20,8 @@ using VisitMount = std::function<void(const MountInfo&)>;
 
 /// The same for the mount namespace that this process is in now.
 [[nodiscard]] Status visit_own_mounts(const VisitMount& visit);
+
+/// The same for the mount namespace of a process.
+[[nodiscard]] Status visit_mounts_of(pid_t process, const VisitMount& visit);
 
 } // namespace grapnel::sys

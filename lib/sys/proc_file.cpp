@@ -7,14 +7,17 @@
 #include <array>
 #include <climits>
 #include <fcntl.h>
+#include <memory>
 #include <unistd.h>
 
 namespace grapnel::sys {
 
 namespace {
 
-/// A read of such a file that brings less has come to the end (seq_file in the kernel).
+/// A read of such a file that brings less has come to the end (seq_file in the kernel): no line of
+/// them is longer. mountinfo has longer lines: mount_list.hpp.
 constexpr std::size_t certain_end = 2048;
+constexpr std::size_t chunk = 16384;
 constexpr std::size_t most = std::size_t{1} << 20;
 
 } // namespace
@@ -23,13 +26,13 @@ Result<std::string> read_kernel_file(const std::string& path) {
     const Fd fd(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
     if (!fd.valid())
         return system_error("open " + path);
-    std::array<char, 16384> part{};
+    const auto part = std::make_unique_for_overwrite<char[]>(chunk);
     std::string text;
     while (text.size() < most) {
-        const auto size = retried([&] { return ::read(fd.ref().value, part.data(), part.size()); });
+        const auto size = retried([&] { return ::read(fd.ref().value, part.get(), chunk); });
         if (size < 0)
             return system_error("read " + path);
-        text.append(part.data(), static_cast<std::size_t>(size));
+        text.append(part.get(), static_cast<std::size_t>(size));
         if (static_cast<std::size_t>(size) < certain_end)
             break;
     }

@@ -99,6 +99,19 @@ def test_explain_by_the_engines_name(machine, client):
         machine.run(REMOVE[client])
 
 
+def test_explain_by_the_id_of_cri(machine):
+    done(machine, RUN["cri"])
+    try:
+        report = json.loads(done(machine, "grapnel explain --cri see --json"))
+        assert (report["container"], report["engine"]) == ("seen", "cri")
+        assert report["outcome"] == "given"
+        unknown = machine.run("grapnel explain --cri absent")
+        assert unknown.returncode == 1
+        assert "no container of CRI 'absent' runs here: 'crictl ps' has the IDs" in unknown.stderr
+    finally:
+        machine.run(REMOVE["cri"])
+
+
 def test_explain_names_the_forgotten_runtime(machine):
     done(machine, f"docker run --detach --network none --name seen {ASKS} IMAGE {SLEEP}")
     try:

@@ -2,6 +2,7 @@
 """Kubernetes' way to a GPU: containerd's CRI plugin, asked as kubelet asks it, with the runtime
 handler of doc/kubernetes.md."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -103,6 +104,16 @@ def check_nothing(seen):
 def test_a_pod_of_the_runtime_class_gets_the_gpu_of_its_variable(pod, device):
     """The strategy envvar."""
     check_gpus(look(pod(), env={"NVIDIA_VISIBLE_DEVICES": device}), True, False)
+
+
+def test_ps_and_explain_know_the_pods_container(pod, grapnel):
+    identity = pod().run(image=IMAGE, env={"NVIDIA_VISIBLE_DEVICES": "1"})
+    found = [one for one in json.loads(grapnel("ps", "--json").stdout)["containers"]
+             if one["id"] == identity]
+    assert [one["engine"] for one in found] == ["cri"]
+    assert [gpu["uuid"] for gpu in found[0]["gpus"]] == [make_driver.uuid(1)]
+    report = json.loads(grapnel("explain", "--cri", identity[:12], "--json").stdout)
+    assert (report["container"], report["engine"], report["outcome"]) == (identity, "cri", "given")
 
 
 def test_a_pod_without_the_runtime_class_gets_nothing(pod):

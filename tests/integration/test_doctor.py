@@ -16,6 +16,11 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
+# This machine's own engines are no part of the simulated host.
+HIDE = ("for place in /var/lib/containers /var/lib/docker /etc/docker /etc/containerd /etc/cdi /home; do "
+        "if [ -d $place ]; then mount -t tmpfs tmpfs $place; fi; done")
+
+
 @pytest.fixture(scope="module")
 def plain_driver(tmp_path_factory):
     directory = tmp_path_factory.mktemp("driver") / "driver"
@@ -30,7 +35,7 @@ def doctor(grapnel, plain_driver):
     def run(script="true", *words):
         return subprocess.run(
             [container.SUPPORT / "simulated-host", plain_driver, "bash", "-c",
-             f'set -e; {script}; exec "$0" doctor "$@"', grapnel.program, *words],
+             f'set -e; {HIDE}; {script}; exec "$0" doctor "$@"', grapnel.program, *words],
             capture_output=True, text=True, timeout=120)
     return run
 
@@ -84,6 +89,22 @@ def test_fix_makes_the_missing_node(doctor):
     assert "mended GR0301: /dev/nvidia0" in done.stderr
 
 
+def test_printed_command_can_be_pasted(doctor):
+    """For a path with a space and a quote."""
+    done = doctor("""mkdir -p /run/cdi
+        cat > "/run/cdi/ada's file.yaml" <<'END'
+kind: nvidia.com/gpu
+devices:
+- name: "0"
+  - hostPath: /usr/lib/libcuda.so.575
+END
+        command=$("$0" doctor --json | python3 -c '
+import json, sys
+print(*(one["command"] for area in json.load(sys.stdin)["areas"] for one in area["findings"]))')
+        sh -c "${command%% && *}" """, "--json")
+    assert codes(done) == [], done.stdout + done.stderr
+
+
 def test_page_of_every_code_is_printed(grapnel):
     page = (TOP / "doc/troubleshooting.md").read_text()
     sections = re.findall(r"^### (.*)\n\n`(GR\d+)`, \*(\w+)\*", page, re.M)
@@ -91,6 +112,7 @@ def test_page_of_every_code_is_printed(grapnel):
     for title, code, severity in sections:
         printed = grapnel("explain", code).stdout
         assert printed.startswith(f"{code}: {title.replace('`', '')}\n\n{severity}: ")
+        assert grapnel("explain", code.lower()).stdout == printed
 
 
 def test_bundle_leaves_out_secrets(doctor, tmp_path):
@@ -135,7 +157,7 @@ def test_session_in_the_page_is_true(grapnel, plain_driver, tmp_path):
     script = "; ".join(f"echo '# {command}'; {command}" for command in commands)
     done = subprocess.run(
         [container.SUPPORT / "simulated-host", plain_driver, "bash", "-c",
-         f"rm /dev/nvidia0 /dev/nvidia-uvm; mknod /dev/nvidia-uvm c 510 0; exec 2>&1; {script}"],
+         f"{HIDE}; rm /dev/nvidia0 /dev/nvidia-uvm; mknod /dev/nvidia-uvm c 510 0; exec 2>&1; {script}"],
         capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
     shown = re.sub(r"Linux \S+", "Linux 6.1.0-28-amd64", done.stdout).splitlines()
     at = 0

@@ -5,6 +5,7 @@
 #include "doctor/cdi_scan.hpp"
 #include "doctor/redact.hpp"
 #include "doctor/report.hpp"
+#include "doctor/shell.hpp"
 #include "doctor/tar.hpp"
 #include "doctor_faults.hpp"
 
@@ -55,6 +56,12 @@ TEST_CASE("each fault is found and named") {
                 CHECK(!finding.command.empty());
             }
     }
+}
+
+TEST_CASE("a path is one word of a command") {
+    CHECK(shell_word("/etc/cdi/nvidia-1.json") == "/etc/cdi/nvidia-1.json");
+    CHECK(shell_word("/home/o'neil; rm -r $HOME") == R"('/home/o'\''neil; rm -r $HOME')");
+    CHECK(shell_word("") == "''");
 }
 
 TEST_CASE("healthy hosts are silent") {

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unrecorded.hpp"
+
+#include "base/format.hpp"
+#include "base/text.hpp"
+#include "container_process.hpp"
+#include "driver/parts.hpp"
+#include "sys/host_fs.hpp"
+#include "sys/mount_list.hpp"
+#include "sys/proc_file.hpp"
+#include "sys/process_identity.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sys/sysmacros.h>
+
+namespace grapnel {
+
+namespace {
+
+using Processes = std::set<pid_t>;
+
+/// The oldest process, by ID, of each mount namespace without a known process.
+std::map<std::string, pid_t> other_namespaces(const Processes& known) {
+    std::map<std::string, pid_t> out;
+    std::set<std::string> seen;
+    for (const auto process : {pid_t{1}, known.empty() ? pid_t{1} : *known.begin()})
+        seen.insert(sys::read_kernel_link(proc_path(process, "ns/mnt")).value_or(""));
+    seen.insert(sys::read_kernel_link("/proc/self/ns/mnt").value_or(""));
+    const auto entries = sys::LinuxHostFs().list(host_path("/proc"));
+    if (!entries)
+        return out;
+    for (const auto& entry : *entries) {
+        const auto process = parse_number<pid_t>(entry);
+        if (!process || known.contains(*process))
+            continue;
+        const auto mounts = sys::read_kernel_link(proc_path(*process, "ns/mnt"));
+        if (!mounts || seen.contains(*mounts))
+            continue;
+        const auto [place, is_new] = out.emplace(*mounts, *process);
+        if (!is_new)
+            place->second = std::min(place->second, *process);
+    }
+    return out;
+}
+
+/// A file as mountinfo names it: the file system, and the path from its root.
+struct MountedFile {
+    DeviceNumber file_system = {};
+    std::string path = {};
+
+    auto operator<=>(const MountedFile&) const = default;
+};
+
+using GpuNodes = std::map<MountedFile, const Gpu*>;
+
+/// The driver's name of its major was nvidia-frontend before 550.
+bool is_driver_major(const driver::Majors& majors, std::uint32_t major) {
+    return std::ranges::any_of(majors, [&](const auto& one) {
+        return one.second == major && (one.first == "nvidia" || one.first == "nvidia-frontend");
+    });
+}
+
+/// The path of a GPU's node on this host; empty for a file with another device number.
+std::string node_path(const Gpu& gpu, const driver::Majors& majors, DeviceNumber& file_system) {
+    if (!gpu.minor)
+        return {};
+    const auto path = host_path("/dev") / format_text("nvidia{}", *gpu.minor);
+    const auto facts = sys::host_facts(path);
+    if (!facts || facts->type != sys::FileFacts::Type::character_device
+        || facts->minor != *gpu.minor || !is_driver_major(majors, facts->major))
+        return {};
+    file_system = {gnu_dev_major(facts->device), gnu_dev_minor(facts->device)};
+    return path.text();
+}
+
+bool covers(const std::string& point, const std::string& path) {
+    return path == point || point == "/" || (path.starts_with(point) && path[point.size()] == '/');
+}
+
+/// Of a path below a mount point.
+std::string path_in(const MountInfo& mount, const std::string& path) {
+    const auto below = mount.point == "/" ? path : path.substr(mount.point.size());
+    return mount.root == "/" ? below : mount.root + below;
+}
+
+/// The nodes of this host's GPUs, as they are named in the mountinfo of a container that has them.
+GpuNodes nodes_of(const std::vector<Gpu>& gpus) {
+    struct Found {
+        std::string path;
+        DeviceNumber file_system;
+        MountInfo mount = {};
+        const Gpu* gpu;
+    };
+    const sys::LinuxHostFs host;
+    const auto majors = driver::character_majors(host);
+    std::vector<Found> found;
+    for (const auto& gpu : gpus) {
+        DeviceNumber file_system;
+        if (auto path = node_path(gpu, majors, file_system); !path.empty())
+            found.push_back({.path = std::move(path), .file_system = file_system, .gpu = &gpu});
+    }
+    (void)sys::visit_own_mounts([&](const MountInfo& mount) {
+        for (auto& node : found) // the last one of the longest path is what the path leads to
+            if (mount.device == node.file_system && covers(mount.point, node.path)
+                && mount.point.size() >= node.mount.point.size())
+                node.mount = mount;
+    });
+    GpuNodes out;
+    for (const auto& node : found)
+        if (!node.mount.point.empty())
+            out.emplace(MountedFile{node.file_system, path_in(node.mount, node.path)}, node.gpu);
+    return out;
+}
+
+/// "580.95.05" of libcuda.so.580.95.05 and libnvidia-ml.so.580.95.05.
+std::string driver_version_in(std::string_view path) {
+    const auto name = path.substr(path.rfind('/') + 1);
+    for (const std::string_view library : {"libcuda.so.", "libnvidia-ml.so."}) {
+        if (!name.starts_with(library))
+            continue;
+        const auto version = name.substr(library.size());
+        if (version.find('.') != std::string_view::npos
+            && version.find_first_not_of("0123456789.") == std::string_view::npos)
+            return std::string(version);
+    }
+    return {};
+}
+
+/// The driver as the mounts of a container show it: nodes of GPUs, and the version of a library.
+apply::StartFacts facts_of_mounts(pid_t process, const GpuNodes& nodes) {
+    apply::StartFacts facts;
+    (void)sys::visit_mounts_of(process, [&](const MountInfo& mount) {
+        if (facts.driver_version.empty())
+            facts.driver_version = driver_version_in(mount.point);
+        const auto node = nodes.find({mount.device, mount.root});
+        if (node == nodes.end())
+            return;
+        const apply::RecordedGpu gpu{.index = node->second->index,
+                                     .minor = *node->second->minor,
+                                     .uuid = node->second->uuid};
+        if (std::ranges::find(facts.gpus, gpu) == facts.gpus.end())
+            facts.gpus.push_back(gpu);
+    });
+    std::ranges::sort(facts.gpus, {}, &apply::RecordedGpu::index);
+    return facts;
+}
+
+/// The record of a container that CDI's hooks served has no driver and no GPU.
+void complete(GpuContainer& container, const GpuNodes& nodes) {
+    auto facts = facts_of_mounts(container.process, nodes);
+    container.start.driver_version = std::move(facts.driver_version);
+    if (container.start.gpus.empty())
+        container.start.gpus = std::move(facts.gpus);
+}
+
+void add_container(GpuContainers& out, const std::string& name, pid_t process,
+                   const GpuNodes& nodes) {
+    auto facts = facts_of_mounts(process, nodes);
+    const auto identity = sys::process_identity(process);
+    if (!identity || facts.gpus.empty())
+        return;
+    const auto owner = owner_of_process(process);
+    GpuContainer container{.id = owner ? owner->id : name,
+                           .engine = owner ? owner->engine : "unknown",
+                           .start = std::move(facts)};
+    add_process(container, *identity);
+    out.containers.push_back(std::move(container));
+}
+
+} // namespace
+
+void add_unrecorded(GpuContainers& out) {
+    constexpr std::size_t most = 256; // reading the mounts of one takes a 20th of a millisecond
+    Processes known;
+    for (const auto& container : out.containers)
+        known.insert(container.processes.begin(), container.processes.end());
+    const auto others = other_namespaces(known);
+    const auto gpus = host_gpus();
+    const auto nodes = nodes_of(gpus);
+    for (auto& container : out.containers)
+        if (container.start.driver_version.empty())
+            complete(container, nodes);
+    std::size_t looked_at = 0;
+    for (const auto& [name, process] : others) {
+        if (nodes.empty())
+            return;
+        if (looked_at++ == most) {
+            out.warnings.push_back(format_text(
+                "{} mount namespaces without a record were not looked at: containers of LXC and "
+                "ctr --gpus can be missing",
+                others.size() - most));
+            return;
+        }
+        add_container(out, name, process, nodes);
+    }
+}
+
+} // namespace grapnel

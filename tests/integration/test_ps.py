@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""grapnel ps and grapnel explain --pid for processes that no engine started."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import container_cli
+import make_driver
+import pytest
+
+USER = 61319
+READY = "ready"
+
+
+@contextlib.contextmanager
+def namespace_of(script, *options, **how):
+    """A process that has run the script in a mount namespace of its own; its identity there."""
+    command = ["unshare", *options, "--mount", "sh", "-ec", f"{script}; echo {READY}; exec sleep 1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True,
+                          **how) as process:
+        try:
+            assert process.stdout.readline().strip() == READY
+            yield os.readlink(f"/proc/{process.pid}/ns/mnt")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def listed(grapnel, identity):
+    return [found for found in json.loads(grapnel("ps", "--json").stdout)["containers"]
+            if found["id"] == identity]
+
+
+@pytest.fixture
+def node():
+    """Of GPU 1."""
+    return f"/dev/nvidia{make_driver.minor(1, 2)}"
+
+
+def test_mounted_node_of_a_gpu_is_listed(grapnel, tmp_path, node):
+    (tmp_path / "any-name").touch()
+    with namespace_of(f"mount --bind {node} {tmp_path}/any-name") as identity:
+        (found,) = listed(grapnel, identity)
+        assert [gpu["uuid"] for gpu in found["gpus"]] == [make_driver.uuid(1)]
+        assert (found["driver"], found["driver_is_current"]) == (None, None)
+        row = next(line for line in grapnel("ps").stdout.splitlines() if line.startswith(identity))
+        assert row.endswith("not known")
+
+
+def test_other_file_of_that_name_is_not(grapnel, tmp_path, node):
+    library = tmp_path / f"libcuda.so.{make_driver.VERSION}"
+    place = tmp_path / "dev" / os.path.basename(node)
+    place.parent.mkdir()
+    for path in (library, place):
+        path.touch()
+    with namespace_of(f"mount --bind /dev/null {place}; mount --bind {library} {library}") as identity:
+        assert listed(grapnel, identity) == []
+
+
+def test_mount_line_beyond_a_page_ends_nothing(grapnel, tmp_path, node):
+    """A space in a path is four bytes of a line."""
+    deep = tmp_path.joinpath(*[" " * 250] * 6)
+    deep.mkdir(parents=True)
+    (tmp_path / "node").touch()
+    script = f'mount --bind "{deep}" "{deep}"; mount --bind {node} {tmp_path}/node'
+    with namespace_of(script) as identity:
+        assert len(listed(grapnel, identity)) == 1
+
+
+@pytest.fixture
+def users_grapnel(grapnel, tmp_path):
+    """The same command as a user."""
+    program = shutil.copy(grapnel.program, tmp_path / "grapnel")
+    container_cli.make_reachable(program)
+    def run(*words):
+        return subprocess.run(
+            ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", program, *words],
+            cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    return run
+
+
+def test_user_sees_the_own_containers(grapnel, users_grapnel, tmp_path, node):
+    os.makedirs("/run/grapnel", mode=0o700, exist_ok=True)
+    place = tmp_path / "node"
+    place.touch()
+    container_cli.make_reachable(place)
+    options = ("--user", "--map-root-user")
+    with namespace_of(f"mount --bind {node} {place}") as of_root, namespace_of(
+            f"mount --bind {node} {place}", *options, user=USER, group=USER, extra_groups=[],
+            cwd="/") as own:
+        done = users_grapnel("ps", "--json")
+        assert done.returncode == 0, done.stderr
+        assert [found["id"] for found in json.loads(done.stdout)["containers"]] == [own]
+        assert ("/run/grapnel: permission denied: containers of other users are left out: run this "
+                "as root") in done.stderr
+        assert len(listed(grapnel, of_root)) == len(listed(grapnel, own)) == 1
+
+
+def child_of(process):
+    """The first child of the process."""
+    path = f"/proc/{process.pid}/task/{process.pid}/children"
+    while not (children := open(path, encoding="ascii").read().split()):
+        time.sleep(0.02)
+    return children[0]
+
+
+def test_shell_in_a_bundle_is_no_monitor(bundle, grapnel):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+    with subprocess.Popen(["sh", "-c", "sleep 1000; true"], cwd=bundle.directory,
+                          start_new_session=True) as shell:
+        try:
+            report = json.loads(grapnel("explain", "--pid", child_of(shell), "--json").stdout)
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
+    assert (report["engine"], report["bundle"]) == ("unknown", None), report
+
+
+def test_explain_by_variables(grapnel):
+    words = ("explain", "--json", "--env")
+    one = json.loads(grapnel(*words, "NVIDIA_VISIBLE_DEVICES=1").stdout)
+    assert one["outcome"] == "given"
+    assert [gpu["uuid"] for gpu in one["plan"]["gpus"]] == [make_driver.uuid(1)]
+    none = json.loads(grapnel(*words, "NVIDIA_VISIBLE_DEVICES=void").stdout)
+    assert (none["outcome"], none["plan"]) == ("nothing", None)
+    unknown = json.loads(grapnel(*words, "NVIDIA_VISIBLE_DEVICES=9").stdout)
+    assert unknown["outcome"] == "denied" and "unknown device '9'" in unknown["summary"]
+    both = json.loads(grapnel(*words, "NVIDIA_VISIBLE_DEVICES=0", "--env",
+                              "NVIDIA_DRIVER_CAPABILITIES=video").stdout)
+    assert "video" in json.dumps(both["decisions"])
+    assert "has no '='" in grapnel(*words, "NVIDIA_VISIBLE_DEVICES", code=2).stderr
