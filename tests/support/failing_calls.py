@@ -62,11 +62,11 @@ class Report:
             print(f"FOUND {case}: {'; '.join(problems)[:1500]}\n  exit {outcome.code}, "
                   f"stderr: {outcome.err!r}", flush=True)
 
-    def summary(self, total, seed):
+    def summary(self, chosen, total, seed):
         for kind, count in self.kinds.items():
             print(f"{count} findings: {' '.join(kind)}")
-        print(f"{sum(self.run.values())} of {total} cases run, {self.missed} not reached, seed {seed}, "
-              f"{sum(self.kinds.values())} findings; {dict(self.run)}")
+        print(f"{sum(self.run.values())} of {chosen} cases run, of {total} in all, {self.missed} not "
+              f"reached, seed {seed}, {sum(self.kinds.values())} findings; {dict(self.run)}")
 
 
 def arguments():
@@ -95,15 +95,15 @@ def main():
         chosen = [case for case in chosen
                   if (case.process, case.call, str(case.number), case.fault) in words]
     total = len(chosen)
-    part, parts = map(int, options.part.split("/"))
-    chosen = cases.ordered(chosen, options.seed)[part::parts][:options.sample]
+    chosen = cases.part_of(chosen, options.seed, *map(int, options.part.split("/")))
+    chosen = cases.ordered(chosen, options.seed)[:options.sample]
     report = Report()
     end = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
     for case in chosen:
         if time.monotonic() > end:
             break
         report.add(case, *known[case.scenario].run(case))
-    report.summary(total, options.seed)
+    report.summary(len(chosen), total, options.seed)
     return 1 if report.kinds else 0
 
 
