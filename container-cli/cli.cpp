@@ -82,7 +82,7 @@ class Cli {
         settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));
         GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
         if (options_.command != Command::configure)
-            probe_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
+            confined_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
         switch (options_.command) {
         case Command::configure:
             return configure();
@@ -145,7 +145,7 @@ class Cli {
     Status list() {
         const auto request = GRAPNEL_TRY(list_request(options_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
-        planner.start_probe_with(std::move(probe_));
+        planner.work_within(std::move(confined_));
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
@@ -153,7 +153,7 @@ class Cli {
 
     Status info() {
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
-        planner.start_probe_with(std::move(probe_));
+        planner.work_within(std::move(confined_));
         GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
         const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
         return print(options_.csv ? info_csv(inventory) : info_text(inventory));
@@ -167,7 +167,7 @@ class Cli {
     ModuleLoader modules_;
     Log& log_;
     Settings settings_ = {};
-    ProbeStarter probe_ = {};
+    Description confined_ = {};
 };
 
 std::string version() {

@@ -3,6 +3,9 @@
 #include "apply/container.hpp"
 #include "base/format.hpp"
 #include "base/text.hpp"
+#include "confine/confined_child.hpp"
+#include "confine/phase.hpp"
+#include "confine/supervise.hpp"
 #include "containers.hpp"
 #include "doctor/finding.hpp"
 #include "explain/decisions.hpp"
@@ -16,7 +19,7 @@
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
 #include "request/request.hpp"
-#include "sys/capabilities.hpp"
+#include "sys/privilege.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,6 +29,12 @@ namespace grapnel {
 namespace {
 
 using namespace explanation;
+
+/// What this process has left once it is confined.
+struct Confined {
+    Description description = {};
+    std::optional<HostPath> rootfs = {}; ///< of the container, as the host sees it
+};
 
 Status print_page(const doctor_command::Page& page) {
     return say(format_text("{}: {}\n\n{}: {}\n", doctor_command::name_of(page), page.title,
@@ -132,29 +141,23 @@ Result<Spec> spec_of(const Subject& subject) {
     return Spec{.environment = subject.environment, .bounding_sys_admin = subject.privileged};
 }
 
-/// In the image where its root file system can be opened here, else without it. The image is read
-/// as by the hook's dry run: this process can change and execute nothing from then on.
-Result<Plan> plan_of(Planner& planner, const Log& log, const Subject& subject, const Spec& spec) {
-    if (!subject.bundle)
+/// In the image where its root file system can be opened here, else without it.
+Result<Plan> plan_of(Planner& planner, const std::optional<HostPath>& rootfs) {
+    if (!rootfs)
         return planner.plan_without_image();
-    const auto rootfs = rootfs_path(spec, *subject.bundle);
-    auto root = rootfs ? apply::open_rootfs(*rootfs) : Result<sys::RootDir>(rootfs.error());
-    if (!root)
-        return planner.plan_without_image();
-    if (sys::may_mount()) // without it there is nothing to give up, and no filter
-        GRAPNEL_TRY(confine_dry_run(root->ref(), log));
-    return planner.plan_for(*root);
+    auto root = apply::open_rootfs(*rootfs);
+    return root ? planner.plan_for(*root) : planner.plan_without_image();
 }
 
-void add_plan(const Subject& subject, const Spec& spec, const LoadedSettings& loaded,
-              const Request& request, Report& report) {
+void add_plan(Confined confined, const LoadedSettings& loaded, const Request& request,
+              Report& report) {
     Log log("grapnel");
     log.collect_warnings(report.warnings);
     ModuleLoader modules;
     Planner planner(loaded.settings, log, modules, Planner::DryRun::yes);
+    planner.work_within(std::move(confined.description));
     const auto prepared = planner.prepare(request);
-    const auto plan =
-        prepared ? plan_of(planner, log, subject, spec) : Result<Plan>(prepared.error());
+    const auto plan = prepared ? plan_of(planner, confined.rootfs) : Result<Plan>(prepared.error());
     if (!plan) {
         report.outcome = Report::Outcome::denied;
         report.summary = "its start is refused: " + plan.error().text();
@@ -174,7 +177,7 @@ std::string nothing_given(const Asked& asked) {
     return asked.remarks.empty() ? "asks for no GPU" : asked.remarks.front();
 }
 
-void add_request(const Subject& subject, const Spec& spec, const LoadedSettings& loaded,
+void add_request(Confined confined, const Spec& spec, const LoadedSettings& loaded,
                  Report& report) {
     const auto asked = resolve_request(spec, loaded);
     const auto decisions =
@@ -192,18 +195,17 @@ void add_request(const Subject& subject, const Spec& spec, const LoadedSettings&
         return;
     }
     report.outcome = Report::Outcome::given;
-    add_plan(subject, spec, loaded, *asked->request, report);
+    add_plan(std::move(confined), loaded, *asked->request, report);
 }
 
-Result<Report> report_on(const Subject& subject) {
+Result<Report> report_on(const Subject& subject, const LoadedSettings& loaded, Confined confined) {
     Report report{.container = subject.id,
                   .engine = subject.engine,
                   .bundle = subject.bundle ? subject.bundle->text() : ""};
-    const auto loaded = load_settings(std::nullopt, Variables::count);
     auto spec = GRAPNEL_TRY(spec_of(subject));
     report.decisions.push_back(GRAPNEL_TRY(hook_decision(subject, spec, report)));
     const bool is_called = report.outcome != Report::Outcome::not_called;
-    add_request(subject, spec, loaded, report);
+    add_request(std::move(confined), spec, loaded, report);
     if (!is_called) {
         report.outcome = Report::Outcome::not_called;
         report.summary =
@@ -216,7 +218,37 @@ Result<Report> report_on(const Subject& subject) {
     return report;
 }
 
+/// As the hook's dry run: this process can change and execute nothing from then on, and reads the
+/// driver, the log and the image alone.
+Result<Confined> confine(const Subject& subject, const Settings& settings) {
+    GRAPNEL_TRY(sys::confine_process());
+    GRAPNEL_TRY(confine_process("grapnel", Modules::stay));
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    Confined out;
+    std::vector<HostPath> read;
+    if (!subject.config.empty())
+        if (const auto rootfs = apply::rootfs_by_config(subject.config, *subject.bundle))
+            out.rootfs = *rootfs;
+    if (out.rootfs)
+        read.push_back(*out.rootfs);
+    if (!settings.log.empty())
+        read.push_back(settings.log);
+    out.description =
+        GRAPNEL_TRY(confine_description(settings, Log("grapnel"), HostChanges::none, read));
+    return out;
+}
+
+/// Nothing of the container is parsed before this process is confined.
+Result<std::string> text_of(const LookArguments& arguments, const Terminal& terminal) {
+    const auto subject = GRAPNEL_TRY(find_subject(arguments));
+    const auto loaded = load_settings(std::nullopt, Variables::count);
+    auto confined = GRAPNEL_TRY(confine(subject, loaded.settings));
+    const auto report = GRAPNEL_TRY(report_on(subject, loaded, std::move(confined)));
+    return arguments.options.json ? json_text(report) : tree_text(report, terminal);
+}
+
 Status run(const LookArguments& arguments) {
+    constexpr std::size_t most_text = std::size_t{64} << 20;
     const auto& operands = arguments.operands;
     if (const auto code = operands.size() == 1 ? code_of(operands.front()) : std::nullopt) {
         const auto* const page = doctor_command::find_page(*code);
@@ -224,10 +256,11 @@ Status run(const LookArguments& arguments) {
                                : Status(wrong_operand(explain_command(),
                                                       "there is no finding " + quote(*code)));
     }
-    const auto subject = GRAPNEL_TRY(find_subject(arguments));
-    const auto terminal = Terminal::of_stdout(); // asked before this process is confined
-    const auto report = GRAPNEL_TRY(report_on(subject));
-    return say(arguments.options.json ? json_text(report) : tree_text(report, terminal));
+    GRAPNEL_TRY(check_subject(arguments));
+    const auto terminal = Terminal::of_stdout();
+    const auto work = [&] { return text_of(arguments, terminal); };
+    return say(
+        GRAPNEL_TRY(confine::work_within(confine::container_time_limit_ms, most_text, work)));
 }
 
 } // namespace

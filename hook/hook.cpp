@@ -116,6 +116,15 @@ class Hook {
         return spec.cdi_devices.empty() || spec.cdi_devices.front() == options_.cdi_device;
     }
 
+    /// A mistake in config.json is an error later.
+    [[nodiscard]] Result<Description> confine_for_dry_run(const HostPath& bundle,
+                                                          const std::string& config,
+                                                          const Settings& settings) const {
+        const auto rootfs = apply::rootfs_by_config(config, bundle);
+        return confine_description(settings, log_, HostChanges::none,
+                                   rootfs ? std::vector{*rootfs} : std::vector<HostPath>());
+    }
+
     /// For a container that needs nothing of this hook.
     [[nodiscard]] Result<int> nothing_given() const {
         return code_of(options_.dry_run ? print(std::nullopt) : Status());
@@ -127,10 +136,11 @@ class Hook {
         if (!options_.dry_run)
             log_.to(settings);
         confine::limit_file_size(log_.bounded_size());
-        ProbeStarter probe;
+        const auto config = GRAPNEL_TRY(apply::read_config(state.bundle));
+        Description confined;
         if (options_.dry_run && !state.pid)
-            probe = GRAPNEL_TRY(confine_description(settings, log_, HostChanges::none));
-        auto spec = GRAPNEL_TRY(apply::read_spec(state));
+            confined = GRAPNEL_TRY(confine_for_dry_run(state.bundle, config, settings));
+        auto spec = GRAPNEL_TRY(parse_spec(config));
         if (!takes_cdi_devices(spec))
             return nothing_given();
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
@@ -142,11 +152,11 @@ class Hook {
         GRAPNEL_TRY(apply::enter_user_namespace(state));
         Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
-        planner.start_probe_with(std::move(probe));
+        planner.work_within(std::move(confined));
         GRAPNEL_TRY(planner.prepare(*asked.request));
         steps_.end("prepare");
         if (options_.dry_run)
-            return code_of(print_plan(planner, state, spec));
+            return code_of(print_plan(planner, state, spec, settings));
         return supervised([&] { return serve(planner, state, spec, settings); });
     }
 
@@ -181,7 +191,8 @@ class Hook {
     }
 
     /// Without a process in the state, for a bundle that no container was made of yet.
-    [[nodiscard]] Status print_plan(Planner& planner, const State& state, const Spec& spec) const {
+    [[nodiscard]] Status print_plan(Planner& planner, const State& state, const Spec& spec,
+                                    const Settings& settings) const {
         GRAPNEL_TRY(modules_.await_end());
         if (!state.pid) {
             const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));
@@ -192,7 +203,7 @@ class Hook {
             {confine::Phase::read_host, confine::Phase::look_inside, confine::Phase::make_nodes}));
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
-        GRAPNEL_TRY(confine_dry_run(container.root.ref(), log_));
+        planner.work_within(GRAPNEL_TRY(confine_dry_run(settings, container.root.ref(), log_)));
         return print(GRAPNEL_TRY(planner.plan_for(container.root)));
     }
 

@@ -77,7 +77,7 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
         log.to(settings);
     confine::limit_file_size(log.bounded_size());
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
-    auto probe = GRAPNEL_TRY(confine_description(
+    auto confined = GRAPNEL_TRY(confine_description(
         settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));
     auto spec = GRAPNEL_TRY(
         parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
@@ -95,7 +95,7 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     const auto unlogged = warnings_of_planner(options);
     Planner planner(settings, unlogged, modules,
                     options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
-    planner.start_probe_with(std::move(probe));
+    planner.work_within(std::move(confined));
     GRAPNEL_TRY(planner.prepare(*asked.request));
     const auto plan = GRAPNEL_TRY(planner.plan_without_image());
     auto edits = GRAPNEL_TRY(edits_for(plan, options));

@@ -2,6 +2,7 @@
 #include "explain/engine_answer.hpp"
 
 #include "base/text.hpp"
+#include "confine/confined_child.hpp"
 #include "json.hpp"
 #include "sys/program.hpp"
 
@@ -61,33 +62,61 @@ HostPath client_of(const std::string& engine) {
     return {};
 }
 
-} // namespace
+/// What an answer says, as a confined process hands it over: texts without NUL, the environment at
+/// the end.
+enum Field : std::size_t { id, process, runtime, failure, privileged, gpus, config, environment };
 
-Result<Subject> parse_engine_answer(const std::string& engine, const std::string& text) {
+std::string gpus_of(const Json& json) {
+    const auto gpus = requested_gpus(json);
+    return gpus ? "NVIDIA_VISIBLE_DEVICES=" + *gpus : std::string();
+}
+
+/// `text` is the output of `inspect`: a list of one object.
+Result<std::string> fields_of(const std::string& engine, const std::string& text) {
     const auto list = Json::parse(text, nullptr, false);
     if (!list.is_array() || list.empty() || !list[0].is_object())
         return refused(engine + " inspect printed no list of containers");
     const auto& json = list[0];
-    Subject subject{.id = text_at(json, {"Id"}), .engine = engine};
-    const auto& process = at(json, {"State", "Pid"});
-    if (process.is_number_integer() && process.get<std::int64_t>() > 0)
-        subject.process = process.get<pid_t>();
-    subject.runtime = text_at(json, {"HostConfig", "Runtime"});
-    if (engine == "podman")
-        subject.runtime = text_at(json, {"OCIRuntime"});
-    subject.failure = text_at(json, {"State", "Error"});
-    subject.environment = texts_of(at(json, {"Config", "Env"}));
-    const auto& privileged = at(json, {"HostConfig", "Privileged"});
-    subject.privileged = privileged.is_boolean() && privileged.get<bool>();
-    if (const auto gpus = requested_gpus(json)) {
+    const auto& pid = at(json, {"State", "Pid"});
+    const auto& is_privileged = at(json, {"HostConfig", "Privileged"});
+    std::vector<std::string> fields{
+        text_at(json, {"Id"}),
+        pid.is_number_integer() ? std::to_string(pid.get<std::int64_t>()) : "",
+        engine == "podman" ? text_at(json, {"OCIRuntime"})
+                           : text_at(json, {"HostConfig", "Runtime"}),
+        text_at(json, {"State", "Error"}),
+        is_privileged.is_boolean() && is_privileged.get<bool>() ? "1" : "",
+        gpus_of(json),
+        text_at(json, {"OCIConfigPath"})};
+    std::ranges::move(texts_of(at(json, {"Config", "Env"})), std::back_inserter(fields));
+    std::string out;
+    for (const auto& field : fields)
+        out += field.substr(0, field.find('\0')) + '\0';
+    return out;
+}
+
+Result<Subject> subject_of(const std::string& engine, std::string_view text) {
+    auto fields = split(text, '\0');
+    if (fields.size() <= Field::environment) // behind the last one is an empty one
+        return refused("the confined process gave no answer");
+    fields.pop_back();
+    Subject subject{.id = std::string(fields[Field::id]), .engine = engine};
+    if (const auto pid = parse_number<pid_t>(fields[Field::process]); pid && *pid > 0)
+        subject.process = pid;
+    subject.runtime = fields[Field::runtime];
+    subject.failure = fields[Field::failure];
+    subject.privileged = !fields[Field::privileged].empty();
+    subject.environment.assign(fields.begin() + Field::environment, fields.end());
+    if (!fields[Field::gpus].empty()) {
         subject.asks_engine_for_gpus = true;
-        subject.environment.push_back("NVIDIA_VISIBLE_DEVICES=" + *gpus);
+        subject.environment.emplace_back(fields[Field::gpus]);
     }
-    const auto config = HostPath::make(text_at(json, {"OCIConfigPath"}));
-    if (config)
+    if (const auto config = HostPath::make(fields[Field::config]))
         subject.bundle = config->parent();
     return subject;
 }
+
+} // namespace
 
 Result<Subject> ask_engine(const std::string& engine, const std::string& name) {
     constexpr std::size_t limit = std::size_t{4} << 20;
@@ -97,7 +126,8 @@ Result<Subject> ask_engine(const std::string& engine, const std::string& name) {
     const auto text =
         GRAPNEL_TRY(sys::ask_program(client, {engine, "container", "inspect", "--", name}, limit)
                         .cure("'" + engine + " ps --all' has the containers of this user"));
-    return parse_engine_answer(engine, text);
+    const auto parse = [&] { return fields_of(engine, text); };
+    return subject_of(engine, GRAPNEL_TRY(confine::compute_confined(2 * limit, parse)));
 }
 
 } // namespace grapnel::explanation

@@ -6,11 +6,8 @@
 
 namespace grapnel::explanation {
 
-/// Runs the engine's client, which finds its daemon by the usual variables (DOCKER_HOST).
+/// Runs the engine's client, which finds its daemon by the usual variables (DOCKER_HOST). A
+/// confined process parses its answer (confine/confined_child.hpp): an image sets values in it.
 [[nodiscard]] Result<Subject> ask_engine(const std::string& engine, const std::string& name);
-
-/// `text` is the output of `inspect`: a list of one object.
-[[nodiscard]] Result<Subject> parse_engine_answer(const std::string& engine,
-                                                  const std::string& text);
 
 } // namespace grapnel::explanation

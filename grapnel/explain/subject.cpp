@@ -75,15 +75,17 @@ Result<Subject> of_bundle(const std::string& operand) {
     return subject;
 }
 
-Result<Subject> of_process(const std::string& text) {
+std::optional<pid_t> process_id(const std::string& text) {
     const auto process = parse_number<pid_t>(text);
-    if (!process || *process <= 0)
-        return wrong_operand(explain_command(), "--pid: " + quote(text) + " is no process ID");
+    return process && *process > 0 ? process : std::nullopt;
+}
+
+Result<Subject> of_process(const std::string& text) {
     if (!sys::read_kernel_link("/proc/" + text + "/ns/mnt"))
         return refused("there is no process " + text + ", or this user may not look at it",
                        "run this as root");
     Subject subject;
-    GRAPNEL_TRY(add_process(subject, *process));
+    GRAPNEL_TRY(add_process(subject, process_id(text).value_or(0)));
     return subject;
 }
 
@@ -137,16 +139,9 @@ Result<Subject> of_cri(const std::string& id) {
     return subject;
 }
 
-Result<Subject> of_environment(const std::vector<std::string>& environment) {
-    for (const auto& variable : environment)
-        if (variable.find('=') == std::string::npos)
-            return wrong_operand(explain_command(), "--env: " + quote(variable) + " has no '='");
-    return Subject{.id = "a container with these variables", .environment = environment};
-}
-
 } // namespace
 
-Result<Subject> find_subject(const LookArguments& arguments) {
+Status check_subject(const LookArguments& arguments) {
     const auto& options = arguments.options;
     const auto given =
         static_cast<int>(!arguments.operands.empty()) + static_cast<int>(options.docker.has_value())
@@ -156,6 +151,17 @@ Result<Subject> find_subject(const LookArguments& arguments) {
     if (given != 1 || arguments.operands.size() > 1)
         return wrong_operand(explain_command(), "name one container: a bundle's directory, or "
                                                 "--docker, --podman, --cri, --pid or --env");
+    if (options.pid && !process_id(*options.pid))
+        return wrong_operand(explain_command(),
+                             "--pid: " + quote(*options.pid) + " is no process ID");
+    for (const auto& variable : options.environment)
+        if (variable.find('=') == std::string::npos)
+            return wrong_operand(explain_command(), "--env: " + quote(variable) + " has no '='");
+    return {};
+}
+
+Result<Subject> find_subject(const LookArguments& arguments) {
+    const auto& options = arguments.options;
     if (options.docker)
         return of_engine("docker", *options.docker);
     if (options.podman)
@@ -165,7 +171,8 @@ Result<Subject> find_subject(const LookArguments& arguments) {
     if (options.pid)
         return of_process(*options.pid);
     if (!options.environment.empty())
-        return of_environment(options.environment);
+        return Subject{.id = "a container with these variables",
+                       .environment = options.environment};
     return of_bundle(arguments.operands.front());
 }
 

@@ -27,8 +27,10 @@ struct Subject {
     bool has_driver = false;                   ///< it runs, and grapnel ps lists it
 };
 
-/// The container that the options or the operand name. An error of kind usage for a wrong command
-/// line.
+/// An error of kind usage for a wrong command line.
+[[nodiscard]] Status check_subject(const LookArguments& arguments);
+
+/// The container that the options or the operand name.
 [[nodiscard]] Result<Subject> find_subject(const LookArguments& arguments);
 
 } // namespace grapnel::explanation

@@ -2,10 +2,12 @@
 #include "apply/container.hpp"
 
 #include "base/text.hpp"
+#include "confine/confined_child.hpp"
 #include "confine/phase.hpp"
 #include "sys/capabilities.hpp"
 
 #include <cerrno>
+#include <climits>
 
 namespace grapnel::apply {
 
@@ -133,12 +135,18 @@ Result<sys::RootDir> open_named_rootfs(sys::FdRef base, const HostPath& rootfs,
 
 } // namespace
 
-Result<Spec> read_spec(const State& state) {
-    const auto path = state.bundle / "config.json";
-    const auto text = GRAPNEL_TRY(sys::read_host_file(path, spec_size_limit)
-                                      .note("the bundle")
-                                      .cure("it must hold the container's config.json"));
-    return parse_spec(text);
+Result<std::string> read_config(const HostPath& bundle) {
+    return sys::read_host_file(bundle / "config.json", spec_size_limit)
+        .note("the bundle")
+        .cure("it must hold the container's config.json");
+}
+
+Result<HostPath> rootfs_by_config(const std::string& config, const HostPath& bundle) {
+    const auto path = [&]() -> Result<std::string> {
+        const auto spec = GRAPNEL_TRY(parse_spec(config));
+        return GRAPNEL_TRY(rootfs_path(spec, bundle)).text();
+    };
+    return HostPath::make(GRAPNEL_TRY(confine::compute_confined(PATH_MAX, path)));
 }
 
 Status enter_user_namespace(const State& state) {
@@ -223,7 +231,8 @@ Result<Container> open_own_container(const HostPath& rootfs) {
 }
 
 Result<Container> open_container_from_inside(const State& state) {
-    const auto spec = read_spec(state);
+    const auto config = read_config(state.bundle);
+    const auto spec = config ? parse_spec(*config) : Result<Spec>(config.error());
     if (!spec && !state.root)
         return spec.error();
     const auto rootfs = state.root ? *state.root : GRAPNEL_TRY(rootfs_path(*spec, state.bundle));

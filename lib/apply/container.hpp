@@ -32,8 +32,12 @@ struct Container {
     std::string mount_label = {}; ///< of SELinux, for file systems of the container's own
 };
 
-/// The config.json of the container's bundle.
-[[nodiscard]] Result<Spec> read_spec(const State& state);
+/// The text of config.json in the container's bundle.
+[[nodiscard]] Result<std::string> read_config(const HostPath& bundle);
+
+/// The rootfs as the host sees it, for a process that cannot open it later: it is confined before
+/// it parses config.json, which a confined process does here (confine/confined_child.hpp).
+[[nodiscard]] Result<HostPath> rootfs_by_config(const std::string& config, const HostPath& bundle);
 
 /// The hooks of a rootless runtime are unprivileged too: a hook has the right to mount only in the
 /// container's user namespace, which it enters here. Does nothing for a hook that has it already,

@@ -18,7 +18,7 @@ namespace grapnel::confine {
 
 namespace {
 
-constexpr int time_limit_ms = 20'000;
+constexpr int computation_limit_ms = 20'000;
 constexpr int exit_with_error = 1; ///< the output is the error's text
 
 void set_limits(std::size_t output_limit) {
@@ -67,45 +67,68 @@ Result<std::string> run(const Computation& compute) {
     _exit(result && written ? 0 : exit_with_error);
 }
 
-[[noreturn]] void be_child(sys::FdRef parent, sys::FdRef output, std::size_t limit,
-                           const Computation& compute) {
+struct Task {
+    std::string name;
+    int time_limit_ms;
+    std::size_t limit; ///< of the result, in bytes
+    std::function<Status(sys::FdRef parent)> begin;
+    const Computation& compute;
+    const char* cure_if_late = "";
+};
+
+[[noreturn]] void be_child(sys::FdRef parent, sys::FdRef output, const Task& task) {
     // first of all: an engine reads the standard output of the runtime
     if (dup3(output.value, STDOUT_FILENO, 0) < 0)
         end_with_result(output, system_error("dup3"));
-    const auto confined = confine(parent, limit);
+    const auto begun = task.begin(parent);
     end_with_result({STDOUT_FILENO},
-                    confined ? run(compute) : Result<std::string>(confined.error()));
+                    begun ? run(task.compute) : Result<std::string>(begun.error()));
 }
 
-Error failure(const sys::Ended& ended, const std::string& words) {
-    const std::string process = "the confined process ";
+Error failure(const sys::Ended& ended, const std::string& words, const Task& task) {
     if (ended.how == sys::Ended::How::too_slow || ended.how == sys::Ended::How::unkillable)
-        return refused(process + "took longer than " + std::to_string(time_limit_ms / 1000)
-                       + " seconds");
+        return refused(task.name + " took longer than " + std::to_string(task.time_limit_ms / 1000)
+                           + " seconds",
+                       task.cure_if_late);
     if (ended.how == sys::Ended::How::exited && ended.number == exit_with_error && !words.empty())
         return refused(words);
-    return refused(process + sys::describe(ended, ""));
+    return refused(task.name + " " + sys::describe(ended, ""));
+}
+
+Result<std::string> result_of(const Task& task) {
+    const auto output = GRAPNEL_TRY(sys::memory_file("grapnel-output", sys::MemoryFile::data));
+    const sys::WaitableChildren waitable;
+    const auto ended = GRAPNEL_TRY(sys::run_child(
+        {.become = [&](sys::FdRef parent) -> Status { be_child(parent, output.ref(), task); },
+         .errors = output.ref(),
+         .time_limit_ms = task.time_limit_ms,
+         .namespaces = sys::Child::Namespaces::none}));
+    if (lseek(output.ref().value, 0, SEEK_SET) != 0)
+        return system_error("lseek");
+    auto text = GRAPNEL_TRY(sys::read_all(output.ref(), task.limit, "the result of " + task.name));
+    if (ended.how != sys::Ended::How::exited || ended.number != 0)
+        return failure(ended, text, task);
+    return text;
 }
 
 } // namespace
 
 Result<std::string> compute_confined(std::size_t limit, const Computation& compute) {
-    const auto output = GRAPNEL_TRY(sys::memory_file("grapnel-output", sys::MemoryFile::data));
-    const sys::WaitableChildren waitable;
-    const auto ended =
-        GRAPNEL_TRY(sys::run_child({.become = [&](sys::FdRef parent) -> Status {
-                                        be_child(parent, output.ref(), limit, compute);
-                                    },
-                                    .errors = output.ref(),
-                                    .time_limit_ms = time_limit_ms,
-                                    .namespaces = sys::Child::Namespaces::none}));
-    if (lseek(output.ref().value, 0, SEEK_SET) != 0)
-        return system_error("lseek");
-    auto text =
-        GRAPNEL_TRY(sys::read_all(output.ref(), limit, "the result of the confined process"));
-    if (ended.how != sys::Ended::How::exited || ended.number != 0)
-        return failure(ended, text);
-    return text;
+    return result_of({.name = "the confined process",
+                      .time_limit_ms = computation_limit_ms,
+                      .limit = limit,
+                      .begin = [&](sys::FdRef parent) { return confine(parent, limit); },
+                      .compute = compute});
+}
+
+Result<std::string> work_within(int time_limit_ms, std::size_t limit, const Computation& work) {
+    return result_of({.name = "the work",
+                      .time_limit_ms = time_limit_ms,
+                      .limit = limit,
+                      .begin = sys::end_with,
+                      .compute = work,
+                      .cure_if_late = "a file system does not answer: look at the bundle's and the "
+                                      "image's (FUSE, NFS)"});
 }
 
 } // namespace grapnel::confine

@@ -17,11 +17,16 @@
 
 namespace grapnel::confine {
 
-/// It makes no system call.
+/// In compute_confined() it makes no system call.
 using Computation = std::function<Result<std::string>()>;
 
 /// The result of `compute`, at most `limit` bytes. Nothing in this process changes. An error of
 /// `compute` is this function's; so is a child that is killed.
 [[nodiscard]] Result<std::string> compute_confined(std::size_t limit, const Computation& compute);
+
+/// The same with all rights of this process, which `work` can give up itself, and a time limit of
+/// its own. This process waits: no file system that `work` looks at can hold it up.
+[[nodiscard]] Result<std::string> work_within(int time_limit_ms, std::size_t limit,
+                                              const Computation& work);
 
 } // namespace grapnel::confine

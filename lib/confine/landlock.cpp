@@ -51,6 +51,8 @@ constexpr std::uint64_t rights_of(FileAccess access) {
     constexpr std::uint64_t append = LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE
                                      | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR;
     switch (access) {
+    case FileAccess::list:
+        return LANDLOCK_ACCESS_FS_READ_DIR;
     case FileAccess::read:
         return read;
     case FileAccess::append:

@@ -11,11 +11,12 @@
 namespace grapnel::confine {
 
 /// | access     | of a directory and all below it, or of a file                     |
+/// | list       | list directories                                                  |
 /// | read       | read files, list directories                                      |
 /// | append     | write to files, make them and directories                         |
 /// | change     | read, write, make, rename and remove files, directories and links |
 /// | make_nodes | make and rename character devices, links and directories          |
-enum class FileAccess { read, append, change, make_nodes };
+enum class FileAccess { list, read, append, change, make_nodes };
 
 /// All that a process and its children may do to files from enforce() on: each other access is
 /// denied, as are changes of mounts, TCP (Linux 6.7), ioctl(2) of devices (6.10) and abstract

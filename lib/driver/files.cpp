@@ -80,7 +80,8 @@ bool is_itself(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Ty
     return facts && facts->type == type;
 }
 
-/// Where the kernel looks for firmware, in its order (drivers/base/firmware_loader/main.c).
+} // namespace
+
 std::vector<HostPath> firmware_directories(const sys::HostFs& host) {
     std::vector<HostPath> out;
     const auto configured = host.read(host_path("/sys/module/firmware_class/parameters/path"));
@@ -96,8 +97,6 @@ std::vector<HostPath> firmware_directories(const sys::HostFs& host) {
     }
     return out;
 }
-
-} // namespace
 
 std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,
                              const std::vector<LibraryDirectory>& library_directories) {

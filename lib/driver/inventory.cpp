@@ -182,7 +182,7 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
 } // namespace
 
 Result<Inventory> take_inventory(const sys::HostFs& host, const InventoryScope& scope) {
-    const driver::WatchedHost watched(host);
+    const driver::WatchedHost watched(host, scope.readable);
     auto out = inventory_of(watched, scope);
     if (watched.failure() && (out || !sys::is_without_answer(out.error())))
         return *watched.failure();

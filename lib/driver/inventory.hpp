@@ -46,6 +46,9 @@ struct InventoryScope {
     std::vector<KnownDirectory> known_directories = {}; ///< the same
     /// A directory that changed later is not kept: a name of the same moment would not show.
     std::int64_t unchanged_since_ns = 0;
+    /// By readable_paths(), for a process that can open no others: a file of the driver's that lies
+    /// elsewhere refuses the host. Empty: everything.
+    std::vector<HostPath> readable = {};
     bool mig_devices = false;
     bool mig_management = false;
     bool all_nodes = false; ///< every node of the driver's, whatever it is for

@@ -59,6 +59,9 @@ struct Gpus {
                                 const std::vector<KnownGpu>& known,
                                 std::vector<std::string>& remarks);
 
+/// Where the kernel looks for firmware, in its order (drivers/base/firmware_loader/main.c).
+[[nodiscard]] std::vector<HostPath> firmware_directories(const sys::HostFs& host);
+
 /// By table; nothing for an ID that is not in it.
 [[nodiscard]] std::optional<std::string> compute_capability(std::uint32_t device_id);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/watched_host.hpp"
 
+#include "driver/readable_paths.hpp"
+
+#include <algorithm>
 #include <cerrno>
 
 namespace grapnel::driver {
@@ -14,6 +17,12 @@ bool is_of_silent_gpu(const HostPath& path, const Result<std::string>& text) {
            && path.parent().parent() == host_path("/proc/driver/nvidia/gpus");
 }
 
+Error outside(const HostPath& path, const HostPath& real) {
+    const auto leads = path == real ? std::string() : " leads to " + real.text() + ", which";
+    return refused(path.text() + leads + " is in no directory that drivers are read from",
+                   "name " + real.parent().text() + " in library-search-path of the settings");
+}
+
 } // namespace
 
 template <typename T>
@@ -23,24 +32,42 @@ Result<T> WatchedHost::watched(Result<T> result) const {
     return result;
 }
 
+bool WatchedHost::is_readable(const HostPath& real) const {
+    return std::ranges::any_of(readable_, [&](const auto& path) {
+        const auto behind_links = host_.resolve(path);
+        return behind_links && is_at_or_below(real, *behind_links);
+    });
+}
+
+/// A file that this user may not read is an answer; what Landlock keeps from this process is none.
+template <typename T>
+Result<T> WatchedHost::opened(const HostPath& path, Result<T> result) const {
+    if (!result && result.error().sys == EACCES && !readable_.empty() && !failure_) {
+        const auto real = host_.resolve(path);
+        if (real && !is_at_or_below(*real, host_path("/dev")) && !is_readable(*real))
+            failure_ = outside(path, *real);
+    }
+    return watched(std::move(result));
+}
+
 Result<std::string> WatchedHost::read(const HostPath& path) const {
     auto text = host_.read(path);
     if (is_of_silent_gpu(path, text)) // once can be a passing failure of the system
         text = host_.read(path);
-    return is_of_silent_gpu(path, text) ? text : watched(std::move(text));
+    return is_of_silent_gpu(path, text) ? text : opened(path, std::move(text));
 }
 
 Result<sys::FileView> WatchedHost::map(const HostPath& path) const {
-    return watched(host_.map(path));
+    return opened(path, host_.map(path));
 }
 
 Result<std::vector<std::string>> WatchedHost::list(const HostPath& path) const {
-    return watched(host_.list(path));
+    return opened(path, host_.list(path));
 }
 
 Result<std::vector<std::string>> WatchedHost::list_matching(const HostPath& path,
                                                             const sys::NameFilter& keep) const {
-    return watched(host_.list_matching(path, keep));
+    return opened(path, host_.list_matching(path, keep));
 }
 
 Result<sys::FileFacts> WatchedHost::stat(const HostPath& path) const {

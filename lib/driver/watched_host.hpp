@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A host that keeps the first look-up that failed without an answer. Most files of a driver are
 // optional, so the readers of the inventory take a failed look-up for an absent file; a system
-// that has no memory or no descriptor left says nothing about the file.
+// that has no memory or no descriptor left says nothing about the file, and neither does Landlock.
 #pragma once
 
 #include "sys/host_fs.hpp"
@@ -12,8 +12,10 @@ namespace grapnel::driver {
 
 class WatchedHost final : public sys::HostFs {
   public:
-    /// `host` must outlive this object.
-    explicit WatchedHost(const sys::HostFs& host) : host_(host) {}
+    /// `host` must outlive this object. `readable`: all that this process can open; empty:
+    /// everything.
+    WatchedHost(const sys::HostFs& host, std::vector<HostPath> readable)
+        : host_(host), readable_(std::move(readable)) {}
 
     [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
@@ -30,8 +32,12 @@ class WatchedHost final : public sys::HostFs {
   private:
     template <typename T>
     [[nodiscard]] Result<T> watched(Result<T> result) const;
+    template <typename T>
+    [[nodiscard]] Result<T> opened(const HostPath& path, Result<T> result) const;
+    [[nodiscard]] bool is_readable(const HostPath& real) const;
 
     const sys::HostFs& host_;
+    std::vector<HostPath> readable_;
     mutable std::optional<Error> failure_;
 };
 

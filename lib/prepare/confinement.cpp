@@ -6,6 +6,9 @@
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
 #include "confine/seccomp.hpp"
+#include "driver/readable_paths.hpp"
+#include "driver/rooted_host.hpp"
+#include "plan/scope.hpp"
 #include "prepare/state_file.hpp"
 
 namespace grapnel {
@@ -15,23 +18,49 @@ namespace {
 using confine::FileAccess;
 using confine::Phase;
 
-void enforce(const confine::FileRules& rules, const Log& log) {
-    if (const auto enforced = rules.enforce(); !enforced)
-        log.debug(enforced.error().text());
+std::vector<HostPath> roots_of_nodes(const Settings& settings) {
+    std::vector<HostPath> roots{host_path("/")};
+    for (const auto& root : {settings.driver_root, settings.device_root})
+        if (!root.empty() && root != roots.front())
+            roots.push_back(root);
+    return roots;
 }
 
-void restrict_files(const Settings& settings, const Log& log, HostChanges changes) {
-    confine::FileRules rules;
-    rules.allow(host_path("/"), FileAccess::read);
-    if (changes != HostChanges::none) {
-        rules.allow(state_directory(), FileAccess::change);
-        log.allow_in(rules);
-    }
+/// Of the driver: returned as paths below its root. A root that is not there is the planner's
+/// error.
+std::vector<HostPath> allow_driver(confine::FileRules& rules, const Settings& settings) {
+    const sys::LinuxHostFs host;
+    const auto root = rooted_host(host, settings.driver_root, settings.device_root);
+    const auto* const rooted = root ? root->get() : nullptr;
+    auto paths = readable_paths(rooted != nullptr ? static_cast<const sys::HostFs&>(*rooted) : host,
+                                inventory_scope({}, settings));
+    for (const auto& path : paths)
+        if (const auto place = rooted != nullptr ? rooted->place(path, true) : path)
+            rules.allow(*place, FileAccess::read);
+    for (const auto& at : roots_of_nodes(settings))
+        rules.allow(at / "dev", FileAccess::list);
+    return paths;
+}
+
+void allow_changes(confine::FileRules& rules, const Settings& settings, const Log& log,
+                   HostChanges changes) {
+    if (changes == HostChanges::none)
+        return rules.allow(state_directory(), FileAccess::read);
+    rules.allow(state_directory(), FileAccess::change);
+    log.allow_in(rules);
     if (changes == HostChanges::state_and_nodes)
-        for (const auto& root : {host_path("/"), settings.driver_root, settings.device_root})
-            if (!root.empty())
-                rules.allow(root / "dev", FileAccess::make_nodes);
-    enforce(rules, log);
+        for (const auto& root : roots_of_nodes(settings))
+            rules.allow(root / "dev", FileAccess::make_nodes);
+}
+
+Status restrict(const confine::FileRules& rules, std::vector<HostPath> readable, const Log& log,
+                Description& out) {
+    const auto enforced = rules.enforce();
+    if (enforced)
+        out.readable = std::move(readable);
+    else
+        log.debug(enforced.error().text());
+    return confine::filter_describing();
 }
 
 } // namespace
@@ -45,25 +74,32 @@ Result<ModuleLoader> confine_process(const char* program, Modules modules) {
     return loader;
 }
 
-Result<ProbeStarter> confine_description(const Settings& settings, const Log& log,
-                                         HostChanges changes) {
-    auto probe = ProbeStarter::with_helper(settings);
+Result<Description> confine_description(const Settings& settings, const Log& log,
+                                        HostChanges changes,
+                                        const std::vector<HostPath>& also_read) {
+    Description out{.probe = ProbeStarter::with_helper(settings)};
     // a dry run describes the nodes that a start would make: it asks for the right
     GRAPNEL_TRY(changes == HostChanges::state
                     ? confine::keep_phases({Phase::read_host})
                     : confine::keep_phases({Phase::read_host, Phase::make_nodes}));
     GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
-    restrict_files(settings, log, changes);
-    GRAPNEL_TRY(confine::filter_describing());
-    return probe;
+    confine::FileRules rules;
+    auto readable = allow_driver(rules, settings);
+    for (const auto& path : also_read)
+        rules.allow(path, FileAccess::read);
+    allow_changes(rules, settings, log, changes);
+    GRAPNEL_TRY(restrict(rules, std::move(readable), log, out));
+    return out;
 }
 
-Status confine_dry_run(sys::FdRef root, const Log& log) {
+Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root, const Log& log) {
+    Description out;
     confine::FileRules rules;
-    rules.allow(host_path("/"), FileAccess::read);
+    auto readable = allow_driver(rules, settings);
     rules.allow(root, FileAccess::read);
-    enforce(rules, log);
-    return confine::filter_describing();
+    allow_changes(rules, settings, log, HostChanges::none);
+    GRAPNEL_TRY(restrict(rules, std::move(readable), log, out));
+    return out;
 }
 
 } // namespace grapnel

@@ -8,6 +8,8 @@
 #include "prepare/probe.hpp"
 #include "settings/settings.hpp"
 
+#include <vector>
+
 namespace grapnel {
 
 /// After the command line, before any other input: the helper process for kernel modules is
@@ -17,20 +19,30 @@ namespace grapnel {
 enum class Modules { can_be_loaded, stay };
 [[nodiscard]] Result<ModuleLoader> confine_process(const char* program, Modules modules);
 
+/// All that a process of confine_description() or confine_dry_run() has left.
+struct Description {
+    ProbeStarter probe = {};
+    /// Below the driver root; empty: Landlock does not confine this process.
+    std::vector<HostPath> readable = {};
+};
+
 /// For a program that describes the host and changes no container, once its settings are known and
 /// before it parses anything else: a helper process for grapnel-probe is started; from then on this
 /// process has no CAP_SYS_ADMIN, no system call for mounts, programs or sockets, and by Landlock it
-/// executes nothing and changes no file but these:
+/// executes nothing, reads no file but those of `also_read` and where drivers lie
+/// (driver/readable_paths.hpp), lists /dev, and changes no file but these:
 ///
 /// | changes         | log | /run/grapnel | nodes in /dev |
 /// | none            |     |              |               |
 /// | state           | yes | yes          |               |
 /// | state_and_nodes | yes | yes          | yes           |
 enum class HostChanges { none, state, state_and_nodes };
-[[nodiscard]] Result<ProbeStarter> confine_description(const Settings& settings, const Log& log,
-                                                       HostChanges changes);
+[[nodiscard]] Result<Description> confine_description(const Settings& settings, const Log& log,
+                                                      HostChanges changes,
+                                                      const std::vector<HostPath>& also_read = {});
 
 /// The same without a helper process, once the root file system of a container is open.
-[[nodiscard]] Status confine_dry_run(sys::FdRef root, const Log& log);
+[[nodiscard]] Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root,
+                                                  const Log& log);
 
 } // namespace grapnel

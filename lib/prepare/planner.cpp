@@ -127,7 +127,7 @@ Result<std::optional<Inventory>> Planner::early_inventory() {
     GRAPNEL_TRY(place_management_library(inventory));
     if (needs_gpu_uuids(request_, inventory) || needs_mig_uuids(request_, inventory)
         || needs_probe(request_, inventory))
-        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
+        ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
     return std::optional(std::move(inventory));
 }
 
@@ -136,7 +136,7 @@ Result<Inventory> Planner::described_inventory() {
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
     GRAPNEL_TRY(place_management_library(inventory));
     if (!inventory.gpus.empty() && inventory.platform == Platform::nvidia)
-        ask_probe(inventory, settings_, probe_, dry_run_ ? Keep::no : Keep::yes, log_);
+        ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
     return inventory;
 }
 
@@ -159,6 +159,7 @@ Result<Inventory> Planner::take_inventory_with(bool arch) const {
     auto scope = inventory_scope(request_, settings_);
     scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
     scope.arch = arch;
+    scope.readable = confined_.readable;
     scope.known_gpus = known;
     scope.known_directories = known_directories();
     scope.unchanged_since_ns = moments_ago_ns();

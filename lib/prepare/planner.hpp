@@ -7,9 +7,9 @@
 #include "driver/inventory.hpp"
 #include "driver/rooted_host.hpp"
 #include "plan/plan.hpp"
+#include "prepare/confinement.hpp"
 #include "prepare/log.hpp"
 #include "prepare/modules.hpp"
-#include "prepare/probe.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
 #include "sys/host_fs.hpp"
@@ -29,8 +29,8 @@ class Planner {
     Planner(const Settings& settings, const Log& log, ModuleLoader& modules, DryRun dry_run)
         : settings_(settings), log_(log), modules_(modules), dry_run_(dry_run == DryRun::yes) {}
 
-    /// Starts grapnel-probe by this, not in its own process.
-    void start_probe_with(ProbeStarter probe) { probe_ = std::move(probe); }
+    /// In a process that is confined to this.
+    void work_within(Description description) { confined_ = std::move(description); }
 
     /// The part that the filters for the container and for a description forbid: loads missing
     /// modules, and asks grapnel-probe if the plan can depend on it.
@@ -71,7 +71,7 @@ class Planner {
     const Settings& settings_;
     const Log& log_;
     ModuleLoader& modules_;
-    ProbeStarter probe_ = {};
+    Description confined_ = {};
     bool dry_run_;
     bool describes_ = false; ///< prepare_description()
     Request request_ = {};

@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import re
+import shutil
 import stat
 import subprocess
 
@@ -135,7 +136,7 @@ CREATE = 0o101  # O_WRONLY | O_CREAT
 
 def run_taken_over(bundle, tools, stage, text, *call):
     """With that system call in the place of the stage's first output."""
-    return subprocess.run([tools.take_over, *map(str, call), "--", bundle.hook,
+    return subprocess.run([tools.take_over, "--powerful", *map(str, call), "--", bundle.hook,
                            f"--config={bundle.settings}", *stage], input=text, env={},
                           capture_output=True, text=True, timeout=60, check=False)
 
@@ -164,6 +165,67 @@ def test_taken_over_description_changes_no_file(bundle, tools, stage, elsewhere)
         denied = [f"result -{error}\n" in done.stdout for error in (errno.EACCES, errno.EPERM)]
         assert any(denied), (call, done.stdout[-100:], done.stderr)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("stage", DESCRIPTIONS)
+def test_taken_over_description_reads_no_secret(bundle, tools, stage, elsewhere):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    skip_without_landlock()
+    text = (bundle.directory / "config.json").read_text() if "precreate" in stage else bundle.state()
+    for path in (elsewhere, elsewhere.parent, "/etc/shadow", "/root", "/home", "/var/lib", "/dev/zero",
+                 "/proc/1/root/etc/shadow"):
+        done = run_taken_over(bundle, tools, DESCRIPTIONS[stage], text, OPENAT, -100, path, os.O_RDONLY)
+        assert f"result -{errno.EACCES}\n" in done.stdout, (path, done.stdout[-100:], done.stderr)
+    done = run_taken_over(bundle, tools, DESCRIPTIONS[stage], text, OPENAT, -100, "/etc/ld.so.cache", 0)
+    assert not re.search(r"^result -", done.stdout, re.M), done.stdout[-100:]
+
+
+def test_taken_over_explain_reads_no_secret(bundle, tools, grapnel, elsewhere):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    skip_without_landlock()
+    for path, denied in ((elsewhere, True), ("/etc/shadow", True), ("/dev/zero", True),
+                         (bundle.root / "etc/debian_version", False)):
+        done = subprocess.run(
+            [tools.take_over, "--powerful", *map(str, (OPENAT, -100, path, os.O_RDONLY)), "--",
+             grapnel.program, "explain", bundle.directory],
+            capture_output=True, text=True, timeout=60, check=False)
+        result = int(re.search(r"^result (-?[0-9]+)$", done.stdout, re.M)[1])
+        assert (result == -errno.EACCES) == denied, (path, result)
+
+
+@pytest.fixture
+def driver_elsewhere(tmp_path):
+    """Shell that leaves a link in the place of one of the driver's files, which lies in a directory
+    that nobody names."""
+    place = tmp_path / "moved/nvidia-smi"
+    place.parent.mkdir()
+    place.parent.parent.chmod(0o755)
+    return place, f"mv /opt/nvidia/bin/nvidia-smi {place} && ln -s {place} /opt/nvidia/bin/nvidia-smi"
+
+
+def test_driver_file_behind_a_link_is_named(bundle, driver_elsewhere):
+    skip_without_landlock()
+    place, setup = driver_elsewhere
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    config = (bundle.directory / "config.json").read_text()
+
+    def precreate():
+        script = f'cp -a /opt /run/opt && mount --bind /run/opt /opt && {setup} && exec "$@"'
+        return subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", bundle.hook,
+                               f"--config={bundle.settings}", "precreate"], input=config,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    done = precreate()
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"grapnel-hook: /opt/nvidia/bin/nvidia-smi leads to {place}, which is in no directory that "
+        f"drivers are read from: name {place.parent} in library-search-path of the settings\n")
+    bundle.set_settings(f'library-search-path = ["{place.parent}"]\n')
+    shutil.rmtree("/run/opt")
+    shutil.rmtree(place.parent)
+    place.parent.mkdir()
+    done = precreate()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("call", [(MOUNT, "none", "/mnt", "tmpfs", 0, 0),

@@ -195,10 +195,9 @@ def asking_bundle(bundle, tmp_path):
 def test_explain_reads_no_image_unconfined(asking_bundle, grapnel):
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM", grapnel.program,
-         "explain", asking_bundle.directory, "--json"], capture_output=True, text=True, check=True)
-    report = json.loads(done.stdout)
-    assert report["outcome"] == "denied"
-    assert "load a seccomp filter" in report["summary"]
+         "explain", asking_bundle.directory, "--json"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "load a seccomp filter" in done.stderr
 
 
 def test_explain_serves_a_user(asking_bundle, grapnel, tmp_path):

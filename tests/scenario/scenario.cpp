@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "driver/inventory.hpp"
 #include "driver/probe_answer.hpp"
+#include "driver/readable_paths.hpp"
 #include "driver/rooted_host.hpp"
 #include "host_file.hpp"
 #include "oci/spec.hpp"
@@ -138,6 +139,17 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
         inventory.probe_fault = answer.error().text();
 }
 
+/// A description can open nothing else: every case must do without.
+Status confine(test::MemoryHost& host, const RootedHost* rooted, InventoryScope& scope) {
+    const sys::HostFs& seen = rooted != nullptr ? static_cast<const sys::HostFs&>(*rooted) : host;
+    scope.readable = readable_paths(seen, scope);
+    std::vector<HostPath> on_host;
+    for (const auto& path : scope.readable)
+        on_host.push_back(rooted != nullptr ? GRAPNEL_TRY(rooted->place(path, true)) : path);
+    host.confine_to(on_host);
+    return {};
+}
+
 /// The container's devices as a static CDI file has them.
 Result<std::string> cdi_file(const Request& request, const Inventory& inventory) {
     const auto common =
@@ -148,7 +160,7 @@ Result<std::string> cdi_file(const Request& request, const Inventory& inventory)
 }
 
 /// What the hook does on a dry run, without its system calls.
-Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::MemoryHost& host,
+Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks,
                                     std::optional<std::string>& cdi) {
     const auto reading = settings(directory);
@@ -165,6 +177,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, const test::Memor
     scope.cuda_version = true;
     scope.arch = names_gpu(request);
     scope.may_make_nodes = [&] { return chosen.load_kmods; };
+    GRAPNEL_TRY(confine(host, rooted.get(), scope));
     auto inventory = GRAPNEL_TRY(take_inventory(seen, scope));
     if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
         || needs_probe(request, inventory))

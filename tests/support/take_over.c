@@ -2,14 +2,14 @@
 // Runs a command. The first of its processes that writes below a seccomp filter is taken over: it
 // makes another system call instead, as injected code would.
 //
-//   take_over [--at CALL] NUMBER [ARGUMENT]... -- COMMAND...
+//   take_over [--powerful] [--at CALL] NUMBER [ARGUMENT]... -- COMMAND...
 //
-// With --at it is the first that makes that call, named by its number.
+// With --at it is the first that makes that call, named by its number; with --powerful one that has
+// Linux capabilities left, as a process that only computes has not.
 //
 // An ARGUMENT is a number, or a text whose address the call gets. Prints the /proc/PID/status and
-// limits of that process, then "result N" (meaningless if it is killed for the call), and "killed by
-// SIGNAL".
-// Exits as the command does.
+// limits of that process, then "result N" (meaningless if it is killed for the call), and "killed
+// by SIGNAL". Exits as the command does.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,11 @@ static int read_file(pid_t pid, const char* name, char* text, size_t size) {
     return 1;
 }
 
+static int powerful;
+
 static int is_filtered(pid_t pid, char* status, size_t size) {
-    return read_file(pid, "status", status, size) && strstr(status, "Seccomp:\t2") != NULL;
+    return read_file(pid, "status", status, size) && strstr(status, "Seccomp:\t2") != NULL
+           && (!powerful || strstr(status, "CapPrm:\t0000000000000000") == NULL);
 }
 
 static unsigned long long put_text(pid_t pid, unsigned long long at, const char* text) {
@@ -66,6 +69,11 @@ static void take_over(pid_t pid) {
 int main(int argc, char** argv) {
     word = argv + 1;
     long at = SYS_write;
+    if (argc > 1 && strcmp(word[0], "--powerful") == 0) {
+        powerful = 1;
+        ++word;
+        --argc;
+    }
     if (argc > 2 && strcmp(word[0], "--at") == 0) {
         at = strtol(word[1], NULL, 0);
         word += 2;

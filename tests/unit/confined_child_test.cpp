@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <new>
 #include <string>
+#include <unistd.h>
 
 using namespace grapnel;
 using test::contains;
@@ -32,4 +33,20 @@ TEST_CASE("a confined computation can open nothing") {
         return std::to_string(::open("/dev/null", O_RDONLY));
     };
     CHECK(contains(error_of(confine::compute_confined(10, open_something)), "ended by signal 31"));
+}
+
+TEST_CASE("work within a time limit gives its result or its error") {
+    const auto text = [] { return Result<std::string>("text"); };
+    CHECK(confine::work_within(60'000, 10, text) == std::string("text"));
+    const auto error = []() -> Result<std::string> { return refused("no text", "write one"); };
+    CHECK(error_of(confine::work_within(60'000, 100, error)) == "no text: write one");
+}
+
+TEST_CASE("work that never ends is left at its time limit") {
+    const auto hang = []() -> Result<std::string> {
+        for (;;)
+            pause();
+    };
+    CHECK(contains(error_of(confine::work_within(1'000, 10, hang)),
+                   "took longer than 1 seconds: a file system does not answer"));
 }

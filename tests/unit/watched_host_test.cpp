@@ -69,7 +69,7 @@ TEST_CASE("a file that is absent or forbidden is an answer") {
     for (const int error : {ENOENT, EACCES, ENODEV, ELOOP}) {
         MemoryHost host;
         host.unreadable("/x", error);
-        const driver::WatchedHost watched(host);
+        const driver::WatchedHost watched(host, {});
         CHECK(!watched.read(host_path("/x")));
         CHECK(!watched.failure());
     }
@@ -79,9 +79,32 @@ TEST_CASE("the first failed look-up is kept") {
     MemoryHost host;
     host.unreadable("/x", EIO);
     host.unreadable("/y", ENOMEM);
-    const driver::WatchedHost watched(host);
+    const driver::WatchedHost watched(host, {});
     CHECK(!watched.map(host_path("/x")));
     CHECK(!watched.read(host_path("/y")));
     REQUIRE(watched.failure());
     CHECK(watched.failure()->sys == EIO);
+}
+
+TEST_CASE("a file that Landlock keeps from this process is no answer") {
+    MemoryHost host;
+    host.file("/srv/nvidia/libcuda.so.1", "");
+    host.link("/usr/lib/libcuda.so.1", "/srv/nvidia/libcuda.so.1");
+    const std::vector<HostPath> readable{host_path("/usr")};
+    host.confine_to(readable);
+    const driver::WatchedHost watched(host, readable);
+    CHECK(!watched.map(host_path("/usr/lib/libcuda.so.1")));
+    REQUIRE(watched.failure());
+    CHECK(watched.failure()->text()
+          == "/usr/lib/libcuda.so.1 leads to /srv/nvidia/libcuda.so.1, which is in no directory "
+             "that drivers are read from: name /srv/nvidia in library-search-path of the settings");
+}
+
+TEST_CASE("a file that a user may not read is an answer below Landlock as well") {
+    MemoryHost host;
+    host.unreadable("/opt/nvidia/x", EACCES);
+    const std::vector<HostPath> readable{host_path("/opt/nvidia")};
+    const driver::WatchedHost watched(host, readable);
+    CHECK(!watched.read(host_path("/opt/nvidia/x")));
+    CHECK(!watched.failure());
 }

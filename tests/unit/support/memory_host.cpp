@@ -78,6 +78,18 @@ void MemoryHost::unreadable(std::string_view path, int error) {
     node.error = error;
 }
 
+void MemoryHost::confine_to(const std::vector<HostPath>& readable) {
+    for (const auto& path : readable)
+        if (const auto behind_links = real(path.text(), 0))
+            readable_.push_back(*behind_links);
+}
+
+bool MemoryHost::is_readable(const std::string& real) const {
+    return readable_.empty() || std::ranges::any_of(readable_, [&](const auto& path) {
+               return real == path || real.starts_with(path + "/");
+           });
+}
+
 void MemoryHost::remove(std::string_view path) {
     const auto prefix = std::string(path) + "/";
     std::erase_if(nodes_, [&](const auto& entry) {
@@ -120,7 +132,10 @@ Result<std::string> MemoryHost::real(const std::string& path, int links) const {
 
 Result<std::string> MemoryHost::read(const HostPath& path) const {
     opened_.push_back(path.text());
-    const auto& node = nodes_.at(GRAPNEL_TRY(real(path.text(), 0)));
+    const auto file = GRAPNEL_TRY(real(path.text(), 0));
+    if (!is_readable(file))
+        return error_of(EACCES, path.text());
+    const auto& node = nodes_.at(file);
     if (node.error != 0)
         return error_of(node.error, path.text());
     if (node.type != Type::regular)
@@ -137,6 +152,8 @@ Result<std::vector<std::string>> MemoryHost::list(const HostPath& path) const {
     const auto directory = GRAPNEL_TRY(real(path.text(), 0));
     if (nodes_.at(directory).type != Type::directory)
         return error_of(ENOTDIR, path.text());
+    if (!is_readable(directory) && directory.find("/dev") == std::string::npos)
+        return error_of(EACCES, path.text());
     const auto prefix = directory == "/" ? directory : directory + "/";
     std::vector<std::string> names;
     for (const auto& [name, node] : nodes_)

@@ -25,6 +25,8 @@ class MemoryHost final : public sys::HostFs {
     void socket(std::string_view path);
     /// A file that is there and gives this errno when it is read.
     void unreadable(std::string_view path, int error);
+    /// read(), map() and list() fail elsewhere with EACCES, as below Landlock; /dev can be listed.
+    void confine_to(const std::vector<HostPath>& readable);
     /// With everything below; nothing happens if there is no such thing.
     void remove(std::string_view path);
 
@@ -53,8 +55,10 @@ class MemoryHost final : public sys::HostFs {
     Node& make(std::string_view path);
     [[nodiscard]] static sys::FileFacts facts_of(const Node& node);
     [[nodiscard]] Result<std::string> real(const std::string& path, int links) const;
+    [[nodiscard]] bool is_readable(const std::string& real) const;
 
     std::map<std::string, Node> nodes_;
+    std::vector<std::string> readable_ = {}; ///< without links; empty: everything
     std::uint64_t last_inode_ = 0;
     mutable std::vector<std::string> opened_;
 };
