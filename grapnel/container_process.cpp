@@ -119,7 +119,7 @@ std::vector<pid_t> processes_of(const std::string& cgroup, pid_t first) {
 std::optional<HostPath> bundle_of_process(pid_t process) {
     const auto cgroup = cgroup_of(process);
     for (auto at = parent_of(process); at && *at > 1; at = parent_of(*at))
-        for (auto& path : {working_directory(*at), bundle_argument(*at)})
+        for (const auto& path : {working_directory(*at), bundle_argument(*at)})
             if (path && has_cgroup(*path, cgroup) && has_config(*path))
                 return path;
     return std::nullopt;

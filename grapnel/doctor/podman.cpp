@@ -141,10 +141,10 @@ bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
     return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
 }
 
-/// Has podman read the hooks of `hooks`, by a file in `directory`.
-std::string conf_command(const HostPath& hooks, const HostPath& directory) {
+/// Has podman read the hooks of `hooks`, by a file in `conf`.
+std::string conf_command(const HostPath& hooks, const HostPath& conf) {
     return "printf '[engine]\\n%s\\n' " + shell_word("hooks_dir = [\"" + hooks.text() + "\"]")
-           + " > " + shell_word((directory / "99-grapnel.conf").text());
+           + " > " + shell_word((conf / "99-grapnel.conf").text());
 }
 
 void check_root(const sys::HostFs& host, const HostPath& directory,
