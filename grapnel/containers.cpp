@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containers.hpp"
-
 #include "apply/record_store.hpp"
 #include "base/text.hpp"
 #include "container_process.hpp"
-#include "driver/parts.hpp"
+#include "driver/gpus.hpp"
+#include "driver/inventory.hpp"
+#include "driver/nodes.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
 #include "sys/host_fs.hpp"

@@ -2,7 +2,8 @@
 // grapnel info: the driver, the GPUs and the container engines of this host.
 #include "base/format.hpp"
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
+#include "driver/library_table.hpp"
 #include "host.hpp"
 #include "host_engines.hpp"
 #include "json.hpp"

@@ -3,7 +3,8 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/shell.hpp"
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
+#include "driver/missing_nodes.hpp"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include "doctor/libraries.hpp"
 #include "doctor/pci.hpp"
 #include "doctor/shell.hpp"
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
 
 #include <algorithm>
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/libraries.hpp"
-
 #include "base/text.hpp"
 #include "base/version.hpp"
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
+#include "driver/library_directories.hpp"
+#include "driver/usual_directories.hpp"
 #include "elf/ld_cache.hpp"
 
 #include <algorithm>

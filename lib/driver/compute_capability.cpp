@@ -2,8 +2,9 @@
 // The compute capability of a GPU by its PCI device ID: NVIDIA gives each chip a range of IDs.
 // Sources: the chips' names in the PCI ID Repository (pci.ids, vendor 10de) and the compute
 // capability of each chip in NVIDIA's CUDA C++ Programming Guide.
+#include "driver/compute_capability.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
 
 #include <algorithm>
 #include <array>

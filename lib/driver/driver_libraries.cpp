@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The libraries in the driver's directories, and libraries of other packages that belong to them.
+#include "driver/driver_libraries.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/library_directories.hpp"
+#include "driver/library_table.hpp"
+#include "driver/usual_directories.hpp"
 #include "elf/elf.hpp"
 
 #include <algorithm>

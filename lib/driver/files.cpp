@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs, firmware, sockets and /proc files of the driver.
+#include "driver/files.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/library_directories.hpp"
+#include "driver/usual_directories.hpp"
 
 #include <algorithm>
 #include <array>
@@ -69,11 +72,6 @@ std::vector<HostPath> binary_directories(const sys::HostFs& host, const Inventor
     return out;
 }
 
-bool is_file(const sys::HostFs& host, const HostPath& path) {
-    const auto facts = host.stat(path);
-    return facts && facts->type == sys::FileFacts::Type::regular;
-}
-
 /// Where other users may write a link is not followed: it is theirs, and leads anywhere.
 bool is_itself(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Type type) {
     const auto facts = host.stat_link(path);
@@ -96,6 +94,11 @@ std::vector<HostPath> firmware_directories(const sys::HostFs& host) {
         out.push_back(host_path(directory));
     }
     return out;
+}
+
+bool is_file(const sys::HostFs& host, const HostPath& path) {
+    const auto facts = host.stat(path);
+    return facts && facts->type == sys::FileFacts::Type::regular;
 }
 
 std::vector<Binary> binaries(const sys::HostFs& host, const InventoryScope& scope,

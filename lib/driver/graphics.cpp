@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Needs of programs that draw, beside libraries: the files by which loaders find the driver's
 // libraries, modules of the X server, and the nodes of the kernel's graphics subsystem (DRM).
+#include "driver/graphics.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/files.hpp"
+#include "driver/library_directories.hpp"
+#include "driver/library_paths.hpp"
+#include "driver/nodes.hpp"
+#include "driver/usual_directories.hpp"
 
 #include <algorithm>
 #include <array>
@@ -77,11 +83,6 @@ std::vector<HostPath> search_path(const InventoryScope& scope, Home home,
     out.push_back(host_path("/usr/local/share"));
     out.push_back(host_path("/usr/share"));
     return out;
-}
-
-bool is_file(const sys::HostFs& host, const HostPath& path) {
-    const auto facts = host.stat(path);
-    return facts && facts->type == sys::FileFacts::Type::regular;
 }
 
 /// The first of the directories with the file; nothing if all lack it.

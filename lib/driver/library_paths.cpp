@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of libraries in the files of loaders.
+#include "driver/library_paths.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
 
 namespace grapnel::driver {
 

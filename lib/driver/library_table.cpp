@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which driver capability a library belongs to.
-#include "driver/parts.hpp"
+#include "driver/library_table.hpp"
+
+#include "driver/graphics.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,10 @@
 // MIG: the parts of a GPU (GPU instances), and their parts in turn (compute instances). Each has an
 // `access` file in /proc, which names a device node; a process that can open the node can use the
 // instance.
+#include "driver/mig.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/nodes.hpp"
 
 #include <algorithm>
 

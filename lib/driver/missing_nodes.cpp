@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes that are missing and may be made, as the driver's own nvidia-modprobe makes them.
+#include "driver/missing_nodes.hpp"
+
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/auxiliary_devices.hpp"
+#include "driver/nodes.hpp"
 
 #include <algorithm>
 

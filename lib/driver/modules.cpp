@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/modules.hpp"
 
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
+#include "driver/nodes.hpp"
 
 namespace grapnel::driver {
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NVIDIA's GPUs as the PCI bus shows them, whatever driver holds them.
+#include "driver/pci.hpp"
+
 #include "base/text.hpp"
 #include "driver/modules.hpp"
-#include "driver/parts.hpp"
 
 namespace grapnel::driver {
 

@@ -2,7 +2,12 @@
 #include "driver/readable_paths.hpp"
 
 #include "driver/csv_list.hpp"
-#include "driver/parts.hpp"
+#include "driver/driver_libraries.hpp"
+#include "driver/files.hpp"
+#include "driver/inventory.hpp"
+#include "driver/library_table.hpp"
+#include "driver/usual_directories.hpp"
+#include "driver/watched_host.hpp"
 #include "elf/ld_cache.hpp"
 
 #include <algorithm>

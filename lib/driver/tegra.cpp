@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
+#include "driver/compute_capability.hpp"
 #include "driver/csv_list.hpp"
-#include "driver/parts.hpp"
+#include "driver/driver_version.hpp"
+#include "driver/files.hpp"
+#include "driver/gpus.hpp"
+#include "driver/inventory.hpp"
+#include "driver/missing_nodes.hpp"
+#include "driver/nodes.hpp"
 #include "driver/same_places.hpp"
 #include "driver/tegra_gpus.hpp"
 

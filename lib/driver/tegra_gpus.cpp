@@ -2,6 +2,7 @@
 #include "driver/tegra_gpus.hpp"
 
 #include "base/text.hpp"
+#include "driver/graphics.hpp"
 
 #include <algorithm>
 #include <set>

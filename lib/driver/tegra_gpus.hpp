@@ -3,7 +3,8 @@
 // is one of the module's, and there can be cards beside it. Private to this module.
 #pragma once
 
-#include "driver/parts.hpp"
+#include "driver/inventory.hpp"
+#include "driver/nodes.hpp"
 
 namespace grapnel::driver {
 

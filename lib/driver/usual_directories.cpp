@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Directories in which distributions and installers keep libraries, the driver's or not. The same
 // below a driver root.
-#include "driver/parts.hpp"
+#include "driver/usual_directories.hpp"
 
 #include <array>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/driver_version.hpp"
+#include "driver/inventory.hpp"
+#include "driver/nodes.hpp"
 #include "driver/same_places.hpp"
 #include "elf/elf.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device nodes and their device rules.
-#include "plan/parts.hpp"
+#include "plan/devices.hpp"
 
 namespace grapnel::plan {
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Libraries, programs, firmware and sockets, and the links that belong to them.
+#include "plan/files.hpp"
+
 #include "base/text.hpp"
-#include "plan/parts.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,6 @@
 #include "plan/forward_compat.hpp"
 
 #include "base/text.hpp"
-#include "plan/parts.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -12,8 +11,6 @@ namespace grapnel {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::string_view prefix = "libcuda.so.";
 
 struct Note {
@@ -22,7 +19,7 @@ struct Note {
     std::vector<std::uint64_t> branches = {}; ///< of drivers that it serves
 };
 
-const Json* member(const Json& object, std::string_view key) {
+const nlohmann::json* member(const nlohmann::json& object, std::string_view key) {
     for (const auto& [name, value] : object.items())
         if (equal_ignoring_case(name, key))
             return &value;
@@ -34,7 +31,7 @@ std::optional<Note> parse_note(std::string_view text) {
     // the section can be filled up with NUL bytes
     while (text.ends_with('\0'))
         text.remove_suffix(1);
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object())
         return std::nullopt;
     const auto* const cuda = member(json, "CUDA version");
@@ -81,22 +78,5 @@ std::optional<PlannedCompat> use_compat(const CompatLibrary& library,
         compat.cuda = note->cuda_text;
     return compat;
 }
-
-namespace plan {
-
-void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Platform platform) {
-    const bool has_libcuda = std::ranges::any_of(plan.mounts, [](const Mount& mount) {
-        return mount.kind == Mount::Kind::library && mount.inside.name().starts_with(prefix);
-    });
-    if (!request.forward_compat || !image.compat || !has_libcuda)
-        return;
-    // a note does not list the branches of a Jetson's driver
-    const auto driver =
-        platform == Platform::tegra ? std::nullopt : Version::parse(plan.driver_version);
-    plan.compat = use_compat(*image.compat, driver,
-                             plan.cuda_version ? Version::parse(*plan.cuda_version) : std::nullopt);
-}
-
-} // namespace plan
 
 } // namespace grapnel

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "plan/gpus_of_others.hpp"
+
 #include "base/text.hpp"
-#include "plan/parts.hpp"
 
 namespace grapnel::plan {
 

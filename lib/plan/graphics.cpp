@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Needs of programs that draw, beside libraries.
+#include "plan/graphics.hpp"
+
+#include "plan/devices.hpp"
 #include "plan/made_up_files.hpp"
-#include "plan/parts.hpp"
 
 #include <cstdint>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // MIG devices, and the rights to make and to watch them.
-#include "plan/parts.hpp"
+#include "plan/mig.hpp"
+
+#include "plan/devices.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/plan.hpp"
 
-#include "plan/parts.hpp"
+#include "plan/auxiliary_devices.hpp"
+#include "plan/devices.hpp"
+#include "plan/files.hpp"
+#include "plan/forward_compat.hpp"
+#include "plan/gpus_of_others.hpp"
+#include "plan/graphics.hpp"
+#include "plan/mig.hpp"
+#include "plan/proc_view.hpp"
 #include "plan/requirements.hpp"
+#include "plan/same_places.hpp"
 #include "plan/select.hpp"
 
 #include <algorithm>
@@ -10,6 +18,20 @@
 namespace grapnel {
 
 namespace {
+
+/// After the files: only where libcuda is among them.
+void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Platform platform) {
+    const bool has_libcuda = std::ranges::any_of(plan.mounts, [](const Mount& mount) {
+        return mount.kind == Mount::Kind::library && mount.inside.name().starts_with("libcuda.so.");
+    });
+    if (!request.forward_compat || !image.compat || !has_libcuda)
+        return;
+    // a note does not list the branches of a Jetson's driver
+    const auto driver =
+        platform == Platform::tegra ? std::nullopt : Version::parse(plan.driver_version);
+    plan.compat = use_compat(*image.compat, driver,
+                             plan.cuda_version ? Version::parse(*plan.cuda_version) : std::nullopt);
+}
 
 using Kind = Mount::Kind;
 
@@ -56,7 +78,7 @@ Status add_all_of_driver(Plan& plan, const Request& request, const Inventory& in
         GRAPNEL_TRY(plan::add_same_places(plan, request, inventory, image));
     }
     if (inventory.platform != Platform::wsl)
-        plan::add_compat(plan, request, image, inventory.platform);
+        add_compat(plan, request, image, inventory.platform);
     return {};
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The container's view of /proc/driver/nvidia.
+#include "plan/proc_view.hpp"
+
 #include "plan/made_up_files.hpp"
-#include "plan/parts.hpp"
+#include "plan/mig.hpp"
 
 namespace grapnel::plan {
 

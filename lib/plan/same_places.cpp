@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A driver with pass-through paths: a container gets its files at their places on the host.
+#include "plan/same_places.hpp"
+
 #include "base/text.hpp"
-#include "plan/parts.hpp"
+#include "plan/devices.hpp"
+#include "plan/graphics.hpp"
+#include "plan/proc_view.hpp"
 #include "plan/requirements.hpp"
 #include "plan/select.hpp"
 

@@ -4,7 +4,7 @@
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "driver/inventory.hpp"
-#include "driver/parts.hpp"
+#include "driver/library_paths.hpp"
 #include "fuzz.hpp"
 
 #include <array>

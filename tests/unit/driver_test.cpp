@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/driver_libraries.hpp"
+#include "driver/driver_version.hpp"
+#include "driver/files.hpp"
+#include "driver/gpus.hpp"
 #include "driver/inventory.hpp"
-#include "driver/parts.hpp"
+#include "driver/library_directories.hpp"
+#include "driver/library_table.hpp"
+#include "driver/nodes.hpp"
 #include "support/elf_file.hpp"
 #include "support/ld_cache_file.hpp"
 #include "support/memory_host.hpp"

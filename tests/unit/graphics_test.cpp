@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/parts.hpp"
+#include "driver/driver_libraries.hpp"
+#include "driver/graphics.hpp"
+#include "driver/inventory.hpp"
+#include "driver/library_paths.hpp"
+#include "driver/nodes.hpp"
 #include "support/memory_host.hpp"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/inventory.hpp"
+#include "driver/missing_nodes.hpp"
 #include "driver/modules.hpp"
-
-#include "driver/parts.hpp"
+#include "driver/pci.hpp"
 #include "support/memory_host.hpp"
 
 #include <cerrno>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver's word by grapnel-probe, the key that it is kept under, and arch by PCI ID.
 #include "driver/account.hpp"
-#include "driver/parts.hpp"
+#include "driver/compute_capability.hpp"
+#include "driver/inventory.hpp"
 #include "driver/probe_answer.hpp"
 #include "support/memory_host.hpp"
 #include "support/outcome.hpp"

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // MIG devices, IMEX channels and device groups, as the kernel shows them.
-#include "driver/parts.hpp"
+#include "driver/auxiliary_devices.hpp"
+#include "driver/inventory.hpp"
+#include "driver/mig.hpp"
+#include "driver/nodes.hpp"
 #include "driver/probe_answer.hpp"
 #include "support/memory_host.hpp"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Management nodes: no container needs them but one that manages the driver.
-#include "driver/parts.hpp"
+#include "driver/management_nodes.hpp"
+
+#include "driver/nodes.hpp"
 
 #include <algorithm>
 #include <array>

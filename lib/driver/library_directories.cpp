@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search for the directories that hold the driver's libraries. A directory counts if it holds
 // a lib*.so.VERSION of the loaded driver: distributions split the driver over several.
+#include "driver/library_directories.hpp"
+
 #include "base/text.hpp"
 #include "base/version.hpp"
-#include "driver/parts.hpp"
+#include "driver/driver_libraries.hpp"
+#include "driver/library_table.hpp"
+#include "driver/usual_directories.hpp"
 #include "elf/ld_cache.hpp"
 
 #include <algorithm>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // IMEX channels, and device groups with the files that belong to them.
-#include "plan/parts.hpp"
+#include "plan/auxiliary_devices.hpp"
+
+#include "plan/devices.hpp"
 
 namespace grapnel::plan {
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // IMEX channels, and the device groups that other modules than nvidia's bring.
-#include "base/special_devices.hpp"
+#include "driver/auxiliary_devices.hpp"
 
+#include "base/special_devices.hpp"
 #include "base/text.hpp"
-#include "driver/parts.hpp"
+#include "driver/nodes.hpp"
 
 #include <algorithm>
 #include <array>

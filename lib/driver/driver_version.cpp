@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver as a whole: its version, and the newest CUDA that it serves.
+#include "driver/driver_version.hpp"
+
 #include "base/text.hpp"
 #include "base/version.hpp"
-#include "driver/parts.hpp"
+#include "driver/library_directories.hpp"
 #include "elf/elf.hpp"
 
 #include <algorithm>

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver's libraries that a container is given.
+#pragma once
+
+#include "base/path.hpp"
+#include "base/result.hpp"
+#include "base/version.hpp"
+#include "driver/inventory.hpp"
+#include "driver/library_directories.hpp"
+#include "sys/host_fs.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::driver {
+
+/// A file that is no library of this machine, such as an empty one that another tool left, is
+/// skipped with a warning. So is a library of the driver's that another one needs and that is not
+/// among them.
+[[nodiscard]] Result<std::vector<Library>>
+libraries(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
+          const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
+
+struct ReadLibrary {
+    Library library = {};
+    std::vector<std::string> needed = {}; ///< names of other libraries
+    sys::FileId file = {};
+};
+
+/// The library at `path`; nothing for one of another machine.
+[[nodiscard]] Result<std::optional<ReadLibrary>>
+read_library(const sys::HostFs& host, const HostPath& path, bool with_32bit);
+
+/// A library of the driver's that has a version of its own.
+struct OwnVersion {
+    std::string_view stem = {}; ///< its name before ".so"
+    Version version = {};
+};
+
+[[nodiscard]] std::optional<OwnVersion> own_version(std::string_view name);
+
+/// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
+/// from the driver: the ones that `have` lacks, as the host's loader finds them.
+void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
+                       std::vector<Library>& have, std::vector<std::string>& remarks);
+
+} // namespace grapnel::driver

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The driver's files of a plan.
+#pragma once
+
+#include "plan/plan.hpp"
+
+namespace grapnel::plan {
+
+[[nodiscard]] Status add_files(Plan& plan, const Request& request, const Inventory& inventory,
+                               const ImageLayout& image);
+
+} // namespace grapnel::plan

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests for GPUs that the nvidia driver does not have.
+#pragma once
+
+#include "plan/plan.hpp"
+
+namespace grapnel::plan {
+
+/// Refuses a GPU by name if the nvidia driver has no GPU: the error names the driver that it is
+/// bound to.
+[[nodiscard]] Status refuse_gpus_of_others(const Request& request, const Inventory& inventory);
+
+} // namespace grapnel::plan
