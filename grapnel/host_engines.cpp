@@ -11,8 +11,6 @@ namespace grapnel {
 
 namespace {
 
-using Json = nlohmann::json;
-
 /// Files and directories of its configuration, in which the programs below are looked for.
 struct KnownEngine {
     std::string_view name;
@@ -54,7 +52,7 @@ std::string installed_program(const sys::HostFs& host, std::string_view name) {
 /// "runtime 'nvidia': PATH", one for each runtime of daemon.json that is Grapnel's or NVIDIA's.
 std::vector<std::string> docker_entries(const std::string& text) {
     std::vector<std::string> out;
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object())
         return {"the file is no JSON object"};
     const auto runtimes = json.find("runtimes");

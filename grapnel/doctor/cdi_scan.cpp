@@ -9,8 +9,6 @@ namespace grapnel::doctor_command {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::string_view around = " \t\r\",'-{}[]";
 
 std::string_view bare(std::string_view text) {
@@ -64,7 +62,7 @@ void take(std::string_view key, std::string_view value, CdiScan& out) {
 }
 
 /// A node's path stands before its number: in the file, and in the order of this list.
-void take_members(const Json& object, CdiScan& out) {
+void take_members(const nlohmann::json& object, CdiScan& out) {
     for (const auto* const key : {"kind", "name", "path", "major", "minor", "hostPath"}) {
         const auto found = object.find(key);
         if (found == object.end())
@@ -78,9 +76,9 @@ void take_members(const Json& object, CdiScan& out) {
 
 } // namespace
 
-CdiScan scan_cdi_json(const Json& json) {
+CdiScan scan_cdi_json(const nlohmann::json& json) {
     CdiScan out;
-    std::vector<const Json*> rest{&json};
+    std::vector<const nlohmann::json*> rest{&json};
     while (!rest.empty()) {
         const auto* const next = rest.back();
         rest.pop_back();

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
@@ -11,8 +12,6 @@
 namespace grapnel::doctor_command {
 
 namespace {
-
-using Json = nlohmann::json;
 
 struct Container {
     std::string name = {};
@@ -23,19 +22,14 @@ struct Container {
     bool lacked_program = false; ///< it ended because its nvidia-smi was not found
 };
 
-Json at(const Json& object, const std::string& key) {
-    return object.is_object() ? object.value(key, Json()) : Json();
+nlohmann::json at(const nlohmann::json& object, const std::string& key) {
+    return object.is_object() ? object.value(key, nlohmann::json()) : nlohmann::json();
 }
 
-std::string text_at(const Json& object, const std::string& key) {
-    const auto value = at(object, key);
-    return value.is_string() ? value.get<std::string>() : "";
-}
-
-std::optional<std::string> devices_in(const Json& environment) {
+std::optional<std::string> devices_in(const nlohmann::json& environment) {
     constexpr std::string_view name = "NVIDIA_VISIBLE_DEVICES=";
     std::optional<std::string> out;
-    for (const auto& entry : environment.is_array() ? environment : Json::array())
+    for (const auto& entry : environment.is_array() ? environment : nlohmann::json::array())
         if (entry.is_string() && entry.get_ref<const std::string&>().starts_with(name))
             out = entry.get<std::string>().substr(name.size());
     return out;
@@ -47,9 +41,9 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
     const auto changed = facts.host.stat(file);
     if (!changed || (facts.here.now_ns != 0 && changed->modified_ns < facts.here.now_ns - hour_ns))
         return std::nullopt;
-    const auto config = Json::parse(text_of(facts.host, file), nullptr, false);
+    const auto config = nlohmann::json::parse(text_of(facts.host, file), nullptr, false);
     const auto host =
-        Json::parse(text_of(facts.host, directory / "hostconfig.json"), nullptr, false);
+        nlohmann::json::parse(text_of(facts.host, directory / "hostconfig.json"), nullptr, false);
     Container out{.name = text_at(config, "Name"), .runtime = text_at(host, "Runtime")};
     if (out.name.starts_with('/'))
         out.name.erase(0, 1);

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/json_text.hpp"
 
@@ -14,17 +15,10 @@ namespace grapnel::doctor_command {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::string_view hook_name = "nvidia-container-runtime-hook";
 /// The PATH of a systemd service without a setting for it.
 constexpr std::string_view usual_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-std::string text_at(const Json& object, const std::string& key) {
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 /// Runtimes by name, with the path of each: of the file and of the command line.
 std::map<std::string, std::string> runtimes_of(const Docker& docker) {

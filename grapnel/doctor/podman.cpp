@@ -11,8 +11,6 @@ namespace grapnel::doctor_command {
 
 namespace {
 
-using Json = nlohmann::json;
-
 /// containers.conf(5), as far as it matters here.
 struct PodmanConf {
     std::optional<std::vector<std::string>> hooks_dir = {};
@@ -68,7 +66,7 @@ struct HookFile {
 
 HookFile read_hook(const sys::HostFs& host, const HostPath& path) {
     HookFile out{.path = path};
-    const auto json = Json::parse(text_of(host, path), nullptr, false);
+    const auto json = nlohmann::json::parse(text_of(host, path), nullptr, false);
     out.is_json = json.is_object();
     if (!out.is_json || !json.contains("hook"))
         return out;

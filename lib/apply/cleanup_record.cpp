@@ -17,7 +17,7 @@ namespace grapnel::apply {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 using Type = sys::FileFacts::Type;
 
 /// More than any driver has files; folding takes the square of it.
@@ -87,7 +87,7 @@ std::string creation_json(const sys::Creation& creation) {
 }
 
 template <typename T>
-Result<T> value(const Json& json, const char* key) {
+Result<T> value(const OrderedJson& json, const char* key) {
     const auto found = json.find(key);
     const auto* const typed = found == json.end() ? nullptr : found->get_ptr<const T*>();
     if (typed == nullptr)
@@ -95,14 +95,14 @@ Result<T> value(const Json& json, const char* key) {
     return *typed;
 }
 
-Result<std::string> bytes(const Json& json, const char* key) {
+Result<std::string> bytes(const OrderedJson& json, const char* key) {
     auto text = unescape(GRAPNEL_TRY(value<std::string>(json, key)));
     if (!text)
         return damaged(key);
     return std::move(*text);
 }
 
-Result<std::uint32_t> small_value(const Json& json, const char* key) {
+Result<std::uint32_t> small_value(const OrderedJson& json, const char* key) {
     const auto number = GRAPNEL_TRY(value<std::uint64_t>(json, key));
     if (number > std::numeric_limits<std::uint32_t>::max())
         return damaged(key);
@@ -110,7 +110,7 @@ Result<std::uint32_t> small_value(const Json& json, const char* key) {
 }
 
 /// A record of an earlier version lacks these keys.
-Result<sys::FileFacts> parse_former(const Json& json) {
+Result<sys::FileFacts> parse_former(const OrderedJson& json) {
     sys::FileFacts former{.mode = 0644};
     if (!json.contains("former_inode"))
         return former;
@@ -122,7 +122,7 @@ Result<sys::FileFacts> parse_former(const Json& json) {
 }
 
 /// The inode of the creation, or its plan.
-Status parse_made(const Json& json, sys::Creation& creation) {
+Status parse_made(const OrderedJson& json, sys::Creation& creation) {
     if (json.contains("planned")) {
         creation.planned = GRAPNEL_TRY(bytes(json, "planned"));
         creation.parent_inode = GRAPNEL_TRY(value<std::uint64_t>(json, "parent"));
@@ -137,7 +137,7 @@ Status parse_made(const Json& json, sys::Creation& creation) {
     return {};
 }
 
-Result<sys::Creation> parse_creation(const Json& json) {
+Result<sys::Creation> parse_creation(const OrderedJson& json) {
     if (!json.is_object())
         return damaged("an entry");
     const auto path = GRAPNEL_TRY(bytes(json, "path"));
@@ -157,7 +157,7 @@ Result<sys::Creation> parse_creation(const Json& json) {
     return creation;
 }
 
-Status parse_entry(const Json& json, std::vector<sys::Creation>& creations) {
+Status parse_entry(const OrderedJson& json, std::vector<sys::Creation>& creations) {
     if (creations.size() >= most_creations)
         return damaged("too many entries");
     add_creation(creations, GRAPNEL_TRY(parse_creation(json)));
@@ -184,7 +184,7 @@ std::string start_json(const StartFacts& start) {
                        escape(start.driver_version), gpus);
 }
 
-std::vector<std::string> parse_mig(const Json& json) {
+std::vector<std::string> parse_mig(const OrderedJson& json) {
     std::vector<std::string> out;
     const auto found = json.find("mig");
     if (found == json.end() || !found->is_array())
@@ -195,7 +195,7 @@ std::vector<std::string> parse_mig(const Json& json) {
     return out;
 }
 
-std::optional<RecordedGpu> parse_gpu(const Json& json) {
+std::optional<RecordedGpu> parse_gpu(const OrderedJson& json) {
     if (!json.is_object())
         return std::nullopt;
     const auto index = small_value(json, "index");
@@ -206,7 +206,7 @@ std::optional<RecordedGpu> parse_gpu(const Json& json) {
     return RecordedGpu{.index = *index, .minor = *minor, .uuid = *uuid, .mig = parse_mig(json)};
 }
 
-StartFacts parse_start(const Json& json) {
+StartFacts parse_start(const OrderedJson& json) {
     StartFacts start{.bundle = bytes(json, "bundle").value_or(""),
                      .driver_version = bytes(json, "driver").value_or("")};
     const auto gpus = json.find("gpus");
@@ -217,7 +217,7 @@ StartFacts parse_start(const Json& json) {
     return start;
 }
 
-Result<CleanupRecord> parse_header(const Json& json) {
+Result<CleanupRecord> parse_header(const OrderedJson& json) {
     const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));
     CleanupRecord record{.rootfs = GRAPNEL_TRY(HostPath::make(rootfs)), .start = parse_start(json)};
     record.root = RootIdentity{.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "root_inode")),
@@ -284,7 +284,7 @@ Result<CleanupRecord> parse_cleanup_record(std::string_view text) {
     for (const auto line : split(text, '\n')) {
         if (line.empty())
             continue;
-        const auto json = Json::parse(line, nullptr, false);
+        const auto json = OrderedJson::parse(line, nullptr, false);
         if (json.is_discarded())
             continue; // not written whole
         if (!json.is_object())
@@ -313,7 +313,7 @@ std::string old_record_text(const CleanupRecord& record) {
 }
 
 Result<CleanupRecord> parse_old_record(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = OrderedJson::parse(text, nullptr, false);
     if (!json.is_object())
         return damaged("not a JSON object");
     const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));

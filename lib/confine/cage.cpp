@@ -24,7 +24,7 @@ namespace grapnel::confine {
 
 namespace {
 
-constexpr int time_limit_ms = 30'000;
+constexpr int cage_time_limit_ms = 30'000;
 
 /// Moves this process into the detached tree and lets go of every other mount.
 Status enter_root(const Caged& caged) {
@@ -61,7 +61,7 @@ constexpr int most_open_files = 64;
 
 /// Mapped libraries count in no limit but RLIMIT_AS: a large one must not make ldconfig leave
 /// it out. The program's own allocations are bounded.
-void set_limits() {
+void set_cage_limits() {
     constexpr rlim_t mebibyte = 1 << 20;
     set_limit(RLIMIT_CPU, 20);
     set_limit(RLIMIT_DATA, 512 * mebibyte);
@@ -95,7 +95,7 @@ Status become(const Caged& caged, sys::FdRef messages, sys::FdRef parent) {
     GRAPNEL_TRY(sys::become_user(user.owner));
     GRAPNEL_TRY(sys::keep_capabilities({}));
     GRAPNEL_TRY(sys::end_with(parent)); // after the change of the user, which would clear it
-    set_limits();
+    set_cage_limits();
     GRAPNEL_TRY(filter_ldconfig());
     auto failed = sys::execute(caged.program, caged.arguments);
     if (failed.error().sys != ENOENT)
@@ -161,7 +161,7 @@ Status run_caged(const Caged& caged) {
     const auto ended = GRAPNEL_TRY(sys::run_child(
         {.become = [&](sys::FdRef parent) { return become(caged, messages.ref(), parent); },
          .errors = messages.ref(),
-         .time_limit_ms = time_limit_ms}));
+         .time_limit_ms = cage_time_limit_ms}));
     return judge(caged.arguments.front(), ended, messages.ref());
 }
 

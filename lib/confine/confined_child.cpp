@@ -27,7 +27,7 @@ void set_limits(std::size_t output_limit) {
     set_limit(RLIMIT_FSIZE, output_limit);
     set_limit(RLIMIT_NOFILE, 0);
     set_limit(RLIMIT_NPROC, 0);
-#ifndef __SANITIZE_ADDRESS__ // its shadow memory is larger than any limit
+#ifndef GRAPNEL_SANITIZED // AddressSanitizer's shadow memory is larger than any limit
     set_limit(RLIMIT_DATA, std::uint64_t{1} << 30);
 #endif
 }

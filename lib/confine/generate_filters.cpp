@@ -81,9 +81,13 @@ constexpr std::array reading{
 
 /// A process that only computes needs these to have memory, to write its result, and to end.
 constexpr std::array computing{
-    "brk",    "exit",     "exit_group", "futex",  "getpid",       "gettid",         "madvise",
-    "mmap",   "mprotect", "mremap",     "munmap", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-    "tgkill", "write",    "writev",
+    "brk",         "exit",         "exit_group",     "futex",        "getpid",
+    "gettid",      "madvise",      "mmap",           "mprotect",     "mremap",
+    "munmap",      "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "tgkill",
+    "write",       "writev",
+#ifdef GRAPNEL_SANITIZED
+    "sigaltstack", // AddressSanitizer, before a function that does not return
+#endif
 };
 
 /// To execute a program by its descriptor.

@@ -18,7 +18,7 @@ namespace grapnel::confine {
 
 namespace {
 
-constexpr int time_limit_ms = 10'000;
+constexpr int host_program_time_limit_ms = 10'000;
 constexpr std::uint64_t output_limit = 64 << 10;
 
 struct Files {
@@ -28,7 +28,7 @@ struct Files {
 };
 
 /// The length of a file is the limit of each of the two outputs: nothing else can be written to.
-void set_limits() {
+void set_host_program_limits() {
     constexpr std::uint64_t mebibyte = 1 << 20;
     set_limit(RLIMIT_CPU, 10);
     set_limit(RLIMIT_DATA, 512 * mebibyte);
@@ -45,7 +45,7 @@ Status become(const HostProgram& program, const Files& files, sys::FdRef parent)
     if (chdir("/") != 0)
         return system_error("chdir");
     GRAPNEL_TRY(sys::use_descriptors(files.output.ref(), files.errors.ref()));
-    set_limits();
+    set_host_program_limits();
     GRAPNEL_TRY(sys::set_groups({}));
     GRAPNEL_TRY(sys::become_user({program.user, program.group}));
     GRAPNEL_TRY(sys::keep_capabilities({}));
@@ -83,7 +83,7 @@ Result<std::string> run_without_rights(const HostProgram& program) {
     const auto ended = GRAPNEL_TRY(
         sys::run_child({.become = [&](sys::FdRef parent) { return become(program, files, parent); },
                         .errors = files.errors.ref(),
-                        .time_limit_ms = time_limit_ms}));
+                        .time_limit_ms = host_program_time_limit_ms}));
     return judge(std::string(program.program.name()), ended, files);
 }
 

@@ -15,7 +15,7 @@ namespace grapnel::confine {
 
 namespace {
 
-constexpr int time_limit_ms = 60'000;
+constexpr int modprobe_time_limit_ms = 60'000;
 constexpr std::string_view default_program = "/sbin/modprobe";
 constexpr std::size_t path_limit = 4096;
 
@@ -57,7 +57,7 @@ Status run_modprobe(const std::string& module) {
     const auto ended = GRAPNEL_TRY(sys::run_child(
         {.become = [&](sys::FdRef parent) { return become(path, module, messages.ref(), parent); },
          .errors = messages.ref(),
-         .time_limit_ms = time_limit_ms,
+         .time_limit_ms = modprobe_time_limit_ms,
          .namespaces = sys::Child::Namespaces::none}));
     if (ended.how == sys::Ended::How::too_slow || ended.how == sys::Ended::How::unkillable)
         return refused(what + " took longer than 60 seconds");

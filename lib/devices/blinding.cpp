@@ -17,7 +17,6 @@ namespace grapnel::devices {
 
 namespace {
 
-constexpr std::uint8_t blinding_register = 11;
 constexpr std::size_t length_of_blinded = 3;
 
 bool uses_blinding_register(const bpf_insn& one) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/device_program.hpp"
 
+#include "devices/blinding.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -19,7 +21,6 @@ constexpr std::uint8_t r2 = 2; // the type of the device
 constexpr std::uint8_t r3 = 3; // the accesses that are asked for and not yet decided
 constexpr std::uint8_t r4 = 4; // major
 constexpr std::uint8_t r5 = 5; // minor
-constexpr std::uint8_t blinding_register = 11;
 
 constexpr bpf_insn instruction(int code, std::uint8_t target, std::uint8_t source,
                                std::size_t offset, std::uint32_t immediate) {

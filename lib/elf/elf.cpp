@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elf/elf.hpp"
 
+#include "elf/read_at.hpp"
+
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <elf.h>
 
 namespace grapnel {
@@ -35,16 +36,6 @@ struct Class32 {
     using Dyn = Elf32_Dyn;
 };
 
-/// A T at `offset`, copied because a file aligns nothing; nothing if the file ends before.
-template <typename T>
-std::optional<T> at(std::string_view file, std::uint64_t offset) {
-    if (offset > file.size() || file.size() - offset < sizeof(T))
-        return std::nullopt;
-    T value{};
-    std::memcpy(&value, file.data() + offset, sizeof value);
-    return value;
-}
-
 std::optional<std::string_view> slice(std::string_view file, std::uint64_t offset,
                                       std::uint64_t size) {
     if (offset > file.size() || file.size() - offset < size)
@@ -68,7 +59,7 @@ std::optional<std::uint64_t> file_offset(std::string_view file, const typename C
                                          std::uint64_t address) {
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         const auto segment =
-            at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
+            read_at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
         if (segment && segment->p_type == PT_LOAD && address >= segment->p_vaddr
             && address - segment->p_vaddr < segment->p_filesz)
             return segment->p_offset + (address - segment->p_vaddr);
@@ -81,7 +72,7 @@ std::optional<typename Class::Phdr>
 segment_of_type(std::string_view file, const typename Class::Ehdr& header, std::uint32_t type) {
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         const auto segment =
-            at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
+            read_at<typename Class::Phdr>(file, header.e_phoff + i * sizeof(typename Class::Phdr));
         if (segment && segment->p_type == type)
             return segment;
     }
@@ -100,7 +91,7 @@ std::vector<typename Class::Dyn> dynamic_entries(std::string_view file,
         return out;
     const auto count = std::min<std::uint64_t>(dynamic->p_filesz / sizeof(Dyn), most);
     for (std::uint64_t i = 0; i < count; ++i) {
-        const auto entry = at<Dyn>(file, dynamic->p_offset + i * sizeof(Dyn));
+        const auto entry = read_at<Dyn>(file, dynamic->p_offset + i * sizeof(Dyn));
         if (!entry || entry->d_tag == DT_NULL)
             break;
         out.push_back(*entry);
@@ -144,16 +135,17 @@ std::string interpreter(std::string_view file, const typename Class::Ehdr& heade
 template <typename Class>
 std::optional<std::string_view> section(std::string_view file, std::string_view wanted) {
     using Shdr = typename Class::Shdr;
-    const auto header = at<typename Class::Ehdr>(file, 0);
+    const auto header = read_at<typename Class::Ehdr>(file, 0);
     if (!header)
         return std::nullopt;
-    const auto names_header = at<Shdr>(file, header->e_shoff + header->e_shstrndx * sizeof(Shdr));
+    const auto names_header =
+        read_at<Shdr>(file, header->e_shoff + header->e_shstrndx * sizeof(Shdr));
     const auto names =
         names_header ? slice(file, names_header->sh_offset, names_header->sh_size) : std::nullopt;
     if (!names)
         return std::nullopt;
     for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
-        const auto candidate = at<Shdr>(file, header->e_shoff + i * sizeof(Shdr));
+        const auto candidate = read_at<Shdr>(file, header->e_shoff + i * sizeof(Shdr));
         if (candidate && text_at(*names, candidate->sh_name) == wanted)
             return slice(file, candidate->sh_offset, candidate->sh_size);
     }
@@ -168,7 +160,7 @@ constexpr std::uint64_t padded(std::uint64_t size) {
 std::optional<std::string_view> note_of(std::string_view content, std::string_view owner) {
     std::optional<std::string_view> notes = content;
     while (notes) {
-        const auto header = at<Elf64_Nhdr>(*notes, 0); // the same layout in both classes
+        const auto header = read_at<Elf64_Nhdr>(*notes, 0); // the same layout in both classes
         if (!header)
             return std::nullopt;
         const auto name = slice(*notes, sizeof *header, header->n_namesz);
@@ -219,7 +211,7 @@ template <typename Class>
 SonamePlace find_soname(std::string_view dynamic) {
     using Dyn = typename Class::Dyn;
     SonamePlace place;
-    for (std::uint64_t offset = 0; const auto entry = at<Dyn>(dynamic, offset);
+    for (std::uint64_t offset = 0; const auto entry = read_at<Dyn>(dynamic, offset);
          offset += sizeof(Dyn)) {
         if (entry->d_tag == DT_NULL)
             break;
@@ -236,7 +228,7 @@ template <typename Class>
 Result<ElfLibrary> library_of(const ElfParts& file, std::string_view start) {
     using Phdr = typename Class::Phdr;
     constexpr std::size_t longest_name = 256;
-    auto header = at<typename Class::Ehdr>(start, 0);
+    auto header = read_at<typename Class::Ehdr>(start, 0);
     if (!header)
         return refused(no_header);
     ElfLibrary library{.machine = machine_of(header->e_machine)};
@@ -260,7 +252,7 @@ Result<ElfLibrary> library_of(const ElfParts& file, std::string_view start) {
 
 template <typename Class>
 Result<ElfFacts> facts_of(std::string_view file) {
-    const auto header = at<typename Class::Ehdr>(file, 0);
+    const auto header = read_at<typename Class::Ehdr>(file, 0);
     if (!header)
         return refused(no_header);
     ElfFacts facts{.machine = machine_of(header->e_machine),
@@ -306,7 +298,7 @@ std::optional<std::string_view> elf_note(std::string_view file, std::string_view
 
 /// GCC 12 warns where this is inlined: it takes the string's own few bytes for all of it.
 [[gnu::noinline]] static std::optional<Elf64_Ehdr> file_header(std::string_view start) {
-    return at<Elf64_Ehdr>(start, 0);
+    return read_at<Elf64_Ehdr>(start, 0);
 }
 
 Result<std::optional<std::string>>
@@ -321,13 +313,13 @@ elf_note_by_parts(const ElfParts& file, std::string_view section_name, std::stri
         return Note(); // stripped of its section headers
     const auto table =
         GRAPNEL_TRY(whole_part(file, header->e_shoff, header->e_shnum * sizeof(Elf64_Shdr)));
-    const auto names_header = at<Elf64_Shdr>(table, header->e_shstrndx * sizeof(Elf64_Shdr));
+    const auto names_header = read_at<Elf64_Shdr>(table, header->e_shstrndx * sizeof(Elf64_Shdr));
     if (!names_header)
         return refused("the ELF file has no names for its sections");
     const auto names =
         GRAPNEL_TRY(whole_part(file, names_header->sh_offset, names_header->sh_size));
     for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
-        const auto candidate = at<Elf64_Shdr>(table, i * sizeof(Elf64_Shdr));
+        const auto candidate = read_at<Elf64_Shdr>(table, i * sizeof(Elf64_Shdr));
         if (!candidate || text_at(names, candidate->sh_name) != section_name)
             continue;
         const auto content =

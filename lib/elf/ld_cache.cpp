@@ -68,15 +68,6 @@ constexpr std::uint32_t native = 0x0a00;
 constexpr std::uint32_t native32 = 0x0900;
 #endif
 
-template <typename T>
-std::optional<T> at(std::string_view file, std::uint64_t offset) {
-    if (offset > file.size() || file.size() - offset < sizeof(T))
-        return std::nullopt;
-    T value{};
-    std::memcpy(&value, file.data() + offset, sizeof value);
-    return value;
-}
-
 constexpr std::size_t aligned(std::size_t size, std::size_t alignment) {
     return (size + alignment - 1) / alignment * alignment;
 }
@@ -85,7 +76,7 @@ constexpr std::size_t aligned(std::size_t size, std::size_t alignment) {
 Result<std::string_view> new_block(std::string_view file) {
     if (file.starts_with(new_magic))
         return file;
-    const auto old = at<OldHeader>(file, 0);
+    const auto old = read_at<OldHeader>(file, 0);
     if (!old || !file.starts_with(old_magic))
         return refused("not an ld.so.cache");
     // the new header is aligned as its widest member is
@@ -101,7 +92,7 @@ class Parser {
     explicit Parser(std::string_view block) : block_(block), text_left_(4 * block.size()) {}
 
     Result<LdCacheFile> parse() {
-        const auto header = at<NewHeader>(block_, 0);
+        const auto header = read_at<NewHeader>(block_, 0);
         if (!header || (block_.size() - sizeof(NewHeader)) / sizeof(NewEntry) < header->count)
             return refused("an ld.so.cache that is cut off");
         const auto order = header->byte_order & byte_order_mask;
@@ -132,7 +123,7 @@ class Parser {
         found_.entries.reserve(count);
         for (std::uint32_t i = 0; i < count; ++i) {
             const auto entry =
-                *at<NewEntry>(block_, sizeof(NewHeader) + std::uint64_t{i} * sizeof(NewEntry));
+                *read_at<NewEntry>(block_, sizeof(NewHeader) + std::uint64_t{i} * sizeof(NewEntry));
             const auto soname = text_at(entry.key);
             const auto path = text_at(entry.value);
             if (!soname || !path)
@@ -144,13 +135,13 @@ class Parser {
 
     Status read_extension(std::uint32_t offset) {
         const auto wrong = refused("an ld.so.cache with a wrong extension");
-        const auto header = at<ExtensionHeader>(block_, offset);
+        const auto header = read_at<ExtensionHeader>(block_, offset);
         if (!header || offset % alignof(ExtensionHeader) != 0 || header->magic != extension_magic)
             return wrong;
         found_.has_extension = true;
         std::uint64_t place = std::uint64_t{offset} + sizeof(ExtensionHeader);
         for (std::uint32_t i = 0; i < header->count; ++i, place += sizeof(Section)) {
-            const auto section = at<Section>(block_, place);
+            const auto section = read_at<Section>(block_, place);
             if (!section || section->offset > block_.size()
                 || block_.size() - section->offset < section->size)
                 return wrong;
@@ -176,7 +167,7 @@ class Parser {
         for (std::uint32_t i = 0; i + sizeof(std::uint32_t) <= section.size;
              i += sizeof(std::uint32_t)) {
             const auto name =
-                text_at(*at<std::uint32_t>(block_, std::uint64_t{section.offset} + i));
+                text_at(*read_at<std::uint32_t>(block_, std::uint64_t{section.offset} + i));
             if (!name)
                 return refused("an ld.so.cache with a name outside the file");
             found_.hwcap_names.push_back(*name);

@@ -15,22 +15,22 @@ namespace grapnel {
 
 namespace {
 
-using Json = nlohmann::ordered_json; // members keep their order
+using OrderedJson = nlohmann::ordered_json; // members keep their order
 
 enum class Shape { object, array };
 
 /// The member, made where it is missing or null.
-Result<Json*> member(Json& object, const char* key, Shape shape) {
+Result<OrderedJson*> member(OrderedJson& object, const char* key, Shape shape) {
     auto& found = object[key];
     if (found.is_null())
-        found = shape == Shape::object ? Json::object() : Json::array();
+        found = shape == Shape::object ? OrderedJson::object() : OrderedJson::array();
     if (shape == Shape::object ? !found.is_object() : !found.is_array())
         return refused("'" + std::string(key) + "' is not an "
                        + (shape == Shape::object ? "object" : "array"));
     return &found;
 }
 
-bool is_known_hook(const Json& entry) {
+bool is_known_hook(const OrderedJson& entry) {
     constexpr std::array<std::string_view, 3> names{"grapnel-hook", "nvidia-container-runtime-hook",
                                                     "nvidia-container-toolkit"};
     const auto path = entry.is_object() ? entry.find("path") : entry.end();
@@ -42,7 +42,7 @@ bool is_known_hook(const Json& entry) {
 }
 
 /// A stage that is missing is not made.
-bool has_known_hook(const Json& hooks, const char* stage) {
+bool has_known_hook(const OrderedJson& hooks, const char* stage) {
     const auto entries = hooks.find(stage);
     return entries != hooks.end() && entries->is_array()
            && std::ranges::any_of(*entries, is_known_hook);
@@ -50,29 +50,29 @@ bool has_known_hook(const Json& hooks, const char* stage) {
 
 /// JSON is UTF-8, and a path is any bytes.
 Status check_text(const std::string& text) {
-    const auto kept = Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore);
-    if (Json::parse(kept, nullptr, false) != text)
+    const auto kept = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::ignore);
+    if (OrderedJson::parse(kept, nullptr, false) != text)
         return refused(quote(text) + " is not UTF-8, as all of config.json must be",
                        "choose another name");
     return {};
 }
 
-Status add_hook(Json& hooks, const char* stage, const SpecEdits& edits) {
+Status add_hook(OrderedJson& hooks, const char* stage, const SpecEdits& edits) {
     GRAPNEL_TRY(check_text(edits.hook.text()));
     for (const auto& option : edits.hook_options)
         GRAPNEL_TRY(check_text(option));
     auto arguments = edits.hook_options;
     arguments.insert(arguments.begin(), std::string(edits.hook.name()));
     arguments.emplace_back(stage);
-    Json entry = Json::object();
+    OrderedJson entry = OrderedJson::object();
     entry["path"] = edits.hook.text();
     entry["args"] = arguments;
-    entry["env"] = Json::array(); // without the key a runtime hands on its own
+    entry["env"] = OrderedJson::array(); // without the key a runtime hands on its own
     GRAPNEL_TRY(member(hooks, stage, Shape::array))->push_back(std::move(entry));
     return {};
 }
 
-Status add_hooks(Json& spec, const SpecEdits& edits) {
+Status add_hooks(OrderedJson& spec, const SpecEdits& edits) {
     auto& hooks = *GRAPNEL_TRY(member(spec, "hooks", Shape::object));
     if (!has_known_hook(hooks, "prestart") && !has_known_hook(hooks, "createRuntime"))
         GRAPNEL_TRY(add_hook(hooks, "prestart", edits));
@@ -86,8 +86,8 @@ Status add_hooks(Json& spec, const SpecEdits& edits) {
 constexpr auto marker = "addedBy";
 constexpr auto marked = "grapnel";
 
-Json to_json(const DeviceRule& rule) {
-    Json entry = Json::object();
+OrderedJson to_json(const DeviceRule& rule) {
+    OrderedJson entry = OrderedJson::object();
     entry["allow"] = rule.allow;
     entry["type"] = rule.type == DeviceRule::Type::block ? "b" : "c";
     if (rule.major)
@@ -104,28 +104,28 @@ Json to_json(const DeviceRule& rule) {
     return entry;
 }
 
-bool is_added_rule(const Json& rule) {
-    if (!rule.is_object() || rule.value("allow", Json()) != true)
+bool is_added_rule(const OrderedJson& rule) {
+    if (!rule.is_object() || rule.value("allow", OrderedJson()) != true)
         return false;
-    return rule.value(marker, Json()) == marked;
+    return rule.value(marker, OrderedJson()) == marked;
 }
 
 constexpr auto devices_of_spec = "/linux/resources/devices";
 
-void remove_added_rules(Json& spec) {
-    const Json::json_pointer devices{devices_of_spec};
+void remove_added_rules(OrderedJson& spec) {
+    const OrderedJson::json_pointer devices{devices_of_spec};
     if (spec.contains(devices) && spec[devices].is_array()) {
         auto& rules = spec[devices];
         rules.erase(std::remove_if(rules.begin(), rules.end(), is_added_rule), rules.end());
     }
 }
 
-void add_missing(Json& array, Json entry) {
+void add_missing(OrderedJson& array, OrderedJson entry) {
     if (std::ranges::find(array, entry) == array.end())
         array.push_back(std::move(entry));
 }
 
-Status add_device_rules(Json& spec, const SpecEdits& edits) {
+Status add_device_rules(OrderedJson& spec, const SpecEdits& edits) {
     if (edits.device_rules.empty())
         return {};
     auto& section = *GRAPNEL_TRY(member(spec, "linux", Shape::object));
@@ -137,7 +137,7 @@ Status add_device_rules(Json& spec, const SpecEdits& edits) {
     return {};
 }
 
-Status add_groups(Json& spec, const SpecEdits& edits) {
+Status add_groups(OrderedJson& spec, const SpecEdits& edits) {
     if (edits.groups.empty())
         return {};
     auto& process = *GRAPNEL_TRY(member(spec, "process", Shape::object));
@@ -151,7 +151,7 @@ Status add_groups(Json& spec, const SpecEdits& edits) {
 /// Looks for a text that would not mean the same when it is written again, or could not be written
 /// at all: two members of one name, which runc joins, become one. Not done by a callback of the
 /// parser: after each element that looks through all elements before it.
-class Checker : public nlohmann::json_sax<Json> {
+class Checker : public nlohmann::json_sax<OrderedJson> {
   public:
     std::optional<Error> wrong = {};
 
@@ -192,12 +192,12 @@ class Checker : public nlohmann::json_sax<Json> {
     std::vector<std::set<std::string>> names_ = {}; // of each object and array that is open
 };
 
-Result<Json> parse_to_edit(std::string_view text) {
+Result<OrderedJson> parse_to_edit(std::string_view text) {
     Checker checker;
-    (void)Json::sax_parse(text, &checker);
+    (void)OrderedJson::sax_parse(text, &checker);
     if (checker.wrong)
         return *checker.wrong;
-    auto spec = Json::parse(text, nullptr, false);
+    auto spec = OrderedJson::parse(text, nullptr, false);
     if (spec.is_discarded() || !spec.is_object())
         return refused("it is not a JSON object");
     return spec;
@@ -212,17 +212,19 @@ Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
     return spec.dump();
 }
 
-bool is_entry_of(const Json& entry, const HostPath& hook) {
-    return entry.is_object() && entry.size() == 3 && entry.value("path", Json()) == hook.text()
-           && entry.value("args", Json()).is_array() && entry.value("env", Json()) == Json::array();
+bool is_entry_of(const OrderedJson& entry, const HostPath& hook) {
+    return entry.is_object() && entry.size() == 3
+           && entry.value("path", OrderedJson()) == hook.text()
+           && entry.value("args", OrderedJson()).is_array()
+           && entry.value("env", OrderedJson()) == OrderedJson::array();
 }
 
-bool is_character_device_rule(const Json& rule) {
+bool is_character_device_rule(const OrderedJson& rule) {
     constexpr std::array<std::string_view, 6> members{"allow", "type",   "major",
                                                       "minor", "access", marker};
-    return is_added_rule(rule) && rule.value("type", Json()) == "c"
-           && rule.value("major", Json()).is_number_unsigned()
-           && rule.value("minor", Json()).is_number_unsigned()
+    return is_added_rule(rule) && rule.value("type", OrderedJson()) == "c"
+           && rule.value("major", OrderedJson()).is_number_unsigned()
+           && rule.value("minor", OrderedJson()).is_number_unsigned()
            && std::ranges::all_of(rule.items(), [&](const auto& member) {
                   return std::ranges::find(members, member.key()) != members.end();
               });
@@ -230,7 +232,7 @@ bool is_character_device_rule(const Json& rule) {
 
 /// The array at the end of a way of member names; made with all before it where they are missing,
 /// as the edits do. Nothing where something else is in the way.
-Json* array_at(Json& object, std::initializer_list<const char*> way) {
+OrderedJson* array_at(OrderedJson& object, std::initializer_list<const char*> way) {
     auto* at = &object;
     for (const auto* const name : way) {
         if (!at->is_object() && !at->is_null())
@@ -238,15 +240,15 @@ Json* array_at(Json& object, std::initializer_list<const char*> way) {
         at = &(*at)[name];
     }
     if (at->is_null())
-        *at = Json::array();
+        *at = OrderedJson::array();
     return at->is_array() ? at : nullptr;
 }
 
 /// Adds to the array of `before` the additional elements that the one of `after` ends with, as far
 /// as they are allowed.
 template <typename Allowed>
-void take_additions(Json& before, const Json& after, std::initializer_list<const char*> way,
-                    const Allowed& is_allowed) {
+void take_additions(OrderedJson& before, const OrderedJson& after,
+                    std::initializer_list<const char*> way, const Allowed& is_allowed) {
     const auto* theirs = &after;
     for (const auto* const name : way) {
         const auto found = theirs->is_object() ? theirs->find(name) : theirs->end();
@@ -267,12 +269,12 @@ Status check_edit(std::string_view json, std::string_view edited, const HostPath
     auto before = GRAPNEL_TRY(parse_to_edit(json));
     const auto after = GRAPNEL_TRY(parse_to_edit(edited));
     remove_added_rules(before);
-    const auto is_hook = [&](const Json& entry) { return is_entry_of(entry, hook); };
+    const auto is_hook = [&](const OrderedJson& entry) { return is_entry_of(entry, hook); };
     take_additions(before, after, {"hooks", "prestart"}, is_hook);
     take_additions(before, after, {"hooks", "poststop"}, is_hook);
     take_additions(before, after, {"linux", "resources", "devices"}, is_character_device_rule);
     take_additions(before, after, {"process", "user", "additionalGids"},
-                   [](const Json& group) { return group.is_number_unsigned(); });
+                   [](const OrderedJson& group) { return group.is_number_unsigned(); });
     if (before != after)
         return refused("it changes more of config.json than the driver needs");
     return {};
@@ -283,7 +285,7 @@ bool may_hold_added_rules(std::string_view json) {
 }
 
 bool holds_device_rules(std::string_view resources) {
-    const auto parsed = Json::parse(resources, nullptr, false);
+    const auto parsed = OrderedJson::parse(resources, nullptr, false);
     const auto devices = parsed.is_object() ? parsed.find("devices") : parsed.end();
     return parsed.is_object() && devices != parsed.end() && !devices->empty();
 }
@@ -292,7 +294,7 @@ Result<std::optional<std::string>> with_added_rules_of(std::string_view resource
                                                        std::string_view config) {
     auto changed = GRAPNEL_TRY(parse_to_edit(resources).note("the new resources"));
     auto spec = GRAPNEL_TRY(parse_to_edit(config).note("config.json"));
-    const Json::json_pointer place{devices_of_spec};
+    const OrderedJson::json_pointer place{devices_of_spec};
     if (!spec.contains(place) || !spec[place].is_array())
         return std::optional<std::string>();
     auto& devices = *GRAPNEL_TRY(member(changed, "devices", Shape::array));

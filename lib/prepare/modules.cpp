@@ -14,7 +14,7 @@ namespace grapnel {
 
 namespace {
 
-constexpr int time_limit_ms = 200'000; // modprobe has a minute for each of three modules
+constexpr int modules_time_limit_ms = 200'000; // modprobe has a minute for each of three modules
 constexpr std::size_t answer_limit = std::size_t{64} << 10;
 
 DriverCapabilities all_capabilities() {
@@ -85,7 +85,7 @@ Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilit
         return "a start would load " + enumerate(missing);
     if (!helper_)
         return trouble_;
-    return helper_->ask(joined(missing), time_limit_ms, answer_limit);
+    return helper_->ask(joined(missing), modules_time_limit_ms, answer_limit);
 }
 
 Status ModuleLoader::await_end() const {

@@ -13,7 +13,7 @@ namespace grapnel {
 namespace {
 
 constexpr auto state_name = "probe";
-constexpr int time_limit_ms = 15'000; // of the helper process: the probe has 10 seconds
+constexpr int probe_time_limit_ms = 15'000; // of the helper process: the probe has 10 seconds
 constexpr std::size_t output_limit = std::size_t{64} << 10;
 
 /// A user namespace can have one user alone. Root there is that user for the host.
@@ -66,7 +66,7 @@ Result<std::string> ProbeStarter::run(const Settings& settings, const std::strin
         return start_probe(settings, library);
     if (!*helper_)
         return helper_->error();
-    return (*helper_)->ask(library, time_limit_ms, output_limit);
+    return (*helper_)->ask(library, probe_time_limit_ms, output_limit);
 }
 
 void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& probe, Keep keep,

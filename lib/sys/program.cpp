@@ -12,7 +12,7 @@ namespace grapnel::sys {
 
 namespace {
 
-constexpr int time_limit_ms = 120'000; // modprobe may take a minute of it
+constexpr int program_time_limit_ms = 120'000; // modprobe may take a minute of it
 
 struct Files {
     Fd program = {};
@@ -98,7 +98,7 @@ Result<std::string> run_own_program(const HostPath& program,
     const auto ended =
         GRAPNEL_TRY(run_child({.become = [&](FdRef parent) { return become(files, words, parent); },
                                .errors = files.errors.ref(),
-                               .time_limit_ms = time_limit_ms,
+                               .time_limit_ms = program_time_limit_ms,
                                .namespaces = Child::Namespaces::none}));
     return judge(program.name(), ended, files, limit);
 }
@@ -120,7 +120,7 @@ Result<std::string> ask_program(const HostPath& program, const std::vector<std::
     const WaitableChildren waitable;
     const auto ended = GRAPNEL_TRY(run_child({.become = ask,
                                               .errors = files.errors.ref(),
-                                              .time_limit_ms = time_limit_ms,
+                                              .time_limit_ms = program_time_limit_ms,
                                               .namespaces = Child::Namespaces::none}));
     return judge(program.name(), ended, files, limit);
 }

@@ -21,7 +21,7 @@ namespace grapnel::sys {
 
 namespace {
 
-constexpr int time_limit_ms = 10'000;
+constexpr int remount_time_limit_ms = 10'000;
 
 // Linux 5.10; statfs(2) and mount(2)
 constexpr unsigned long statfs_nosymfollow = 0x2000;
@@ -168,7 +168,7 @@ Status remount_detached(std::span<const DetachedMount> mounts) {
     };
     const auto ended = GRAPNEL_TRY(run_child({.become = become,
                                               .errors = messages.ref(),
-                                              .time_limit_ms = time_limit_ms,
+                                              .time_limit_ms = remount_time_limit_ms,
                                               .namespaces = Child::Namespaces::mounts}));
     if (ended.how == Ended::How::exited && ended.number == 0)
         return {};

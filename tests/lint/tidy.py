@@ -26,16 +26,26 @@ import tree
 GROUP = 8
 # of GCC; and warnings are the compiler's to give
 UNKNOWN_TO_CLANG = re.compile(r" (?:-W(?!l,)\S+|-ftrivial-auto-var-init=\S+)")
+UNITY_FILE = re.compile(r"-unity\d+\.cpp$")
 FINDING = re.compile(r"^(\S+?):(\d+):\d+: (?:error|warning): (.*)$", re.M)
+
+
+def sources_of(entry):
+    """The sources that it compiles: a unity build's file includes them."""
+    file = pathlib.Path(entry["directory"], entry["file"])
+    if not UNITY_FILE.search(file.name):
+        return [file]
+    return [file.parent / name for name in re.findall(r'^#include *["<](.*)[">]', file.read_text(), re.M)]
 
 
 def commands(root, build):
     """{path: its entry of compile_commands.json, without options that clang does not know}"""
     entries = {}
     for entry in json.loads((pathlib.Path(build) / "compile_commands.json").read_text()):
-        path = os.path.relpath(pathlib.Path(entry["directory"], entry["file"]).resolve(), root)
-        if path.startswith(tree.SOURCES) and path != "lib/confine/generate_filters.cpp":
-            entries[path] = {**entry, "command": UNKNOWN_TO_CLANG.sub("", entry["command"])}
+        for source in sources_of(entry):
+            path = os.path.relpath(source.resolve(), root)
+            if path.startswith(tree.SOURCES) and path != "lib/confine/generate_filters.cpp":
+                entries[path] = {**entry, "command": UNKNOWN_TO_CLANG.sub("", entry["command"])}
     return entries
 
 
