@@ -51,6 +51,7 @@ def attacked(bundle, canary):
         compat_library.make(root, "libnew", place="opt/libraries", links=False)
     for place in ("x86_64-linux-gnu", "dri", "made", "compat", "libraries"):
         (canary.directory / place).mkdir()
+    compat_library.make(canary.directory, "libnew", place="libraries", links=False)
     (bundle.root / "etc/file").write_text("image\n")
     (canary.directory / "dri").chmod(0o700)
     canary.at_start = canary.state()

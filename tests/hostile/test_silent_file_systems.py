@@ -12,9 +12,11 @@ import sys
 import time
 
 import container
+import hand_made
 import pytest
 import slow_machine
 from conftest import skip_or_fail
+from test_nvidia_cdi_hooks import HOOKS
 
 LIMIT = 60  # seconds: the hook's own
 SPARE = 15
@@ -111,3 +113,48 @@ def test_late_start_says_its_cause_and_where_to_look(starts):
     assert result.code != 0
     assert "a file system in the container does not answer: look at its volumes" in result.err
     assert bundle.logged().count("error") == 1
+
+
+CDI_CASES = [("create-symlinks", "usr/lib/x86_64-linux-gnu", "LOOKUP"),
+             ("create-symlinks", "usr/lib/x86_64-linux-gnu", "SYMLINK"),
+             ("update-ldcache", "etc", "LOOKUP"),
+             ("update-ldcache", "usr/lib/x86_64-linux-gnu", "READDIR"),
+             ("enable-cuda-compat", "usr/local/cuda", "LOOKUP"),
+             ("chmod", "etc", "LOOKUP"),
+             ("update-application-profile", "etc", "MKNOD"),
+             ("create-soname-symlinks", "usr/lib/x86_64-linux-gnu", "READDIR")]
+
+
+def call_cdi_hook(bundle, program, name, place, operation):
+    server = Server(bundle.directory, operation)
+    try:
+        lead_to_the_volume(bundle, place, server)
+        made = hand_made.HandMade(bundle, basis=hand_made.SETUP,
+                                  setup=f'mknod "$ROOT/dev/nvidia0" c 195 0; mount --bind {server.place} "$ROOT/data"')
+        server.trigger.touch()
+        began = time.monotonic()
+        done = subprocess.run(
+            ["nsenter", f"--mount=/proc/{made.pid}/ns/mnt", program, name, *HOOKS[name]],
+            input=made.state(), capture_output=True, text=True, timeout=2 * LIMIT, env={}, check=False)
+        done.seconds = time.monotonic() - began
+        made.process.stdin.close()
+    finally:
+        server.end()
+    made.end()
+    return done
+
+
+def test_silent_volume_never_holds_a_cdi_hook(tmp_path, hook, tools, programs):
+    if not os.path.exists("/dev/fuse"):
+        skip_or_fail("this machine has no /dev/fuse")
+    bundles = [container.Bundle(tmp_path / f"{number}", hook, tools) for number in range(len(CDI_CASES))]
+    for bundle in bundles:
+        (bundle.root / "usr/local/cuda/compat").mkdir(parents=True)
+    with concurrent.futures.ThreadPoolExecutor(len(CDI_CASES)) as pool:
+        futures = [pool.submit(call_cdi_hook, bundle, programs / "nvidia-cdi-hook", *case)
+                   for bundle, case in zip(bundles, CDI_CASES, strict=True)]
+        ended = [future.result() for future in futures]
+    for case, done in zip(CDI_CASES, ended, strict=True):
+        assert done.seconds < LIMIT + slow_machine.seconds(SPARE), case
+        assert done.returncode == 0 or LATE in done.stderr or LDCONFIG_LATE in done.stderr, (case, done)
+    assert sum(LATE in done.stderr for done in ended) >= 3, ended
