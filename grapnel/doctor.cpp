@@ -9,8 +9,10 @@
 #include "doctor/leftovers.hpp"
 #include "doctor/options.hpp"
 #include "doctor/report.hpp"
+#include "prepare/probe.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/file.hpp"
+#include "sys/installation.hpp"
 #include "sys/kernel_log.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
@@ -18,6 +20,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
 namespace grapnel {
 
@@ -64,9 +67,15 @@ HostPath home_directory() {
     return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
 }
 
+HostPath programs() {
+    return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"))
+        .parent();
+}
+
 Surroundings surroundings(const sys::HostFs& host) {
     Surroundings here{.user = sys::own_user().user,
                       .home = home_directory(),
+                      .programs = programs(),
                       .own_program = sys::own_program().value_or(HostPath()),
                       .kernel_log = kernel_lines(),
                       .has_openat2 = has_openat2(),
@@ -78,7 +87,9 @@ Surroundings surroundings(const sys::HostFs& host) {
 }
 
 Facts facts_of(const sys::HostFs& host) {
-    return gather_facts(host, load_settings(std::nullopt, Variables::count), surroundings(host));
+    auto settings = load_settings(std::nullopt, Variables::count);
+    settings.settings.probe = probe_program(settings.settings);
+    return gather_facts(host, std::move(settings), surroundings(host));
 }
 
 /// Lines on standard error, so that the report stays a report.

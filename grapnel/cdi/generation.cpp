@@ -5,6 +5,7 @@
 #include "base/usage.hpp"
 #include "cdi/options.hpp"
 #include "sys/argument_path.hpp"
+#include "sys/installation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -112,6 +113,10 @@ Status take_features(const Given& given, Generation& out) {
     return {};
 }
 
+HostPath installed_hook() {
+    return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"));
+}
+
 Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
     constexpr std::array<std::string_view, 8> hooks{"create-symlinks",
                                                     "enable-cuda-compat",
@@ -121,7 +126,7 @@ Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
                                                     "create-soname-symlinks",
                                                     "all",
                                                     "update-application-profile"};
-    StaticCdiOptions spec{.hook = host_path(GRAPNEL_BINDIR "/grapnel-hook"),
+    StaticCdiOptions spec{.hook = installed_hook(),
                           .kind = std::move(kind),
                           .disabled_hooks = split_values(given.disabled_hooks)};
     GRAPNEL_TRY(check_names(spec.disabled_hooks, "hook", hooks));
@@ -228,10 +233,8 @@ Result<Generation> generation_of(const Given& given, Form form, std::vector<std:
     words.insert(words.begin(), form == Form::live ? "--live" : "--static");
     const auto written_by =
         nlohmann::json(words).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    out.live = {.hook = host_path(GRAPNEL_BINDIR "/grapnel-hook"),
-                .devices = out.devices,
-                .kind = kind,
-                .written_by = written_by};
+    out.live = {
+        .hook = installed_hook(), .devices = out.devices, .kind = kind, .written_by = written_by};
     if (given.hook_path)
         out.live.hook = GRAPNEL_TRY(path_of(*given.hook_path, "--hook-path"));
     if (form == Form::in_nvidias_form) {

@@ -6,6 +6,7 @@
 #include "cmdline/parse.hpp"
 #include "configure/option_table.hpp"
 #include "sys/argument_path.hpp"
+#include "sys/installation.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -75,15 +76,19 @@ Status check_engine(const KnownEngine& known, const cmdline::Parsed& parsed, con
     return {};
 }
 
+std::string installed(std::string_view name, std::string_view built) {
+    return sys::installed_program("bin/" + std::string(name), host_path(built)).text();
+}
+
 Result<Options> options_of(const Given& given, const KnownEngine& known) {
     Options options{.engine = known.engine, .unset = given.unset, .dry_run = given.dry_run};
     options.config = GRAPNEL_TRY(path_or(given.config, known.config, "--config"));
     options.drop_in = GRAPNEL_TRY(path_or(given.drop_in, known.drop_in, "--drop-in"));
     options.hook_dir = GRAPNEL_TRY(path_or(given.hook_dir, default_hook_dir, "--hook-dir"));
-    options.hook = GRAPNEL_TRY(path_or(given.hook, GRAPNEL_BINDIR "/grapnel-hook", "--hook-path"));
-    const auto runtime = GRAPNEL_TRY(
-        path_or(given.runtime_path, GRAPNEL_BINDIR "/grapnel-runtime", "--runtime-path"));
-    options.entry.path = runtime.text();
+    const auto hook = installed("grapnel-hook", GRAPNEL_BINDIR "/grapnel-hook");
+    options.hook = GRAPNEL_TRY(path_or(given.hook, hook, "--hook-path"));
+    const auto runtime = installed("grapnel-runtime", GRAPNEL_BINDIR "/grapnel-runtime");
+    options.entry.path = GRAPNEL_TRY(path_or(given.runtime_path, runtime, "--runtime-path")).text();
     options.entry.set_as_default = given.set_as_default;
     options.entry.cdi = given.cdi;
     if (given.runtime_name) {

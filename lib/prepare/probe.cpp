@@ -6,6 +6,7 @@
 #include "driver/account.hpp"
 #include "driver/probe_answer.hpp"
 #include "prepare/state_file.hpp"
+#include "sys/installation.hpp"
 #include "sys/process.hpp"
 
 namespace grapnel {
@@ -27,11 +28,10 @@ Result<Account> account_of(const Settings& settings) {
 
 Result<std::string> start_probe(const Settings& settings, const std::string& library) {
     const auto account = GRAPNEL_TRY(account_of(settings));
+    const auto program = probe_program(settings);
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::probe));
-    auto text = confine::run_without_rights({.program = settings.probe,
-                                             .arguments = {library},
-                                             .user = account.user,
-                                             .group = account.group});
+    auto text = confine::run_without_rights(
+        {.program = program, .arguments = {library}, .user = account.user, .group = account.group});
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
     return text;
 }
@@ -47,6 +47,13 @@ Result<ProbeAnswer> run_probe(const Inventory& inventory, const Settings& settin
 }
 
 } // namespace
+
+HostPath probe_program(const Settings& settings) {
+    const auto built = installed_probe();
+    if (settings.probe != built)
+        return settings.probe;
+    return sys::installed_program("libexec/grapnel/grapnel-probe", built);
+}
 
 ProbeStarter ProbeStarter::with_helper(const Settings& settings) {
     ProbeStarter probe;

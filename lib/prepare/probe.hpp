@@ -13,6 +13,9 @@
 
 namespace grapnel {
 
+/// The program of the settings. The default is the one of this program's prefix.
+[[nodiscard]] HostPath probe_program(const Settings& settings);
+
 /// Starts grapnel-probe, which takes mounts and CAP_SYS_ADMIN: in this process, or in a helper
 /// process, so that this process can give both up before it parses a container's configuration.
 class ProbeStarter {
