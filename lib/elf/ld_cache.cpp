@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elf/ld_cache.hpp"
 
+#include "elf/read_at.hpp"
+
 #include <algorithm>
 #include <climits>
 #include <cstring>
