@@ -55,7 +55,7 @@ Status print_blame(const LookArguments& arguments) {
     const auto start = last_start(file, container);
     if (!start)
         return Result<void>(no_line(file, container))
-            .cure("starts are logged after 'grapnel config set log-level info'");
+            .cure("starts are logged with log-level = \"info\"");
     if (arguments.options.json) {
         auto steps = Json::object();
         for (const auto& [name, time] : start->steps)

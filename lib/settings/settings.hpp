@@ -69,7 +69,7 @@ struct Settings {
     HostPath log = host_path("/var/log/grapnel.log"); ///< empty: no file
     LogTarget log_target = LogTarget::file;
     LogFormat log_format = LogFormat::text;
-    LogLevel log_level = LogLevel::notice;
+    LogLevel log_level = LogLevel::info;
     std::vector<HostPath> library_search_path = {}; ///< searched before everything else
     std::vector<HostPath> binary_search_path = {};  ///< searched before everything else
     HostPath probe = installed_probe();             ///< grapnel-probe; empty: never run

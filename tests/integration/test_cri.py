@@ -122,7 +122,7 @@ def test_a_pod_without_the_runtime_class_gets_nothing(pod):
 
 def notices(log):
     """The log's lines without what is different each time; the sandbox of a pod has none."""
-    return [line.split(" ", 3)[3] for line in log.read_text().splitlines()]
+    return [line.split(" ", 3)[3] for line in container.without_starts(log).splitlines()]
 
 
 NOTICE = "notice: asks for no GPU: NVIDIA_VISIBLE_DEVICES is not set"

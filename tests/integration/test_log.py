@@ -29,8 +29,8 @@ def asking(hand_made, bundle):
     return start
 
 
-def test_a_start_is_one_line_at_level_info(asking, bundle):
-    line, = asking('log-level = "info"\n')
+def test_a_start_is_one_line_by_default(asking, bundle):
+    line, = asking("")
     container, text, _, steps = LINE.match(line).groups()
     assert container == bundle.name
     assert f"has GPU 1 ({make_driver.uuid(1)}) of driver {make_driver.VERSION}" in text
@@ -39,7 +39,7 @@ def test_a_start_is_one_line_at_level_info(asking, bundle):
 
 
 def test_a_level_leaves_out_the_later_ones(asking):
-    assert asking("") == []
+    assert asking('log-level = "notice"\n') == []
     assert asking('log-level = "error"\n') == []
 
 

@@ -229,6 +229,12 @@ class Result:
         return self.answers[query]
 
 
+def without_starts(log):
+    """The lines of a log but those of level info: one for each start."""
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else ()
+    return "".join(line for line in lines if " info: " not in line)
+
+
 def fnv1a(text):
     number = 14695981039346656037
     for byte in text.encode():
@@ -375,7 +381,7 @@ class Bundle:
         return {line["path"]: line for line in lines if "inode" in line}
 
     def logged(self):
-        return self.log.read_text() if self.log.exists() else ""
+        return without_starts(self.log)
 
 
 def remove_test_cgroups():

@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 
+import container
+
 CALLED_BY_CTR = ("--compute", "--compat32", "--graphics", "--utility", "--video", "--display")
 
 
@@ -35,7 +37,7 @@ class ContainerCli:
         return self("configure", *options, f"--pid={made.pid}", made.bundle.root, **more)
 
     def logged(self):
-        return self.log.read_text() if self.log.exists() else ""
+        return container.without_starts(self.log)
 
 
 def make_reachable(directory):
