@@ -2,6 +2,7 @@
 // Names of libraries in the files of loaders.
 #include "driver/library_paths.hpp"
 
+#include "base/path.hpp"
 #include "base/text.hpp"
 
 namespace grapnel::driver {
