@@ -17,11 +17,20 @@ bool is_too_old(const std::string& release) {
     return version && *version < Version{{5, 6}};
 }
 
+/// Profiles of older engines answer EPERM to a call that they do not know. To these the kernel does
+/// not, as they are used here.
+std::string cure_of_denial(const std::string& call) {
+    if (errno != EPERM || (call != "openat2" && call != "pidfd_open"))
+        return "";
+    return "the seccomp profile of an outer container may deny it: allow " + call
+           + " there, and update its libseccomp";
+}
+
 } // namespace
 
 Error call_error(const char* call, const std::string& object) {
     if (errno != ENOSYS)
-        return system_error(std::string(call) + " " + object);
+        return system_error(std::string(call) + " " + object, cure_of_denial(call));
     struct utsname name {};
     const std::string release = uname(&name) == 0 ? name.release : "?";
     if (is_too_old(release))

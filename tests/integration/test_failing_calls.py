@@ -71,6 +71,14 @@ def test_a_container_does_not_start_with_half_a_driver(failing_bundle, runtime, 
     assert len(errors) == 1
 
 
+@pytest.mark.parametrize("call", ["openat2", "pidfd_open"])
+def test_denial_by_eperm_names_the_seccomp_profile(failing_bundle, hand_made, call):
+    done = hand_made(failing_bundle).hook(prefix=strace_arguments(call, "1+"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.endswith(f"Operation not permitted: the seccomp profile of an outer container may deny "
+                                f"it: allow {call} there, and update its libseccomp\n")
+
+
 @pytest.fixture
 def counts(failing_bundle, hand_made, tmp_path):
     """How often the hook makes each call for such a container."""
