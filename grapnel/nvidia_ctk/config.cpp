@@ -5,6 +5,7 @@
 #include "command.hpp"
 #include "config/edit.hpp"
 #include "config/keys.hpp"
+#include "default_text.hpp"
 #include "nvidia_ctk.hpp"
 #include "nvidia_ctk/words.hpp"
 #include "prepare/settings_file.hpp"
@@ -77,6 +78,30 @@ Status print_or_change(const Given& given) {
     return say(text);
 }
 
+bool is_default(std::string_view word) {
+    return word == "default" || word == "create-default" || word == "generate-default";
+}
+
+int help() {
+    return grapnel::config(std::vector<std::string>{"--help"});
+}
+
+/// nvidia-ctk config default --output=FILE
+int print_default(std::span<const std::string> words) {
+    Given given;
+    const auto parsed = cmdline::take_words(words, rows(), grammar, given);
+    if (!parsed)
+        return wrong_usage(parsed.error());
+    if (given.help)
+        return help();
+    if (const auto none = check_no_words(words.subspan(parsed->used)); !none)
+        return wrong_usage(none.error());
+    if (!given.output)
+        return answer(default_text);
+    const auto path = sys::argument_path(*given.output).note("--output");
+    return path ? finish(write(*path, std::string(default_text))) : wrong_usage(path.error());
+}
+
 } // namespace
 
 int config(std::span<const std::string> words) {
@@ -85,11 +110,10 @@ int config(std::span<const std::string> words) {
     if (!parsed)
         return wrong_usage(parsed.error());
     const auto rest = words.subspan(parsed->used);
-    const bool is_default = !rest.empty()
-                            && (rest.front() == "default" || rest.front() == "create-default"
-                                || rest.front() == "generate-default");
-    if (is_default || given.help)
-        return grapnel::config(std::vector<std::string>{given.help ? "--help" : "default"});
+    if (given.help)
+        return help();
+    if (!rest.empty() && is_default(rest.front()))
+        return print_default(rest.subspan(1));
     if (const auto none = check_no_words(rest); !none)
         return wrong_usage(none.error());
     if (given.settings.empty() && !given.output && !given.in_place) {

@@ -74,6 +74,14 @@ def test_nvidia_ctk_prints_settings(call):
     assert call("config", "default").stdout == call("config", "generate-default").stdout != ""
 
 
+def test_nvidia_ctk_writes_default_settings(call, tmp_path):
+    file = tmp_path / "config.toml"
+    assert call("config", "default", f"--output={file}").stdout == ""
+    assert file.read_text() == call("config", "default").stdout
+    assert "one word too many" in call("config", "default", "more", code=2).stderr
+    assert "unknown option '--nonsense'" in call("config", "default", "--nonsense", code=2).stderr
+
+
 def test_nvidia_ctk_makes_nodes(call):
     node = pathlib.Path("/dev/nvidia-uvm")
     number = node.stat().st_rdev
