@@ -44,7 +44,8 @@ def listed_gpus(output):
 
 def check(machine, command, place):
     done = machine.run_as_user(command) if place == "user" else machine.run(command)
-    assert done.returncode == 0, (command, done.stdout, done.stderr, machine.log("docker"),
+    findings = {3, 4} if command.startswith("grapnel doctor") else set()
+    assert done.returncode in {0, *findings}, (command, done.stdout, done.stderr, machine.log("docker"),
                                   machine.shell("cat /var/log/grapnel.log", check=False).stdout)
     if " nvidia-smi -L" in command:
         everything = re.search(r"=all\b|--gpus all|0,1|gpu=1\b", command) is not None

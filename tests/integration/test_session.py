@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The session of doc/commands.md: each command prints what the page shows, but for numbers that
-differ from host to host. GRAPNEL_UPDATE_GOLDEN=1 writes what was printed into the page."""
+"""doc/commands.md: the commands of its table work, and each of its session prints what the page
+shows, but for numbers that differ from host to host. GRAPNEL_UPDATE_GOLDEN=1 writes what was printed into the page."""
 
 import os
 import pathlib
@@ -12,6 +12,9 @@ import pytest
 PAGE = pathlib.Path(__file__).parents[2] / "doc/commands.md"
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
 REMOVE = "docker rm --force trainer forgotten"
+# of the table, with the reader's words in capitals; containers of other engines are in other tests
+TABLE = re.compile(r"^\|[^|]*\|(.*)\|$", re.M)
+OF_OTHER_ENGINES = {"--podman NAME", "--cri ID"}
 
 
 @pytest.fixture
@@ -51,3 +54,33 @@ def test_the_session_of_the_page(machine):
         PAGE.write_text(page.replace(block, shown))
         return
     assert without_numbers(shown) == without_numbers(block)
+
+
+def commands_of_the_table():
+    """An option alone is one of the command before it."""
+    found = []
+    for cell in TABLE.findall(PAGE.read_text()):
+        for text in re.findall(r"`([^`]+)`", cell):
+            if text.startswith("--") and text not in OF_OTHER_ENGINES:
+                found.append(" ".join(found[-1].split()[:2]) + " " + text)
+            elif not text.startswith("--"):
+                found.append(text)
+    # what others need is set first
+    return sorted(found, key=lambda command: not command.startswith("grapnel config set"))
+
+
+def test_commands_of_the_table_work(machine, bundle):
+    bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["true"])
+    found = commands_of_the_table()
+    assert len(found) > 12
+    machine.shell(found.pop(0))
+    container = machine.shell(machine.fill_in(
+        "docker run --detach --network none --name trainer --runtime=nvidia "
+        "--env NVIDIA_VISIBLE_DEVICES=1 IMAGE sleep 1000")).stdout.strip()
+    pid = machine.shell("docker inspect --format '{{.State.Pid}}' trainer").stdout.strip()
+    words = {"NAME": "trainer", "PID": pid, "BUNDLE": str(bundle.directory), "CONTAINER": container}
+    for command in found:
+        filled = " ".join(words.get(word, word) for word in command.split())
+        done = machine.shell(filled, check=False)
+        findings = {3, 4} if filled == "grapnel doctor" else set()
+        assert done.returncode in {0, *findings}, (filled, done.stdout, done.stderr)
