@@ -66,12 +66,10 @@ Status add_process(Subject& subject, pid_t process) {
 
 Result<Subject> of_bundle(const std::string& operand) {
     Subject subject{.engine = "oci"};
-    const auto path = sys::argument_path(operand);
-    if (!path)
-        return wrong_operand(explain_command(), "the bundle: " + path.error().text());
-    GRAPNEL_TRY(use_bundle(subject, *path));
-    subject.id = path->name();
-    subject.engine = engine_of_bundle(path->text());
+    const auto path = GRAPNEL_TRY(sys::argument_path(operand));
+    GRAPNEL_TRY(use_bundle(subject, path));
+    subject.id = path.name();
+    subject.engine = engine_of_bundle(path.text());
     return subject;
 }
 
@@ -151,6 +149,9 @@ Status check_subject(const LookArguments& arguments) {
     if (given != 1 || arguments.operands.size() > 1)
         return wrong_operand(explain_command(), "name one container: a bundle's directory, or "
                                                 "--docker, --podman, --cri, --pid or --env");
+    if (!arguments.operands.empty())
+        if (const auto path = sys::argument_path(arguments.operands.front()); !path)
+            return wrong_operand(explain_command(), "the bundle: " + path.error().text());
     if (options.pid && !process_id(*options.pid))
         return wrong_operand(explain_command(),
                              "--pid: " + quote(*options.pid) + " is no process ID");
