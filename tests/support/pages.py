@@ -123,7 +123,8 @@ class Machine:
         self.systemd = booted_systemd.BootedSystemd("v2", directory)
         self.programs = programs
         self.archive = archive
-        self.environment = {"IMAGE": IMAGE, "BUNDLE": "/run/bundle", "NAME": "page", "ID": "page"}
+        self.environment = {"IMAGE": IMAGE, "BUNDLE": "/run/bundle", "NAME": "page", "ID": "page",
+                            "FILE": str(directory / "file")}
         try:
             self._cover()
             self._make_units()
