@@ -3,6 +3,7 @@
 #include "driver/library_paths.hpp"
 
 #include "base/path.hpp"
+#include "base/path.hpp"
 #include "base/text.hpp"
 
 namespace grapnel::driver {
