@@ -3,7 +3,6 @@
 #include "driver/library_paths.hpp"
 
 #include "base/path.hpp"
-#include "base/path.hpp"
 #include "base/text.hpp"
 
 namespace grapnel::driver {
