@@ -3,7 +3,6 @@
 
 #include "base/text.hpp"
 #include "sys/file_like.hpp"
-#include "sys/host_fs.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -17,7 +16,7 @@ namespace {
 Result<bool> is_named(FdRef directory, const std::string& name, FdRef fd) {
     const auto held = GRAPNEL_TRY(facts(fd, ""));
     const auto named = facts(directory, name.c_str());
-    if (!named && is_transient(named.error()))
+    if (!named && named.error().sys != ENOENT)
         return named.error();
     return named && is_same_file(*named, held);
 }

@@ -69,9 +69,11 @@ Result<ConfigFile> ConfigFile::open(const HostPath& path, std::size_t limit) {
 
 Status ConfigFile::check_unchanged(FdRef directory) const {
     const auto now = sys::facts(directory, std::string(path_.name()).c_str());
+    if (!now && now.error().sys != ENOENT)
+        return now.error();
     const bool same = facts_ ? now && is_same_file(*now, *facts_) && now->size == facts_->size
                                    && now->modified_ns == facts_->modified_ns
-                             : !now && now.error().sys == ENOENT;
+                             : !now;
     if (!same)
         return changed_meanwhile(path_.text());
     return {};

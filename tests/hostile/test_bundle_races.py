@@ -188,13 +188,14 @@ def test_next_start_removes_what_a_killed_runtime_left(ground, call, number):
     assert sorted(os.listdir(ground.bundle)) == before
 
 
+@pytest.mark.parametrize("error", ["EPERM", "EIO", "ENOMEM"])
 @pytest.mark.parametrize("call", ["statx", "flock", "fchmod", "renameat", "openat"])
-def test_failed_call_of_the_runtime_leaves_no_file(ground, call):
+def test_failed_call_of_the_runtime_leaves_no_file(ground, call, error):
     before = sorted(os.listdir(ground.bundle))
     command = [ground.runtime, "create", "--bundle", ground.bundle, "c1"]
     for number in range(1, 40):
         done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                               f"inject={call}:error=ENOMEM:when={number}", *command],
+                               f"inject={call}:error={error}:when={number}", *command],
                               env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(ground.settings),
                                    "PATH": os.environ["PATH"]},
                               capture_output=True, text=True, timeout=60, check=False)
