@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli.hpp"
-#include "base/format.hpp"
 
 #include "apply/apply.hpp"
+#include "base/format.hpp"
+#include "base/text.hpp"
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
 #include "confine/supervise.hpp"
 #include "list.hpp"
 #include "options.hpp"
+#include "prepare/audit.hpp"
 #include "prepare/confinement.hpp"
 #include "prepare/log.hpp"
 #include "prepare/planner.hpp"
@@ -114,6 +116,7 @@ class Cli {
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        steps_.end("prepare");
         const auto run = [&] {
             const auto done = serve(planner, rootfs);
             return done ? 0 : fail(done.error(), log_);
@@ -132,6 +135,7 @@ class Cli {
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
+        steps_.end("plan");
         log_.hold();
         const auto remarks = GRAPNEL_TRY(
             classed(apply::carry_out(plan, std::move(container), settings_.ldconfig,
@@ -139,7 +143,16 @@ class Cli {
                     "mount error"));
         for (const auto& remark : remarks)
             log_.warning(remark);
+        steps_.end("apply");
+        log_.info(describe_start(plan, asked_for()), steps_);
         return {};
+    }
+
+    [[nodiscard]] std::string asked_for() const {
+        std::string devices;
+        for (const auto& device : options_.devices)
+            devices += (devices.empty() ? "" : ",") + device;
+        return "--device=" + quote(devices);
     }
 
     Status list() {
@@ -166,6 +179,7 @@ class Cli {
     const Options& options_;
     ModuleLoader modules_;
     Log& log_;
+    Steps steps_ = {};
     Settings settings_ = {};
     Description confined_ = {};
 };

@@ -4,7 +4,6 @@
 #include "apply/apply.hpp"
 #include "apply/cleanup.hpp"
 #include "apply/container.hpp"
-#include "audit.hpp"
 #include "base/exit_code.hpp"
 #include "base/text.hpp"
 #include "cdi_hook.hpp"
@@ -22,10 +21,12 @@
 #include "options.hpp"
 #include "plan/plan.hpp"
 #include "precreate.hpp"
+#include "prepare/audit.hpp"
 #include "prepare/confinement.hpp"
 #include "prepare/log.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "request/devices.hpp"
 #include "request/request.hpp"
 #include "sys/privilege.hpp"
 
@@ -186,7 +187,7 @@ class Hook {
         for (const auto& remark : remarks)
             log_.warning(remark);
         steps_.end("apply");
-        log_.info(describe_start(plan, spec, settings), steps_);
+        log_.info(describe_start(plan, describe(device_source(spec, settings))), steps_);
         return {};
     }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "audit.hpp"
+#include "prepare/audit.hpp"
 
 #include "base/format.hpp"
 #include "base/text.hpp"
-#include "request/devices.hpp"
 
 namespace grapnel {
 
@@ -21,33 +20,13 @@ std::string gpus_of(const Plan& plan) {
     return out.empty() ? "no GPU" : "GPU " + out;
 }
 
-std::string reason_of(const DeviceSource& source) {
-    using Kind = DeviceSource::Kind;
-    switch (source.kind) {
-    case Kind::cdi:
-        return "CDI " + quote(source.value);
-    case Kind::annotations:
-        return "annotation " + quote(source.name);
-    case Kind::volume_mounts:
-        return "volume mounts " + quote(source.value);
-    case Kind::variable:
-        return source.name + "=" + quote(source.value);
-    case Kind::legacy_image:
-        return "an image with CUDA_VERSION alone";
-    case Kind::none:
-        break;
-    }
-    return "its environment";
-}
-
 } // namespace
 
-std::string describe_start(const Plan& plan, const Spec& spec, const Settings& settings) {
+std::string describe_start(const Plan& plan, std::string_view reason) {
     const auto capabilities = plan.driver_capabilities.names();
-    return format_text("has {} of driver {} with {}, asked for by {}", gpus_of(plan),
-                       plan.driver_version,
-                       capabilities.empty() ? "no driver capability" : enumerate(capabilities),
-                       reason_of(device_source(spec, settings)));
+    return format_text(
+        "has {} of driver {} with {}, asked for by {}", gpus_of(plan), plan.driver_version,
+        capabilities.empty() ? "no driver capability" : enumerate(capabilities), reason);
 }
 
 } // namespace grapnel

@@ -2,15 +2,14 @@
 // The line of a start in the log: which container got which GPUs, and why.
 #pragma once
 
-#include "oci/spec.hpp"
 #include "plan/plan.hpp"
-#include "settings/settings.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace grapnel {
 
-[[nodiscard]] std::string describe_start(const Plan& plan, const Spec& spec,
-                                         const Settings& settings);
+/// `reason` is the variable, annotation or option that asked for the GPUs.
+[[nodiscard]] std::string describe_start(const Plan& plan, std::string_view reason);
 
 } // namespace grapnel

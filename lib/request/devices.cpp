@@ -284,4 +284,23 @@ std::vector<std::string> mounted_imex_channels(const Spec& spec, const Settings&
     return out;
 }
 
+std::string describe(const DeviceSource& source) {
+    using Kind = DeviceSource::Kind;
+    switch (source.kind) {
+    case Kind::cdi:
+        return "CDI " + quote(source.value);
+    case Kind::annotations:
+        return "annotation " + quote(source.name);
+    case Kind::volume_mounts:
+        return "volume mounts " + quote(source.value);
+    case Kind::variable:
+        return source.name + "=" + quote(source.value);
+    case Kind::legacy_image:
+        return "an image with CUDA_VERSION alone";
+    case Kind::none:
+        break;
+    }
+    return "its environment";
+}
+
 } // namespace grapnel

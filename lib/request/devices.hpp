@@ -24,6 +24,9 @@ struct DeviceSource {
 };
 [[nodiscard]] DeviceSource device_source(const Spec& spec, const Settings& settings);
 
+/// For people: the variable with its value, say.
+[[nodiscard]] std::string describe(const DeviceSource& source);
+
 /// Whether the special word `void` is among them, in any case.
 [[nodiscard]] bool has_void(const std::vector<std::string>& words);
 

@@ -129,3 +129,11 @@ def test_nodes_are_made_where_they_are_missing(grapnel):
 
 def test_nodes_says_that_all_are_there(grapnel):
     assert grapnel("nodes", "create", "--dry-run").stdout == "no node is missing\n"
+
+
+def test_a_start_by_the_cli_is_a_line_too(hand_made, bundle, cli):
+    done = cli.configure(hand_made(bundle), "--device=1", "--compute", "--utility", "--no-cgroups")
+    assert done.returncode == 0, done.stderr
+    line, = cli.log.read_text().splitlines()
+    assert f"has GPU 1 ({make_driver.uuid(1)}) of driver {make_driver.VERSION}" in line
+    assert "with compute and utility, asked for by --device='1'" in line
