@@ -86,6 +86,27 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
     }
 }
 
+/// Programs go on without the GPU where these are missing, and nobody sees why.
+void remark_missing_drawing(const InventoryScope& scope, Inventory& out) {
+    using enum DriverCapability;
+    using Names = std::vector<std::string_view>;
+    static const std::array<std::pair<DriverCapability, Names>, 2> libraries{
+        {{graphics, {"libGLX_nvidia.so.", "libEGL_nvidia.so.", "libnvidia-eglcore.so."}},
+         {video, {"libnvcuvid.so.", "libnvidia-encode.so."}}}};
+    for (const auto& [capability, names] : libraries) {
+        const auto is_one = [&wanted = names](const Library& library) {
+            return std::ranges::any_of(wanted, [&](std::string_view beginning) {
+                return library.path.name().starts_with(beginning);
+            });
+        };
+        if (scope.named_capabilities.has(capability) && std::ranges::none_of(out.libraries, is_one))
+            out.remarks.push_back(
+                "driver capability " + DriverCapabilities{capability}.names().front()
+                + " is asked for, and this host has no " + std::string(names.front())
+                + out.driver_version + ": install that part of the driver");
+    }
+}
+
 void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
     static constexpr std::string_view program = "nvidia-smi";
     if (!scope.named_capabilities.has(DriverCapability::utility)
@@ -139,6 +160,7 @@ Status add_files(const sys::HostFs& host, const InventoryScope& scope,
     }
     out.binaries = driver::binaries(host, scope, directories);
     remark_missing_smi(scope, out);
+    remark_missing_drawing(scope, out);
     out.same_places = driver::program_needs(host, out.binaries, out.remarks);
     out.firmware = driver::firmware(host, out.driver_version);
     out.config_files = driver::config_files(host, scope, directories, out.remarks);
