@@ -127,9 +127,9 @@ Result<std::string> spec_text(const Generation& generation, const Log& log) {
     GRAPNEL_TRY(planner.prepare_description(request_for(settings, generation, {"all"})));
     const auto inventory = GRAPNEL_TRY(planner.inventory());
     const auto devices = GRAPNEL_TRY(chosen_devices(inventory, generation));
-    const auto json = generation.in_nvidias_form
-                          ? StaticText(planner, settings, generation, log).text(devices)
-                          : cdi_spec(devices, generation.live);
+    auto json = generation.in_nvidias_form
+                    ? StaticText(planner, settings, generation, log).text(devices)
+                    : cdi_spec(devices, generation.live);
     if (!json || generation.format == Format::json)
         return json;
     return to_yaml(nlohmann::ordered_json::parse(*json));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cdi/options.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace grapnel::cdi_command {
@@ -83,8 +85,7 @@ Rows common_rows() {
 const Rows& option_rows() {
     static const auto rows = [] {
         auto all = common_rows();
-        for (auto& row : static_rows())
-            all.push_back(std::move(row));
+        std::ranges::copy(static_rows(), std::back_inserter(all));
         all.push_back(
             {{"help", 'h', Value::none, "", "print this", {}, true}, set_flag<&Given::help>});
         return all;

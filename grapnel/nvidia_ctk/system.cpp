@@ -78,7 +78,8 @@ Result<NodeCreation> creation_of(const cmdline::Parsed& parsed) {
     const bool dry_run = GRAPNEL_TRY(is_set(parsed, "dry-run"));
     const bool load_modules = GRAPNEL_TRY(is_set(parsed, "load-kernel-modules"));
     if (GRAPNEL_TRY(is_set(parsed, "watch")))
-        return usage_error("--watch: the units grapnel-cdi-refresh watch the driver", tool);
+        return usage_error(
+            "--watch is not served: run this at each boot, or after the driver is loaded", tool);
     return NodeCreation{.dry_run = dry_run, .load_modules = load_modules};
 }
 

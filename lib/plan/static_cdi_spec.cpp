@@ -46,7 +46,8 @@ class Writer {
     CdiJson spec(const std::vector<CdiDevicePlan>& devices) {
         auto list = CdiJson::array();
         for (const auto& device : devices)
-            list.push_back({{"name", device.name}, {"containerEdits", device_edits(device)}});
+            if (auto edits = device_edits(device); !edits.empty()) // the specification wants one
+                list.push_back({{"name", device.name}, {"containerEdits", std::move(edits)}});
         auto edits = common_edits();
         return {{"cdiVersion", lowest_cdi_version(needs_)},
                 {"kind", options_.kind},
