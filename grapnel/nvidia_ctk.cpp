@@ -6,6 +6,7 @@
 #include "command.hpp"
 #include "nvidia_ctk/words.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace grapnel::nvidia_ctk {
@@ -54,7 +55,17 @@ int runtime(std::span<const std::string> words) {
     return translated ? configure(*translated) : wrong_usage(translated.error());
 }
 
+/// After a command that has commands of its own.
+bool asks_for_help(std::span<const std::string> words) {
+    constexpr std::array<std::string_view, 3> commands{"config", "runtime", "system"};
+    constexpr std::array<std::string_view, 3> questions{"--help", "-h", "help"};
+    return words.size() == 2 && std::ranges::find(commands, words[0]) != commands.end()
+           && std::ranges::find(questions, words[1]) != questions.end();
+}
+
 int run_command(std::span<const std::string> words) {
+    if (asks_for_help(words))
+        return answer(usage_text);
     struct Entry {
         std::string_view name;
         Command& run;

@@ -31,9 +31,26 @@ struct Listing {
     }
 };
 
+/// The first digits of a UUID are enough, as in a request.
+bool is_uuid_of(std::string_view uuid, std::string_view name) {
+    constexpr std::size_t shortest = std::string_view("GPU-0000").size();
+    return name.size() >= shortest && uuid.starts_with(name);
+}
+
+/// An index, a UUID, or a MIG device by its own name.
+bool is_gpu_name(std::string_view name) {
+    const auto is_number = [](std::string_view text) {
+        return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    const auto colon = name.find(':');
+    return name.starts_with("GPU-") || name.starts_with("MIG-") || is_number(name)
+           || (colon != std::string_view::npos && is_number(name.substr(0, colon))
+               && is_number(name.substr(colon + 1)));
+}
+
 bool has_gpu(const GpuContainer& container, std::string_view name) {
     return std::ranges::any_of(container.start.gpus, [&](const auto& gpu) {
-        return std::to_string(gpu.index) == name || gpu.uuid == name
+        return std::to_string(gpu.index) == name || is_uuid_of(gpu.uuid, name)
                || std::ranges::find(gpu.mig, name) != gpu.mig.end();
     });
 }
@@ -179,6 +196,9 @@ Status run(const LookArguments& arguments) {
     const auto& options = arguments.options;
     if (options.json && options.prometheus)
         return wrong_operand(ps_command(), "--json and --prometheus exclude each other");
+    if (options.gpu && !is_gpu_name(*options.gpu))
+        return wrong_operand(ps_command(),
+                             "--gpu: " + quote(*options.gpu) + " is neither an index nor a UUID");
     auto listing = list_containers();
     for (const auto& warning : listing.warnings)
         complain(warning);

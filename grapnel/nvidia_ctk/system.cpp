@@ -91,7 +91,7 @@ int system_nodes(std::span<const std::string> words) {
     const auto command = words.empty() ? std::string_view() : std::string_view(words.front());
     if (command != commands[0] && command != commands[1])
         return wrong_usage(unknown_word(
-            "command", "system " + std::string(command),
+            "command", words.empty() ? "system" : "system " + std::string(command),
             {{"system create-device-nodes", "system create-dev-char-symlinks"}}, tool));
     Given given;
     words = words.subspan(1);

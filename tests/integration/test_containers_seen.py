@@ -68,6 +68,7 @@ def test_ps_lists_a_container_of_each_engine(machine, engine):
     assert found["pids"] == [found["pid"]]
     assert listed(machine, "--gpu 0")["containers"] == []
     assert len(listed(machine, "--gpu", make_driver.uuid(1))["containers"]) == 1
+    assert len(listed(machine, "--gpu", make_driver.uuid(1)[:12])["containers"]) == 1
 
 
 def test_ps_forgets_containers_that_ended(machine, engine):

@@ -118,3 +118,8 @@ def test_nvidia_ctk_prints_its_names(call):
 def test_mistakes_of_nvidia_ctk(call, words, line):
     done = call(*words, code=2)
     assert line in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+@pytest.mark.parametrize("words", [("runtime", "--help"), ("system", "-h"), ("config", "help")])
+def test_command_with_commands_answers_help(call, words):
+    assert call(*words).stdout.startswith("usage: nvidia-ctk COMMAND")

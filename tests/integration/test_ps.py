@@ -132,3 +132,8 @@ def test_explain_by_variables(grapnel):
                               "NVIDIA_DRIVER_CAPABILITIES=video").stdout)
     assert "video" in json.dumps(both["decisions"])
     assert "has no '='" in grapnel(*words, "NVIDIA_VISIBLE_DEVICES", code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["x", "0,1", "/dev/nvidia0", ""])
+def test_unknown_form_of_gpu_is_refused(grapnel, name):
+    assert "is neither an index nor a UUID" in grapnel("ps", "--gpu", name, code=2).stderr
