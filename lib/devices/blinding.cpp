@@ -25,8 +25,8 @@ bool uses_blinding_register(const bpf_insn& one) {
 
 bool is_jump(const bpf_insn& one) {
     const auto kind = BPF_CLASS(one.code);
-    return (kind == BPF_JMP || kind == BPF_JMP32) && one.code != (BPF_JMP | BPF_EXIT)
-           && one.code != (BPF_JMP | BPF_CALL);
+    const auto operation = BPF_OP(one.code);
+    return (kind == BPF_JMP || kind == BPF_JMP32) && operation != BPF_EXIT && operation != BPF_CALL;
 }
 
 bool has(const auto& list, int item) {

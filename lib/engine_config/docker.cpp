@@ -121,7 +121,8 @@ Result<Edit> remove_from_docker(const Text& text, const Text& copy, const Runtim
     else if (path)
         edit.remarks.push_back("the runtime " + quote(entry.name) + " is " + quote(*path)
                                + ", and stays: --runtime-path names the one to take out");
-    const bool cdi = GRAPNEL_TRY(json.value({"features", "cdi"})) == "true";
+    // features that are no object hold nothing of ours
+    const bool cdi = json.value({"features", "cdi"}).value_or(std::nullopt) == "true";
     if (cdi && entry.cdi)
         GRAPNEL_TRY(put_back(json, before, {"features", "cdi"}));
     else if (cdi && path == entry.path)
