@@ -43,6 +43,7 @@ def without_numbers(text):
     text = re.sub(r"\b[0-9a-f]{12}\b", "ID", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
     text = re.sub(r"^(ID +\w+ +[\d:,]+ +)[\d,]+ ", r"\1PID ", text, flags=re.M)
+    text = re.sub(r"\[\d+\] (ID .*); [\d.]+ ms: .*$", r"[PID] \1; MILLISECONDS", text, flags=re.M)
     return re.sub(r" +", " ", text)
 
 
