@@ -30,7 +30,7 @@ namespace {
 
 using namespace explanation;
 
-/// What this process has left once it is confined.
+/// The rights of this process after its confinement.
 struct Confined {
     Description description = {};
     std::optional<HostPath> rootfs = {}; ///< of the container, as the host sees it

@@ -105,7 +105,7 @@ GpuNodes nodes_of(const std::vector<Gpu>& gpus) {
             found.push_back({.path = std::move(path), .file_system = file_system, .gpu = &gpu});
     }
     (void)sys::visit_own_mounts([&](const MountInfo& mount) {
-        for (auto& node : found) // the last one of the longest path is what the path leads to
+        for (auto& node : found) // the last node of the longest path is the end of the path
             if (mount.device == node.file_system && covers(mount.point, node.path)
                 && mount.point.size() >= node.mount.point.size())
                 node.mount = mount;

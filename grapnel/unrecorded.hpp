@@ -9,7 +9,7 @@ namespace grapnel {
 
 /// Adds the containers of other mount namespaces in which the node of a GPU of this host is
 /// mounted: the kernel says which file system and file that is. A name alone can be anybody's.
-/// Adds driver and GPUs to containers whose record lacks them.
+/// Adds driver and GPUs to containers without them in their record.
 void add_unrecorded(GpuContainers& out);
 
 } // namespace grapnel

@@ -141,7 +141,7 @@ Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
     return spec;
 }
 
-/// Refuses an option whose effect the hook of a live file would not know of.
+/// Refuses an option that the hook of a live file does not receive.
 Status check_live(const Given& given) {
     const std::array<std::pair<bool, std::string_view>, 10> of_static{{
         {given.is_static, "--static"},

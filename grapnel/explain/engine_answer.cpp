@@ -62,8 +62,8 @@ HostPath client_of(const std::string& engine) {
     return {};
 }
 
-/// What an answer says, as a confined process hands it over: texts without NUL, the environment at
-/// the end.
+/// An answer in the form in which a confined process hands it over: texts without NUL, the
+/// environment at the end.
 enum Field : std::size_t { id, process, runtime, failure, privileged, gpus, config, environment };
 
 std::string gpus_of(const Json& json) {

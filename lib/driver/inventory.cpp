@@ -86,7 +86,7 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
     }
 }
 
-/// Programs go on without the GPU where these are missing, and nobody sees why.
+/// Without these libraries programs draw by the processor, without a message.
 void remark_missing_drawing(const InventoryScope& scope, Inventory& out) {
     using enum DriverCapability;
     using Names = std::vector<std::string_view>;
