@@ -8,7 +8,7 @@
 
 namespace grapnel::driver {
 
-/// True if a library of that name (libcuda.so.1) is one of the driver's and of nobody else.
+/// True if a library of that name (libcuda.so.1) belongs to the driver alone.
 [[nodiscard]] bool is_driver_library(std::string_view name);
 
 /// True if a library of that name (libcuda.so.580.65.06) belongs to one of the capabilities.

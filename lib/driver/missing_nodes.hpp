@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes that the driver would make, and nobody has made yet.
+// Nodes of the driver that are still to be made.
 #pragma once
 
 #include "base/path.hpp"

@@ -41,7 +41,7 @@ numbered(const sys::HostFs& host, const HostPath& directory, std::string_view pr
 [[nodiscard]] std::vector<Node> control_nodes(const sys::HostFs& host, const Majors& majors,
                                               DriverCapabilities wanted);
 
-/// The major number of the GPUs' nodes; the assigned one where /proc/devices names none.
+/// The major number of the GPUs' nodes; the assigned number where /proc/devices has no entry.
 [[nodiscard]] std::uint32_t nvidia_major(const Majors& majors);
 
 } // namespace grapnel::driver

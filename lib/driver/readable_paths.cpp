@@ -37,11 +37,11 @@ constexpr std::array<std::string_view, 25> usual{
     "/etc/vulkan",
     "/gnu",                        // Guix
     "/nix",                        // NixOS
-    "/run/current-system",         //
-    "/run/opengl-driver",          //
-    "/run/opengl-driver-32",       //
+    "/run/current-system",         // NixOS
+    "/run/opengl-driver",          // NixOS
+    "/run/opengl-driver-32",       // NixOS
     "/opt/bin",                    // Flatcar
-    "/opt/nvidia",                 //
+    "/opt/nvidia",                 // Flatcar, driver containers
     "/home/kubernetes/bin/nvidia", // GKE on Container-Optimized OS
     "/var/lib/nvidia",             // Container-Optimized OS
 };
@@ -86,7 +86,7 @@ class Collector {
             out_.push_back(path);
     }
 
-    /// A directory of libraries, and what a driver that is unpacked around it has beside it.
+    /// A directory of libraries, and the directories beside it of a driver that is unpacked there.
     void add_libraries(const HostPath& directory) {
         if (!seen_.insert(directory).second)
             return;

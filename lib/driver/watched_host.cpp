@@ -39,7 +39,7 @@ bool WatchedHost::is_readable(const HostPath& real) const {
     });
 }
 
-/// A file that this user may not read is an answer; what Landlock keeps from this process is none.
+/// A file that this user may not read is an answer; a file that Landlock denies is not.
 template <typename T>
 Result<T> WatchedHost::opened(const HostPath& path, Result<T> result) const {
     if (!result && result.error().sys == EACCES && !readable_.empty() && !failure_) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads plain structures out of files in memory that nobody vouches for. Private to this module.
+// Reads plain structures out of untrusted files in memory. Private to this module.
 #pragma once
 
 #include <cstdint>
