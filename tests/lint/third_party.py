@@ -21,14 +21,18 @@ def ninja(build, tool, *arguments):
                           capture_output=True, text=True, check=True).stdout
 
 
-def headers(build):
-    """Outside of the project, of the objects of the modules and programs."""
+def headers(root, build):
+    """Outside of the project, of the objects of the modules and programs. The file of a group of
+    sources names these by absolute paths."""
+    project = pathlib.Path(root).resolve()
     wanted = False
     for line in ninja(build, "deps").splitlines():
         if line and not line.startswith(" "):
             wanted = line.startswith(tree.SOURCES) and "STALE" not in line
         elif wanted and line.startswith("    /"):
-            yield line.strip()
+            file = pathlib.Path(line.strip()).resolve()
+            if not file.is_relative_to(project):
+                yield str(file)
 
 
 def archives(build, program):
@@ -64,7 +68,7 @@ def named(root):
 def main(root, build, *programs):
     if shutil.which("dpkg-query") is None:
         tree.skip("which software a header belongs to is asked of dpkg")
-    files = set(headers(build))
+    files = set(headers(root, build))
     assert len(files) > 100, "the build has no dependencies: run ninja first"
     for program in programs:
         files.update(archives(build, program))
