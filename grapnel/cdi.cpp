@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.hpp"
+#include "cdi/files.hpp"
 #include "cdi/generate.hpp"
 #include "cdi/options.hpp"
 #include "cmdline/help.hpp"
 #include "command.hpp"
 #include "prepare/log.hpp"
-#include "sys/config_file.hpp"
 
 namespace grapnel {
 
+namespace cdi_command {
+
 namespace {
 
-using namespace cdi_command;
-
-constexpr std::size_t file_limit = std::size_t{16} << 20;
-
 Status write(const HostPath& path, const Generation& generation, const Log& log) {
-    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, file_limit));
-    const auto text = GRAPNEL_TRY(spec_text(generation, log));
-    if (file.text() == text)
+    const auto written = GRAPNEL_TRY(write_file(path, generation, log));
+    if (written == Written::nothing)
         return say("nothing to change\n");
-    GRAPNEL_TRY(file.replace(text));
-    return say((file.text() ? "changed " : "made ") + printable(path.text()) + "\n");
+    return say((written == Written::changed ? "changed " : "made ") + printable(path.text())
+               + "\n");
 }
 
 Status generate(const Generation& generation) {
@@ -41,18 +38,27 @@ int run(std::span<const std::string> words, Form form) {
         return answer(cmdline::help(cdi_command::command()));
     case Options::Action::generate:
         return finish(generate(options->generation));
+    case Options::Action::list:
+        return finish(list_devices(*options, form));
+    case Options::Action::refresh:
+        return finish(refresh_files(*options));
+    case Options::Action::validate:
+        const auto code = validate_files(*options);
+        return code ? *code : finish(code.error());
     }
     return exit_internal;
 }
 
 } // namespace
 
+} // namespace cdi_command
+
 int cdi(std::span<const std::string> words) {
-    return run(words, Form::live);
+    return cdi_command::run(words, cdi_command::Form::live);
 }
 
 int cdi_of_nvidia_ctk(std::span<const std::string> words) {
-    return run(words, Form::in_nvidias_form);
+    return cdi_command::run(words, cdi_command::Form::in_nvidias_form);
 }
 
 } // namespace grapnel

@@ -17,6 +17,8 @@ constexpr auto version_text = "nvidia-ctk version 1.20.1, of grapnel " GRAPNEL_V
 constexpr auto usage_text = "usage: nvidia-ctk COMMAND [OPTION]...\n\n"
                             "commands of NVIDIA's program, and of grapnel(8) behind them:\n"
                             "  cdi generate             grapnel cdi generate --static\n"
+                            "  cdi list                 grapnel cdi list\n"
+                            "  cdi transform root       a CDI file with other paths\n"
                             "  hook                     the hooks of nvidia-cdi-hook(8)\n"
                             "  runtime configure        grapnel configure\n"
                             "  config [default]         grapnel config show, set, default\n"
@@ -63,6 +65,12 @@ bool asks_for_help(std::span<const std::string> words) {
            && std::ranges::find(questions, words[1]) != questions.end();
 }
 
+int cdi(std::span<const std::string> words) {
+    if (!words.empty() && words.front() == "transform")
+        return transform(words.subspan(1));
+    return cdi_of_nvidia_ctk(words);
+}
+
 int run_command(std::span<const std::string> words) {
     if (asks_for_help(words))
         return answer(usage_text);
@@ -70,7 +78,7 @@ int run_command(std::span<const std::string> words) {
         std::string_view name;
         Command& run;
     };
-    constexpr auto commands = std::to_array<Entry>({{"cdi", cdi_of_nvidia_ctk},
+    constexpr auto commands = std::to_array<Entry>({{"cdi", nvidia_ctk::cdi},
                                                     {"runtime", runtime},
                                                     {"config", nvidia_ctk::config},
                                                     {"system", nvidia_ctk::system_nodes},

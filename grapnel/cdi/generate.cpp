@@ -4,6 +4,7 @@
 #include "cdi/yaml.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "sys/config_file.hpp"
 
 #include <algorithm>
 
@@ -133,6 +134,16 @@ Result<std::string> spec_text(const Generation& generation, const Log& log) {
     if (!json || generation.format == Format::json)
         return json;
     return to_yaml(nlohmann::ordered_json::parse(*json));
+}
+
+Result<Written> write_file(const HostPath& path, const Generation& generation, const Log& log) {
+    constexpr std::size_t file_limit = std::size_t{16} << 20;
+    const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, file_limit));
+    const auto text = GRAPNEL_TRY(spec_text(generation, log));
+    if (file.text() == text)
+        return Written::nothing;
+    GRAPNEL_TRY(file.replace(text));
+    return file.text() ? Written::changed : Written::made;
 }
 
 } // namespace grapnel::cdi_command

@@ -4,7 +4,6 @@
 #include "base/text.hpp"
 #include "base/usage.hpp"
 #include "cdi/options.hpp"
-#include "sys/argument_path.hpp"
 #include "sys/installation.hpp"
 
 #include <algorithm>
@@ -15,13 +14,11 @@ namespace grapnel::cdi_command {
 
 namespace {
 
-constexpr std::string_view tool = "grapnel cdi";
-
 template <typename T>
 using Names = std::vector<std::pair<std::string_view, T>>;
 
 template <typename T>
-Result<T> find(const Names<T>& table, std::string_view subject, std::string_view word) {
+Result<T> value_named(const Names<T>& table, std::string_view subject, std::string_view word) {
     std::vector<std::string_view> names;
     for (const auto& [name, value] : table) {
         if (name == word)
@@ -42,14 +39,6 @@ const Names<CdiClass>& modes() {
     return table;
 }
 
-/// An error of an argument is one of the command line.
-Result<HostPath> path_of(const std::string& text, std::string_view option) {
-    auto path = sys::argument_path(text);
-    if (!path)
-        path.error().kind = Error::Kind::usage;
-    return std::move(path).note(option);
-}
-
 /// A value of nvidia-ctk's can be several, with commas between them.
 std::vector<std::string> split_values(const std::vector<std::string>& values) {
     std::vector<std::string> out;
@@ -57,14 +46,6 @@ std::vector<std::string> split_values(const std::vector<std::string>& values) {
         for (auto& part : comma_list(value))
             out.push_back(std::move(part));
     return out;
-}
-
-Result<std::vector<HostPath>> paths_of(const std::vector<std::string>& values,
-                                       std::string_view option) {
-    std::vector<HostPath> paths;
-    for (const auto& value : split_values(values))
-        paths.push_back(GRAPNEL_TRY(path_of(value, option)));
-    return paths;
 }
 
 /// CDI's grammar: a letter, then letters, digits, '_', '-' and '.', and a letter or digit at the
@@ -180,8 +161,8 @@ Result<std::optional<HostPath>> output_of(const Given& given, Format format) {
 /// By the option, else by the file's ending, else as the form has it.
 Result<Format> format_of(const Given& given, Form form) {
     if (given.format)
-        return find<Format>({{"json", Format::json}, {"yaml", Format::yaml}}, "format",
-                            *given.format);
+        return value_named<Format>({{"json", Format::json}, {"yaml", Format::yaml}}, "format",
+                                   *given.format);
     const auto name = given.output.value_or("");
     if (name.ends_with(".json"))
         return Format::json;
@@ -195,7 +176,7 @@ Result<std::vector<CdiNaming>> naming_of(const Given& given) {
                                              {"type-index", CdiNaming::type_index}};
     std::vector<CdiNaming> naming;
     for (const auto& name : split_values(given.naming))
-        naming.push_back(GRAPNEL_TRY(find(strategies, "strategy", name)));
+        naming.push_back(GRAPNEL_TRY(value_named(strategies, "strategy", name)));
     return naming.empty() ? Generation().naming : naming;
 }
 
@@ -207,9 +188,9 @@ Status take_static(const Given& given, const std::string& kind, Generation& out)
     if (given.device_root)
         out.device_root = GRAPNEL_TRY(path_of(*given.device_root, "--dev-root"));
     out.library_search_path =
-        GRAPNEL_TRY(paths_of(given.library_search_path, "--library-search-path"));
+        GRAPNEL_TRY(paths_of(split_values(given.library_search_path), "--library-search-path"));
     out.config_search_path =
-        GRAPNEL_TRY(paths_of(given.config_search_path, "--config-search-path"));
+        GRAPNEL_TRY(paths_of(split_values(given.config_search_path), "--config-search-path"));
     return {};
 }
 
@@ -228,7 +209,7 @@ Result<Generation> generation_of(const Given& given, Form form, std::vector<std:
     out.format = GRAPNEL_TRY(format_of(given, form));
     out.output = GRAPNEL_TRY(output_of(given, out.format));
     if (given.mode)
-        out.devices = GRAPNEL_TRY(find(modes(), "mode", *given.mode));
+        out.devices = GRAPNEL_TRY(value_named(modes(), "mode", *given.mode));
     const auto kind = GRAPNEL_TRY(kind_of(given, out.devices));
     words.insert(words.begin(), form == Form::live ? "--live" : "--static");
     const auto written_by =

@@ -46,6 +46,18 @@ Rows static_rows() {
     };
 }
 
+Rows file_rows() {
+    using enum Value;
+    return {
+        {{"spec-dir", '\0', needed, "DIR",
+          "list, validate, refresh: files of this directory; can be repeated", directories},
+         append<&Given::spec_dirs>},
+        {{"json", '\0', none, "", "list, validate: print JSON: see grapnel-json(5)"},
+         set_flag<&Given::json>},
+        {{"nodes", '\0', none, "", "refresh: the device nodes alone"}, set_flag<&Given::nodes>},
+    };
+}
+
 Rows common_rows() {
     using enum Value;
     return {
@@ -86,6 +98,7 @@ const Rows& option_rows() {
     static const auto rows = [] {
         auto all = common_rows();
         std::ranges::copy(static_rows(), std::back_inserter(all));
+        std::ranges::copy(file_rows(), std::back_inserter(all));
         all.push_back(
             {{"help", 'h', Value::none, "", "print this", {}, true}, set_flag<&Given::help>});
         return all;
@@ -96,13 +109,16 @@ const Rows& option_rows() {
 Command command() {
     return {
         .name = "cdi",
-        .help = "write a file for engines that know the Container Device Interface",
-        .synopsis = "grapnel cdi generate [OPTION]...",
+        .help = "write and check files for engines that know the Container Device Interface",
+        .synopsis = "grapnel cdi COMMAND [OPTION]... [FILE]...",
         .about =
-            "Prints a CDI file with the names of this host's GPUs. The driver is found when a\n"
-            "container starts, so the file stays right after an update of the driver.\n",
+            "A CDI file has the names of this host's GPUs. The driver is found when a container\n"
+            "starts, so the file stays right after an update of the driver.\n",
         .operand = "commands",
-        .words = {{"generate", "print the file, or write it with --output"}},
+        .words = {{"generate", "print a file, or write it with --output"},
+                  {"list", "print the devices of all files"},
+                  {"validate", "print why a file is stale or malformed"},
+                  {"refresh", "make device nodes, and write files of 'generate' again"}},
         .options = options_of(option_rows()),
     };
 }

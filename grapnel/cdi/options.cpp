@@ -13,8 +13,6 @@ namespace grapnel::cdi_command {
 
 namespace {
 
-constexpr std::string_view tool = "grapnel cdi";
-
 struct KnownCommand {
     std::string_view name;
     Options::Action action;
@@ -22,6 +20,9 @@ struct KnownCommand {
 
 constexpr auto commands = std::to_array<KnownCommand>({
     {"generate", Options::Action::generate},
+    {"list", Options::Action::list},
+    {"validate", Options::Action::validate},
+    {"refresh", Options::Action::refresh},
     {"help", Options::Action::help},
 });
 
@@ -42,10 +43,7 @@ Result<std::string> canonical(const cmdline::Option& option, const std::string& 
         return value;
     std::string out;
     for (const auto& part : comma_list(value)) {
-        auto path = sys::argument_path(part);
-        if (!path)
-            path.error().kind = Error::Kind::usage;
-        const auto text = GRAPNEL_TRY(std::move(path).note("--" + std::string(option.name))).text();
+        const auto text = GRAPNEL_TRY(path_of(part, "--" + std::string(option.name))).text();
         out += (out.empty() ? "" : ",") + text;
     }
     return out;
@@ -65,7 +63,50 @@ Result<std::vector<std::string>> words_of(const cmdline::Parsed& parsed) {
     return words;
 }
 
+/// Options of commands other than `generate`.
+bool is_of(std::string_view option, Options::Action action) {
+    using enum Options::Action;
+    if (option == "spec-dir")
+        return action == list || action == validate || action == refresh;
+    if (option == "json")
+        return action == list || action == validate;
+    if (option == "nodes")
+        return action == refresh;
+    return action == generate;
+}
+
+Status check_options(const KnownCommand& command, const cmdline::Parsed& parsed) {
+    for (const auto& given : parsed.given) {
+        const auto name = option_rows()[given.option].option.name;
+        if (command.action != Options::Action::help && !is_of(name, command.action))
+            return usage_error(
+                "--" + std::string(name) + " is not for " + std::string(command.name), tool);
+    }
+    return {};
+}
+
+Status check_count(const std::vector<std::string>& operands, std::size_t count) {
+    if (operands.size() <= count)
+        return {};
+    return usage_error("one word too many: " + quote(operands[count]), tool);
+}
+
 } // namespace
+
+Result<HostPath> path_of(const std::string& word, std::string_view option) {
+    auto path = sys::argument_path(word);
+    if (!path)
+        path.error().kind = Error::Kind::usage;
+    return std::move(path).note(option);
+}
+
+Result<std::vector<HostPath>> paths_of(const std::vector<std::string>& words,
+                                       std::string_view option) {
+    std::vector<HostPath> paths;
+    for (const auto& word : words)
+        paths.push_back(GRAPNEL_TRY(path_of(word, option)));
+    return paths;
+}
 
 Result<Options> parse_options(std::span<const std::string> words, Form form) {
     Given given;
@@ -81,13 +122,19 @@ Result<Options> parse_options(std::span<const std::string> words, Form form) {
     if (operands.empty())
         return usage_error("the command is missing", tool);
     const auto known = GRAPNEL_TRY(command_of(operands.front()));
-    Options options{.action = known.action};
-    if (operands.size() > 1 && options.action == Options::Action::generate)
-        return usage_error("one word too many: " + quote(operands[1]), tool);
+    GRAPNEL_TRY(check_options(known, parsed));
+    Options options{.action = known.action, .json = given.json, .nodes_alone = given.nodes};
     if (options.action == Options::Action::generate) {
+        GRAPNEL_TRY(check_count(operands, 1));
         auto again = GRAPNEL_TRY(words_of(parsed));
         options.generation = GRAPNEL_TRY(generation_of(given, form, std::move(again)));
+        return options;
     }
+    if (options.action == Options::Action::list)
+        GRAPNEL_TRY(check_count(operands, 1));
+    const std::vector<std::string> files(operands.begin() + 1, operands.end());
+    options.files = GRAPNEL_TRY(paths_of(files, "FILE"));
+    options.directories = GRAPNEL_TRY(paths_of(given.spec_dirs, "--spec-dir"));
     return options;
 }
 

@@ -11,9 +11,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace grapnel::cdi_command {
+
+inline constexpr std::string_view tool = "grapnel cdi";
 
 /// Words of the command line, unread.
 struct Given {
@@ -21,6 +24,9 @@ struct Given {
     bool live = false;
     bool is_static = false;
     bool no_all_device = false;
+    bool json = false;
+    bool nodes = false;
+    std::vector<std::string> spec_dirs = {};
     std::optional<std::string> output = {};
     std::optional<std::string> format = {};
     std::optional<std::string> mode = {};
@@ -62,9 +68,13 @@ struct Generation {
 };
 
 struct Options {
-    enum class Action { help, generate };
+    enum class Action { help, generate, list, validate, refresh };
     Action action = Action::help;
     Generation generation = {};
+    bool json = false;
+    bool nodes_alone = false;
+    std::vector<HostPath> directories = {}; ///< empty: those of the engines
+    std::vector<HostPath> files = {};       ///< empty: all in the directories
 };
 
 /// The form of a file where no option says it.
@@ -72,6 +82,11 @@ enum class Form { live, in_nvidias_form };
 
 /// An error is of kind usage.
 [[nodiscard]] Result<Options> parse_options(std::span<const std::string> words, Form form);
+
+/// Arguments as paths. An error is of kind usage and begins with the option.
+[[nodiscard]] Result<HostPath> path_of(const std::string& word, std::string_view option);
+[[nodiscard]] Result<std::vector<HostPath>> paths_of(const std::vector<std::string>& words,
+                                                     std::string_view option);
 
 /// The file of these options; `given` are their words by option, for cdi_options_variable. An error
 /// is of kind usage.

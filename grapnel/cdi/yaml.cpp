@@ -1,36 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cdi/yaml.hpp"
 
-#include <vector>
+#include <algorithm>
 
 namespace grapnel::cdi_command {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+void write_block(const nlohmann::ordered_json& value, std::size_t depth, std::string& out);
 
-void write(const Json& value, std::size_t depth, std::string& out);
+bool is_bare(const std::string& key) {
+    return !key.empty() && key.front() != '-' && std::ranges::all_of(key, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+               || std::string_view("._/-").find(c) != std::string_view::npos;
+    });
+}
 
 /// A value behind "KEY:" or "- ".
-void write_member(const Json& value, std::size_t depth, bool is_item, std::string& out) {
+void write_member(const nlohmann::ordered_json& value, std::size_t depth, bool is_item,
+                  std::string& out) {
     const bool is_block = value.is_structured() && !value.empty();
     if (!is_block)
         out += (is_item ? "" : " ") + value.dump() + "\n";
     else if (is_item && value.is_object())
-        write(value, depth, out);
+        write_block(value, depth, out);
     else {
         out += "\n";
-        write(value, depth, out);
+        write_block(value, depth, out);
     }
 }
 
-void write(const Json& value, std::size_t depth, std::string& out) {
+void write_block(const nlohmann::ordered_json& value, std::size_t depth, std::string& out) {
     const std::string indent(depth * 2, ' ');
     for (const auto& [key, member] : value.items()) {
         const bool is_first_of_item = out.ends_with("- ");
         out += is_first_of_item ? "" : indent;
         if (value.is_object())
-            out += key + ":";
+            out += (is_bare(key) ? key : nlohmann::json(key).dump()) + ":";
         else
             out += "- ";
         write_member(member, depth + 1, value.is_array(), out);
@@ -39,9 +45,9 @@ void write(const Json& value, std::size_t depth, std::string& out) {
 
 } // namespace
 
-std::string to_yaml(const Json& value) {
+std::string to_yaml(const nlohmann::ordered_json& value) {
     std::string out = "---\n";
-    write(value, 0, out);
+    write_block(value, 0, out);
     return out;
 }
 

@@ -7,7 +7,8 @@
 
 namespace grapnel::cdi_command {
 
-/// Block style. A string is in JSON's quotes, which are YAML's double quotes too; a key is bare.
+/// Block style. A string is in JSON's quotes, which are YAML's double quotes too; so is a key with
+/// other characters than letters, digits, '.', '_', '/' and '-'.
 [[nodiscard]] std::string to_yaml(const nlohmann::ordered_json& value);
 
 } // namespace grapnel::cdi_command

@@ -6,6 +6,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/shell.hpp"
+#include "yaml/parse.hpp"
 
 #include <algorithm>
 #include <map>
@@ -21,49 +22,12 @@ std::string generate_command(const HostPath& file) {
            + " && grapnel cdi generate --output /etc/cdi/grapnel.json";
 }
 
-/// Paths of the host that the file names and that are not there, or nodes with another number.
-std::string stale_reason(const Facts& facts, const CdiScan& scan) {
-    for (const auto& path : scan.host_paths)
-        if (!facts.host.stat_link(path))
-            return path.text() + ", which is not there";
-    for (const auto& node : scan.nodes) {
-        const auto found = facts.host.stat(node.path);
-        if (!found)
-            return node.path.text() + ", which is not there";
-        if (node.number && DeviceNumber{found->major, found->minor} != *node.number)
-            return node.path.text() + " as " + std::to_string(node.number->major) + ":"
-                   + std::to_string(node.number->minor) + ", and the kernel has another number";
-    }
-    return {};
-}
-
-/// Names that a GPU can have in a file.
-bool has_gpu(const CdiScan& scan, const Gpu& gpu) {
-    const auto index = std::to_string(gpu.index);
-    return std::ranges::any_of(scan.names, [&](const std::string& name) {
-        return name == index || name == "gpu" + index || name == gpu.uuid;
-    });
-}
-
 /// A file for all has its GPUs one by one as well.
 std::string missing_gpu(const Facts& facts, const CdiScan& scan) {
-    const bool is_all_alone = scan.names == std::vector<std::string>{"all"};
-    if (!is_plain_nvidia(facts) || scan.kind != "nvidia.com/gpu" || is_all_alone)
+    if (!is_plain_nvidia(facts))
         return {};
-    for (const auto& gpu : facts.inventory->gpus) {
-        if (!gpu.fault.empty())
-            continue;
-        for (const auto& device : gpu.mig_devices) {
-            const auto numbers = std::to_string(gpu.index) + ":" + std::to_string(device.index);
-            if (std::ranges::none_of(scan.names, [&](const std::string& name) {
-                    return name == numbers || name == "mig" + numbers || name == device.uuid;
-                }))
-                return "MIG device " + numbers;
-        }
-        if (gpu.mig_devices.empty() && !has_gpu(scan, gpu))
-            return "GPU " + std::to_string(gpu.index);
-    }
-    return {};
+    const auto missing = missing_devices(*facts.inventory, scan);
+    return missing.empty() ? std::string() : missing.front();
 }
 
 void check_file(const Facts& facts, const HostPath& file, const CdiScan& scan,
@@ -75,9 +39,9 @@ void check_file(const Facts& facts, const HostPath& file, const CdiScan& scan,
                                 .command = generate_command(file)});
             return;
         }
-    if (const auto reason = stale_reason(facts, scan); !reason.empty())
+    if (const auto reasons = stale_paths(facts.host, scan); !reasons.empty())
         findings.push_back({.code = Code::GR1102,
-                            .text = file.text() + " is stale: it names " + reason,
+                            .text = file.text() + " is stale: it names " + reasons.front(),
                             .command = generate_command(file)});
     else if (const auto missing = missing_gpu(facts, scan); !missing.empty())
         findings.push_back({.code = Code::GR1105,
@@ -112,12 +76,11 @@ Area cdi_area(const Facts& facts) {
     std::map<HostPath, CdiScan> scans;
     for (const auto& file : cdi_files(facts.host)) {
         const auto text = text_of(facts.host, file);
-        const bool is_json = file.name().ends_with(".json");
-        const auto json = is_json ? nlohmann::json::parse(text, nullptr, false) : nlohmann::json();
-        auto scan = is_json ? scan_cdi_json(json) : scan_cdi_yaml(text);
-        if (json.is_discarded() && text.find("nvidia") != std::string::npos)
+        const auto spec = parse_yaml(text);
+        auto scan = scan_cdi_json(spec.value_or(nlohmann::json()));
+        if (!spec && text.find("nvidia") != std::string::npos)
             area.findings.push_back({.code = Code::GR1101,
-                                     .text = file.text() + " is no JSON",
+                                     .text = file.text() + ": " + spec.error().text(),
                                      .command = generate_command(file)});
         else if (scan.kind.starts_with("nvidia.com/")
                  || scan.kind.starts_with("management.nvidia.com/"))

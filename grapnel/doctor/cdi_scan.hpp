@@ -4,6 +4,8 @@
 
 #include "base/device_number.hpp"
 #include "base/path.hpp"
+#include "driver/inventory.hpp"
+#include "sys/host_fs.hpp"
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,11 +26,19 @@ struct CdiScan {
     std::vector<HostPath> host_paths = {};
     std::vector<HostPath> hooks = {}; ///< programs
     std::vector<CdiNode> nodes = {};
+    bool is_live = false;     ///< it has a hook of a live file
+    std::string options = {}; ///< the value of cdi_options_variable; empty: without it
 };
 
 [[nodiscard]] CdiScan scan_cdi_json(const nlohmann::json& json);
 
-/// Reads the YAML that nvidia-ctk writes, with a key and its value on a line. Skips other lines.
-[[nodiscard]] CdiScan scan_cdi_yaml(std::string_view text);
+/// Paths of the host that the file names and that are missing, and device nodes with another
+/// number: each as the end of a sentence "it names".
+[[nodiscard]] std::vector<std::string> stale_paths(const sys::HostFs& host, const CdiScan& scan);
+
+/// GPUs and MIG devices that a file of the kind nvidia.com/gpu lacks, as "GPU 1" and "MIG device
+/// 0:1". A file with the device `all` alone lacks none.
+[[nodiscard]] std::vector<std::string> missing_devices(const Inventory& inventory,
+                                                       const CdiScan& scan);
 
 } // namespace grapnel::doctor_command

@@ -64,7 +64,8 @@ FAULTS = {
     "settings": ("mkdir -p /etc/grapnel; mount -t tmpfs tmpfs /etc/grapnel; "
                  "echo 'ldcach = \"off\"' > /etc/grapnel/config.toml", "GR0701", 3, "config"),
     "cdi": ("mkdir -p /run/cdi; printf 'kind: nvidia.com/gpu\\ndevices:\\n- name: \"0\"\\n"
-            "  - hostPath: /usr/lib/libcuda.so.575\\n' > /run/cdi/nvidia.yaml", "GR1102", 3,
+            "  containerEdits:\\n    mounts:\\n    - hostPath: /usr/lib/libcuda.so.575\\n' "
+            "> /run/cdi/nvidia.yaml", "GR1102", 3,
             "grapnel cdi generate"),
 }
 
@@ -96,7 +97,9 @@ def test_printed_command_can_be_pasted(doctor):
 kind: nvidia.com/gpu
 devices:
 - name: "0"
-  - hostPath: /usr/lib/libcuda.so.575
+  containerEdits:
+    mounts:
+    - hostPath: /usr/lib/libcuda.so.575
 END
         command=$("$0" doctor --json | python3 -c '
 import json, sys

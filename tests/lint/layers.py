@@ -17,6 +17,7 @@ MODULES = {
     "systemd": ["base", "sys"],
     "oci": ["base"],
     "toml": ["base"],
+    "yaml": ["base"],
     "settings": ["base", "toml"],
     "engine_config": ["base", "toml"],
     "request": ["base", "oci", "settings"],
@@ -33,8 +34,9 @@ NARROW = {("driver", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
           ("plan", "image"): {"image/facts.hpp"}}
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "engine_config", "plan", "apply", "runtime", "grapnel"},
+    "nlohmann/": {"oci", "yaml", "engine_config", "plan", "apply", "runtime", "grapnel"},
     "toml++/": {"toml"},
+    "yaml.h": {"yaml"},
     "tl/": {"base"},
     "seccomp.h": {"confine"},
     "sys/capability.h": {"sys", "confine"},
@@ -45,10 +47,10 @@ LIBRARIES = {
 # made by the build, and for this module alone
 GENERATED = {("confine", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "cmdline", "oci", "toml", "settings", "engine_config", "request", "elf",
+PURE = {"base", "cmdline", "oci", "toml", "yaml", "settings", "engine_config", "request", "elf",
         "driver", "plan"}
 C_HEADERS = {("engine_config", "fnmatch.h"), ("driver", "fnmatch.h"), ("oci", "sys/types.h"),
-             ("elf", "elf.h")}
+             ("elf", "elf.h"), ("yaml", "yaml.h")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

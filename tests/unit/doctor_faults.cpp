@@ -93,7 +93,7 @@ void containerd(DoctoredHost& host, const std::string& config, const std::string
 
 std::string yaml(const std::string& path, const std::string& more = "") {
     return "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
-           "  - hostPath: "
+           "  containerEdits:\n    mounts:\n    - hostPath: "
            + path + "\n" + more;
 }
 
@@ -520,7 +520,7 @@ const std::vector<Fault>& faults() {
                  "/etc/crio/crio.conf.d/99-grapnel.toml",
                  "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/opt/gone/grapnel-runtime\"\n");
          }},
-        {GR1101, "CDI file is broken", "h200", "no JSON",
+        {GR1101, "CDI file is broken", "h200", "nvidia.json: line 2: ",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.json", "{\"kind\": \"nvidia.com/gpu\",");
          }},
@@ -532,12 +532,13 @@ const std::vector<Fault>& faults() {
          [](DoctoredHost& host) {
              host.files.file(
                  "/etc/cdi/nvidia.yaml",
-                 yaml("/etc", "  - path: /dev/nvidia-uvm\n    major: 510\n    minor: 0\n"));
+                 yaml("/etc",
+                      "    deviceNodes:\n    - {path: /dev/nvidia-uvm, major: 510, minor: 0}\n"));
          }},
         {GR1103, "hook of a CDI file missing", "h200", "/usr/bin/nvidia-cdi-hook",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.yaml",
-                             yaml("/etc", "  - path: /usr/bin/nvidia-cdi-hook\n"));
+                             yaml("/etc", "    hooks:\n    - path: /usr/bin/nvidia-cdi-hook\n"));
          }},
         {GR1104, "two CDI files", "h200", "both have",
          [](DoctoredHost& host) {

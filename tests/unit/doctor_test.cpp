@@ -8,6 +8,7 @@
 #include "doctor/shell.hpp"
 #include "doctor/tar.hpp"
 #include "doctor_faults.hpp"
+#include "yaml/parse.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -130,20 +131,24 @@ TEST_CASE("archive is in blocks of tar") {
 }
 
 TEST_CASE("CDI files are scanned in both forms") {
-    const auto json = scan_cdi_json(nlohmann::json::parse(
+    const auto json = nlohmann::json::parse(
         R"({"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes":
-        [{"major": 195, "minor": 3, "path": "/dev/nvidia0", "hostPath": "/lib/a"}]}}]})"));
+        [{"major": 195, "minor": 3, "path": "/dev/nvidia0"}, {"path": "/dev/a", "hostPath": "/b"}],
+        "mounts": [{"hostPath": "/lib/a"}]}}]})");
     const auto yaml =
-        scan_cdi_yaml("kind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
-                      "  containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n"
-                      "      major: 195\n      minor: 3\n      hostPath: /lib/a\n");
-    for (const auto* const scan : {&json, &yaml}) {
-        CHECK(scan->kind == "nvidia.com/gpu");
-        CHECK(scan->names == std::vector<std::string>{"0"});
-        CHECK(scan->host_paths == std::vector{host_path("/lib/a")});
-        REQUIRE(scan->nodes.size() == 1);
-        CHECK(scan->nodes.front().number == DeviceNumber{195, 3});
-    }
+        parse_yaml("kind: nvidia.com/gpu # of NVIDIA\ndevices:\n- name: \"0\"\n"
+                   "  containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n"
+                   "      major: 195\n      minor: 3\n    - path: /dev/a\n      hostPath: '/b'\n"
+                   "    mounts:\n      -\n        hostPath: /lib/a\n");
+    REQUIRE(yaml);
+    CHECK(*yaml == json);
+    const auto scan = scan_cdi_json(json);
+    CHECK(scan.kind == "nvidia.com/gpu");
+    CHECK(scan.names == std::vector<std::string>{"0"});
+    CHECK(scan.host_paths == std::vector{host_path("/lib/a")});
+    REQUIRE(scan.nodes.size() == 2);
+    CHECK(scan.nodes.front().number == DeviceNumber{195, 3});
+    CHECK(scan.nodes.back().path == host_path("/b"));
 }
 
 } // namespace grapnel::test
