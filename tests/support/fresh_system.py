@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import traceback
 import xml.etree.ElementTree as xml
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -113,8 +114,9 @@ class Tests:
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
             outcome = "FAILED"
             self.failed += 1
-            xml.SubElement(case, "failure", message=str(error).splitlines()[0]).text = str(error)
-            print(error)
+            text = str(error) or "".join(traceback.format_exception(error))
+            xml.SubElement(case, "failure", message=text.splitlines()[0]).text = text
+            print(text)
         took = time.monotonic() - started
         case.set("time", f"{took:.1f}")
         print(f"{outcome:6} {took:5.0f} s  {self.suite}: {name}", flush=True)
