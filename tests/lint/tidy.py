@@ -23,7 +23,7 @@ import tempfile
 
 import tree
 
-GROUP = 8
+GROUP = 24
 # of GCC; and warnings are the compiler's to give
 UNKNOWN_TO_CLANG = re.compile(r" (?:-W(?!l,)\S+|-ftrivial-auto-var-init=\S+)")
 UNITY_FILE = re.compile(r"-unity\d+\.cpp$")
