@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 import container  # noqa: E402
 import container_cli  # noqa: E402
 import hand_made as hand_made_module  # noqa: E402
+import machine_lock  # noqa: E402
 import make_driver  # noqa: E402
 import pages  # noqa: E402
 from engines import process  # noqa: E402
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items):
     if slow_machine.VARIANTS:
         print("variants of the tests by the seed", slow_machine.sample_variants(items))
     slow_machine.keep_part(items)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol():
+    machine_lock.share()
+    yield
+    machine_lock.release()
 
 
 def must_work():
@@ -265,6 +273,7 @@ def scope(bundle, cgroups, hand_made):
 @pytest.fixture
 def sysctl():
     """A function that changes a setting of the whole machine until the test ends."""
+    machine_lock.have_alone()
     former = {}
 
     def change(name, value):

@@ -298,7 +298,7 @@ def containerd(tmp_path_factory, programs):
 def test_ctr_gpus(containerd, bundle, gpus):
     name = bundle.name[-60:].strip("-")
     # a limit must be named for ctr to take version 2 where there is no version 1
-    gpus.check(containerd("run", "--rm", "--cgroup", f"/grapnel-test/{name}", "--cpu-shares", "0",
+    gpus.check(containerd("run", "--rm", "--cgroup", f"{container.CGROUP}/{name}", "--cpu-shares", "0",
                           "--gpus", gpus.index, "--rootfs", bundle.root, name, *gpus.command))
 
 

@@ -12,6 +12,7 @@ import time
 
 import container
 import pytest
+import waiting_hook
 from conftest import skip_or_fail
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
@@ -205,7 +206,8 @@ def caged(gpu_bundle, hand_made):
     found = None
     deadline = time.monotonic() + 20
     while found is None and hook.poll() is None and time.monotonic() < deadline:
-        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        for pid in waiting_hook.descendants(hook.pid):
+            entry = pathlib.Path(f"/proc/{pid}")
             try:
                 if (entry / "cmdline").read_bytes().startswith(b"/sbin/ldconfig") \
                         and (entry / "syscall").read_text().split(" ")[0] == "82":

@@ -43,7 +43,7 @@ def with_first_path(directory):
 # --- containerd's ctr ---
 
 # without shares of the CPU: their controller can be one of version 1
-CGROUP = ("--cgroup", "/grapnel-test/ctr", "--cpu-shares", "0")
+CGROUP = ("--cgroup", f"{container.CGROUP}/ctr", "--cpu-shares", "0")
 
 
 @pytest.fixture(params=["v1", "v2"])

@@ -12,6 +12,7 @@ import tempfile
 import time
 import tomllib
 
+import container
 import pytest
 
 from conftest import built, skip_or_fail
@@ -339,7 +340,7 @@ def test_docker_knows_the_runtime_and_uses_it(grapnel, runtime, image, daemon, t
     assert info["Runtimes"]["nvidia"]["path"] == str(runtime)
     assert {"crun", "runc"} < set(info["Runtimes"])
     assert docker("import", str(image), "shell").returncode == 0
-    ran = docker("run", "--rm", "--net=none", "--cgroup-parent=/grapnel-test", "shell",
+    ran = docker("run", "--rm", "--net=none", f"--cgroup-parent={container.CGROUP}", "shell",
                  "/bin/sh", "-c", "echo ran")
     assert ran.stdout == "ran\n", ran.stderr
     assert " create " in (tmp_path / "mark").read_text()
@@ -562,11 +563,11 @@ def test_podman_runs_the_hook_at_both_stages(grapnel, image, tmp_path, short_dir
              f"{short_directory}/tmp", *map(str, words)], env=environment, capture_output=True, text=True)
     imported = podman("import", "-q", image, "shell")
     assert imported.returncode == 0, imported.stderr
-    container = ("run", "--rm", "--cgroup-parent=/grapnel-test", "shell", "/bin/sh", "-c", "echo ran")
-    ran = podman(*container)
+    command = ("run", "--rm", f"--cgroup-parent={container.CGROUP}", "shell", "/bin/sh", "-c", "echo ran")
+    ran = podman(*command)
     assert ran.stdout == "ran\n", ran.stderr
     assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"
     grapnel(*run, "--unset")
     assert os.listdir(hooks) == []
-    assert podman(*container).stdout == "ran\n"
+    assert podman(*command).stdout == "ran\n"
     assert (tmp_path / "mark").read_text() == "prestart\npoststop\n"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import container
 import container_cli
 import make_driver
 import pytest
@@ -167,7 +168,7 @@ def sleeping_bundle(bundle):
 
 def test_ps_and_explain_see_bare_runc(sleeping_bundle, grapnel, hook):
     bundle = sleeping_bundle
-    bundle.config["linux"]["cgroupsPath"] = "/grapnel-test/" + bundle.name
+    bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/{bundle.name}"
     bundle.write_config(["/bin/sleep", "1000"])
     subprocess.run(["runc", "run", "--detach", "--bundle", bundle.directory, bundle.name],
                    check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)

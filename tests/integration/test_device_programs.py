@@ -119,7 +119,7 @@ def test_an_ancestor_that_denies_is_named_and_not_changed(hand_made, cgroups, gp
                                                           programs):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     attach(parent, "deny-195")
     before = programs(parent)
     done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2)
@@ -135,7 +135,7 @@ def test_an_ancestor_that_denies_is_named_and_not_changed(hand_made, cgroups, gp
 def test_an_ancestor_that_allows_is_no_obstacle(hand_made, cgroups, gpu_bundle, attach, programs):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     for rule in ("allow", "deny-10"):
         attach(parent, rule)
     attach(cgroup, "deny-195")
@@ -152,7 +152,7 @@ def test_an_ancestor_whose_program_does_not_count_is_no_obstacle(hand_made, cgro
     """A program that allows others below it to take its place, where there is one."""
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     attach(parent, "deny-195", "override")
     attach(cgroup, "deny-238", *flags)
     before = programs(parent)
@@ -167,7 +167,7 @@ def test_an_ancestor_whose_program_counts_for_want_of_another_is_named(hand_made
                                                                        gpu_bundle, attach):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     attach(parent, "deny-195", "override")
     done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V2)
     assert done.returncode == 1
@@ -224,7 +224,7 @@ def test_no_cgroups_in_the_settings_leaves_every_program(hand_made, cgroups, gpu
 @pytest.mark.parametrize("runtime", ["runc", "crun"])
 def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runtime, tmp_path):
     counts = tmp_path / "counts"
-    cgroup = f"/sys/fs/cgroup/grapnel-test/{gpu_bundle.name}"
+    cgroup = f"/sys/fs/cgroup{container.CGROUP}/{gpu_bundle.name}"
     command = ["/bin/sh", "-c",
                f"find {cgroup} -type d -exec {tools.device_programs} list {{}} \\; >>{counts}; "
                f"echo >>{counts}"]
@@ -431,7 +431,7 @@ def test_a_blinded_ancestor_is_understood(hand_made, cgroups, gpu_bundle, attach
                                           rule, code):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     attach(parent, rule)
     attach(cgroup, "deny-195")
     before = programs(parent)
@@ -446,7 +446,7 @@ def test_a_hidden_ancestor_is_taken_to_allow(hand_made, cgroups, gpu_bundle, att
                                              hidden_programs):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
-    gpu_bundle.config["linux"]["cgroupsPath"] = f"/grapnel-test/parent/{gpu_bundle.name}"
+    gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
     attach(parent, "deny-10")
     attach(cgroup, "deny-195")
     before = programs(parent)

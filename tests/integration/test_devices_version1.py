@@ -79,7 +79,7 @@ def test_a_parent_that_denies_is_named_with_the_cure(hand_made, cgroups, gpu_bun
     cgroup = cgroups.make("v1", f"parent/{gpu_bundle.name}")
     done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V1)
     assert done.returncode == 1
-    place = f"/sys/fs/cgroup/devices/grapnel-test/parent/{gpu_bundle.name}"
+    place = f"/sys/fs/cgroup/devices{container.CGROUP}/parent/{gpu_bundle.name}"
     assert done.stderr == (
         f"grapnel-hook: the parent of the cgroup {place} denies c 195:1 rw: allow the device "
         "there and give the hook CAP_SYS_ADMIN, or set no-cgroups = true\n")
@@ -93,7 +93,7 @@ def test_a_cgroup_that_others_share_is_named_and_not_changed(hand_made, cgroups,
     done = hand_made(gpu_bundle, cgroup=cgroup).hook(prefix=V1)
     assert done.returncode == 1
     assert done.stderr == (
-        "grapnel-hook: the cgroup /sys/fs/cgroup/devices/grapnel-test/shared denies c 195:1 rw, "
+        f"grapnel-hook: the cgroup /sys/fs/cgroup/devices{container.CGROUP}/shared denies c 195:1 rw, "
         "and other containers share it: allow the device there: with systemd, 'systemctl "
         "set-property shared DeviceAllow=...'; else in the configuration of the tool that made it\n")
     assert rules(cgroup) == []
@@ -111,9 +111,9 @@ def test_no_cgroups_in_the_settings_leaves_the_list(hand_made, cgroups, gpu_bund
 def test_a_runtimes_list_gains_the_chosen_devices_alone(gpu_bundle, runtime, tmp_path):
     lists = [tmp_path / "before", tmp_path / "after"]
     for first, record in zip((True, False), lists):
-        find = ("cat $(find /sys/fs/cgroup/devices/grapnel-test/ -name devices.list "
+        find = (f"cat $(find /sys/fs/cgroup/devices{container.CGROUP}/ -name devices.list "
                 f"-path '*{gpu_bundle.name}*') >{record}; "
-                f"cat /sys/fs/cgroup/devices/grapnel-test/devices.list >{record}.parent")
+                f"cat /sys/fs/cgroup/devices{container.CGROUP}/devices.list >{record}.parent")
         gpu_bundle.add_hook("prestart", "/bin/sh", "-c", find, first=first)
     assert gpu_bundle.run(runtime, "v1").code == 0
     before, after = (set(record.read_text().splitlines()) for record in lists)

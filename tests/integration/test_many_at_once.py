@@ -31,7 +31,7 @@ class Started:
         self.queries = [f"open:/dev/nvidia{minors[0]}", f"stat:/dev/nvidia{minors[1]}",
                         *(f"make:c:195:{minor}" for minor in minors), CUDA]
         config = copy.deepcopy(bundle.config)
-        config["linux"]["cgroupsPath"] = f"/grapnel-test/{self.name}"
+        config["linux"]["cgroupsPath"] = f"{container.CGROUP}/{self.name}"
         config["process"]["env"].append(f"NVIDIA_VISIBLE_DEVICES={self.gpu}")
         config["process"]["args"] = [
             "/bin/sh", "-c", f"/bin/look {' '.join(self.queries)}; /bin/busybox cat"]
@@ -66,7 +66,7 @@ class Started:
 def cgroups_of(name):
     return [path for place in ("/sys/fs/cgroup/devices", "/sys/fs/cgroup/unified",
                                "/sys/fs/cgroup")
-            for path in pathlib.Path(place, "grapnel-test").glob(f"{name}*")]
+            for path in pathlib.Path(place + container.CGROUP).glob(f"{name}*")]
 
 
 @pytest.mark.parametrize("cgroup", ["v1", "v2"])

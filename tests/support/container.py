@@ -14,6 +14,8 @@ import subprocess
 import zlib
 
 SUPPORT = pathlib.Path(__file__).parent
+# The parent of the containers' cgroups; tests of another process have their own.
+CGROUP = f"/grapnel-test-{os.getpid()}"
 CAPABILITIES = [f"CAP_{name}" for name in (
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP",
     "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE")]
@@ -299,7 +301,7 @@ class Bundle:
         self.settings = None
         self.host = ()  # a command that runs another in a host of its own
         self.name = "grapnel-" + re.sub(r"\W", "-", directory.name)[-80:]
-        self.config["linux"]["cgroupsPath"] = f"/grapnel-test/{self.name}"
+        self.config["linux"]["cgroupsPath"] = f"{CGROUP}/{self.name}"
         self.log = directory / "grapnel.log"
         self.set_settings("")
         self.register("prestart", "poststop")
@@ -386,8 +388,8 @@ class Bundle:
 
 def remove_test_cgroups():
     """Runtimes remove a container's cgroup; its parent is ours, and what podman adds to that."""
-    for directory in (*pathlib.Path("/sys/fs/cgroup").glob("*/grapnel-test"),
-                      pathlib.Path("/sys/fs/cgroup/grapnel-test")):
+    for directory in (*pathlib.Path("/sys/fs/cgroup").glob(f"*{CGROUP}"),
+                      pathlib.Path(f"/sys/fs/cgroup{CGROUP}")):
         for made in (directory / "conmon", directory):
             with contextlib.suppress(OSError):
                 made.rmdir()

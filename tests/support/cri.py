@@ -84,7 +84,7 @@ class Pod:
         self.client = client
         self.config = {
             "metadata": {"name": name, "uid": name, "namespace": "default"},
-            "linux": {"cgroup_parent": "/grapnel-test",
+            "linux": {"cgroup_parent": container.CGROUP,
                       "security_context": {"namespace_options": {"network": NODE}, "privileged": True}},
         }
         self.identity = client("RunPodSandbox", config=self.config, runtime_handler=handler)[1][0].decode()

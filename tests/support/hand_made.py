@@ -84,12 +84,12 @@ class Cgroups:
         self.made = []
 
     def make(self, version, path):
-        """The directory of grapnel-test/PATH, with every parent."""
+        """The directory of the tests' cgroup/PATH, with every parent."""
         if version == "v2" and not self.version2.exists():
             self.version2.mkdir()
             subprocess.run(["mount", "-t", "cgroup2", "none", self.version2], check=True)
         directory = self.version2 if version == "v2" else pathlib.Path("/sys/fs/cgroup/devices")
-        for name in ("grapnel-test", *path.split("/")):
+        for name in (container.CGROUP[1:], *path.split("/")):
             directory = directory / name
             if not directory.exists():
                 directory.mkdir()

@@ -4,6 +4,7 @@
 import json
 import os
 
+import container
 from engines import process
 
 IMAGE = "look:1"
@@ -25,7 +26,7 @@ class Docker:
             "data-root": str(directory / "data"), "exec-root": str(directory / "exec"),
             "hosts": [self.socket], "pidfile": str(directory / "pid"),
             "storage-driver": "overlay2", "iptables": False, "ip6tables": False,
-            "bridge": "none", "cgroup-parent": "/grapnel-test", "shutdown-timeout": 1}
+            "bridge": "none", "cgroup-parent": container.CGROUP, "shutdown-timeout": 1}
         if programs:
             options["runtimes"] = {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}
         if remap:

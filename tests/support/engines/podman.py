@@ -65,7 +65,7 @@ class Podman:
         if self.rootless:
             command = process.as_user(command)
         elif words[0] in ("run", "create"):
-            command.insert(command.index(words[0]) + 1, "--cgroup-parent=/grapnel-test")
+            command.insert(command.index(words[0]) + 1, f"--cgroup-parent={container.CGROUP}")
         return process.answer(container.in_cgroup_view(self.cgroup, command, self.setup),
                               env=self.environment, cwd=self.directory / "home")
 
