@@ -187,6 +187,16 @@ def bundle(make_bundle):
     return make_bundle()
 
 
+@pytest.fixture
+def users_bundle(bundle, reachable_hook, users_run_directory):
+    """A bundle for the runtime of a user who has logged in, on cgroup v2."""
+    if not container.cgroup_version_possible("v2"):
+        skip_or_fail("this kernel has no cgroup v2")
+    bundle.hook = reachable_hook
+    bundle.register("prestart", "poststop")
+    return bundle.env("NVIDIA_VISIBLE_DEVICES=0")
+
+
 @pytest.fixture(scope="session")
 def special_driver(tmp_path_factory):
     """A driver with MIG devices, IMEX channels and the like: see make_driver.py --special."""

@@ -9,14 +9,12 @@
 #include "engine_config/containerd.hpp"
 #include "engine_config/crio.hpp"
 #include "engine_config/docker.hpp"
+#include "support/golden.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <set>
 
@@ -25,13 +23,6 @@ namespace {
 using namespace grapnel;
 using namespace grapnel::engine_config;
 namespace fs = std::filesystem;
-
-Text content(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return std::nullopt;
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 /// Golden files by name; those that are not in it are not to be there.
 using Outcome = std::map<std::string, std::string>;
@@ -44,7 +35,7 @@ const std::set<std::string>& golden_names() {
 
 Result<RuntimeEntry> read_options(const fs::path& directory) {
     RuntimeEntry entry{.path = "/usr/bin/nvidia-container-runtime"};
-    const auto text = content(directory / "options").value_or("");
+    const auto text = test::file_text(directory / "options").value_or("");
     for (const auto word : split(trim(text), ' ')) {
         if (word == "--set-as-default")
             entry.set_as_default = true;
@@ -81,7 +72,7 @@ bool is_restored_without_original(const Text& before) {
 }
 
 Status docker(const fs::path& directory, const RuntimeEntry& entry, Outcome& outcome) {
-    const auto before = content(directory / "before.json");
+    const auto before = test::file_text(directory / "before.json");
     const auto edit = add_to_docker(before, entry, "daemon.json");
     if (!edit) {
         outcome["error.txt"] = edit.error().text() + "\n";
@@ -113,12 +104,12 @@ std::vector<OtherFile> files(const fs::path& directory, const std::string& begin
             paths.insert(file.path());
     for (const auto& path : paths)
         found.push_back(
-            {.path = place + path.filename().string(), .text = content(path).value_or("")});
+            {.path = place + path.filename().string(), .text = test::file_text(path).value_or("")});
     return found;
 }
 
 Status containerd(const fs::path& directory, const RuntimeEntry& entry, Outcome& outcome) {
-    const auto before = content(directory / "config.toml");
+    const auto before = test::file_text(directory / "config.toml");
     ContainerdFiles input{
         .config = {.path = "/etc/containerd/config.toml", .text = before.value_or("")},
         .drop_in = "/etc/containerd/conf.d/99-grapnel.toml",
@@ -172,32 +163,13 @@ Result<Outcome> run(const fs::path& directory) {
     return outcome;
 }
 
-bool same(const fs::path& golden, const Text& now) {
-    const auto then = content(golden);
-    if (then == now)
-        return true;
-    std::cerr << format_text("{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
-                             then.value_or("(no such file)"), now.value_or("(nothing)"));
-    return false;
-}
-
-int judge(const fs::path& directory, const Outcome& outcome) {
-    const char* update = std::getenv("GRAPNEL_UPDATE_GOLDEN");
-    bool good = true;
+test::GoldenFiles golden_files(const Outcome& outcome) {
+    test::GoldenFiles files;
     for (const auto& name : golden_names()) {
         const auto found = outcome.find(name);
-        const auto now = found == outcome.end() ? Text() : Text(found->second);
-        if (update == nullptr || std::string_view(update) != "1") {
-            good = same(directory / name, now) && good;
-            continue;
-        }
-        fs::remove(directory / name);
-        if (now)
-            std::ofstream(directory / name, std::ios::binary) << *now;
+        files[name] = found == outcome.end() ? Text() : Text(found->second);
     }
-    if (!good)
-        std::cerr << "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n";
-    return good ? 0 : 1;
+    return files;
 }
 
 } // namespace
@@ -213,7 +185,7 @@ int main(int argc, char** argv) {
             std::cerr << format_text("{}\n", outcome.error().what);
             return 1;
         }
-        return judge(argv[1], *outcome);
+        return test::compare_golden(argv[1], golden_files(*outcome));
     } catch (const std::exception& thrown) {
         (void)std::fprintf(stderr, "thrown: %s\n", thrown.what());
         return 1;

@@ -5,11 +5,9 @@ systemd listens, and while variables name it as the bus: the container starts, a
 import os
 import time
 
-import container
 import make_driver
 import pytest
 import user_namespaces
-from conftest import skip_or_fail
 from engines import process
 from systemd_stand_in import after_authentication, as_systemd, endlessly, message, string
 
@@ -21,15 +19,11 @@ SOCKETS = ("bus", "systemd/private")
 
 
 @pytest.fixture
-def rootless(bundle, reachable_hook, users_run_directory):
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
-    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
-    bundle.hook = reachable_hook
+def rootless(users_bundle, users_run_directory):
     variables = [f"{name}=unix:path={users_run_directory}/bus" for name in (
         "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS", "DBUS_STARTER_ADDRESS")]
-    bundle.register("prestart", "poststop", env=[f"XDG_RUNTIME_DIR={users_run_directory}", *variables])
-    return user_namespaces.Rootless(bundle, "v2")
+    users_bundle.register("prestart", "poststop", env=[f"XDG_RUNTIME_DIR={users_run_directory}", *variables])
+    return user_namespaces.Rootless(users_bundle, "v2")
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))

@@ -7,25 +7,18 @@ import pathlib
 import subprocess
 import threading
 
-import container
 import pytest
 import record_lock
 import user_namespaces
 from booted_systemd import wait_until
-from conftest import skip_or_fail
 from engines import process
 
 OPEN_MEMORY = "import os, sys; os.open(f'/proc/{sys.argv[1]}/mem', os.O_RDWR)"
 
 
 @pytest.fixture
-def rootless(bundle, reachable_hook, users_run_directory):
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
-    bundle.env("NVIDIA_VISIBLE_DEVICES=0")
-    bundle.hook = reachable_hook
-    bundle.register("prestart", "poststop")
-    made = user_namespaces.Rootless(bundle, "v2")
+def rootless(users_bundle):
+    made = user_namespaces.Rootless(users_bundle, "v2")
     made.map_more_users()
     return made
 

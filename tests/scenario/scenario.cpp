@@ -21,14 +21,11 @@
 #include "plan_lines.hpp"
 #include "request/request.hpp"
 #include "settings/settings.hpp"
+#include "support/golden.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <set>
 
@@ -36,13 +33,6 @@ namespace {
 
 using namespace grapnel;
 namespace fs = std::filesystem;
-
-std::optional<std::string> content(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return std::nullopt;
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 /// Files that a case is made of; anything else in its directory is a mistake.
 const std::set<std::string>& inputs() {
@@ -82,7 +72,7 @@ CompatLibrary compat(std::string_view text) {
 /// "libraries32 PATH" and "no-proc", a line each.
 Result<ImageLayout> image(const fs::path& path) {
     ImageLayout layout;
-    const auto text = content(path);
+    const auto text = test::file_text(path);
     if (!text)
         return layout;
     for (const auto line : split(*text, '\n')) {
@@ -106,9 +96,9 @@ Result<ImageLayout> image(const fs::path& path) {
 }
 
 SettingsReading settings(const fs::path& directory) {
-    if (const auto text = content(directory / "config.toml"))
+    if (const auto text = test::file_text(directory / "config.toml"))
         return read_settings(*text, Dialect::grapnel, "config.toml");
-    if (const auto text = content(directory / "nvidia.toml"))
+    if (const auto text = test::file_text(directory / "nvidia.toml"))
         return read_settings(*text, Dialect::nvidia, "nvidia.toml");
     return {};
 }
@@ -165,7 +155,8 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
                                     std::optional<std::string>& cdi) {
     const auto reading = settings(directory);
     const auto& chosen = reading.settings;
-    const auto spec = GRAPNEL_TRY(parse_spec(content(directory / "config.json").value_or("")));
+    const auto spec =
+        GRAPNEL_TRY(parse_spec(test::file_text(directory / "config.json").value_or("")));
     const auto asked = GRAPNEL_TRY(resolve_request(spec, reading));
     remarks = asked.remarks;
     if (!asked.request)
@@ -181,7 +172,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
     auto inventory = GRAPNEL_TRY(take_inventory(seen, scope));
     if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
         || needs_probe(request, inventory))
-        ask_probe(inventory, content(directory / "probe.txt"));
+        ask_probe(inventory, test::file_text(directory / "probe.txt"));
     remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
     auto plan = GRAPNEL_TRY(make_plan(request, inventory, layout));
     if (fs::exists(directory / "cdi.json"))
@@ -209,50 +200,19 @@ Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
     return outcome;
 }
 
-bool same(const fs::path& golden, const std::optional<std::string>& now) {
-    const auto then = content(golden);
-    if (then == now)
-        return true;
-    std::cerr << format_text("{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
-                             then.value_or("(no such file)"), now.value_or("(nothing)"));
-    return false;
-}
-
-void rewrite(const fs::path& golden, const std::optional<std::string>& now) {
-    fs::remove(golden);
-    if (now)
-        std::ofstream(golden, std::ios::binary) << *now;
-}
-
 /// The lines of every plan, and the product's JSON and CDI file where the case has a file for them.
-std::vector<std::pair<std::string, std::optional<std::string>>>
-golden_files(const fs::path& directory, const Outcome& outcome) {
+test::GoldenFiles golden_files(const fs::path& directory, const Outcome& outcome) {
     std::optional<std::string> lines_of_plan;
     if (outcome.json)
         lines_of_plan = test::plan_lines(*outcome.json);
-    std::vector<std::pair<std::string, std::optional<std::string>>> files{
-        {"plan.txt", lines_of_plan},
-        {"error.txt", outcome.error},
-        {"remarks.txt", outcome.remarks}};
+    test::GoldenFiles files{{"plan.txt", lines_of_plan},
+                            {"error.txt", outcome.error},
+                            {"remarks.txt", outcome.remarks}};
     if (fs::exists(directory / "plan.json"))
-        files.emplace_back("plan.json", outcome.json);
+        files["plan.json"] = outcome.json;
     if (fs::exists(directory / "cdi.json"))
-        files.emplace_back("cdi.json", outcome.cdi);
+        files["cdi.json"] = outcome.cdi;
     return files;
-}
-
-int judge(const fs::path& directory, const Outcome& outcome) {
-    const char* update = std::getenv("GRAPNEL_UPDATE_GOLDEN");
-    bool good = true;
-    for (const auto& [name, now] : golden_files(directory, outcome)) {
-        if (update != nullptr && std::string_view(update) == "1")
-            rewrite(directory / name, now);
-        else
-            good = same(directory / name, now) && good;
-    }
-    if (!good)
-        std::cerr << "GRAPNEL_UPDATE_GOLDEN=1 takes what was found as expected\n";
-    return good ? 0 : 1;
 }
 
 } // namespace
@@ -268,7 +228,7 @@ int main(int argc, char** argv) {
             std::cerr << format_text("{}\n", outcome.error().text());
             return 1;
         }
-        return judge(argv[1], *outcome);
+        return test::compare_golden(argv[1], golden_files(argv[1], *outcome));
     } catch (const std::exception& bug) {
         std::cerr << format_text("scenario: {}\n", bug.what());
         return 1;

@@ -4,6 +4,7 @@
 #include "plan/plan.hpp"
 #include "plan/select.hpp"
 #include "support/outcome.hpp"
+#include "support/plan_parts.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -13,14 +14,14 @@ namespace {
 using namespace grapnel;
 using test::contains;
 using test::error_of;
+using test::gpu;
+using test::has_mount;
+using test::request;
 using Devices = Request::Devices;
 using Kind = Mount::Kind;
 
 Node cap(std::uint32_t minor) {
-    const DeviceNumber number{241, minor};
-    return {.path = host_path("/dev/nvidia-caps/nvidia-cap" + std::to_string(minor)),
-            .expected = number,
-            .found = number};
+    return test::node("/dev/nvidia-caps/nvidia-cap" + std::to_string(minor), {241, minor});
 }
 
 MigDevice mig(unsigned index, std::uint32_t gi, std::uint32_t ci, const char* uuid = "") {
@@ -31,19 +32,10 @@ MigDevice mig(unsigned index, std::uint32_t gi, std::uint32_t ci, const char* uu
             .nodes = {cap(gi * 9), cap(gi * 9 + 1 + ci)}};
 }
 
-Gpu gpu(unsigned index, std::uint32_t minor, const char* uuid) {
-    return {.index = index,
-            .uuid = uuid,
-            .pci = "0000:0" + std::to_string(index) + ":00.0",
-            .minor = minor,
-            .node = {.path = host_path("/dev/nvidia" + std::to_string(minor)),
-                     .expected = DeviceNumber{195, minor},
-                     .found = DeviceNumber{195, minor}}};
-}
-
 /// GPU 0 has 1/0 and 1/1, GPU 1 has 2/0, whose UUID is known.
 Inventory host() {
-    Inventory out{.driver_version = "580.1", .gpus = {gpu(0, 1, "GPU-a"), gpu(1, 0, "GPU-b")}};
+    Inventory out{.driver_version = "580.1",
+                  .gpus = {gpu(0, 1, "0000:00:00.0", "GPU-a"), gpu(1, 0, "0000:01:00.0", "GPU-b")}};
     out.gpus[0].mig_devices = {mig(0, 1, 0), mig(1, 1, 1)};
     out.gpus[1].mig_devices = {mig(0, 2, 0, "MIG-0000-1111")};
     out.mig_management = {.has_proc_files = true,
@@ -53,10 +45,6 @@ Inventory host() {
                           .nodes = {cap(1), cap(2), cap(9), cap(18)},
                           .gpus = {{0, {{241, 18}, {241, 19}}}, {1, {{241, 9}}}, {7, {{241, 99}}}}};
     return out;
-}
-
-Request request(std::vector<std::string> listed) {
-    return {.devices = Devices::listed, .listed = std::move(listed)};
 }
 
 /// "0 1:0": the chosen GPUs and MIG devices.
@@ -71,12 +59,6 @@ std::string chosen(const Request& wanted, const Inventory& inventory) {
             text += " " + std::to_string(one.index) + ":" + std::to_string(device.index);
     }
     return text;
-}
-
-bool has_mount(const Plan& plan, Kind kind, const char* inside) {
-    return std::ranges::any_of(plan.mounts, [&](const auto& mount) {
-        return mount.kind == kind && mount.inside.text() == inside;
-    });
 }
 
 } // namespace

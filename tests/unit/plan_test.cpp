@@ -2,6 +2,7 @@
 #include "plan/plan.hpp"
 #include "plan/select.hpp"
 #include "support/outcome.hpp"
+#include "support/plan_parts.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -12,31 +13,16 @@ namespace {
 using namespace grapnel;
 using test::contains;
 using test::error_of;
+using test::gpu;
+using test::has_mount;
+using test::request;
 using Devices = Request::Devices;
 using Kind = Mount::Kind;
 using enum DriverCapability;
 
-Gpu gpu(unsigned index, std::uint32_t minor, const char* pci, const char* uuid) {
-    const auto path = host_path("/dev/nvidia" + std::to_string(minor));
-    return {.index = index,
-            .uuid = uuid,
-            .pci = pci,
-            .model = "NVIDIA H200",
-            .minor = minor,
-            .node = {.path = path,
-                     .expected = DeviceNumber{195, minor},
-                     .found = DeviceNumber{195, minor}}};
-}
-
 std::vector<Gpu> three_gpus() {
     return {gpu(0, 2, "0000:01:00.0", "GPU-aaaa"), gpu(1, 0, "0000:0a:00.0", "GPU-bbbb"),
             gpu(2, 1, "10000:0a:00.0", "GPU-cccc")};
-}
-
-Node control(const char* path, std::uint32_t major, std::uint32_t minor) {
-    return {.path = host_path(path),
-            .expected = DeviceNumber{major, minor},
-            .found = DeviceNumber{major, minor}};
 }
 
 Library library(const char* name, const char* soname) {
@@ -47,16 +33,10 @@ Inventory host() {
     return {.driver_version = "580.1",
             .cuda_version = "13.0",
             .gpus = three_gpus(),
-            .control_nodes = {control("/dev/nvidiactl", 195, 255)},
+            .control_nodes = {test::node("/dev/nvidiactl", {195, 255})},
             .libraries = {library("libcuda.so.580.1", "libcuda.so.1"),
                           library("libnvidia-ml.so.580.1", "libnvidia-ml.so.1")},
             .proc_files = {{.name = "params", .text = "ModifyDeviceFiles: 1\nX: 1\n"}}};
-}
-
-Request request(std::vector<std::string> listed) {
-    return {.devices = Devices::listed,
-            .listed = std::move(listed),
-            .driver_capabilities = {compute, utility}};
 }
 
 std::string indices(const Result<std::vector<Gpu>>& gpus) {
@@ -66,12 +46,6 @@ std::string indices(const Result<std::vector<Gpu>>& gpus) {
     for (const auto& one : *gpus)
         text += std::to_string(one.index);
     return text;
-}
-
-bool has_mount(const Plan& plan, Kind kind, const char* inside) {
-    return std::ranges::any_of(plan.mounts, [&](const auto& mount) {
-        return mount.kind == kind && mount.inside.text() == inside;
-    });
 }
 
 bool has_link(const Plan& plan, const char* inside, const char* target) {
