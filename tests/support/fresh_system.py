@@ -21,9 +21,9 @@ CLONE = "/root/grapnel"
 def first_block(text, heading):
     """The commands of the first block, fenced or indented, below the first heading with these words."""
     section = re.search(rf"^##+ [^\n]*{heading}[^\n]*\n(.*?)(?=^##|\Z)", text, re.M | re.S | re.I)
-    assert section, f"README.md has no heading with '{heading}'"
+    assert section, f"the page has no heading with '{heading}'"
     block = re.search(r"^```\w*[^\n]*\n(.*?)^```|((?:^    [^\n]*\n)+)", section[1], re.M | re.S)
-    assert block, f"README.md has no commands below the heading with '{heading}'"
+    assert block, f"the page has no commands below the heading with '{heading}'"
     return commands(block[1] or block[2])
 
 
