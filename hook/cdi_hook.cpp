@@ -12,10 +12,15 @@
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
 #include "confine/supervise.hpp"
+#include "driver/inventory.hpp"
+#include "oci/container_engine.hpp"
 #include "oci/state.hpp"
+#include "prepare/audit.hpp"
 #include "prepare/confinement.hpp"
 #include "prepare/log.hpp"
+#include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process_identity.hpp"
 
@@ -64,13 +69,16 @@ class Run {
              Phase::enter, Phase::ldconfig, Phase::attach, Phase::write_files, Phase::done}));
         GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
         const auto state = GRAPNEL_TRY(read_state());
-        log_.of_container(state.id);
+        log_.of_container(state.id, engine_of_bundle(state.bundle.text()));
         // the variables can be the image's: runc before 1.3 hands them to a hook
         const auto loaded = load_settings(std::nullopt, Variables::are_ignored);
         if (loaded.mistake)
             return *loaded.mistake;
         log_.to(loaded.settings);
         confine::limit_file_size(log_.bounded_size());
+        if (options_.request.hook == CdiHook::update_ldcache)
+            read_driver();
+        steps_.end("read");
         GRAPNEL_TRY(confine::enter_phase(Phase::look_inside));
         const auto starter = sys::starter_identity();
         if (!starter)
@@ -84,6 +92,12 @@ class Run {
             options_.state ? GRAPNEL_TRY(sys::read_host_file(*options_.state, state_size_limit))
                            : GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, state_size_limit, "stdin"));
         return parse_state(text);
+    }
+
+    void read_driver() {
+        known_gpus_ = known_gpus_of_this_boot();
+        if (const auto branch = driver_branch(sys::LinuxHostFs()))
+            driver_ = branch->driver_version;
     }
 
     /// In a child process: a file system of the container may never answer.
@@ -107,8 +121,10 @@ class Run {
         auto container = GRAPNEL_TRY(apply::open_container_from_inside(state));
         if (starter)
             container.claimant = *starter;
+        const auto start = GRAPNEL_TRY(description_of_start(container.root));
         const auto plan =
             GRAPNEL_TRY(apply::plan_of(options_.request, settings.ldcache, container.root));
+        steps_.end("plan");
         if (!plan.views.empty())
             GRAPNEL_TRY(apply::check_own_mount_namespace());
         log_.hold();
@@ -117,11 +133,25 @@ class Run {
             [&](confine::FileRules& rules) { log_.allow_in(rules); }));
         for (const auto& warning : warnings)
             log_.warning(warning);
+        steps_.end("apply");
+        if (start)
+            log_.info(*start, steps_);
         return {};
+    }
+
+    /// Of all the hooks of a CDI file, update-ldcache describes the container's start: a file that
+    /// gives the driver names it once.
+    Result<std::optional<std::string>> description_of_start(sys::RootDir& root) {
+        if (options_.request.hook != CdiHook::update_ldcache)
+            return std::nullopt;
+        return describe_cdi_start(GRAPNEL_TRY(apply::gpu_minors(root)), known_gpus_, driver_);
     }
 
     const Options& options_;
     Log& log_;
+    Steps steps_ = {};
+    std::vector<KnownGpu> known_gpus_ = {};
+    std::string driver_ = {};
 };
 
 int run(std::span<const std::string> words, Log& log) {

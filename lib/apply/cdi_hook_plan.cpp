@@ -156,17 +156,7 @@ bool is_gpu_node(std::string_view name) {
 
 Result<Plan> profile_plan(sys::RootDir& root) {
     Plan plan;
-    const auto dev = inside_path("/dev");
-    const auto names = root.list(dev);
-    GRAPNEL_TRY(root.answers());
-    std::vector<std::uint32_t> minors;
-    for (const auto& name : names ? *names : std::vector<std::string>()) {
-        const auto facts =
-            is_gpu_node(name) ? root.facts(dev / name) : Result<FileFacts>(FileFacts());
-        if (facts && facts->type == FileFacts::Type::character_device)
-            minors.push_back(facts->minor);
-    }
-    GRAPNEL_TRY(root.answers());
+    const auto minors = GRAPNEL_TRY(gpu_minors(root));
     if (auto text = application_profile(minors))
         plan.files.push_back({.inside = application_profiles() / application_profile_name,
                               .text = std::move(*text)});
@@ -196,6 +186,20 @@ Result<Plan> work_of(const CdiHookRequest& request, LdCache ldcache, sys::RootDi
 }
 
 } // namespace
+
+Result<std::vector<std::uint32_t>> gpu_minors(sys::RootDir& root) {
+    const auto dev = inside_path("/dev");
+    const auto names = root.list(dev);
+    std::vector<std::uint32_t> minors;
+    for (const auto& name : names ? *names : std::vector<std::string>()) {
+        const auto facts =
+            is_gpu_node(name) ? root.facts(dev / name) : Result<FileFacts>(FileFacts());
+        if (facts && facts->type == FileFacts::Type::character_device)
+            minors.push_back(facts->minor);
+    }
+    GRAPNEL_TRY(root.answers());
+    return minors;
+}
 
 Result<Plan> plan_of(const CdiHookRequest& request, LdCache ldcache, sys::RootDir& root) {
     auto plan = GRAPNEL_TRY(work_of(request, ldcache, root));

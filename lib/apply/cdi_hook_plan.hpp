@@ -8,6 +8,7 @@
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,5 +54,8 @@ struct CdiHookRequest {
 /// | create-soname-symlinks           | the links of the SONAMEs                               |
 [[nodiscard]] Result<Plan> plan_of(const CdiHookRequest& request, LdCache ldcache,
                                    sys::RootDir& root);
+
+/// The minors of the GPUs that have a node in the container's /dev.
+[[nodiscard]] Result<std::vector<std::uint32_t>> gpu_minors(sys::RootDir& root);
 
 } // namespace grapnel::apply

@@ -30,15 +30,6 @@ Result<std::string> boot_id() {
     return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
 }
 
-/// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
-/// of a driver from the start of the machine: another boot knows nothing.
-std::vector<KnownGpu> known_gpus_of_this_boot() {
-    const auto text = read_state_file(gpus_file);
-    const auto boot = boot_id();
-    return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
-                                                    : std::vector<KnownGpu>();
-}
-
 std::vector<KnownDirectory> known_directories() {
     const auto text = read_state_file(directories_file);
     return text ? parse_known_directories(*text) : std::vector<KnownDirectory>();
@@ -87,6 +78,15 @@ Inventory narrowed(Inventory inventory, const Request& request) {
 }
 
 } // namespace
+
+/// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
+/// of a driver from the start of the machine: another boot knows nothing.
+std::vector<KnownGpu> known_gpus_of_this_boot() {
+    const auto text = read_state_file(gpus_file);
+    const auto boot = boot_id();
+    return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
+                                                    : std::vector<KnownGpu>();
+}
 
 Status Planner::prepare(Request request) {
     GRAPNEL_TRY(start(std::move(request)));

@@ -22,6 +22,9 @@
 
 namespace grapnel {
 
+/// The GPU info cache, as a hook has filled it since this boot; nothing else is asked.
+[[nodiscard]] std::vector<KnownGpu> known_gpus_of_this_boot();
+
 class Planner {
   public:
     /// The three must outlive it. A dry run loads no module and keeps no answer.

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import compat_library
@@ -12,6 +13,7 @@ import nvidia_cdi
 import pytest
 
 VERSION = make_driver.VERSION
+LOG = pathlib.Path("/var/log/grapnel.log")
 GPU_0, GPU_1 = (f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2))
 SYSTEM_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 CUDA = "load:libcuda.so.1"
@@ -84,6 +86,19 @@ def test_nvidia_file_gives_its_listing(engine, give, folder):
 def test_nvidia_file_serves_each_family(engine, give, make_bundle, family):
     bundle = give(made=make_bundle(family, name=f"image-{family}"))
     assert_given(engine(bundle, *QUERIES), nvidia_cdi.HOST_LIBRARIES)
+
+
+def test_start_by_nvidia_file_is_one_line(engine, give):
+    made = give()
+    earlier = LOG.read_text() if LOG.exists() else ""
+    assert engine(made, GPU_0).code == 0
+    lines = [line for line in LOG.read_text().removeprefix(earlier).splitlines()
+             if f" {made.name} info: " in line]
+    assert len(lines) == 1, lines
+    text, steps = re.search(r" info: (.*); \d+\.\d\d ms: (.*)$", lines[0]).groups()
+    assert text.startswith(f"has nvidia{make_driver.minor(0, 2)}")
+    assert text.endswith(f" of driver {VERSION}, asked for by a CDI file (hook update-ldcache)")
+    assert [step.split()[0] for step in steps.split(", ")] == ["read", "plan", "apply"]
 
 
 def test_nvidia_file_of_nvidia_ctk(engine, give, nvidia_ctk):
