@@ -76,6 +76,16 @@ std::optional<HostPath> bundle_argument(pid_t monitor) {
     return std::nullopt;
 }
 
+/// Of version 2, version 1, and both.
+std::vector<sys::Fd> cgroup_roots() {
+    std::vector<sys::Fd> out;
+    for (const auto* const path :
+         {"/sys/fs/cgroup", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/unified"})
+        if (auto root = sys::open_host_directory(host_path(path)))
+            out.push_back(std::move(*root));
+    return out;
+}
+
 } // namespace
 
 std::string proc_path(pid_t process, std::string_view name) {
@@ -101,16 +111,19 @@ std::string cgroup_of(pid_t process) {
     return unified.size() > 1 || devices.empty() ? unified : devices;
 }
 
-std::vector<pid_t> processes_of(const std::string& cgroup, pid_t first) {
+std::vector<pid_t> processes_in(const std::string& cgroup) {
     static const auto own = cgroup_of(0);
-    std::vector<pid_t> out;
+    static const auto roots = cgroup_roots();
     if (cgroup.size() > 1 && cgroup != own)
-        for (const auto* const root : // version 2, version 1, both
-             {"/sys/fs/cgroup", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/unified"})
-            if (const auto text = sys::read_kernel_file(root + cgroup + "/cgroup.procs")) {
-                out = numbers_of(*text);
-                break;
-            }
+        for (const auto& root : roots)
+            if (const auto text =
+                    sys::read_kernel_file_in(root.ref(), cgroup.substr(1) + "/cgroup.procs"))
+                return numbers_of(*text);
+    return {};
+}
+
+std::vector<pid_t> processes_of(const std::string& cgroup, pid_t first) {
+    auto out = processes_in(cgroup);
     if (std::ranges::find(out, first) == out.end())
         out.insert(out.begin(), first);
     return out;

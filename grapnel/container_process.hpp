@@ -19,8 +19,10 @@ namespace grapnel {
 /// The path of the process's cgroup: of version 2, or of version 1's device controller.
 [[nodiscard]] std::string cgroup_of(pid_t process);
 
-/// The processes in the cgroup. A process without a cgroup, or in the cgroup of this program, is
-/// listed alone.
+/// The processes in the cgroup; empty for no cgroup, and for the cgroup of this program.
+[[nodiscard]] std::vector<pid_t> processes_in(const std::string& cgroup);
+
+/// The same, with `first` in any case.
 [[nodiscard]] std::vector<pid_t> processes_of(const std::string& cgroup, pid_t first);
 
 /// The bundle of the process's container, as the engine's monitor (shim, conmon) has it. An

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containers.hpp"
+#include "apply/record_header.hpp"
 #include "apply/record_store.hpp"
 #include "base/text.hpp"
+#include "cgroup_guess.hpp"
 #include "container_process.hpp"
 #include "driver/gpus.hpp"
 #include "driver/inventory.hpp"
@@ -23,7 +25,7 @@ namespace {
 using apply::RecordStore;
 using Containers = std::vector<GpuContainer>;
 
-constexpr std::size_t usual_header = std::size_t{2} << 10;
+constexpr std::size_t usual_header = std::size_t{1} << 10;
 constexpr std::size_t longest_header = std::size_t{64} << 10;
 constexpr std::string_view record_ending = ".jsonl";
 constexpr std::size_t key_number = 17; // "-" and 16 digits behind the ID
@@ -50,25 +52,60 @@ std::string header_of(const RecordStore& store, const std::string& name) {
     return {};
 }
 
-/// Empty for a record of an earlier version, which has no facts, and for an ended container.
-std::optional<GpuContainer> container_of(const RecordStore& store, const std::string& name) {
-    const auto header = header_of(store, name);
-    if (header.empty())
-        return std::nullopt;
-    const auto record = apply::parse_cleanup_record(header);
+/// Nothing for a record of an earlier version, which has no facts, and for an ended container.
+std::optional<apply::RecordHeader> facts_of(const std::string& header) {
+    if (auto plain = apply::read_record_header(header))
+        return plain;
+    auto record = header.empty() ? refused("no line") : apply::parse_cleanup_record(header);
     if (!record || record->start == apply::StartFacts{})
         return std::nullopt;
-    const auto key = name.substr(0, name.size() - record_ending.size());
-    const auto claim = apply::claims_path(apply::number_of(record->rootfs.text())) + "/" + key;
+    return apply::RecordHeader{record->rootfs.text(), std::move(record->start)};
+}
+
+std::optional<sys::ProcessIdentity> claimant(const RecordStore& store, const std::string& rootfs,
+                                             const std::string& key) {
+    const auto claim = apply::claims_path(apply::number_of(rootfs)) + "/" + key;
     const auto target = sys::read_link_in(store.directory.ref(), claim);
-    const auto identity = target ? sys::parse_process_identity(*target) : std::nullopt;
+    return target ? sys::parse_process_identity(*target) : std::nullopt;
+}
+
+/// A process in the cgroup of the container's ID is the container's, and no zombie
+/// (css_task_iter_advance): neither its stat and its cgroup nor the claim need be read.
+bool add_guessed_process(GpuContainer& container, const CgroupGuess& guess) {
+    auto cgroup = container.start.process ? guess.of(container.engine, container.id) : std::nullopt;
+    if (!cgroup)
+        return false;
+    auto processes = processes_in(*cgroup);
+    const auto& first = *container.start.process;
+    if (std::ranges::find(processes, first.pid) == processes.end())
+        return false;
+    container.process = first.pid;
+    container.since = sys::started_at(first);
+    container.cgroup = std::move(*cgroup);
+    container.processes = std::move(processes);
+    return true;
+}
+
+/// `guess` is null for records that a user can change.
+std::optional<GpuContainer> container_of(const RecordStore& store, const std::string& name,
+                                         CgroupGuess* guess) {
     static const auto own_pids = sys::own_pid_namespace().value_or(0);
-    if (!identity || !sys::is_running(*identity, own_pids))
+    auto record = facts_of(header_of(store, name));
+    if (!record)
         return std::nullopt;
+    const auto key = name.substr(0, name.size() - record_ending.size());
     GpuContainer out{.id = key.substr(0, key.size() - std::min(key_number, key.size())),
                      .engine = engine_of_bundle(record->start.bundle),
-                     .start = record->start};
+                     .start = std::move(record->start)};
+    const bool is_here = out.start.process && out.start.process->pid_namespace == own_pids;
+    if (guess != nullptr && is_here && add_guessed_process(out, *guess))
+        return out;
+    const auto identity = claimant(store, record->rootfs, key);
+    if (!identity || !sys::is_running(*identity, own_pids))
+        return std::nullopt;
     add_process(out, *identity);
+    if (guess != nullptr)
+        guess->learn(out.engine, out.id, out.cgroup);
     return out;
 }
 
@@ -85,10 +122,11 @@ void add_recorded(const RecordStore& store, const std::string& user, Containers&
     const auto names = sys::directory_names(store.records.ref(), store.path.text());
     if (!names)
         return;
+    CgroupGuess guess;
     for (const auto& name : *names) {
         if (!name.ends_with(record_ending))
             continue;
-        auto container = container_of(store, name);
+        auto container = container_of(store, name, user.empty() ? &guess : nullptr);
         if (!container || !is_of_user(*container, user))
             continue;
         container->user = user;

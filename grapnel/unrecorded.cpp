@@ -24,6 +24,32 @@ namespace {
 
 using Processes = std::set<pid_t>;
 
+/// PF_KTHREAD of the kernel's sched.h among the flags of /proc/PID/stat: no program has it.
+bool is_kernel_thread(pid_t process) {
+    constexpr std::size_t flags_field = 6; // field 9 of proc(5)
+    constexpr std::uint32_t kernel_thread = 0x00200000;
+    const auto stat = sys::read_kernel_file(proc_path(process, "stat")).value_or("");
+    const auto fields = split(std::string_view(stat).substr(stat.rfind(')') + 1), ' ');
+    const auto flags = fields.size() > flags_field + 1
+                           ? parse_number<std::uint32_t>(fields[flags_field + 1])
+                           : std::nullopt;
+    return flags && (*flags & kernel_thread) != 0;
+}
+
+/// The children of kthreadd. A machine has thousands: to look at each one's namespace takes longer
+/// than all else. Empty where this PID namespace has none, or the kernel does not list them.
+Processes kernel_threads() {
+    constexpr pid_t kthreadd = 2;
+    Processes out;
+    if (!is_kernel_thread(kthreadd))
+        return out;
+    const auto children = sys::read_kernel_file(proc_path(kthreadd, "task/2/children"));
+    for (const auto word : split(children.value_or(""), ' '))
+        if (const auto process = parse_number<pid_t>(word))
+            out.insert(*process);
+    return out;
+}
+
 /// The oldest process, by ID, of each mount namespace without a known process.
 std::map<std::string, pid_t> other_namespaces(const Processes& known) {
     std::map<std::string, pid_t> out;
@@ -34,9 +60,10 @@ std::map<std::string, pid_t> other_namespaces(const Processes& known) {
     const auto entries = sys::LinuxHostFs().list(host_path("/proc"));
     if (!entries)
         return out;
+    const auto of_kernel = kernel_threads();
     for (const auto& entry : *entries) {
         const auto process = parse_number<pid_t>(entry);
-        if (!process || known.contains(*process))
+        if (!process || known.contains(*process) || of_kernel.contains(*process))
             continue;
         const auto mounts = sys::read_kernel_link(proc_path(*process, "ns/mnt"));
         if (!mounts || seen.contains(*mounts))

@@ -164,9 +164,12 @@ Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& 
                       const Former& former, const Creations& kept) {
     const auto name = record_name(claimant.key);
     const auto path = store.record_path(claimant.key).text();
+    auto start = claimant.start;
+    if (start != StartFacts{})
+        start.process = claimant.process;
     if (!former.own_goes_on)
         GRAPNEL_TRY(sys::overwrite(store.records.ref(), name,
-                                   header_line(claimant.rootfs, claimant.root, claimant.start)
+                                   header_line(claimant.rootfs, claimant.root, start)
                                        + creation_lines(kept))
                         .note(path));
     auto record = GRAPNEL_TRY(sys::open_to_append(store.records.ref(), name).note(path));

@@ -180,8 +180,10 @@ std::string start_json(const StartFacts& start) {
     std::string gpus;
     for (const auto& gpu : start.gpus)
         gpus += (gpus.empty() ? "" : ",") + gpu_json(gpu);
-    return format_text(R"(,"bundle":"{}","driver":"{}","gpus":[{}])", escape(start.bundle),
-                       escape(start.driver_version), gpus);
+    const auto process =
+        start.process ? format_text(R"(,"process":"{}")", to_text(*start.process)) : std::string();
+    return format_text(R"(,"bundle":"{}","driver":"{}","gpus":[{}]{})", escape(start.bundle),
+                       escape(start.driver_version), gpus, process);
 }
 
 std::vector<std::string> parse_mig(const OrderedJson& json) {
@@ -209,6 +211,7 @@ std::optional<RecordedGpu> parse_gpu(const OrderedJson& json) {
 StartFacts parse_start(const OrderedJson& json) {
     StartFacts start{.bundle = bytes(json, "bundle").value_or(""),
                      .driver_version = bytes(json, "driver").value_or("")};
+    start.process = sys::parse_process_identity(bytes(json, "process").value_or(""));
     const auto gpus = json.find("gpus");
     if (gpus != json.end() && gpus->is_array())
         for (const auto& entry : *gpus)

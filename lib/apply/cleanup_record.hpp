@@ -14,6 +14,7 @@
 
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "sys/process_identity.hpp"
 #include "sys/root_dir.hpp"
 
 #include <cstdint>
@@ -51,6 +52,7 @@ struct StartFacts {
     std::string bundle = {};
     std::string driver_version = {};
     std::vector<RecordedGpu> gpus = {};
+    std::optional<sys::ProcessIdentity> process = {}; ///< the claim's (claims.hpp)
 
     bool operator==(const StartFacts&) const = default;
 };

@@ -241,9 +241,13 @@ Result<std::string> read_file_in(FdRef directory, const std::string& name, std::
     return read_all(file.ref(), limit, quote(name));
 }
 
+/// pread(2) fails for a FIFO and a directory: the type is not looked at.
 Result<std::string> read_beginning_in(FdRef directory, const std::string& name, std::size_t size) {
-    const auto file = GRAPNEL_TRY(open_file_in(directory, name));
-    return read_part(file.ref(), 0, size, quote(name));
+    const Fd file(
+        openat(directory.value, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid())
+        return system_error("open " + quote(name));
+    return read_part(file.ref(), 0, size, name);
 }
 
 Status make_file(FdRef directory, const std::string& name, std::string_view data,

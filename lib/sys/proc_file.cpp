@@ -23,7 +23,13 @@ constexpr std::size_t most = std::size_t{1} << 20;
 } // namespace
 
 Result<std::string> read_kernel_file(const std::string& path) {
-    const Fd fd(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+    return read_kernel_file_in(FdRef{AT_FDCWD}, path);
+}
+
+Result<std::string> read_kernel_file_in(FdRef directory, const std::string& path) {
+    const Fd fd(retried([&] {
+        return ::openat(directory.value, path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }));
     if (!fd.valid())
         return system_error("open " + path);
     const auto part = std::make_unique_for_overwrite<char[]>(chunk);

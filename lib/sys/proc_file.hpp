@@ -5,6 +5,7 @@
 
 #include "base/path.hpp"
 #include "base/result.hpp"
+#include "sys/fd.hpp"
 #include "sys/process_identity.hpp"
 
 #include <string>
@@ -13,6 +14,7 @@ namespace grapnel::sys {
 
 /// At most 1 MiB. Only for files that the kernel makes: their type is not looked at.
 [[nodiscard]] Result<std::string> read_kernel_file(const std::string& path);
+[[nodiscard]] Result<std::string> read_kernel_file_in(FdRef directory, const std::string& path);
 
 /// The target of a link of procfs, such as /proc/1/ns/mnt.
 [[nodiscard]] Result<std::string> read_kernel_link(const std::string& path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cleanup record. Input: its lines, or the JSON of version 1; the same bytes as the target of
 // a link that an image had, as the text of a file, and as a planned link's target.
-#include "apply/cleanup_record.hpp"
+#include "apply/record_header.hpp"
 #include "fuzz.hpp"
 
 using namespace grapnel;
@@ -48,6 +48,15 @@ void expect_sound(const Result<CleanupRecord>& record) {
            "a record survives being written");
 }
 
+/// The header is read as it is parsed.
+void expect_same_header(std::string_view text) {
+    const auto read = read_record_header(text);
+    if (!read)
+        return;
+    const auto record = parse_cleanup_record(text);
+    expect(!record || read->start == record->start, "a header is read as it is parsed");
+}
+
 } // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,5 +66,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         expect_recorded(text);
     expect_sound(parse_cleanup_record(text));
     expect_sound(parse_old_record(text));
+    expect_same_header(text);
     return 0;
 }

@@ -4,11 +4,13 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
 import time
 
+import container
 import container_cli
 import make_driver
 import pytest
@@ -69,6 +71,62 @@ def test_mount_line_beyond_a_page_ends_nothing(grapnel, tmp_path, node):
     script = f'mount --bind "{deep}" "{deep}"; mount --bind {node} {tmp_path}/node'
     with namespace_of(script) as identity:
         assert len(listed(grapnel, identity)) == 1
+
+
+class Recorded:
+    """A container of Docker as the hook records it: a process in a cgroup that its ID names."""
+
+    def __init__(self, cgroups, number, bundle):
+        self.id = f"{number:064x}"
+        self.key = f"{self.id}-{0:016x}"
+        self.process = subprocess.Popen(["sleep", "1000"])
+        self.cgroup = cgroups.make("v2", f"docker-{self.id}.scope")
+        self.move(self.cgroup)
+        identity = container.process_identity(self.process.pid)
+        facts = {"bundle": f"/run/containerd/io.containerd.runtime.v2.task/moby/{self.id}",
+                 "driver": make_driver.VERSION,
+                 "gpus": [{"index": 0, "minor": 1, "uuid": make_driver.uuid(0)}],
+                 "process": identity}
+        header = {**json.loads(container.record_header(bundle.root)), **facts}
+        self.record = pathlib.Path(f"/run/grapnel/containers/{self.key}.jsonl")
+        self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.record.write_text(json.dumps(header, separators=(",", ":")) + "\n")
+        self.claim = container.claims_directory(bundle.root) / self.key
+        self.claim.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.claim.symlink_to(identity)
+
+    def move(self, cgroup):
+        (cgroup / "cgroup.procs").write_text(str(self.process.pid))
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+    def forget(self):
+        self.end()
+        self.record.unlink()
+        self.claim.unlink()
+
+
+@pytest.fixture
+def recorded(cgroups, bundle):
+    """Four containers of one engine."""
+    made = [Recorded(cgroups, number, bundle) for number in range(0xA0, 0xA4)]
+    yield made
+    for one in made:
+        one.forget()
+
+
+def test_guessed_cgroup_is_the_containers_own(grapnel, cgroups, recorded):
+    first, ended, moved, last = recorded
+    ended.end()
+    inner = cgroups.make("v2", f"docker-{moved.id}.scope/init")
+    moved.move(inner)
+    found = {one["id"]: one for one in json.loads(grapnel("ps", "--json").stdout)["containers"]}
+    assert ended.id not in found
+    for one, cgroup in ((first, first.cgroup), (moved, inner), (last, last.cgroup)):
+        assert str(cgroup).endswith(found[one.id]["cgroup"])
+        assert found[one.id]["pids"] == [one.process.pid]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/cleanup_record.hpp"
+#include "apply/record_header.hpp"
 #include "apply/record_store.hpp"
 #include "support/outcome.hpp"
 #include "sys/process_identity.hpp"
@@ -197,6 +198,31 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
     CHECK_FALSE(parse_cleanup_record(header + "[]\n"));
     CHECK(parse_cleanup_record(header + "{\"path\":\"/y\",\n" + entry + "\n")->creations.size()
           == 1);
+}
+
+TEST_CASE("a record's header is read as it is parsed") {
+    const StartFacts whole{
+        .bundle = "/run/b",
+        .driver_version = "580.95.05",
+        .gpus = {{.index = 0, .minor = 3, .uuid = "GPU-1"}, {.index = 7, .mig = {"MIG-1", "7:0"}}},
+        .process = sys::ProcessIdentity{12, 34, 56}};
+    auto of_earlier_version = whole;
+    of_earlier_version.process.reset();
+    const StartFacts without_gpu{.bundle = "/b"};
+    for (const auto& start : {whole, of_earlier_version, without_gpu}) {
+        const auto line = header_line(host_path("/r"), {.inode = 2, .born_ns = -17}, start);
+        CAPTURE(line);
+        const auto read = read_record_header(line);
+        REQUIRE(read);
+        CHECK(read->rootfs == "/r");
+        CHECK(read->start == start);
+        CHECK(parse_cleanup_record(line)->start == start);
+        CHECK_FALSE(read_record_header(line + line));
+        for (std::size_t size = 0; size < line.size(); ++size)
+            CHECK_FALSE(read_record_header(line.substr(0, size)));
+    }
+    CHECK_FALSE(read_record_header(header_line(host_path("/a b%\"'"), {}, whole)));
+    CHECK_FALSE(read_record_header(header)); // has no facts
 }
 
 TEST_CASE("a process is told from a later one with its ID") {
