@@ -3,6 +3,7 @@
 #include "doctor/cdi_scan.hpp"
 
 #include "base/text.hpp"
+#include "base/version.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/shell.hpp"
@@ -69,6 +70,26 @@ void check_conflicts(const std::map<HostPath, CdiScan>& scans, std::vector<Findi
         }
 }
 
+/// podman before 5.1 refuses a file with a key that is newer than it, and then knows no device.
+void check_podman(const Facts& facts, const HostPath& file, std::string_view text,
+                  std::vector<Finding>& findings) {
+    static const Version first{{5, 1}};
+    constexpr std::string_view key = "additionalGids"; // of CDI 0.7.0
+    if (text.find(key) == std::string_view::npos || !facts.here.ask
+        || find_program(facts.host, "podman").empty())
+        return;
+    const auto answer = facts.here.ask({"podman", "--version"}); // "podman version 4.9.3"
+    const auto words = answer ? split(trim(*answer), ' ') : std::vector<std::string_view>();
+    const auto number = words.empty() ? std::string_view() : words.back();
+    const auto version = Version::parse(number.substr(0, number.find_first_not_of("0123456789.")));
+    if (version && *version < first)
+        findings.push_back({.code = Code::GR1106,
+                            .text = file.text() + ": podman " + std::string(number)
+                                    + " does not know the key " + std::string(key)
+                                    + ", and refuses the file",
+                            .command = generate_command(file)});
+}
+
 } // namespace
 
 Area cdi_area(const Facts& facts) {
@@ -85,6 +106,8 @@ Area cdi_area(const Facts& facts) {
         else if (scan.kind.starts_with("nvidia.com/")
                  || scan.kind.starts_with("management.nvidia.com/"))
             scans.emplace(file, std::move(scan));
+        if (scans.contains(file))
+            check_podman(facts, file, text, area.findings);
     }
     for (const auto& [file, scan] : scans)
         check_file(facts, file, scan, area.findings);

@@ -16,23 +16,39 @@ namespace grapnel::doctor_command {
 namespace {
 
 constexpr std::string_view hook_name = "nvidia-container-runtime-hook";
+/// Where snapd mounts snaps: on Debian and Ubuntu, and on Fedora and Arch.
+constexpr std::array<std::string_view, 2> snap_mounts{"/snap", "/var/lib/snapd/snap"};
 /// The PATH of a systemd service without a setting for it.
 constexpr std::string_view usual_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The program of a runtime in daemon.json: of runc's shim it is among the options.
+std::string program_of(const nlohmann::json& runtime) {
+    auto program = text_at(runtime, "path");
+    if (program.empty() && runtime.is_object())
+        program = text_at(runtime.value("options", nlohmann::json()), "BinaryName");
+    return program;
+}
+
+/// As dockerd finds it: a name is looked up in its PATH.
+std::string path_of(const sys::HostFs& host, const std::string& program) {
+    if (program.empty() || program.starts_with('/'))
+        return program;
+    const auto found = find_program(host, program);
+    return found.empty() ? program : found.text();
+}
+
 /// Runtimes by name, with the path of each: of the file and of the command line.
-std::map<std::string, std::string> runtimes_of(const Docker& docker) {
+std::map<std::string, std::string> runtimes_of(const Facts& facts, const Docker& docker) {
     std::map<std::string, std::string> out;
     const auto listed = docker.settings.find("runtimes");
     if (listed != docker.settings.end() && listed->is_object())
         for (const auto& [name, runtime] : listed->items())
-            out[name] = text_at(runtime, "path");
-    for (const auto& word : docker.daemon ? docker.daemon->words : std::vector<std::string>()) {
-        constexpr std::string_view option = "--add-runtime=";
-        const auto equals = word.find('=', option.size());
-        if (word.starts_with(option) && equals != std::string::npos)
-            out[word.substr(option.size(), equals - option.size())] = word.substr(equals + 1);
-    }
+            out[name] = path_of(facts.host, program_of(runtime));
+    for (const auto& value :
+         docker.daemon ? options_of(*docker.daemon, "add-runtime") : std::vector<std::string>())
+        if (const auto equals = value.find('='); equals != std::string::npos)
+            out[value.substr(0, equals)] = path_of(facts.host, value.substr(equals + 1));
     return out;
 }
 
@@ -119,7 +135,7 @@ bool has_low_level_runtime(const Facts& facts) {
 }
 
 void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
-    const auto runtimes = runtimes_of(docker);
+    const auto runtimes = runtimes_of(facts, docker);
     bool has_runtime = false;
     for (const auto& [name, path] : runtimes) {
         const auto maker = maker_of(facts.host, path);
@@ -146,7 +162,7 @@ void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding
     const auto file = facts.host.stat(docker.config);
     if (!file || file->modified_ns <= docker.daemon->started_ns)
         return;
-    for (const auto& [name, path] : runtimes_of(docker)) {
+    for (const auto& [name, path] : runtimes_of(facts, docker)) {
         if (maker_of(facts.host, path) == Maker::other)
             continue;
         const auto known = facts.here.ask({"docker", "info", "--format", "{{json .Runtimes}}"});
@@ -161,7 +177,9 @@ void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding
 }
 
 bool is_of_snap(const Docker& docker) {
-    return docker.daemon != nullptr && docker.daemon->program.text().starts_with("/snap/");
+    return docker.daemon != nullptr && std::ranges::any_of(snap_mounts, [&](auto mounts) {
+               return docker.daemon->program.text().starts_with(std::string(mounts) + "/");
+           });
 }
 
 void check_manager(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
@@ -204,11 +222,15 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
 /// Installed without a dockerd of the host's own.
 void check_other_kinds(const Facts& facts, Area& area) {
     const bool has_own = !find_program(facts.host, "dockerd").empty();
-    if (!has_own && exists(facts.host, host_path("/snap/docker/current")))
-        area.findings.push_back({.code = Code::GR0807,
-                                 .text = "/snap/docker: Docker is a snap, which sees neither the "
-                                         "driver nor Grapnel's programs of the host",
-                                 .command = "snap remove docker && apt-get install docker.io"});
+    for (const auto mounts : snap_mounts) {
+        const auto snap = host_path(mounts) / "docker";
+        if (!has_own && area.findings.empty() && exists(facts.host, snap / "current"))
+            area.findings.push_back({.code = Code::GR0807,
+                                     .text = snap.text()
+                                             + ": Docker is a snap, which sees neither the driver "
+                                               "nor Grapnel's programs of the host",
+                                     .command = "snap remove docker && apt-get install docker.io"});
+    }
     if (!has_own && exists(facts.host, host_path("/opt/docker-desktop/bin")))
         area.findings.push_back({.code = Code::GR0809,
                                  .text = "/opt/docker-desktop: Docker Desktop runs containers in a "

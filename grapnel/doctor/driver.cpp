@@ -60,6 +60,88 @@ bool is_refused_by_secure_boot(const Facts& facts) {
            });
 }
 
+/// A line of modprobe.d(5) that keeps the module from being loaded. Packages of drivers have
+/// install lines too, which call modprobe.
+bool forbids_module(std::string_view line) {
+    std::vector<std::string_view> words;
+    for (const auto word : split(trim(line), ' '))
+        if (!word.empty())
+            words.push_back(word);
+    if (words.size() < 2 || words[1] != "nvidia")
+        return false;
+    const auto program = words.size() > 2 ? words[2].substr(words[2].rfind('/') + 1) : "";
+    return words[0] == "blacklist"
+           || (words[0] == "install" && (program == "false" || program == "true"));
+}
+
+/// The file that forbids the nvidia module; empty: no file does.
+HostPath file_that_forbids_module(const sys::HostFs& host) {
+    for (const auto* const directory :
+         {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"})
+        for (const auto& name : names_in(host, host_path(directory))) {
+            const auto path = host_path(directory) / name;
+            if (name.ends_with(".conf")
+                && std::ranges::any_of(split(text_of(host, path), '\n'), forbids_module))
+                return path;
+        }
+    return {};
+}
+
+/// module_blacklist=nvidia,NAME: the kernel refuses the module whatever loads it.
+bool is_forbidden_by_command_line(const sys::HostFs& host) {
+    constexpr std::string_view option = "module_blacklist=";
+    const auto line = text_of(host, host_path("/proc/cmdline"));
+    return std::ranges::any_of(split(line, ' '), [&](std::string_view word) {
+        if (!word.starts_with(option))
+            return false;
+        const auto names = split(word.substr(option.size()), ',');
+        return std::ranges::find(names, "nvidia") != names.end();
+    });
+}
+
+/// Why `modprobe nvidia` would fail, or be undone by the next boot.
+std::optional<Finding> forbidden_module(const Facts& facts) {
+    if (number_of(facts.host, host_path("/proc/sys/kernel/modules_disabled")) == 1)
+        return Finding{.code = Code::GR0214,
+                       .text = "the nvidia module is not loaded, and the sysctl "
+                               "kernel.modules_disabled is 1: no module can be loaded until the "
+                               "next boot",
+                       .command = "systemctl reboot"};
+    if (is_forbidden_by_command_line(facts.host))
+        return Finding{.code = Code::GR0215,
+                       .text = "the kernel command line has module_blacklist=nvidia, so the kernel "
+                               "refuses the nvidia module",
+                       .command = "sed -i s/module_blacklist=[^\" ]*// /etc/default/grub && "
+                                  "update-grub && systemctl reboot"};
+    const auto file = file_that_forbids_module(facts.host);
+    if (file.empty())
+        return std::nullopt;
+    return Finding{.code = Code::GR0215,
+                   .text = file.text() + " keeps the nvidia module from being loaded",
+                   .command = "sed -i '/^ *\\(blacklist\\|install\\) *nvidia\\b/s/^/#/' "
+                              + shell_word(file.text()) + " && modprobe nvidia"};
+}
+
+/// GPUs with a GPU System Processor need its firmware, which is a part of the driver.
+std::optional<Finding> missing_firmware(const Facts& facts, const std::string& version) {
+    const auto start = "Direct firmware load for nvidia/" + version + "/";
+    for (const auto& line : facts.here.kernel_log) {
+        const auto at = line.find(start);
+        if (at == std::string::npos || line.find(" failed", at) == std::string::npos)
+            continue;
+        const auto rest = std::string_view(line).substr(at + start.size());
+        const auto name = rest.substr(0, rest.find(' '));
+        const auto path = host_path("/lib/firmware/nvidia") / version;
+        if (is_plain_name(name) && !exists(facts.host, path / name))
+            return Finding{.code = Code::GR0216,
+                           .text = (path / name).text()
+                                   + ": the driver's firmware is missing, without which the GPU "
+                                     "is not initialised",
+                           .command = install_command(facts.host)};
+    }
+    return std::nullopt;
+}
+
 Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
     const auto release = text_of(facts.host, host_path("/proc/sys/kernel/osrelease"));
     const std::string cause = "the NVIDIA driver is not loaded (no /proc/driver/nvidia/version)";
@@ -73,6 +155,8 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
                 .text = "Secure Boot: the kernel loads signed modules alone, and the nvidia module "
                         "is not loaded",
                 .command = "mokutil --import /var/lib/shim-signed/mok/MOK.der"};
+    if (auto forbidden = is_installed ? forbidden_module(facts) : std::nullopt)
+        return std::move(*forbidden);
     if (is_installed)
         return {.code = Code::GR0201,
                 .text = cause,
@@ -151,6 +235,8 @@ void check_libraries(const Facts& facts, const Inventory& inventory,
 
 void check_loaded(const Facts& facts, const std::string& version, Area& area) {
     area.summary = version;
+    if (auto missing = missing_firmware(facts, version))
+        area.findings.push_back(std::move(*missing));
     if (facts.inventory) {
         if (facts.inventory->cuda_version)
             area.summary += ", CUDA " + *facts.inventory->cuda_version;

@@ -3,6 +3,8 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
+
 namespace grapnel::doctor_command {
 
 namespace {
@@ -70,16 +72,29 @@ HostPath find_program(const sys::HostFs& host, std::string_view name) {
     return find_in(host, program_directories, name);
 }
 
-std::optional<std::string> option_of(const Daemon& daemon, std::string_view name) {
+std::vector<std::string> options_of(const Daemon& daemon, std::string_view name) {
     const auto option = "--" + std::string(name);
+    std::vector<std::string> out;
     for (std::size_t i = 0; i < daemon.words.size(); ++i) {
         const auto& word = daemon.words[i];
         if (word.starts_with(option + "="))
-            return word.substr(option.size() + 1);
-        if (word == option && i + 1 < daemon.words.size())
-            return daemon.words[i + 1];
+            out.push_back(word.substr(option.size() + 1));
+        else if (word == option && i + 1 < daemon.words.size())
+            out.push_back(daemon.words[i + 1]);
     }
-    return std::nullopt;
+    return out;
+}
+
+std::optional<std::string> option_of(const Daemon& daemon, std::string_view name) {
+    const auto found = options_of(daemon, name);
+    return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+std::optional<std::string> short_option_of(const Daemon& daemon, std::string_view name) {
+    const auto found = std::ranges::find(daemon.words, name);
+    return found == daemon.words.end() || std::next(found) == daemon.words.end()
+               ? std::nullopt
+               : std::optional(*std::next(found));
 }
 
 bool has_labelling_engine(const Facts& facts) {

@@ -37,6 +37,11 @@ enum class Maker { grapnel, nvidia, other };
 
 /// The value of an option of a daemon, as --name=VALUE or --name VALUE.
 [[nodiscard]] std::optional<std::string> option_of(const Daemon& daemon, std::string_view name);
+[[nodiscard]] std::vector<std::string> options_of(const Daemon& daemon, std::string_view name);
+
+/// The word after an option such as -c.
+[[nodiscard]] std::optional<std::string> short_option_of(const Daemon& daemon,
+                                                         std::string_view name);
 
 /// Whether an engine gives containers an SELinux label: podman, CRI-O, or Docker with
 /// selinux-enabled.

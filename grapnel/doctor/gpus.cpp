@@ -43,6 +43,25 @@ void check_health(const Facts& facts, const std::vector<PciGpu>& gpus,
             findings.push_back(off_the_bus(gpu.address, "it has fallen off the bus"));
 }
 
+/// The driver's line about a GPU that it could not initialise; empty without one.
+std::string line_of_failure(const Facts& facts, const std::string& address) {
+    const auto found = std::ranges::find_if(facts.here.kernel_log, [&](const std::string& line) {
+        return line.find("RmInitAdapter failed") != std::string::npos
+               && line.find(address) != std::string::npos;
+    });
+    return found == facts.here.kernel_log.end() ? std::string() : *found;
+}
+
+void check_initialisation(const Facts& facts, const std::vector<PciGpu>& gpus,
+                          std::vector<Finding>& findings) {
+    for (const auto& gpu : gpus)
+        if (const auto line = line_of_failure(facts, gpu.address); !line.empty() && !gpu.is_gone)
+            findings.push_back(
+                {.code = Code::GR0412,
+                 .text = "GPU " + gpu.address + ": the driver could not initialise it: " + line,
+                 .command = "dmesg | grep -iE 'xid|nvrm'"});
+}
+
 Finding held(const PciGpu& gpu, bool by_all) {
     const bool is_nouveau =
         gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core";
@@ -133,6 +152,7 @@ Area gpus_area(const Facts& facts) {
     if (is_special || !area.is_used)
         return area;
     check_health(facts, gpus, area.findings);
+    check_initialisation(facts, gpus, area.findings);
     check_drivers(facts, gpus, area.findings);
     if (!facts.inventory)
         return area;

@@ -84,6 +84,19 @@ void check_mounts(const std::vector<MountInfo>& mounts, std::vector<Finding>& fi
                             .command = "mount -t cgroup2 none /sys/fs/cgroup"});
 }
 
+/// A container has dozens of mounts, and a mount that leaks at each start fills the table at last.
+void check_mount_count(const sys::HostFs& host, std::size_t count, std::vector<Finding>& findings) {
+    const auto most = number_of(host, host_path("/proc/sys/fs/mount-max"));
+    if (most && *most > 0 && count * 10 >= static_cast<std::size_t>(*most) * 9)
+        findings.push_back({.code = Code::GR0108,
+                            .text = "this mount namespace has " + std::to_string(count)
+                                    + " mounts, and the sysctl fs.mount-max allows "
+                                    + std::to_string(*most)
+                                    + ": a container that needs more does not start",
+                            .command = "findmnt --raw --noheadings --output TARGET | sort | uniq "
+                                       "--count | sort --numeric | tail"});
+}
+
 } // namespace
 
 Area kernel_area(const Facts& facts) {
@@ -93,8 +106,9 @@ Area kernel_area(const Facts& facts) {
     check_seccomp(facts.host, area.findings);
     check_memfd(facts.host, area.findings);
     check_hardening(facts.host, area.findings);
-    check_mounts(parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo"))),
-                 area.findings);
+    const auto mounts = parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo")));
+    check_mounts(mounts, area.findings);
+    check_mount_count(facts.host, mounts.size(), area.findings);
     return area;
 }
 

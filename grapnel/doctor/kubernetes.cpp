@@ -32,10 +32,16 @@ struct Containerd {
     std::vector<Runtime> runtimes = {};
 };
 
+/// k3s and RKE2 start containerd with -c.
+std::optional<std::string> config_of(const Daemon& daemon) {
+    auto named = option_of(daemon, "config");
+    return named ? named : short_option_of(daemon, "-c");
+}
+
 /// Docker starts a containerd of its own, which kubelet does not use.
 const Daemon* containerd_daemon(const Facts& facts) {
     const auto found = std::ranges::find_if(facts.daemons, [](const Daemon& daemon) {
-        const auto config = option_of(daemon, "config").value_or("");
+        const auto config = config_of(daemon).value_or("");
         return daemon.name == "containerd" && config.find("docker") == std::string::npos;
     });
     return found == facts.daemons.end() ? nullptr : &*found;
@@ -85,7 +91,7 @@ Containerd containerd_of(const Facts& facts) {
     const auto usual = host_path("/etc/containerd/config.toml");
     Containerd out{.daemon = containerd_daemon(facts), .config = usual};
     if (out.daemon != nullptr)
-        if (const auto named = option_of(*out.daemon, "config"))
+        if (const auto named = config_of(*out.daemon))
             out.config = HostPath::make(*named).value_or(usual);
     const auto text = facts.host.read(out.config);
     read_file(facts.host, out.config, out);

@@ -52,6 +52,14 @@ void daemon(DoctoredHost& host, const std::string& pid, const std::string& name,
     host.files.file(process + "/environ", "PATH=" + (path.empty() ? "/usr/sbin:/usr/bin" : path));
 }
 
+/// A command line as /proc shows it.
+std::string words(const std::vector<std::string>& list) {
+    std::string out;
+    for (const auto& word : list)
+        out += word + std::string(1, '\0');
+    return out;
+}
+
 void dockerd(DoctoredHost& host, const std::string& path = "") {
     daemon(host, "77", "dockerd", path);
 }
@@ -111,6 +119,21 @@ void ended_container(DoctoredHost& host, const std::string& runtime, const std::
         R"({"Name": "/one", "Path": "nvidia-smi", "State": {"Running": false, "ExitCode": 127},)"
             + std::string(R"("Config": {"Env": [")") + variable + R"("]}})");
     host.files.file(directory + "/hostconfig.json", R"({"Runtime": ")" + runtime + R"("})");
+}
+
+/// The driver is installed, and its module not loaded.
+void install_unloaded(DoctoredHost& host) {
+    unload(host);
+    host.files.file("/lib/modules/6.1.0-28-amd64/modules.dep", "nvidia.ko:\n");
+}
+
+void newer_cdi_file(DoctoredHost& host, const std::string& version) {
+    host.files.file("/usr/bin/podman", "");
+    host.files.file("/etc/cdi/nvidia.yaml",
+                    "cdiVersion: 0.7.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
+                    "  containerEdits:\n    additionalGids:\n    - 44\n    deviceNodes:\n"
+                    "    - path: /dev/nvidia0\n");
+    host.here.ask = [version](const auto&) { return Result<std::string>(version); };
 }
 
 } // namespace
@@ -308,6 +331,42 @@ const std::vector<Fault>& faults() {
 
              host.files.file("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
          }},
+        {GR0108, "full mount table", "h200", "fs.mount-max",
+         [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "2\n"); }},
+        {GR0214, "modules_disabled", "h200", "modules_disabled",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/proc/sys/kernel/modules_disabled", "1\n");
+         }},
+        {GR0215, "module on the kernel's list", "h200", "module_blacklist",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/proc/cmdline", "quiet module_blacklist=nouveau,nvidia ro\n");
+         }},
+        {GR0215, "blacklisted module", "h200", "blacklist.conf",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/etc/modprobe.d/blacklist.conf", "# x\nblacklist  nvidia\n");
+         }},
+        {GR0215, "module that is installed by false", "h200", "off.conf",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/usr/lib/modprobe.d/off.conf", "install nvidia /bin/false\n");
+         }},
+        {GR0216, "missing firmware", "h200", "gsp_ga10x.bin",
+         [](DoctoredHost& host) {
+             host.here.kernel_log = {"nvidia 0000:00:06.0: Direct firmware load for nvidia/"
+                                     "580.159.04/gsp_ga10x.bin failed with error -2"};
+         }},
+        {GR0412, "GPU without initialisation", "h200", "RmInitAdapter",
+         [](DoctoredHost& host) {
+             pci(host, "0000:00:06.0", "nvidia");
+             host.here.kernel_log = {"NVRM: GPU 0000:00:06.0: RmInitAdapter failed! (0x23:0x65)"};
+         }},
+        {GR1106, "CDI file for a newer podman", "h200", "podman 4.9.3",
+         [](DoctoredHost& host) { newer_cdi_file(host, "podman version 4.9.3\n"); }},
+        {GR0807, "snap of Fedora", "h200", "snap",
+         [](DoctoredHost& host) { host.files.directory("/var/lib/snapd/snap/docker/current"); }},
         {GR0501, "cgroup manager of Docker", "h200", "cgroup manager",
          [](DoctoredHost& host) {
              docker(
@@ -591,6 +650,53 @@ const std::vector<Fault>& near_faults() {
              host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
              dockerd(host);
          }},
+        {GR0101, "Docker with a runtime of two words", "h200", "",
+         [](DoctoredHost& host) {
+             docker(host, "{}");
+             dockerd(host);
+             host.files.file("/proc/77/cmdline",
+                             words({"dockerd", "--add-runtime", "nvidia=/usr/bin/grapnel-runtime",
+                                    "--default-runtime", "nvidia"}));
+         }},
+        {GR0101, "Docker with a program among the options", "h200", "",
+         [](DoctoredHost& host) {
+             docker(
+                 host,
+                 R"({"default-runtime": "gpu", "runtimes": {"gpu": {"runtimeType": "io.containerd.runc.v2", "options": {"BinaryName": "/usr/bin/grapnel-runtime"}}}})");
+             dockerd(host);
+         }},
+        {GR0101, "Docker with a name for a program", "h200", "",
+         [](DoctoredHost& host) {
+             docker(
+                 host,
+                 R"({"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "grapnel-runtime"}}})");
+             dockerd(host);
+         }},
+        {GR0101, "RKE2's containerd", "h200", "",
+         [](DoctoredHost& host) {
+             const std::string config = "/var/lib/rancher/rke2/agent/etc/containerd/config.toml";
+             daemon(host, "78", "kubelet", "");
+             daemon(host, "79", "containerd", "");
+             host.files.file("/proc/79/cmdline", words({"containerd", "-c", config}));
+             host.files.file("/usr/bin/grapnel-runtime", "");
+             host.files.file(config, runtimes("true", "true"));
+         }},
+        {GR0101, "module that modprobe installs", "h200", "",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/modprobe.d/nvidia.conf",
+                             "install nvidia modprobe -i nvidia-current $CMDLINE_OPTS\n");
+         }},
+        {GR0101, "firmware that came later", "h200", "",
+         [](DoctoredHost& host) {
+             host.files.file("/lib/firmware/nvidia/580.159.04/gsp_ga10x.bin", "x");
+             host.here.kernel_log = {"nvidia 0000:00:06.0: Direct firmware load for nvidia/"
+                                     "580.159.04/gsp_ga10x.bin failed with error -2",
+                                     "Direct firmware load for nvidia/575.1/gsp_tu10x.bin failed"};
+         }},
+        {GR0101, "newer podman with a newer CDI file", "h200", "",
+         [](DoctoredHost& host) { newer_cdi_file(host, "podman version 5.4.2\n"); }},
+        {GR0101, "mounts below the limit", "h200", "",
+         [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "100000\n"); }},
         {GR0101, "a dockerd in a container", "h200", "",
          [](DoctoredHost& host) {
              dockerd(host);
