@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import types
 
 import container
 import hand_made
@@ -81,40 +82,6 @@ def start(bundle, place, operation):
     return result
 
 
-@pytest.fixture(scope="module")
-def starts(tmp_path_factory, hook, tools):
-    """All at once: each can take the whole time."""
-    if not os.path.exists("/dev/fuse"):
-        skip_or_fail("this machine has no /dev/fuse")
-    bundles = {case: container.Bundle(tmp_path_factory.mktemp("silent") / f"{number}", hook, tools)
-               for number, case in enumerate(CASES)}
-    with concurrent.futures.ThreadPoolExecutor(len(CASES)) as pool:
-        futures = {case: pool.submit(start, bundle, *case) for case, bundle in bundles.items()}
-        return {case: (bundles[case], future.result()) for case, future in futures.items()}
-
-
-@pytest.mark.parametrize("case", CASES, ids="-".join)
-def test_silent_volume_never_holds_a_start(starts, case):
-    bundle, result = starts[case]
-    assert result.seconds < LIMIT + slow_machine.seconds(SPARE)
-    said = result.err + bundle.logged()
-    # without mount_setattr each mount is asked for its flags, which that server fails to say
-    assert result.code == 0 or any(line in said for line in (LATE, LDCONFIG_LATE, FAILED)), said
-    assert list(hooks_of(bundle)) == []
-
-
-def test_most_cases_reach_the_silent_operation(starts):
-    late = [case for case, (bundle, result) in starts.items() if LATE in bundle.logged()]
-    assert len(late) >= 3, late
-
-
-def test_late_start_says_its_cause_and_where_to_look(starts):
-    bundle, result = starts["etc", "LOOKUP"]
-    assert result.code != 0
-    assert "a file system in the container does not answer: look at its volumes" in result.err
-    assert bundle.logged().count("error") == 1
-
-
 CDI_CASES = [("create-symlinks", "usr/lib/x86_64-linux-gnu", "LOOKUP"),
              ("create-symlinks", "usr/lib/x86_64-linux-gnu", "SYMLINK"),
              ("update-ldcache", "etc", "LOOKUP"),
@@ -144,16 +111,53 @@ def call_cdi_hook(bundle, program, name, place, operation):
     return done
 
 
-def test_silent_volume_never_holds_a_cdi_hook(tmp_path, hook, tools, programs):
+@pytest.fixture(scope="module")
+def works(tmp_path_factory, hook, tools, programs):
+    """Starts, and hooks of a CDI file, all at once: each can take the whole time."""
     if not os.path.exists("/dev/fuse"):
         skip_or_fail("this machine has no /dev/fuse")
-    bundles = [container.Bundle(tmp_path / f"{number}", hook, tools) for number in range(len(CDI_CASES))]
-    for bundle in bundles:
+    bundles = [container.Bundle(tmp_path_factory.mktemp("silent") / f"{number}", hook, tools)
+               for number in range(len(CASES) + len(CDI_CASES))]
+    of_starts, of_hooks = bundles[:len(CASES)], bundles[len(CASES):]
+    for bundle in of_hooks:
         (bundle.root / "usr/local/cuda/compat").mkdir(parents=True)
-    with concurrent.futures.ThreadPoolExecutor(len(CDI_CASES)) as pool:
-        futures = [pool.submit(call_cdi_hook, bundle, programs / "nvidia-cdi-hook", *case)
-                   for bundle, case in zip(bundles, CDI_CASES, strict=True)]
-        ended = [future.result() for future in futures]
+    with concurrent.futures.ThreadPoolExecutor(len(bundles)) as pool:
+        return types.SimpleNamespace(
+            starts={case: (bundle, pool.submit(start, bundle, *case))
+                    for case, bundle in zip(CASES, of_starts, strict=True)},
+            cdi_hooks=[pool.submit(call_cdi_hook, bundle, programs / "nvidia-cdi-hook", *case)
+                       for case, bundle in zip(CDI_CASES, of_hooks, strict=True)])
+
+
+@pytest.fixture
+def starts(works):
+    return {case: (bundle, future.result()) for case, (bundle, future) in works.starts.items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_silent_volume_never_holds_a_start(starts, case):
+    bundle, result = starts[case]
+    assert result.seconds < LIMIT + slow_machine.seconds(SPARE)
+    said = result.err + bundle.logged()
+    # without mount_setattr each mount is asked for its flags, which that server fails to say
+    assert result.code == 0 or any(line in said for line in (LATE, LDCONFIG_LATE, FAILED)), said
+    assert list(hooks_of(bundle)) == []
+
+
+def test_most_cases_reach_the_silent_operation(starts):
+    late = [case for case, (bundle, result) in starts.items() if LATE in bundle.logged()]
+    assert len(late) >= 3, late
+
+
+def test_late_start_says_its_cause_and_where_to_look(starts):
+    bundle, result = starts["etc", "LOOKUP"]
+    assert result.code != 0
+    assert "a file system in the container does not answer: look at its volumes" in result.err
+    assert bundle.logged().count("error") == 1
+
+
+def test_silent_volume_never_holds_a_cdi_hook(works):
+    ended = [future.result() for future in works.cdi_hooks]
     for case, done in zip(CDI_CASES, ended, strict=True):
         assert done.seconds < LIMIT + slow_machine.seconds(SPARE), case
         assert done.returncode == 0 or LATE in done.stderr or LDCONFIG_LATE in done.stderr, (case, done)
