@@ -20,6 +20,7 @@
 #include "prepare/log.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "stale_cdi_file.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process_identity.hpp"
@@ -121,6 +122,7 @@ class Run {
         auto container = GRAPNEL_TRY(apply::open_container_from_inside(state));
         if (starter)
             container.claimant = *starter;
+        GRAPNEL_TRY(check_cdi_file(options_.request, container.root));
         const auto start = GRAPNEL_TRY(description_of_start(container.root));
         const auto plan =
             GRAPNEL_TRY(apply::plan_of(options_.request, settings.ldcache, container.root));

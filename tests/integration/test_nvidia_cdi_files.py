@@ -225,3 +225,61 @@ def test_host_root_is_refused(bundle, call, name):
              "chmod": ["--mode=777", "--path=/etc"]}[name]
     assert "is no container's root file system" in call(name, *words, code=1).stderr
     assert not pathlib.Path("/tmp/cdi-link").is_symlink()
+
+
+OLD = "575.57.08"
+CURE = "the CDI file is stale: write it again with 'nvidia-ctk cdi generate"
+
+
+@pytest.fixture
+def last_line():
+    """Of the log of the hooks; crun passes their standard error to nobody."""
+    log = pathlib.Path("/var/log/grapnel.log")
+
+    def read():
+        return log.read_text().splitlines()[-1]
+    return read
+
+
+def stale_file(bundle, *hooks):
+    """A file of an earlier driver, whose libraries are still on the host; with these hooks alone."""
+    text = json.dumps({key: bundle.config[key] for key in ("mounts", "hooks")})
+    new = json.loads(text.replace(f".{VERSION}", f".{OLD}").replace(f"={VERSION}", f"={OLD}"))
+    for mount in new["mounts"]:
+        mount["source"] = mount["source"].replace(OLD, VERSION)
+    called = new["hooks"]["createContainer"]
+    new["hooks"]["createContainer"] = [one for one in called if set(hooks) & set(one["args"])] or called
+    bundle.config.update(new)
+    return bundle
+
+
+@pytest.mark.parametrize("hooks, line", [
+    ((), f"libGLX_nvidia.so.{OLD}: it is of driver {OLD}, and driver {VERSION} is loaded: "),
+    (("enable-cuda-compat",), f"--host-driver-version: it is of driver {OLD}, and driver"),
+    (("update-ldcache",), f"{nvidia_cdi.HOST_LIBRARIES}/lib"),
+], ids=["whole file", "enable-cuda-compat", "update-ldcache"])
+def test_file_of_earlier_driver_is_refused(engine, give, last_line, hooks, line):
+    result = engine(stale_file(give(), *hooks), CUDA)
+    assert result.code != 0
+    assert line in last_line() and f"it is of driver {OLD}" in last_line() and CURE in last_line()
+
+
+@pytest.mark.parametrize("device, change, line", [
+    ("/dev/nvidiactl", {"minor": 77}, "its number is 195:77, and the kernel's is 195:255: "),
+    ("/dev/nvidia-uvm", {"major": 77}, "/dev/nvidia-uvm: its number is 77:0, and the kernel's is "),
+    (f"/dev/nvidia{make_driver.minor(0, 2)}", {"minor": 9}, "its number is 195:9, and the kernel's"),
+])
+def test_node_with_another_number_is_refused(engine, give, last_line, device, change, line):
+    bundle = give()
+    next(node for node in bundle.config["linux"]["devices"] if node["path"] == device).update(change)
+    assert engine(bundle, CUDA).code != 0
+    assert line in last_line() and CURE in last_line()
+
+
+def test_libraries_of_the_image_are_not_compared(engine, give):
+    """An image that was made with a driver in it, and the libcuda of a Jetson."""
+    bundle = give(folder=SYSTEM_DIRECTORY)
+    for version in (OLD, "1.1"):
+        (bundle.root / SYSTEM_DIRECTORY[1:] / f"libnvidia-ml.so.{version}").write_text("image's\n")
+    result = engine(bundle, GPU_0, f"stat:{SYSTEM_DIRECTORY}/libnvidia-ml.so.{OLD}")
+    assert result.code == 0 and result[GPU_0] == "ENXIO"
