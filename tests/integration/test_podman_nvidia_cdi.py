@@ -80,6 +80,48 @@ def test_options_of_podman_with_nvidia_file(nvidia_file, podman, options):
     assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
 
 
+def plugin_files(link):
+    """Of the device plugin's strategies cdi-annotations and cdi-cri: its kind, GPUs by UUID."""
+    made = nvidia_cdi.spec(link)
+    made["kind"] = "k8s.device-plugin.nvidia.com/gpu"
+    for one in made["devices"]:
+        one["name"] = {"0": make_driver.uuid(0), "1": make_driver.uuid(1)}.get(one["name"], "all")
+    return {"k8s.device-plugin.nvidia.com-gpu.json": made}
+
+
+CLAIM = "3ffbc2f1-3a3b-4d5b-8a4c-6e5a9d0c7b11"
+
+
+def claim_files(link):
+    """Of a DRA driver: the node's devices, and one file a claim with the devices of it."""
+    base = nvidia_cdi.spec(link)
+    base["kind"] = "k8s.gpu.nvidia.com/device"
+    for one in base["devices"]:
+        one["name"] = f"gpu-{one['name']}"
+    claim = {"cdiVersion": "0.5.0", "kind": "k8s.gpu.nvidia.com/claim",
+             "devices": [{"name": CLAIM, "containerEdits": {"env": [f"CLAIM={CLAIM}"]}}]}
+    return {"k8s.gpu.nvidia.com-device_base.json": base,
+            f"k8s.gpu.nvidia.com-claim_{CLAIM}.json": claim}
+
+
+@pytest.mark.parametrize("files_of, devices", [
+    (plugin_files, [f"k8s.device-plugin.nvidia.com/gpu={make_driver.uuid(0)}"]),
+    (claim_files, [f"k8s.gpu.nvidia.com/claim={CLAIM}", "k8s.gpu.nvidia.com/device=gpu-0"]),
+], ids=["device plugin", "claim"])
+def test_file_of_a_cluster_gives_its_gpu(nvidia_file, reachable_hook, podman, files_of, devices):
+    files = files_of(reachable_hook.parent / "nvidia-cdi-hook")
+    for name, made in files.items():
+        (FILE.parent / name).write_text(json.dumps(made))
+    try:
+        result = podman.run(*(f"--device={name}" for name in devices),
+                            ask=[*NODES, CUDA, f"list:{FOLDER}"])
+    finally:
+        for name in files:
+            (FILE.parent / name).unlink()
+    assert gpus_of(result) == {0}
+    assert_listed(result)
+
+
 def test_container_of_nvidia_file_starts_again(nvidia_file, podman):
     name = podman("create", device("0"), engine.IMAGE, "/bin/look", *NODES, CUDA,
                   f"list:{FOLDER}").out.strip()
