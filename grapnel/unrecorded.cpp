@@ -8,6 +8,7 @@
 #include "driver/gpus.hpp"
 #include "driver/inventory.hpp"
 #include "driver/nodes.hpp"
+#include "sys/container_dev.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/mount_list.hpp"
 #include "sys/proc_file.hpp"
@@ -158,21 +159,41 @@ std::string driver_version_in(std::string_view path) {
     return {};
 }
 
-/// The driver as the mounts of a container show it: nodes of GPUs, and the version of a library.
+void add_gpu(const Gpu& gpu, std::vector<apply::RecordedGpu>& out) {
+    const apply::RecordedGpu recorded{.index = gpu.index, .minor = *gpu.minor, .uuid = gpu.uuid};
+    if (std::ranges::find(out, recorded) == out.end())
+        out.push_back(recorded);
+}
+
+/// Nodes that an engine made with mknod, for --privileged and --device: they lie in a tmpfs on the
+/// container's /dev. The host's own /dev, which a sandbox can share, tells nothing.
+void add_made_nodes(pid_t process, DeviceNumber dev, const GpuNodes& nodes,
+                    std::vector<apply::RecordedGpu>& out) {
+    static const auto majors = driver::character_majors(sys::LinuxHostFs());
+    const auto is_of_host = [&](const auto& node) { return node.first.file_system == dev; };
+    if (std::ranges::any_of(nodes, is_of_host))
+        return;
+    const auto made = sys::devices_in_dev(process, dev, "nvidia");
+    for (const auto& number : made ? *made : std::vector<DeviceNumber>())
+        for (const auto& [file, gpu] : nodes)
+            if (is_driver_major(majors, number.major) && *gpu->minor == number.minor)
+                add_gpu(*gpu, out);
+}
+
+/// The driver as a container's mounts and /dev show it: nodes of GPUs, a library's version.
 apply::StartFacts facts_of_mounts(pid_t process, const GpuNodes& nodes) {
     apply::StartFacts facts;
+    std::optional<DeviceNumber> dev;
     (void)sys::visit_mounts_of(process, [&](const MountInfo& mount) {
         if (facts.driver_version.empty())
             facts.driver_version = driver_version_in(mount.point);
-        const auto node = nodes.find({mount.device, mount.root});
-        if (node == nodes.end())
-            return;
-        const apply::RecordedGpu gpu{.index = node->second->index,
-                                     .minor = *node->second->minor,
-                                     .uuid = node->second->uuid};
-        if (std::ranges::find(facts.gpus, gpu) == facts.gpus.end())
-            facts.gpus.push_back(gpu);
+        if (mount.point == "/dev")
+            dev = mount.type == "tmpfs" ? std::optional(mount.device) : std::nullopt;
+        if (const auto node = nodes.find({mount.device, mount.root}); node != nodes.end())
+            add_gpu(*node->second, facts.gpus);
     });
+    if (dev)
+        add_made_nodes(process, *dev, nodes, facts.gpus);
     std::ranges::sort(facts.gpus, {}, &apply::RecordedGpu::index);
     return facts;
 }

@@ -72,6 +72,18 @@ def test_ps_lists_a_container_of_each_engine(machine, engine):
     assert len(listed(machine, "--gpu", make_driver.uuid(1)[:12])["containers"]) == 1
 
 
+def test_ps_lists_nodes_that_docker_made(machine):
+    """By mknod, as for --privileged, which needs more capabilities than a test machine has."""
+    node = f"/dev/nvidia{make_driver.minor(1, 2)}"
+    done(machine, f"docker run --detach --network none --name seen --device {node} IMAGE {SLEEP}")
+    try:
+        (found,) = listed(machine)["containers"]
+        assert (found["engine"], found["driver"]) == ("docker", None)
+        assert [gpu["index"] for gpu in found["gpus"]] == [1]
+    finally:
+        machine.run(REMOVE["docker"])
+
+
 def test_ps_forgets_containers_that_ended(machine, engine):
     done(machine, REMOVE[engine])
     assert listed(machine)["containers"] == []

@@ -63,6 +63,26 @@ def test_other_file_of_that_name_is_not(grapnel, tmp_path, node):
         assert listed(grapnel, identity) == []
 
 
+DEV = 'mkdir {0}; mount -t tmpfs none {0}; mknod {0}/{1} c {2} {3}; mount --move {0} /dev'
+
+
+@pytest.mark.parametrize("major, expected", [(195, 1), (1, 0)],
+                         ids=["of the driver", "of another driver"])
+def test_node_by_mknod_is_listed(grapnel, tmp_path, node, major, expected):
+    """As `docker run --privileged` makes them."""
+    script = DEV.format(tmp_path / "dev", os.path.basename(node), major,
+                        make_driver.minor(1, 2))
+    with namespace_of(script) as identity:
+        found = listed(grapnel, identity)
+        assert [gpu["uuid"] for one in found for gpu in one["gpus"]] \
+            == [make_driver.uuid(1)] * expected
+
+
+def test_host_dev_of_a_sandbox_is_not(grapnel):
+    with namespace_of("true") as identity:
+        assert listed(grapnel, identity) == []
+
+
 def test_mount_line_beyond_a_page_ends_nothing(grapnel, tmp_path, node):
     """A space in a path is four bytes of a line."""
     deep = tmp_path.joinpath(*[" " * 250] * 6)
