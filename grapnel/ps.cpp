@@ -16,9 +16,9 @@ namespace grapnel {
 namespace {
 
 struct Listing {
-    std::string host_driver = {}; ///< empty: not known
-    std::vector<GpuContainer> containers = {};
-    std::vector<std::string> warnings = {}; ///< see GpuContainers
+    std::string host_driver = {};              ///< empty: not known
+    std::vector<GpuContainer> containers = {}; ///< by ID
+    std::vector<std::string> warnings = {};    ///< see GpuContainers
 
     /// A container that has only device nodes has no library that tells its driver.
     [[nodiscard]] bool is_known(const GpuContainer& container) const {
@@ -99,9 +99,15 @@ std::string label(std::string_view text) {
     return out;
 }
 
-std::string labels_of(const GpuContainer& container) {
-    return format_text(R"(container="{}",engine="{}")", label(container.id),
-                       label(container.engine));
+/// Containers of two containerd namespaces, or of runc with two roots, can have one ID. A metric
+/// with the same labels twice has the whole file refused: such containers have a label more.
+std::string labels_of(const Listing& listing, const GpuContainer& container) {
+    const auto of_id =
+        std::ranges::equal_range(listing.containers, container.id, {}, &GpuContainer::id);
+    const auto same = std::ranges::count(of_id, container.engine, &GpuContainer::engine);
+    return format_text(R"(container="{}",engine="{}"{})", label(container.id),
+                       label(container.engine),
+                       same > 1 ? format_text(R"(,pid="{}")", container.process) : "");
 }
 
 std::string metric(std::string_view name, std::string_view help) {
@@ -113,21 +119,21 @@ std::string prometheus_text(const Listing& listing) {
     for (const auto& container : listing.containers)
         for (const auto& gpu : container.start.gpus)
             out += format_text("grapnel_container_gpu{{{},gpu=\"{}\",uuid=\"{}\"}} 1\n",
-                               labels_of(container), gpu.index, label(gpu.uuid));
+                               labels_of(listing, container), gpu.index, label(gpu.uuid));
     out += metric("grapnel_container_start_time_seconds", "Start of the container, since 1970.");
     for (const auto& container : listing.containers)
-        out += format_text("grapnel_container_start_time_seconds{{{}}} {}\n", labels_of(container),
-                           container.since);
+        out += format_text("grapnel_container_start_time_seconds{{{}}} {}\n",
+                           labels_of(listing, container), container.since);
     out += metric("grapnel_container_processes", "Processes of the container.");
     for (const auto& container : listing.containers)
-        out += format_text("grapnel_container_processes{{{}}} {}\n", labels_of(container),
+        out += format_text("grapnel_container_processes{{{}}} {}\n", labels_of(listing, container),
                            container.processes.size());
     out += metric("grapnel_container_driver_current",
                   "Whether the container has the driver that the host has now.");
     for (const auto& container : listing.containers)
         if (listing.is_known(container))
             out += format_text("grapnel_container_driver_current{{{},driver=\"{}\"}} {}\n",
-                               labels_of(container), label(container.start.driver_version),
+                               labels_of(listing, container), label(container.start.driver_version),
                                listing.is_stale(container) ? 0 : 1);
     return out;
 }

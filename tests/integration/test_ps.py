@@ -96,9 +96,9 @@ def test_mount_line_beyond_a_page_ends_nothing(grapnel, tmp_path, node):
 class Recorded:
     """A container of Docker as the hook records it: a process in a cgroup that its ID names."""
 
-    def __init__(self, cgroups, number, bundle):
+    def __init__(self, cgroups, number, bundle, bundle_number=0):
         self.id = f"{number:064x}"
-        self.key = f"{self.id}-{0:016x}"
+        self.key = f"{self.id}-{bundle_number:016x}"
         self.process = subprocess.Popen(["sleep", "1000"])
         self.cgroup = cgroups.make("v2", f"docker-{self.id}.scope")
         self.move(self.cgroup)
@@ -147,6 +147,18 @@ def test_guessed_cgroup_is_the_containers_own(grapnel, cgroups, recorded):
     for one, cgroup in ((first, first.cgroup), (moved, inner), (last, last.cgroup)):
         assert str(cgroup).endswith(found[one.id]["cgroup"])
         assert found[one.id]["pids"] == [one.process.pid]
+
+
+def test_metrics_of_equal_ids_differ(grapnel, cgroups, bundle):
+    made = [Recorded(cgroups, 0xB0, bundle, bundle_number) for bundle_number in range(2)]
+    try:
+        samples = [line.rpartition(" ")[0] for line in grapnel("ps", "--prometheus").stdout.splitlines()
+                   if not line.startswith("#")]
+        assert len(samples) == len(set(samples))
+        assert sum(f"{0xB0:064x}" in sample for sample in samples) == 8
+    finally:
+        for one in made:
+            one.forget()
 
 
 @pytest.fixture
