@@ -221,10 +221,17 @@ void check_containerd(const Facts& facts, const Containerd& containerd,
                             .command = std::string(configure)});
 }
 
-void check_crio(const Facts& facts, std::vector<Finding>& findings) {
+/// crio.conf(5) and its drop-ins.
+std::vector<HostPath> crio_files(const sys::HostFs& host) {
     const auto directory = host_path("/etc/crio/crio.conf.d");
-    for (const auto& name : names_in(facts.host, directory)) {
-        const auto path = directory / name;
+    std::vector<HostPath> out{host_path("/etc/crio/crio.conf")};
+    for (const auto& name : names_in(host, directory))
+        out.push_back(directory / name);
+    return out;
+}
+
+void check_crio(const Facts& facts, std::vector<Finding>& findings) {
+    for (const auto& path : crio_files(facts.host)) {
         const auto table = engine_config::parse_settings(text_of(facts.host, path), path.text());
         const auto* const runtimes =
             table ? engine_config::table_at(*table, {"crio", "runtime", "runtimes"}) : nullptr;
@@ -234,7 +241,10 @@ void check_crio(const Facts& facts, std::vector<Finding>& findings) {
             const auto* const runtime = entry.as_table();
             const auto program =
                 HostPath::make(runtime == nullptr ? "" : string_at(*runtime, "runtime_path"));
-            if (program && !exists(facts.host, *program))
+            const bool is_of_driver =
+                key.str() == "nvidia"
+                || (program && maker_of(facts.host, program->text()) != Maker::other);
+            if (program && is_of_driver && !exists(facts.host, *program))
                 findings.push_back({.code = Code::GR1008,
                                     .text = path.text() + ": the program of the runtime "
                                             + quote(key.str()) + " is missing: " + program->text(),

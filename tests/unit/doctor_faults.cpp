@@ -579,6 +579,11 @@ const std::vector<Fault>& faults() {
                  "/etc/crio/crio.conf.d/99-grapnel.toml",
                  "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/opt/gone/grapnel-runtime\"\n");
          }},
+        {GR1008, "program of crio.conf's runtime missing", "h200", "crio.conf",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/crio/crio.conf", "[crio.runtime.runtimes.gpu]\nruntime_path = "
+                                                    "\"/usr/bin/nvidia-container-runtime\"\n");
+         }},
         {GR1101, "CDI file is broken", "h200", "nvidia.json: line 2: ",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.json", "{\"kind\": \"nvidia.com/gpu\",");
@@ -671,6 +676,12 @@ const std::vector<Fault>& near_faults() {
                  host,
                  R"({"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "grapnel-runtime"}}})");
              dockerd(host);
+         }},
+        {GR0101, "crio.conf with another runtime", "h200", "",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/crio/crio.conf",
+                             "[crio.runtime.runtimes.runc]\nruntime_path = \"/usr/sbin/runc\"\n"
+                             "[crio.runtime.runtimes.crun]\nruntime_path = \"\"\n");
          }},
         {GR0101, "RKE2's containerd", "h200", "",
          [](DoctoredHost& host) {
