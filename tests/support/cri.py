@@ -35,7 +35,7 @@ MESSAGES = {
                   "annotations": (10, "map"), "linux": (15, "ContainerLinux"),
                   "CDI_devices": (17, "Name")},
     "Name": {"name": 1},
-    "Image": {"image": 1},
+    "Image": {"image": 1, "user_specified_image": 18},
     "Variable": {"key": 1, "value": 2},
     "Mount": {"container_path": 1, "host_path": 2, "readonly": 3, "propagation": 5},
     "Device": {"container_path": 1, "host_path": 2, "permissions": 3},
@@ -97,7 +97,8 @@ class Pod:
                     "privileged": privileged,
                     "namespace_options": {"network": NODE, "pid": ALONE}}
         config = {
-            "metadata": {"name": "main"}, "image": {"image": image},
+            "metadata": {"name": "main"},
+            "image": {"image": image, "user_specified_image": image},
             "envs": [{"key": key, "value": value} for key, value in (env or {}).items()],
             "mounts": [{"container_path": inside, "host_path": outside, "propagation": propagation}
                        for inside, outside in mounts],

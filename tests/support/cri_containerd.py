@@ -14,7 +14,8 @@ from engines import containerd
 
 IMAGE = "localhost/grapnel-test:1"
 IMAGE_OF_ALL = "localhost/grapnel-test:all"  # it asks for every GPU
-STAY = ["/bin/busybox", "sleep", "infinity"]
+# Ends at SIGTERM, which a first process without a handler ignores: CRI-O waits for the pause program.
+STAY = ["/bin/busybox", "sh", "-c", "trap exit TERM; sleep infinity & wait"]
 # This machine may lack what a node has: controllers of cgroup v2, the right to lower a score.
 SETTINGS = """
 [plugins."io.containerd.grpc.v1.cri"]
