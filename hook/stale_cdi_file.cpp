@@ -75,7 +75,7 @@ Status check_folder(const InsidePath& folder, const std::string& loaded, sys::Ro
     return other ? Status(other_driver(other->first, other->second, loaded)) : Status();
 }
 
-/// Nodes of which the minor number is in the name.
+/// Nodes with a number at the end of their names.
 struct NumberedNodes {
     std::string_view directory;
     std::string_view prefix;
@@ -97,7 +97,8 @@ class NodeCheck {
     Status run() {
         for (const auto& node : driver::control_nodes(host_, majors_, DriverCapabilities::all()))
             if (node.expected)
-                GRAPNEL_TRY(check(inside_path(node.path.text()), *node.expected));
+                GRAPNEL_TRY(check(inside_path(node.path.text()), node.expected->major,
+                                  node.expected->minor));
         for (const auto& nodes : numbered_nodes)
             GRAPNEL_TRY(check_numbered(nodes));
         return root_.answers();
@@ -118,20 +119,23 @@ class NodeCheck {
         const auto names = major ? root_.list(directory)
                                  : Result<std::vector<std::string>>(std::vector<std::string>());
         for (const auto& name : names ? *names : std::vector<std::string>()) {
-            const auto minor = name.starts_with(nodes.prefix) ? parse_number<std::uint32_t>(
-                                   std::string_view(name).substr(nodes.prefix.size()))
-                                                              : std::nullopt;
-            if (minor)
-                GRAPNEL_TRY(check(directory / name, {*major, *minor}));
+            const auto number = name.starts_with(nodes.prefix)
+                                    ? std::string_view(name).substr(nodes.prefix.size())
+                                    : std::string_view();
+            if (parse_number<std::uint32_t>(number))
+                GRAPNEL_TRY(check(directory / name, *major, std::nullopt));
         }
         return {};
     }
 
-    Status check(const InsidePath& path, const DeviceNumber& expected) {
+    /// Without a minor number the major alone is compared: a file can give /dev/nvidia3 of the host
+    /// another name.
+    Status check(const InsidePath& path, std::uint32_t major, std::optional<std::uint32_t> minor) {
         const auto facts = root_.facts(path);
         if (!facts || facts->type != FileFacts::Type::character_device)
             return {};
         const DeviceNumber found{facts->major, facts->minor};
+        const DeviceNumber expected{major, minor.value_or(found.minor)};
         if (found == expected)
             return {};
         return stale(path.text(),
