@@ -13,7 +13,7 @@ namespace grapnel::sys {
 
 namespace {
 
-constexpr std::size_t chunk = std::size_t{128} << 10;
+constexpr std::size_t read_size = std::size_t{128} << 10;
 constexpr std::size_t longest_line = std::size_t{1}
                                      << 20; // two paths, each byte as \\ooo, and options
 
@@ -32,13 +32,14 @@ void visit_lines(std::string& text, const VisitMount& visit) {
 } // namespace
 
 Status visit_mounts(FdRef mountinfo, std::string_view name, const VisitMount& visit) {
-    const auto buffer = std::make_unique_for_overwrite<char[]>(chunk);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
     std::string text;
     for (;;) {
         if (text.size() > longest_line)
             return refused(std::string(name) + " has a line of more than "
                            + std::to_string(longest_line) + " bytes");
-        const auto count = retried([&] { return ::read(mountinfo.value, buffer.get(), chunk); });
+        const auto count =
+            retried([&] { return ::read(mountinfo.value, buffer.get(), read_size); });
         if (count < 0)
             return system_error("read " + std::string(name));
         text.append(buffer.get(), static_cast<std::size_t>(count));
