@@ -79,7 +79,7 @@ HostPath file_that_forbids_module(const sys::HostFs& host) {
     for (const auto* const directory :
          {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"})
         for (const auto& name : names_in(host, host_path(directory))) {
-            const auto path = host_path(directory) / name;
+            auto path = host_path(directory) / name;
             if (name.ends_with(".conf")
                 && std::ranges::any_of(split(text_of(host, path), '\n'), forbids_module))
                 return path;
