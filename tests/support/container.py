@@ -387,9 +387,14 @@ class Bundle:
 
 
 def remove_test_cgroups():
-    """Runtimes remove a container's cgroup; its parent is ours, and what podman adds to that."""
-    for directory in (*pathlib.Path("/sys/fs/cgroup").glob(f"*{CGROUP}"),
-                      pathlib.Path(f"/sys/fs/cgroup{CGROUP}")):
+    """Runtimes remove a container's cgroup; its parent is ours, and what podman adds to that. A parent
+    that was busy at the end of its process, as one with podman's conmon, goes with the next."""
+    mounts = pathlib.Path("/sys/fs/cgroup")
+    own = CGROUP.lstrip("/")
+    name = own.removesuffix(str(os.getpid())) + "*"
+    for directory in (*mounts.glob(f"*/{name}"), *mounts.glob(name)):
+        if directory.name != own and os.path.exists(f"/proc/{directory.name.rpartition('-')[2]}"):
+            continue
         for made in (directory / "conmon", directory):
             with contextlib.suppress(OSError):
                 made.rmdir()
