@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hook takes over from whoever starts it, and what it gives up."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -120,6 +121,14 @@ def test_an_image_with_ld_preload_runs_nothing_on_the_host(engine, bundle, tmp_p
     assert not marker.exists()
 
 
+def open_files(pid):
+    found = []
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(os.readlink(entry))
+    return found
+
+
 def test_inherited_descriptors_are_closed(made, tmp_path):
     read, write = os.pipe()
     for _ in range(50):
@@ -130,7 +139,7 @@ def test_inherited_descriptors_are_closed(made, tmp_path):
     # it waits for its state with nothing open but the standard descriptors and its own helper's
     inherited = os.readlink(f"/proc/self/fd/{write}")
     for _ in range(200):
-        opened = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()]
+        opened = open_files(process.pid)
         if inherited not in opened and len(opened) <= 6:
             break
         time.sleep(0.01)
