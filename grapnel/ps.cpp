@@ -102,9 +102,11 @@ std::string label(std::string_view text) {
 /// Containers of two containerd namespaces, or of runc with two roots, can have one ID. A metric
 /// with the same labels twice has the whole file refused: such containers have a label more.
 std::string labels_of(const Listing& listing, const GpuContainer& container) {
-    const auto of_id =
-        std::ranges::equal_range(listing.containers, container.id, {}, &GpuContainer::id);
-    const auto same = std::ranges::count(of_id, container.engine, &GpuContainer::engine);
+    int same = 0;
+    for (auto at =
+             std::ranges::lower_bound(listing.containers, container.id, {}, &GpuContainer::id);
+         at != listing.containers.end() && at->id == container.id; ++at)
+        same += at->engine == container.engine ? 1 : 0;
     return format_text(R"(container="{}",engine="{}"{})", label(container.id),
                        label(container.engine),
                        same > 1 ? format_text(R"(,pid="{}")", container.process) : "");
