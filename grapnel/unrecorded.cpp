@@ -145,20 +145,6 @@ GpuNodes nodes_of(const std::vector<Gpu>& gpus) {
     return out;
 }
 
-/// "580.95.05" of libcuda.so.580.95.05 and libnvidia-ml.so.580.95.05.
-std::string driver_version_in(std::string_view path) {
-    const auto name = path.substr(path.rfind('/') + 1);
-    for (const std::string_view library : {"libcuda.so.", "libnvidia-ml.so."}) {
-        if (!name.starts_with(library))
-            continue;
-        const auto version = name.substr(library.size());
-        if (version.find('.') != std::string_view::npos
-            && version.find_first_not_of("0123456789.") == std::string_view::npos)
-            return std::string(version);
-    }
-    return {};
-}
-
 void add_gpu(const Gpu& gpu, std::vector<apply::RecordedGpu>& out) {
     const apply::RecordedGpu recorded{.index = gpu.index, .minor = *gpu.minor, .uuid = gpu.uuid};
     if (std::ranges::find(out, recorded) == out.end())
@@ -186,7 +172,10 @@ apply::StartFacts facts_of_mounts(pid_t process, const GpuNodes& nodes) {
     std::optional<DeviceNumber> dev;
     (void)sys::visit_mounts_of(process, [&](const MountInfo& mount) {
         if (facts.driver_version.empty())
-            facts.driver_version = driver_version_in(mount.point);
+            facts.driver_version =
+                driver::version_in_name(
+                    std::string_view(mount.point).substr(mount.point.rfind('/') + 1))
+                    .value_or("");
         if (mount.point == "/dev")
             dev = mount.type == "tmpfs" ? std::optional(mount.device) : std::nullopt;
         if (const auto node = nodes.find({mount.device, mount.root}); node != nodes.end())

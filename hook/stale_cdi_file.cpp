@@ -3,7 +3,6 @@
 
 #include "base/format.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
 #include "driver/driver_version.hpp"
 #include "driver/nodes.hpp"
 #include "sys/host_fs.hpp"
@@ -27,20 +26,6 @@ Error stale(const std::string& object, const std::string& cause) {
                    "refresh'");
 }
 
-/// The driver's version at the end of a library's name; nothing for another file. An image can
-/// have libcuda.so.1.1 (Jetson): a driver's version has three digits first.
-std::optional<std::string> version_in(std::string_view name) {
-    constexpr std::uint32_t first_branch = 100;
-    for (const std::string_view stem : {"libcuda.so.", "libnvidia-ml.so.", "libGLX_nvidia.so."}) {
-        if (!name.starts_with(stem))
-            continue;
-        const auto version = Version::parse(name.substr(stem.size()));
-        if (version && version->parts.size() > 1 && version->parts.front() >= first_branch)
-            return std::string(name.substr(stem.size()));
-    }
-    return std::nullopt;
-}
-
 Error other_driver(const std::string& object, const std::string& version,
                    const std::string& loaded) {
     return stale(object, "it is of driver " + version + ", and driver " + loaded + " is loaded");
@@ -49,7 +34,7 @@ Error other_driver(const std::string& object, const std::string& version,
 Status check_links(const apply::CdiHookRequest& request, const std::string& loaded) {
     for (const auto& link : request.links) {
         const auto name = link.target.substr(link.target.rfind('/') + 1);
-        if (const auto version = version_in(name); version && *version != loaded)
+        if (const auto version = driver::version_in_name(name); version && *version != loaded)
             return other_driver(link.target, *version, loaded);
     }
     return {};
@@ -61,7 +46,7 @@ Status check_folder(const InsidePath& folder, const std::string& loaded, sys::Ro
     std::optional<std::pair<std::string, std::string>> other;
     const auto names = root.list(folder);
     for (const auto& name : names ? *names : std::vector<std::string>()) {
-        const auto version = version_in(name);
+        const auto version = driver::version_in_name(name);
         if (!version)
             continue;
         const auto facts = root.facts(folder / name);

@@ -4,6 +4,7 @@
 #include "base/cdi_name.hpp"
 #include "base/text.hpp"
 #include "doctor/engines.hpp"
+#include "driver/driver_version.hpp"
 #include "plan/cdi_devices.hpp"
 #include "yaml/parse.hpp"
 
@@ -39,18 +40,12 @@ void make_texts(SpecJson& value, std::string_view field) {
         value = value.dump();
 }
 
-/// A library of the driver has the driver's version behind this.
 void compare_version(const Inventory& inventory, SpecFile& file) {
     for (const auto& path : file.scan.host_paths)
-        for (const std::string_view stem : {"libcuda.so.", "libnvidia-ml.so."}) {
-            const auto name = path.name();
-            const auto version = name.starts_with(stem) ? name.substr(stem.size()) : name;
-            if (name.starts_with(stem) && version.find('.') != std::string_view::npos
-                && version != inventory.driver_version)
-                file.reasons.push_back("it names driver " + std::string(version) + " ("
-                                       + path.text() + "), and " + inventory.driver_version
-                                       + " is loaded");
-        }
+        if (const auto version = driver::version_in_name(path.name());
+            version && *version != inventory.driver_version)
+            file.reasons.push_back("it names driver " + *version + " (" + path.text() + "), and "
+                                   + inventory.driver_version + " is loaded");
 }
 
 void compare_devices(const Inventory& inventory, SpecFile& file) {

@@ -8,6 +8,8 @@
 #include "driver/inventory.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 namespace grapnel::doctor_command {
 
@@ -63,8 +65,10 @@ bool is_refused_by_secure_boot(const Facts& facts) {
 /// A line of modprobe.d(5) that keeps the module from being loaded. Packages of drivers have
 /// install lines too, which call modprobe.
 bool forbids_module(std::string_view line) {
+    std::string text(trim(line));
+    std::ranges::replace(text, '\t', ' ');
     std::vector<std::string_view> words;
-    for (const auto word : split(trim(line), ' '))
+    for (const auto word : split(text, ' '))
         if (!word.empty())
             words.push_back(word);
     if (words.size() < 2 || words[1] != "nvidia")
@@ -74,13 +78,16 @@ bool forbids_module(std::string_view line) {
            || (words[0] == "install" && (program == "false" || program == "true"));
 }
 
-/// The file that forbids the nvidia module; empty: no file does.
+/// The file that forbids the nvidia module; empty: no file does. A file hides those of the same
+/// name in later directories.
 HostPath file_that_forbids_module(const sys::HostFs& host) {
+    std::set<std::string> seen;
     for (const auto* const directory :
-         {"/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d"})
+         {"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d",
+          "/lib/modprobe.d"})
         for (const auto& name : names_in(host, host_path(directory))) {
             auto path = host_path(directory) / name;
-            if (name.ends_with(".conf")
+            if (name.ends_with(".conf") && seen.insert(name).second
                 && std::ranges::any_of(split(text_of(host, path), '\n'), forbids_module))
                 return path;
         }
@@ -111,14 +118,14 @@ std::optional<Finding> forbidden_module(const Facts& facts) {
         return Finding{.code = Code::GR0215,
                        .text = "the kernel command line has module_blacklist=nvidia, so the kernel "
                                "refuses the nvidia module",
-                       .command = "sed -i s/module_blacklist=[^\" ]*// /etc/default/grub && "
-                                  "update-grub && systemctl reboot"};
+                       .command = R"(sed -i 's/\(module_blacklist=[^" ]*\)\bnvidia\b/\1/' )"
+                                  "/etc/default/grub && update-grub && systemctl reboot"};
     const auto file = file_that_forbids_module(facts.host);
     if (file.empty())
         return std::nullopt;
     return Finding{.code = Code::GR0215,
                    .text = file.text() + " keeps the nvidia module from being loaded",
-                   .command = "sed -i '/^ *\\(blacklist\\|install\\) *nvidia\\b/s/^/#/' "
+                   .command = R"(sed -i '/^\s*\(blacklist\|install\)\s\+nvidia\(\s\|$\)/s/^/#/' )"
                               + shell_word(file.text()) + " && modprobe nvidia"};
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace grapnel::driver {
 
@@ -69,6 +70,18 @@ Result<std::string> driver_version(const sys::HostFs& host) {
             return std::string(word);
     }
     return refused(path.text() + " names no version: " + quote(line));
+}
+
+std::optional<std::string> version_in_name(std::string_view name) {
+    constexpr std::uint32_t first_branch = 100;
+    for (const std::string_view stem : {"libcuda.so.", "libnvidia-ml.so.", "libGLX_nvidia.so."}) {
+        if (!name.starts_with(stem))
+            continue;
+        const auto version = Version::parse(name.substr(stem.size()));
+        if (version && version->parts.size() > 1 && version->parts.front() >= first_branch)
+            return std::string(name.substr(stem.size()));
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> cuda_version_in(const sys::HostFs& host, const HostPath& library) {

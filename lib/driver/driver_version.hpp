@@ -9,12 +9,17 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace grapnel::driver {
 
 /// The version of the loaded kernel module.
 [[nodiscard]] Result<std::string> driver_version(const sys::HostFs& host);
+
+/// The driver's version at the end of the name of one of its libraries; nothing for another file.
+/// An image or a Jetson can have libcuda.so.1.1: a driver's version has three digits first.
+[[nodiscard]] std::optional<std::string> version_in_name(std::string_view name);
 
 /// From libcuda's note, else by the driver's branch.
 [[nodiscard]] std::optional<std::string>

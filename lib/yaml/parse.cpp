@@ -19,6 +19,12 @@ using Json = nlohmann::json;
 constexpr std::size_t level_limit = 32;
 constexpr std::size_t value_limit = 100'000;
 
+/// Values that a text counts for: an alias can repeat a long one.
+std::size_t size_of(std::string_view text) {
+    constexpr std::size_t bytes = 256;
+    return 1 + text.size() / bytes;
+}
+
 struct Anchored {
     Json value = {};
     std::size_t size = 0; ///< values in it
@@ -78,7 +84,7 @@ class Builder {
         auto value = scalar.plain_implicit != 0 && scalar.style == YAML_PLAIN_SCALAR_STYLE
                          ? yaml_plain_scalar(text)
                          : Json(text);
-        return add({.value = std::move(value), .size = 1}, yaml_text(scalar.anchor));
+        return add({.value = std::move(value), .size = size_of(text)}, yaml_text(scalar.anchor));
     }
 
     Status key(const std::string& text) {
@@ -86,7 +92,7 @@ class Builder {
         if (mapping.value.contains(text))
             return refused("the key " + quote(text) + " stands twice");
         mapping.key = text;
-        return {};
+        return count(size_of(text) - 1);
     }
 
     Status alias(const std::string& name) {
@@ -118,12 +124,10 @@ class Builder {
     }
 
     Status add(Anchored added, const std::string& anchor) {
-        if (added.size > value_limit - count_)
-            return refused("the document has more than " + std::to_string(value_limit) + " values");
+        GRAPNEL_TRY(count(added.size));
         if (open_.size() + added.depth > level_limit)
             return refused("collections nest deeper than " + std::to_string(level_limit)
                            + " levels");
-        count_ += added.size;
         if (!anchor.empty())
             anchors_[anchor] = added;
         if (open_.empty()) {
@@ -138,6 +142,13 @@ class Builder {
             into.value[*into.key] = std::move(added.value);
             into.key.reset();
         }
+        return {};
+    }
+
+    Status count(std::size_t size) {
+        if (size > value_limit - count_)
+            return refused("the document has more than " + std::to_string(value_limit) + " values");
+        count_ += size;
         return {};
     }
 

@@ -348,6 +348,17 @@ const std::vector<Fault>& faults() {
              install_unloaded(host);
              host.files.file("/etc/modprobe.d/blacklist.conf", "# x\nblacklist  nvidia\n");
          }},
+        {GR0215, "blacklisted module behind a tab", "h200", "blacklist.conf",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/etc/modprobe.d/blacklist.conf", "\tblacklist\tnvidia\n");
+         }},
+        {GR0201, "blacklist that a file of its name hides", "h200", "is not loaded",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.files.file("/etc/modprobe.d/nvidia.conf", "# none\n");
+             host.files.file("/usr/lib/modprobe.d/nvidia.conf", "blacklist nvidia\n");
+         }},
         {GR0215, "module that is installed by false", "h200", "off.conf",
          [](DoctoredHost& host) {
              install_unloaded(host);

@@ -11,6 +11,7 @@
 #include "yaml/parse.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <set>
 
@@ -41,6 +42,10 @@ std::set<Code> set_of(const std::vector<Area>& areas) {
     return out;
 }
 
+bool is_parsed_by_shell(const std::string& command) {
+    return std::system(("sh -n -c " + shell_word(command)).c_str()) == 0;
+}
+
 } // namespace
 
 TEST_CASE("each fault is found and named") {
@@ -55,6 +60,7 @@ TEST_CASE("each fault is found and named") {
             for (const auto& finding : area.findings) {
                 CHECK(finding.text.find(fault.says) != std::string::npos);
                 CHECK(!finding.command.empty());
+                CHECK(is_parsed_by_shell(finding.command));
             }
     }
 }

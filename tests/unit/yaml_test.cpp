@@ -84,4 +84,12 @@ TEST_CASE("aliases do not multiply without bounds") {
         text += "]\n";
     }
     CHECK(mistake_in(text) == "line 5: the document has more than 100000 values");
+    const std::string long_text(1'000'000, 'x');
+    std::string copies = "a: &a " + long_text + "\nb: [*a";
+    for (int count = 1; count < 10; ++count)
+        copies += ", *a";
+    CHECK(value_of(copies + "]\n").size() == 2);
+    for (int count = 0; count < 20; ++count)
+        copies += ", *a";
+    CHECK(mistake_in(copies + "]\n") == "line 2: the document has more than 100000 values");
 }
