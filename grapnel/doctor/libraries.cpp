@@ -121,12 +121,9 @@ LibrarySearch look_for_libraries(const Facts& facts, const std::string& version)
     return std::move(search.out);
 }
 
+/// Its cure is a sentence, and stands in the text.
 Finding unusable_driver(const Error& error) {
-    auto text = error;
-    text.cure.clear();
-    return {.code = Code::GR0213,
-            .text = text.text(),
-            .command = error.cure.empty() ? "grapnel info" : error.cure};
+    return {.code = Code::GR0213, .text = error.text(), .command = "grapnel info"};
 }
 
 bool is_special_platform(const Facts& facts) {
