@@ -80,9 +80,11 @@ std::string creation_json(const sys::Creation& creation) {
         json += format_text(R"(,"former_text":"{}")", escape(*creation.former_text));
     if (creation.has_former())
         json +=
-            format_text(R"(,"former_inode":{},"former_user":{},"former_group":{},"former_mode":{})",
-                        creation.former.inode, creation.former.owner.user,
-                        creation.former.owner.group, creation.former.mode);
+            format_text(R"(,"former_inode":{},"former_modified":{},"former_user":{},)"
+                        R"("former_group":{},"former_mode":{})",
+                        creation.former.inode, creation.former.modified_ns,
+                        creation.former.owner.user, creation.former.owner.group,
+                        creation.former.mode);
     return json + "}";
 }
 
@@ -115,6 +117,8 @@ Result<sys::FileFacts> parse_former(const OrderedJson& json) {
     if (!json.contains("former_inode"))
         return former;
     former.inode = GRAPNEL_TRY(value<std::uint64_t>(json, "former_inode"));
+    if (json.contains("former_modified"))
+        former.modified_ns = GRAPNEL_TRY(value<std::int64_t>(json, "former_modified"));
     former.owner.user = GRAPNEL_TRY(small_value(json, "former_user"));
     former.owner.group = GRAPNEL_TRY(small_value(json, "former_group"));
     former.mode = GRAPNEL_TRY(small_value(json, "former_mode"));
@@ -228,9 +232,19 @@ Result<CleanupRecord> parse_header(const OrderedJson& json) {
     return record;
 }
 
+/// Whether the former file of `one` is that creation. Its inode alone does not tell: a file system
+/// gives the number of a removed file to the next new one.
+bool is_former(const sys::Creation& one, const sys::FileFacts& created) {
+    const auto& former = created.type == Type::link ? one.former_target : one.former_text;
+    if (!former || one.former.inode != created.inode || former->size() != created.size)
+        return false;
+    return one.former.modified_ns == 0 || created.modified_ns == 0
+           || one.former.modified_ns == created.modified_ns; // 0 in records of earlier versions
+}
+
 bool replaced(const sys::Creation& one, const sys::Creation& other) {
     if (!other.planned)
-        return one.has_former() && one.former.inode == other.facts.inode;
+        return is_former(one, other.facts);
     const auto& former = other.is_link() ? one.former_target : one.former_text;
     return former && former == other.planned;
 }

@@ -17,10 +17,15 @@ bool is_too_old(const std::string& release) {
     return version && *version < Version{{5, 6}};
 }
 
-/// Profiles of older engines answer EPERM to a call that they do not know. To these the kernel does
-/// not, as they are used here.
+/// Profiles of older engines answer EPERM to a call that they do not know. The kernel never answers
+/// so to openat2 and pidfd_open as they are used here.
 std::string cure_of_denial(const std::string& call) {
-    if (errno != EPERM || (call != "openat2" && call != "pidfd_open"))
+    if (errno != EPERM)
+        return "";
+    if (call == "setns")
+        return "the hook needs CAP_SYS_ADMIN and CAP_SYS_CHROOT: start the runtime as root, and "
+               "allow setns in the seccomp profile of an outer container";
+    if (call != "openat2" && call != "pidfd_open")
         return "";
     return "the seccomp profile of an outer container may deny it: allow " + call
            + " there, and update its libseccomp";

@@ -79,6 +79,13 @@ def test_denial_by_eperm_names_the_seccomp_profile(failing_bundle, hand_made, ca
                                 f"it: allow {call} there, and update its libseccomp\n")
 
 
+def test_denied_setns_names_the_capabilities(failing_bundle, hand_made):
+    done = hand_made(failing_bundle).hook(prefix=strace_arguments("setns", "1+"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.endswith("Operation not permitted: the hook needs CAP_SYS_ADMIN and CAP_SYS_CHROOT: start the "
+                                "runtime as root, and allow setns in the seccomp profile of an outer container\n")
+
+
 @pytest.fixture
 def counts(failing_bundle, hand_made, tmp_path):
     """How often the hook makes each call for such a container."""

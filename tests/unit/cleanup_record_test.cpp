@@ -49,6 +49,7 @@ void check_same(const sys::Creation& now, const sys::Creation& then) {
     CHECK(now.former_target == then.former_target);
     CHECK(now.former_text == then.former_text);
     CHECK(now.former.inode == then.former.inode);
+    CHECK((!then.has_former() || now.former.modified_ns == then.former.modified_ns));
     CHECK(now.former.owner == then.former.owner);
     CHECK((!then.has_former() || now.former.mode == then.former.mode));
 }
@@ -63,7 +64,10 @@ TEST_CASE("cleanup record is read back as written") {
     creations[0].former_target = "libcuda.so.470";
     creations[1].former_text = "a%\n\xff";
     creations[1].facts.modified_ns = 1'700'000'000'123'456'789;
-    creations[1].former = {.inode = 77, .mode = 0640, .owner = {.user = 1000, .group = 50}};
+    creations[1].former = {.inode = 77,
+                           .mode = 0640,
+                           .owner = {.user = 1000, .group = 50},
+                           .modified_ns = 1'700'000'000'000'000'001};
     const auto back = folded(creations);
     REQUIRE(back.size() == creations.size());
     for (std::size_t i = 0; i < creations.size(); ++i)
@@ -109,7 +113,7 @@ TEST_CASE("the image's own comes back over several replacements") {
     first.former_target = "image";
     first.former.inode = 1;
     auto second = made("/a", File::link, 20);
-    second.former_target = "first";
+    second.former_target = "created"; // of the size in made()
     second.former.inode = 10;
     for (const auto& order : {std::vector{first, second}, std::vector{second, first}}) {
         const auto creations = folded(order);
@@ -117,11 +121,38 @@ TEST_CASE("the image's own comes back over several replacements") {
         CHECK(creations[0].facts.inode == 20);
         CHECK(creations[0].former_target == "image");
     }
-    auto killed = plan("/a", File::link, "first");
+    auto killed = plan("/a", File::link, "created");
     killed.former_target = "image";
     const auto creations = folded({killed, second});
     REQUIRE(creations.size() == 1);
     CHECK(creations[0].former_target == "image");
+}
+
+TEST_CASE("an inode number that the file system used again is another file") {
+    auto undone = made("/etc/ld-musl-x86_64.path", File::regular, 30);
+    undone.facts.modified_ns = 100;
+    undone.former_text = "/lib";
+    undone.former = {.inode = 10, .modified_ns = 50};
+    // the next start made its file with the number of the image's first one
+    auto later = made("/etc/ld-musl-x86_64.path", File::regular, 10);
+    later.facts.modified_ns = 200;
+    later.former_text = "/lib";
+    later.former = {.inode = 40, .modified_ns = 150};
+    auto creations = folded({undone, later});
+    REQUIRE(creations.size() == 1);
+    CHECK(creations[0].facts.inode == 10);
+
+    undone.former_text = "7 bytes"; // the same size
+    creations = folded({undone, later});
+    REQUIRE(creations.size() == 1);
+    CHECK(creations[0].facts.inode == 10);
+    CHECK(creations[0].former_text == "/lib");
+
+    later.former_text = "restore"; // restored with the number that the first creation had
+    later.former.inode = 30;
+    creations = folded({undone, later});
+    REQUIRE(creations.size() == 1);
+    CHECK(creations[0].former_text == "restore");
 }
 
 TEST_CASE("the facts of a start are read back as written") {
