@@ -79,12 +79,11 @@ std::string creation_json(const sys::Creation& creation) {
     if (creation.former_text)
         json += format_text(R"(,"former_text":"{}")", escape(*creation.former_text));
     if (creation.has_former())
-        json +=
-            format_text(R"(,"former_inode":{},"former_modified":{},"former_user":{},)"
-                        R"("former_group":{},"former_mode":{})",
-                        creation.former.inode, creation.former.modified_ns,
-                        creation.former.owner.user, creation.former.owner.group,
-                        creation.former.mode);
+        json += format_text(R"(,"former_inode":{},"former_modified":{},"former_user":{},)"
+                            R"("former_group":{},"former_mode":{})",
+                            creation.former.inode, creation.former.modified_ns,
+                            creation.former.owner.user, creation.former.owner.group,
+                            creation.former.mode);
     return json + "}";
 }
 

@@ -372,7 +372,7 @@ def running():
     found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if b"/grapnel-probe\0" in (process / "cmdline").read_bytes():
+            if (process / "cmdline").read_bytes().split(b"\0")[0].endswith(b"/grapnel-probe"):
                 found.append(int(process.name))
     return found
 

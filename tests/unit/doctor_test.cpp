@@ -11,9 +11,13 @@
 #include "yaml/parse.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <array>
 #include <doctest/doctest.h>
 #include <set>
+#include <spawn.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace grapnel::test {
 
@@ -42,8 +46,15 @@ std::set<Code> set_of(const std::vector<Area>& areas) {
     return out;
 }
 
-bool is_parsed_by_shell(const std::string& command) {
-    return std::system(("sh -n -c " + shell_word(command)).c_str()) == 0;
+bool is_parsed_by_shell(std::string command) {
+    std::array<std::string, 3> words{"sh", "-n", "-c"};
+    std::array arguments{words[0].data(), words[1].data(), words[2].data(), command.data(),
+                         static_cast<char*>(nullptr)};
+    pid_t shell = -1;
+    if (posix_spawnp(&shell, "sh", nullptr, nullptr, arguments.data(), environ) != 0)
+        return false;
+    int status = -1;
+    return waitpid(shell, &status, 0) == shell && status == 0;
 }
 
 } // namespace
