@@ -4,6 +4,7 @@
 // hook a third of a millisecond.
 //
 //   generate_filters ARCHITECTURE
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -12,8 +13,10 @@
 #include <cstdlib>
 #include <linux/filter.h>
 #include <memory>
+#include <optional>
 #include <seccomp.h>
 #include <span>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
@@ -168,6 +171,28 @@ constexpr std::array with_substitute{
     "clone3", "close_range", "copy_file_range", "faccessat2", "fchmodat2", "mseal",
 };
 
+/// Calls that younger architectures lack, and what their C libraries call instead.
+struct FormerCall {
+    std::string_view name;
+    const char* successor; ///< null: nothing
+};
+constexpr std::array<FormerCall, 14> former_calls{{
+    {"access", "faccessat"},
+    {"arch_prctl", nullptr},
+    {"chmod", "fchmodat"},
+    {"getdents", "getdents64"},
+    {"getpgrp", "getpgid"},
+    {"lstat", "newfstatat"},
+    {"mkdir", "mkdirat"},
+    {"open", "openat"},
+    {"poll", "ppoll"},
+    {"readlink", "readlinkat"},
+    {"rename", "renameat"},
+    {"stat", "newfstatat"},
+    {"time", "clock_gettime"},
+    {"unlink", "unlinkat"},
+}};
+
 /// Systemd listens on a socket of the file system.
 bool allow_local_sockets(scmp_filter_ctx filter) {
     constexpr scmp_arg_cmp local{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0};
@@ -184,17 +209,38 @@ using Lists = std::initializer_list<std::span<const char* const>>;
 /// Answered by the end of the filter, which seccomp.cpp adds.
 constexpr std::uint32_t to_the_end = SCMP_ACT_TRACE(0x6772U);
 
-bool add(scmp_filter_ctx filter, std::uint32_t action, std::span<const char* const> names) {
+/// The name itself, or what the architecture has instead: null if nothing.
+std::optional<const char*> call_of(std::uint32_t architecture, const char* name) {
+    if (seccomp_syscall_resolve_name_arch(architecture, name) >= 0)
+        return name;
+    const auto* const former = std::ranges::find(former_calls, name, &FormerCall::name);
+    if (former != former_calls.end())
+        return former->successor;
+    std::fprintf(stderr, "generate_filters: %s: libseccomp does not know it on this architecture\n",
+                 name);
+    return std::nullopt;
+}
+
+bool allow(scmp_filter_ctx filter, std::uint32_t architecture, std::span<const char* const> names) {
+    for (const char* const name : names) {
+        const auto call = call_of(architecture, name);
+        if (!call)
+            return false;
+        // libseccomp takes numbers of the architecture that it runs on
+        if (*call != nullptr
+            && seccomp_rule_add(filter, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(*call), 0)
+                   != 0)
+            return false;
+    }
+    return true;
+}
+
+bool refuse(scmp_filter_ctx filter, std::span<const char* const> names) {
     for (const char* const name : names) {
         const int number = seccomp_syscall_resolve_name(name);
-        if (number == __NR_SCMP_ERROR) {
-            if (action != SCMP_ACT_ALLOW) // newer than this libseccomp
-                continue;
-            std::fprintf(stderr, "generate_filters: libseccomp does not know %s\n", name);
-            return false;
-        }
-        const int failed = seccomp_rule_add(filter, action, number, 0);
-        if (failed != 0 && failed != -EDOM) // EDOM: this architecture has no such call
+        // one newer than this libseccomp is no call that a list allows
+        if (number != __NR_SCMP_ERROR
+            && seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0) != 0)
             return false;
     }
     return true;
@@ -207,7 +253,7 @@ Filter make_filter(std::uint32_t otherwise, std::uint32_t architecture, const Li
         return {};
     seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree
     for (const auto& list : lists)
-        if (!add(filter.get(), SCMP_ACT_ALLOW, list))
+        if (!allow(filter.get(), architecture, list))
             return {};
     return filter;
 }
@@ -241,7 +287,7 @@ bool print_filter(const char* name, std::uint32_t architecture, const Lists& lis
 bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
                        bool local_sockets = false) {
     const auto filter = make_filter(to_the_end, architecture, lists);
-    if (!filter || !add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), with_substitute)
+    if (!filter || !refuse(filter.get(), with_substitute)
         || (local_sockets && !allow_local_sockets(filter.get())))
         return false;
     auto code = code_of(filter);
