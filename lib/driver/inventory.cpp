@@ -107,6 +107,17 @@ void remark_missing_drawing(const InventoryScope& scope, Inventory& out) {
     }
 }
 
+/// A request for compat32 alone brings no library.
+void remark_missing_32bit(const InventoryScope& scope, Inventory& out) {
+    if (scope.named_capabilities.has(DriverCapability::compat32) && !out.libraries.empty()
+        && std::ranges::none_of(out.libraries, &Library::is_32bit))
+        out.remarks.push_back(
+            "driver capability compat32 is asked for, and this host has no 32-bit "
+            "libraries of driver "
+            + out.driver_version
+            + ": install them (NVIDIA has none for aarch64), or leave compat32 out");
+}
+
 void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
     static constexpr std::string_view program = "nvidia-smi";
     if (!scope.named_capabilities.has(DriverCapability::utility)
@@ -159,6 +170,7 @@ Status add_files(const sys::HostFs& host, const InventoryScope& scope,
         out.management_library = driver::management_library(host, directories, out.driver_version);
     }
     out.binaries = driver::binaries(host, scope, directories);
+    remark_missing_32bit(scope, out);
     remark_missing_smi(scope, out);
     remark_missing_drawing(scope, out);
     out.same_places = driver::program_needs(host, out.binaries, out.remarks);
