@@ -3,11 +3,11 @@
 
 #include "base/text.hpp"
 #include "support/elf_file.hpp"
+#include "support/golden.hpp"
 #include "support/ld_cache_file.hpp"
 
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -45,9 +45,10 @@ class Reader {
         : includes_(includes), host_(host), cache_(cache) {}
 
     Status read(const std::string& path) {
-        std::ifstream file(path);
-        if (!file)
+        const auto text = file_text(path);
+        if (!text)
             return refused(path + ": cannot be read");
+        std::istringstream file(*text);
         std::string line;
         for (int number = 1; std::getline(file, line); ++number)
             if (!line.empty() && line.front() != '#') {

@@ -9,6 +9,7 @@
 #include "driver/nodes.hpp"
 #include "support/elf_file.hpp"
 #include "support/ld_cache_file.hpp"
+#include "support/machine_names.hpp"
 #include "support/memory_host.hpp"
 #include "support/outcome.hpp"
 
@@ -516,19 +517,18 @@ TEST_CASE("libraries belong to the driver capabilities that need them") {
 }
 
 TEST_CASE("the driver's directories are found in every way that hosts have them") {
+    static const auto debian = test::with_names_of_this_machine("/usr/lib/x86_64-linux-gnu");
     struct Row {
         const char* what;
         void (*build)(MemoryHost&);
-        const char* directories;
+        std::string directories;
     };
     const Row rows[] = {
         {"a usual directory", [](MemoryHost& host) { add_libraries(host, "/usr/lib64", "580.1"); },
          "/usr/lib64\n"},
         {"Debian",
-         [](MemoryHost& host) {
-             add_libraries(host, "/usr/lib/x86_64-linux-gnu/nvidia/current", "580.1");
-         },
-         "/usr/lib/x86_64-linux-gnu/nvidia/current\n"},
+         [](MemoryHost& host) { add_libraries(host, debian + "/nvidia/current", "580.1"); },
+         debian + "/nvidia/current\n"},
         {"through a link to a directory",
          [](MemoryHost& host) {
              add_libraries(host, "/nix/store/driver/lib", "580.1");
@@ -571,11 +571,11 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
          "/usr/local/nvidia/lib64\n"},
         {"a directory without libcuda and libnvidia-ml",
          [](MemoryHost& host) {
-             add_libraries(host, "/usr/lib/x86_64-linux-gnu/nvidia/current", "580.1");
-             host.file("/usr/lib/x86_64-linux-gnu/libnvidia-glcore.so.580.1",
+             add_libraries(host, debian + "/nvidia/current", "580.1");
+             host.file(debian + "/libnvidia-glcore.so.580.1",
                        library_file("libnvidia-glcore.so.580.1"));
          },
-         "/usr/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu/nvidia/current\n"},
+         debian + "\n" + debian + "/nvidia/current\n"},
         {"directories of NVIDIA's in a usual one",
          [](MemoryHost& host) {
              add_libraries(host, "/usr/lib64/nvidia-580", "580.1");

@@ -2,6 +2,7 @@
 #include "support/golden.hpp"
 
 #include "base/format.hpp"
+#include "support/machine_names.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -17,7 +18,7 @@ namespace {
 
 bool is_same(const fs::path& golden, const std::optional<std::string>& now) {
     const auto then = file_text(golden);
-    if (then == now)
+    if (then == now || (then && now && is_same_on_this_machine(*then, *now)))
         return true;
     std::cerr << format_text("{} differs\n--- expected\n{}\n--- found\n{}\n", golden.string(),
                              then.value_or("(no such file)"), now.value_or("(nothing)"));
@@ -36,7 +37,7 @@ std::optional<std::string> file_text(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file)
         return std::nullopt;
-    return std::string(std::istreambuf_iterator<char>(file), {});
+    return with_names_of_this_machine(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 int compare_golden(const fs::path& directory, const GoldenFiles& found) {

@@ -9,7 +9,7 @@
 
 namespace grapnel::test {
 
-/// Nothing if there is no such file.
+/// With the names of this machine; nothing if there is no such file.
 [[nodiscard]] std::optional<std::string> file_text(const std::filesystem::path& path);
 
 /// By the file's name; nothing: there must be no such file.
