@@ -92,10 +92,11 @@ Result<toml::table> parse_settings(std::string_view text, std::string_view name)
 std::string toml_string(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\')
             out += std::string("\\") + c;
-        else if ((c >= 0 && c < 0x20) || c == 0x7f)
-            out += format_text("\\u{:04X}", static_cast<unsigned>(c));
+        else if (byte < 0x20 || byte == 0x7f)
+            out += format_text("\\u{:04X}", unsigned{byte});
         else
             out += c;
     }

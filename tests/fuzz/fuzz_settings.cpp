@@ -52,9 +52,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         }
         const auto error = result->error().text();
         expect(error.starts_with(name), "an error begins with the file's name");
-        expect(
-            std::ranges::none_of(error, [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }),
-            "an error holds no control character");
+        expect(std::ranges::none_of(error,
+                                    [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }),
+               "an error holds no control character");
     }
     if (ours)
         expect(nvidias && *ours == *nvidias, "NVIDIA's dialect takes whatever ours takes");
