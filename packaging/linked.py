@@ -27,6 +27,10 @@ def programs(build):
                   if target["type"] == "executable" and target["installed"])
 
 
+def debian_architecture(program):
+    return "arm64" if re.search(r"Machine:\s+AArch64", output("readelf", "-h", program)) else "amd64"
+
+
 def headers(build, without=NO_PART):
     """Outside of the project. The file of a group of sources names these by absolute paths."""
     wanted = False
