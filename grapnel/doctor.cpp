@@ -3,8 +3,10 @@
 #include "base/text.hpp"
 #include "cmdline/help.hpp"
 #include "command.hpp"
+#include "confine/confined_child.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/bundle.hpp"
+#include "doctor/engines.hpp"
 #include "doctor/fix.hpp"
 #include "doctor/leftovers.hpp"
 #include "doctor/options.hpp"
@@ -14,6 +16,7 @@
 #include "sys/file.hpp"
 #include "sys/installation.hpp"
 #include "sys/kernel_log.hpp"
+#include "sys/privilege.hpp"
 #include "sys/process.hpp"
 #include "sys/program.hpp"
 #include "sys/root_dir.hpp"
@@ -72,24 +75,52 @@ HostPath programs() {
         .parent();
 }
 
-Surroundings surroundings(const sys::HostFs& host) {
-    Surroundings here{.user = sys::own_user().user,
-                      .home = home_directory(),
-                      .programs = programs(),
-                      .own_program = sys::own_program().value_or(HostPath()),
-                      .kernel_log = kernel_lines(),
-                      .has_openat2 = has_openat2(),
-                      .now_ns = now_ns(),
-                      .ask = ask_program};
-    here.leftovers = find_leftovers(
-        host, {host_path("/var/lib/docker"), host_path("/var/lib/containers/storage")});
-    return here;
+/// An address a line. grapnel-probe takes capabilities, which this process keeps: a child asks.
+Result<std::string> ask_for_mig_mode(const Inventory& inventory, const Settings& settings) {
+    GRAPNEL_TRY(sys::confine_process());
+    ProbeStarter probe;
+    const auto answer = GRAPNEL_TRY(probe_answer(inventory, settings, probe));
+    std::string out;
+    for (const auto& gpu : answer.gpus)
+        if (gpu.mig_mode.value_or(false))
+            out += gpu.pci + "\n";
+    return out;
+}
+
+/// A driver that does not answer is the subject of other findings.
+std::vector<std::string> gpus_in_mig_mode(const Inventory& inventory, const Settings& settings) {
+    constexpr int time_limit_ms = 15'000; // the probe has 10 seconds
+    const auto work = [&] { return ask_for_mig_mode(inventory, settings); };
+    const auto text = confine::work_within(time_limit_ms, output_limit, work);
+    std::vector<std::string> out;
+    for (const auto address : split(text ? std::string_view(*text) : std::string_view(), '\n'))
+        if (!address.empty())
+            out.emplace_back(address);
+    return out;
+}
+
+Surroundings surroundings(const Settings& settings) {
+    return {.user = sys::own_user().user,
+            .home = home_directory(),
+            .programs = programs(),
+            .own_program = sys::own_program().value_or(HostPath()),
+            .kernel_log = kernel_lines(),
+            .has_openat2 = has_openat2(),
+            .now_ns = now_ns(),
+            .gpus_in_mig_mode =
+                [settings](const Inventory& inventory) {
+                    return gpus_in_mig_mode(inventory, settings);
+                },
+            .ask = ask_program};
 }
 
 Facts facts_of(const sys::HostFs& host) {
     auto settings = load_settings(std::nullopt, Variables::count);
     settings.settings.probe = probe_program(settings.settings);
-    return gather_facts(host, std::move(settings), surroundings(host));
+    auto here = surroundings(settings.settings);
+    auto facts = gather_facts(host, std::move(settings), std::move(here));
+    facts.here.leftovers = find_leftovers(host, image_stores(facts));
+    return facts;
 }
 
 /// Lines on standard error, so that the report stays a report.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/areas.hpp"
 
+#include "doctor/host_commands.hpp"
+
 #include <array>
 
 namespace grapnel::doctor_command {
@@ -11,8 +13,12 @@ std::vector<Area> all_areas(const Facts& facts) {
                                kubernetes_area, cdi_area,     toolkit_area, containers_area};
     std::vector<Area> out;
     out.reserve(areas.size());
-    for (const auto& area : areas)
+    for (const auto& area : areas) {
         out.push_back(area(facts));
+        for (auto& finding : out.back().findings)
+            if (finding.needs_root)
+                finding.command = as_root(facts, finding.command);
+    }
     return out;
 }
 

@@ -61,12 +61,14 @@ void check_conflicts(const std::map<HostPath, CdiScan>& scans, std::vector<Findi
             const auto same = std::ranges::find_if(one->second.names, [&](const auto& name) {
                 return std::ranges::find(names, name) != names.end();
             });
+            // a live file is never stale
+            const auto& to_remove = other->second.is_live ? one->first : other->first;
             if (same != one->second.names.end())
                 findings.push_back({.code = Code::GR1104,
                                     .text = one->first.text() + " and " + other->first.text()
                                             + " both have the device " + one->second.kind + "="
                                             + *same + ", so engines know neither",
-                                    .command = "rm " + shell_word(other->first.text())});
+                                    .command = "rm " + shell_word(to_remove.text())});
         }
 }
 

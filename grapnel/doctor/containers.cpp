@@ -80,13 +80,15 @@ void check_container(const Container& container, std::vector<Finding>& findings)
                             .text = name
                                     + " was started without --runtime=nvidia and without "
                                       "--gpus, so it has no driver",
-                            .command = run_command(container)});
+                            .command = run_command(container),
+                            .needs_root = false});
     else if (!asks(container))
         findings.push_back({.code = Code::GR1302,
                             .text = name
                                     + " asks for no GPU: NVIDIA_VISIBLE_DEVICES is not set, "
                                       "or none",
-                            .command = run_command(container)});
+                            .command = run_command(container),
+                            .needs_root = false});
 }
 
 void check_leftovers(const Facts& facts, std::vector<Finding>& findings) {
@@ -94,18 +96,16 @@ void check_leftovers(const Facts& facts, std::vector<Finding>& findings) {
     if (found.empty())
         return;
     const auto* const others = found.size() == 1 ? "" : " and others";
-    findings.push_back({.code = Code::GR1303,
-                        .text = found.front() + others
-                                + ": an empty file of the driver's name, "
-                                  "which another tool left in an image",
-                        .command = "docker build --no-cache --pull ."});
-}
-
-HostPath data_of(const Docker& docker) {
-    auto text = text_at(docker.settings, "data-root");
-    if (docker.daemon != nullptr)
-        text = option_of(*docker.daemon, "data-root").value_or(text);
-    return HostPath::make(text).value_or(host_path("/var/lib/docker"));
+    findings.push_back(
+        {.code = Code::GR1303,
+         .text = found.front() + others
+                 + ": an empty file of the driver's name, "
+                   "which another tool left in an image",
+         .command =
+             std::string(found.front().find("/containers/storage/") != std::string::npos ? "podman"
+                                                                                         : "docker")
+             + " build --no-cache --pull .",
+         .needs_root = false});
 }
 
 } // namespace
@@ -114,7 +114,7 @@ Area containers_area(const Facts& facts) {
     Area area{.name = "containers", .is_used = false};
     std::size_t count = 0;
     for (const auto& docker : dockers(facts)) {
-        const auto directory = data_of(docker) / "containers";
+        const auto directory = data_root(docker) / "containers";
         for (const auto& id : names_in(facts.host, directory))
             if (const auto container = container_at(facts, directory / id)) {
                 ++count;

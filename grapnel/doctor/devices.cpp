@@ -23,13 +23,27 @@ HostPath place_of(const Facts& facts, const HostPath& path) {
     return facts.rooted->place(path, true).value_or(path);
 }
 
-std::string make_command(const Node& node) {
-    if (!node.described_by.empty())
-        return "nvidia-modprobe -f " + shell_word(node.described_by.text());
-    if (node.path.name().starts_with("nvidia-uvm"))
-        return "nvidia-modprobe -u -c 0";
-    const auto minor = node.expected ? node.expected->minor : 0;
-    return "nvidia-modprobe -c " + std::to_string(minor);
+/// The hook makes it too, unless the settings or the module's parameters forbid that.
+bool may_be_made(const Facts& facts, const Node& node) {
+    const auto file =
+        node.described_by.empty() ? host_path("/proc/driver/nvidia/params") : node.described_by;
+    return facts.settings.settings.load_kmods && driver::node_attributes(facts.host, file);
+}
+
+std::string octal(std::uint32_t mode) {
+    std::string out;
+    for (; mode != 0; mode /= 8)
+        out.insert(out.begin(), static_cast<char>('0' + mode % 8));
+    return out.empty() ? "0" : out;
+}
+
+std::string make_command(const Facts& facts, const Node& node) {
+    if (may_be_made(facts, node) || !node.expected)
+        return "grapnel nodes create";
+    const auto path = place_of(facts, node.path);
+    return "mkdir -p " + shell_word(path.parent().text()) + " && mknod -m "
+           + octal(node.described_by.empty() ? 0666 : 0444) + " " + shell_word(path.text()) + " c "
+           + std::to_string(node.expected->major) + " " + std::to_string(node.expected->minor);
 }
 
 std::vector<Node> nodes_of(const Inventory& inventory) {
@@ -50,12 +64,9 @@ void check_creatable(const Facts& facts, const std::vector<Node>& nodes,
                      std::vector<Finding>& findings) {
     std::vector<Node> missing;
     std::vector<std::string> paths;
-    std::string command;
     for (auto node : nodes) {
         if (node.optional || !node.creation)
             continue;
-        if (command.empty() || node.path.name().starts_with("nvidia-uvm"))
-            command = make_command(node);
         node.path = place_of(facts, node.path);
         paths.push_back(node.path.text());
         missing.push_back(std::move(node));
@@ -66,12 +77,12 @@ void check_creatable(const Facts& facts, const std::vector<Node>& nodes,
                         .text = enumerate(paths) + (paths.size() == 1 ? " is" : " are")
                                 + " missing: the next container that root starts brings a node, a "
                                   "user's does not",
-                        .command = command,
+                        .command = "grapnel nodes create",
                         .fix = {.nodes = std::move(missing)}});
 }
 
 void check_missing(const Facts& facts, Node node, std::vector<Finding>& findings) {
-    const auto command = make_command(node);
+    const auto command = make_command(facts, node);
     node.path = place_of(facts, node.path);
     const std::string reason = facts.settings.settings.load_kmods
                                    ? "the nvidia module is not to make nodes (ModifyDeviceFiles: 0)"
@@ -94,23 +105,31 @@ void check_module(const Facts& facts, const Node& node, std::vector<Finding>& fi
 void check_node(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
     const auto path = place_of(facts, node.path).text();
     if (node.other_file) {
-        findings.push_back({.code = Code::GR0303,
-                            .text = path
-                                    + " is no character device: another program made a file "
-                                      "or directory of that name",
-                            .command = "rm -r " + shell_word(path) + " && " + make_command(node)});
+        findings.push_back(
+            {.code = Code::GR0303,
+             .text = path
+                     + " is no character device: another program made a file "
+                       "or directory of that name",
+             .command = "rm -r " + shell_word(path) + " && " + make_command(facts, node)});
     } else if (!node.expected) {
         check_module(facts, node, findings);
     } else if (!node.found) {
         if (!node.optional && !node.creation)
             check_missing(facts, node, findings);
     } else if (node.found != node.expected) {
-        findings.push_back({.code = Code::GR0302,
-                            .text = path + " is " + number_text(*node.found)
-                                    + ", but the kernel has that device as "
-                                    + number_text(*node.expected) + ": the dynamic major changed",
-                            .command = "rm " + shell_word(path) + " && " + make_command(node)});
+        findings.push_back(
+            {.code = Code::GR0302,
+             .text = path + " is " + number_text(*node.found)
+                     + ", but the kernel has that device as " + number_text(*node.expected)
+                     + ": the dynamic major changed",
+             .command = "rm " + shell_word(path) + " && " + make_command(facts, node)});
     }
+}
+
+std::string mode_command(const NodeAttributes& meant, const std::string& path) {
+    const auto owner = std::to_string(meant.user) + ":" + std::to_string(meant.group);
+    return (owner == "0:0" ? "" : "chown " + owner + " " + shell_word(path) + " && ") + "chmod "
+           + octal(meant.mode) + " " + shell_word(path);
 }
 
 /// Against the module's parameters: a stricter mode there is the administrator's decision.
@@ -126,7 +145,7 @@ void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& find
                         .text = path
                                 + ": only root may open it, though the nvidia module gives it "
                                   "to others",
-                        .command = "chmod 666 " + shell_word(path)});
+                        .command = mode_command(*meant, path)});
 }
 
 bool needs_links(const Facts& facts) {
@@ -161,12 +180,11 @@ void check_links(const Facts& facts, const std::vector<Node>& nodes,
         return;
     const auto& first = missing.front();
     const auto link = "/dev/char/" + number_text(*first.found);
-    findings.push_back(
-        {.code = Code::GR0307,
-         .text = link + " is missing: running containers lose " + first.path.text()
-                 + " when systemd is reloaded",
-         .command = "mkdir -p /dev/char && ln -s " + shell_word(first.path.text()) + " " + link,
-         .fix = {.links = missing}});
+    findings.push_back({.code = Code::GR0307,
+                        .text = link + " is missing: running containers lose " + first.path.text()
+                                + " when systemd is reloaded",
+                        .command = "grapnel doctor --fix",
+                        .fix = {.links = missing}});
 }
 
 } // namespace

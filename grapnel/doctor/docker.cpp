@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Docker: its runtimes, and the hook that `docker run --gpus` looks for.
+#include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/json_text.hpp"
@@ -52,21 +54,13 @@ std::map<std::string, std::string> runtimes_of(const Facts& facts, const Docker&
     return out;
 }
 
-bool is_system(const Docker& docker) {
-    return docker.daemon == nullptr || docker.daemon->user == 0;
-}
-
-std::string configure_command(const Docker& docker) {
-    const bool is_usual = docker.config == host_path("/etc/docker/daemon.json");
-    const auto words =
-        "grapnel configure docker"
-        + (is_usual ? std::string() : " --config " + shell_word(docker.config.text()));
-    return words + " && systemctl " + (is_system(docker) ? "" : "--user ") + "restart docker";
+std::string path_of_daemon(const Docker& docker) {
+    return docker.daemon != nullptr && docker.daemon->path ? *docker.daemon->path
+                                                           : std::string(usual_path);
 }
 
 HostPath hook_in_path(const Facts& facts, const Docker& docker) {
-    const auto path = docker.daemon != nullptr && docker.daemon->path ? *docker.daemon->path
-                                                                      : std::string(usual_path);
+    const auto path = path_of_daemon(docker);
     const auto found = find_in(facts.host, path, hook_name);
     return found.empty() ? find_in(facts.host, path, "nvidia-container-toolkit") : found;
 }
@@ -81,6 +75,51 @@ HostPath hook_elsewhere(const Facts& facts) {
     return find_program(facts.host, hook_name);
 }
 
+bool is_read_only(const Facts& facts, const HostPath& directory) {
+    const auto mounts = parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo")));
+    std::size_t longest = 0;
+    bool out = false;
+    for (const auto& mount : mounts) {
+        const auto below = mount.point == "/" ? "/" : mount.point + "/";
+        if (!(directory.text() + "/").starts_with(below) || below.size() < longest)
+            continue;
+        longest = below.size();
+        out = std::ranges::find(mount.options, "ro") != mount.options.end()
+              || std::ranges::find(mount.super_options, "ro") != mount.super_options.end();
+    }
+    return out;
+}
+
+/// A directory in dockerd's PATH that takes a link; empty without one, as on NixOS or Flatcar.
+HostPath directory_for_link(const Facts& facts, const Docker& docker) {
+    const auto path = path_of_daemon(docker);
+    for (const auto directory : split(path, ':')) {
+        const auto named = HostPath::make(directory);
+        if (named && exists(facts.host, *named) && !directory.starts_with("/nix/")
+            && !is_read_only(facts, facts.host.resolve(*named).value_or(*named)))
+            return *named;
+    }
+    return {};
+}
+
+/// A link to the hook, or a longer PATH for the unit.
+std::string hook_command(const Facts& facts, const Docker& docker, const HostPath& hook) {
+    const auto restart = restart_command(facts, docker.daemon, "docker");
+    const auto directory = directory_for_link(facts, docker);
+    if (!directory.empty())
+        return "ln -s " + shell_word(hook.text()) + " " + shell_word((directory / hook_name).text())
+               + " && " + restart;
+    if (!has_systemd(facts) || !is_of_root(docker))
+        return page_command(Code::GR0806);
+    const auto unit = docker.daemon != nullptr && !docker.daemon->unit.empty()
+                          ? docker.daemon->unit
+                          : std::string("docker.service");
+    const auto drop_in = "/etc/systemd/system/" + unit + ".d";
+    return "mkdir -p " + drop_in + " && printf '[Service]\\nEnvironment=PATH=%s\\n' "
+           + shell_word(path_of_daemon(docker) + ":" + hook.parent().text()) + " > " + drop_in
+           + "/grapnel.conf && systemctl daemon-reload && " + restart;
+}
+
 void check_hook(const Facts& facts, const Docker& docker, bool has_runtime,
                 std::vector<Finding>& findings) {
     if (!hook_in_path(facts, docker).empty())
@@ -91,19 +130,21 @@ void check_hook(const Facts& facts, const Docker& docker, bool has_runtime,
                             .text = elsewhere.text()
                                     + ": dockerd does not have that directory in "
                                       "its PATH, so it refuses --gpus",
-                            .command = "ln -s " + shell_word(elsewhere.text())
-                                       + " /usr/bin/ && systemctl restart docker"});
+                            .command = hook_command(facts, docker, elsewhere),
+                            .needs_root = is_of_root(docker)});
     else if (!has_runtime)
         findings.push_back({.code = Code::GR0802,
                             .text = docker.config.text()
                                     + ": no runtime of Grapnel is registered, and dockerd finds "
                                       "no "
                                     + std::string(hook_name) + " for --gpus",
-                            .command = configure_command(docker)});
+                            .command = configure_docker_command(facts, docker, Code::GR0802),
+                            .needs_root = is_of_root(docker)});
 }
 
-void check_default(const Docker& docker, const std::map<std::string, std::string>& runtimes,
-                   const sys::HostFs& host, std::vector<Finding>& findings) {
+void check_default(const Facts& facts, const Docker& docker,
+                   const std::map<std::string, std::string>& runtimes,
+                   std::vector<Finding>& findings) {
     auto name = text_at(docker.settings, "default-runtime");
     if (docker.daemon != nullptr)
         name = option_of(*docker.daemon, "default-runtime").value_or(name);
@@ -111,17 +152,19 @@ void check_default(const Docker& docker, const std::map<std::string, std::string
         return;
     const auto found = runtimes.find(name);
     if (found == runtimes.end())
-        findings.push_back({.code = Code::GR0804,
-                            .text = docker.config.text() + ": the default runtime " + quote(name)
-                                    + " is not among the runtimes, so dockerd does not start",
-                            .command = configure_command(docker)});
-    else if (maker_of(host, found->second) == Maker::other)
-        findings.push_back({.code = Code::GR0805,
-                            .text = docker.config.text() + ": the default runtime is " + quote(name)
-                                    + ", which gives no driver: containers without "
-                                      "--runtime=nvidia get no GPU",
-                            .command = "grapnel configure docker --set-as-default && systemctl "
-                                       "restart docker"});
+        findings.push_back(
+            {.code = Code::GR0804,
+             .text = docker.config.text() + ": the default runtime " + quote(name)
+                     + " is not among the runtimes, so dockerd does not start",
+             .command = configure_docker_command(facts, docker, Code::GR0804, "--set-as-default"),
+             .needs_root = is_of_root(docker)});
+    else if (maker_of(facts.host, found->second) == Maker::other)
+        findings.push_back(
+            {.code = Code::GR0805,
+             .text = docker.config.text() + ": the default runtime is " + quote(name)
+                     + ", which gives no driver: containers without --runtime=nvidia get no GPU",
+             .command = configure_docker_command(facts, docker, Code::GR0805, "--set-as-default"),
+             .needs_root = is_of_root(docker)});
 }
 
 /// Low-level runtimes of the settings: a name or a path.
@@ -144,15 +187,17 @@ void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Findin
             findings.push_back({.code = Code::GR0803,
                                 .text = docker.config.text() + ": the program of the runtime "
                                         + quote(name) + " is missing: " + path,
-                                .command = configure_command(docker)});
+                                .command = configure_docker_command(facts, docker, Code::GR0803),
+                                .needs_root = is_of_root(docker)});
         has_runtime = has_runtime || maker != Maker::other || name == "nvidia";
         if (maker == Maker::grapnel && !has_low_level_runtime(facts))
-            findings.push_back({.code = Code::GR0810,
-                                .text = path + " starts runc or crun, and neither is installed",
-                                .command = "apt-get install runc"});
+            findings.push_back(
+                {.code = Code::GR0810,
+                 .text = path + " starts runc or crun, and neither is installed",
+                 .command = install_command(facts.host, packages("runc"), Code::GR0810)});
     }
     check_hook(facts, docker, has_runtime, findings);
-    check_default(docker, runtimes, facts.host, findings);
+    check_default(facts, docker, runtimes, findings);
 }
 
 /// dockerd reads its file when it starts, and at a reload.
@@ -172,7 +217,8 @@ void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding
                                         + " was changed after dockerd "
                                           "started, which does not know the runtime "
                                         + quote(name),
-                                .command = "systemctl restart docker"});
+                                .command = restart_command(facts, docker.daemon, "docker"),
+                                .needs_root = is_of_root(docker)});
     }
 }
 
@@ -193,8 +239,30 @@ void check_manager(const Facts& facts, const Docker& docker, std::vector<Finding
                                       "does not run on this host",
                             .command = "sed -i s/native.cgroupdriver=systemd/"
                                        "native.cgroupdriver=cgroupfs/ "
-                                       + shell_word(docker.config.text())
-                                       + " && systemctl restart docker"});
+                                       + shell_word(docker.config.text()) + " && "
+                                       + restart_command(facts, docker.daemon, "docker"),
+                            .needs_root = is_of_root(docker)});
+}
+
+Packages docker_packages() {
+    return {.debian = "docker.io",
+            .ubuntu = "docker.io",
+            .fedora = "moby-engine",
+            .rhel = "docker-ce",
+            .suse = "docker",
+            .arch = "docker"};
+}
+
+/// Ubuntu Core has snaps alone.
+std::string replace_snap_command(const sys::HostFs& host) {
+    const auto install = install_command(host, docker_packages(), Code::GR0807);
+    return install == page_command(Code::GR0807) ? install : "snap remove docker && " + install;
+}
+
+std::string use_own_docker_command(const sys::HostFs& host) {
+    const auto install = install_command(host, docker_packages(), Code::GR0809);
+    return install == page_command(Code::GR0809) ? install
+                                                 : install + " && docker context use default";
 }
 
 void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
@@ -203,7 +271,7 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
                             .text = docker.daemon->program.text()
                                     + ": Docker is a snap, which sees neither the driver nor "
                                       "Grapnel's programs of the host",
-                            .command = "snap remove docker && apt-get install docker.io"});
+                            .command = replace_snap_command(facts.host)});
         return;
     }
     if (docker.mistake) {
@@ -211,7 +279,8 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
         findings.push_back(
             {.code = Code::GR0801,
              .text = parsed ? docker.config.text() + " is no JSON object" : parsed.error().text(),
-             .command = "dockerd --validate --config-file " + shell_word(docker.config.text())});
+             .command = "dockerd --validate --config-file " + shell_word(docker.config.text()),
+             .needs_root = false});
         return;
     }
     check_runtimes(facts, docker, findings);
@@ -229,14 +298,13 @@ void check_other_kinds(const Facts& facts, Area& area) {
                                      .text = snap.text()
                                              + ": Docker is a snap, which sees neither the driver "
                                                "nor Grapnel's programs of the host",
-                                     .command = "snap remove docker && apt-get install docker.io"});
+                                     .command = replace_snap_command(facts.host)});
     }
     if (!has_own && exists(facts.host, host_path("/opt/docker-desktop/bin")))
         area.findings.push_back({.code = Code::GR0809,
                                  .text = "/opt/docker-desktop: Docker Desktop runs containers in a "
                                          "virtual machine, which has no GPU",
-                                 .command = "apt-get install docker.io && docker context use "
-                                            "default"});
+                                 .command = use_own_docker_command(facts.host)});
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // The driver: its kernel module, and libraries of the same version.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/driver_commands.hpp"
 #include "doctor/libraries.hpp"
 #include "doctor/pci.hpp"
 #include "doctor/shell.hpp"
@@ -35,20 +36,6 @@ bool has_module(const sys::HostFs& host, const std::string& release) {
 bool has_module_of_another_kernel(const sys::HostFs& host) {
     return std::ranges::any_of(names_in(host, modules_directory()),
                                [&](const auto& release) { return has_module(host, release); });
-}
-
-/// The distribution's command, by ID and ID_LIKE of os-release(5).
-std::string install_command(const sys::HostFs& host) {
-    const auto text = "\n" + text_of(host, host_path("/etc/os-release"));
-    if (text.find("\nID=ubuntu") != std::string::npos)
-        return "ubuntu-drivers install";
-    if (text.find("\nID=debian") != std::string::npos)
-        return "apt-get install nvidia-driver";
-    if (text.find("fedora") != std::string::npos || text.find("rhel") != std::string::npos)
-        return "dnf install nvidia-driver nvidia-driver-cuda";
-    if (text.find("suse") != std::string::npos)
-        return "zypper install nvidia-open-driver-G06";
-    return "lspci -nnk -d 10de:";
 }
 
 /// The kernel refuses a module without a signature that it knows where Secure Boot is on.
@@ -94,16 +81,19 @@ HostPath file_that_forbids_module(const sys::HostFs& host) {
     return {};
 }
 
-/// module_blacklist=nvidia,NAME: the kernel refuses the module whatever loads it.
-bool is_forbidden_by_command_line(const sys::HostFs& host) {
+/// module_blacklist=nvidia,NAME: the kernel refuses the module whatever loads it. Empty: the kernel
+/// command line does not forbid it.
+std::string forbidding_option(const sys::HostFs& host) {
     constexpr std::string_view option = "module_blacklist=";
     const auto line = text_of(host, host_path("/proc/cmdline"));
-    return std::ranges::any_of(split(line, ' '), [&](std::string_view word) {
+    for (const auto word : split(line, ' ')) {
         if (!word.starts_with(option))
-            return false;
+            continue;
         const auto names = split(word.substr(option.size()), ',');
-        return std::ranges::find(names, "nvidia") != names.end();
-    });
+        if (std::ranges::find(names, "nvidia") != names.end())
+            return std::string(word);
+    }
+    return {};
 }
 
 /// Why `modprobe nvidia` would fail, or be undone by the next boot.
@@ -113,13 +103,12 @@ std::optional<Finding> forbidden_module(const Facts& facts) {
                        .text = "the nvidia module is not loaded, and the sysctl "
                                "kernel.modules_disabled is 1: no module can be loaded until the "
                                "next boot",
-                       .command = "systemctl reboot"};
-    if (is_forbidden_by_command_line(facts.host))
+                       .command = "reboot"};
+    if (const auto option = forbidding_option(facts.host); !option.empty())
         return Finding{.code = Code::GR0215,
-                       .text = "the kernel command line has module_blacklist=nvidia, so the kernel "
-                               "refuses the nvidia module",
-                       .command = R"(sed -i 's/\(module_blacklist=[^" ]*\)\bnvidia\b/\1/' )"
-                                  "/etc/default/grub && update-grub && systemctl reboot"};
+                       .text = "the kernel command line has " + option
+                               + ", so the kernel refuses the nvidia module",
+                       .command = replace_option_command(facts.host, option)};
     const auto file = file_that_forbids_module(facts.host);
     if (file.empty())
         return std::nullopt;
@@ -144,7 +133,7 @@ std::optional<Finding> missing_firmware(const Facts& facts, const std::string& v
                            .text = (path / name).text()
                                    + ": the driver's firmware is missing, without which the GPU "
                                      "is not initialised",
-                           .command = install_command(facts.host)};
+                           .command = install_firmware_command(facts.host, version)};
     }
     return std::nullopt;
 }
@@ -155,13 +144,14 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
     if (gpus.empty())
         return {.code = Code::GR0204,
                 .text = cause + ", and the PCI bus shows no NVIDIA GPU",
-                .command = "lspci -nnk -d 10de:"};
+                .command = "lspci -nnk -d 10de:",
+                .needs_root = false};
     const bool is_installed = is_valid_release(release) && has_module(facts.host, release);
     if (is_installed && is_refused_by_secure_boot(facts))
         return {.code = Code::GR0107,
                 .text = "Secure Boot: the kernel loads signed modules alone, and the nvidia module "
                         "is not loaded",
-                .command = "mokutil --import /var/lib/shim-signed/mok/MOK.der"};
+                .command = enroll_key_command(facts.host)};
     if (auto forbidden = is_installed ? forbidden_module(facts) : std::nullopt)
         return std::move(*forbidden);
     if (is_installed)
@@ -173,10 +163,10 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
         return {.code = Code::GR0203,
                 .text = "the NVIDIA driver is installed, but its module is not built for Linux "
                         + release,
-                .command = "dkms autoinstall"};
+                .command = build_module_command(facts.host, release)};
     return {.code = Code::GR0202,
             .text = cause + ": it is not installed",
-            .command = install_command(facts.host)};
+            .command = install_driver_command(facts.host)};
 }
 
 /// GPUs that another driver holds are the subject of another area.
@@ -193,18 +183,19 @@ Finding without_libraries(const Facts& facts, const std::string& version) {
         return {.code = Code::GR0205,
                 .text = "driver " + version + " is loaded but the libraries are "
                         + enumerate({found.versions.begin(), found.versions.end()}),
-                .command = "systemctl reboot"};
+                .command = "reboot"};
     if (found.is_stale())
         return {.code = Code::GR0206,
                 .text = cache + " is stale: " + found.stale_reason
                         + ", and the libraries of driver " + version + " are found nowhere else",
-                .command = "ldconfig",
-                .fix = {.words = {"/sbin/ldconfig"}}};
+                .command = ldconfig_command(facts),
+                .fix = {.words = ldconfig_words(facts)}};
     return {.code = Code::GR0208,
             .text = "driver " + version + " is loaded but its libraries (libcuda.so." + version
                     + ") were not found: they are not installed, or in no directory that " + cache
                     + " names",
-            .command = "find / -xdev -name " + shell_word("libcuda.so." + version)};
+            .command = "find / -xdev -name " + shell_word("libcuda.so." + version),
+            .needs_root = false};
 }
 
 void check_libraries(const Facts& facts, const Inventory& inventory,
@@ -215,8 +206,8 @@ void check_libraries(const Facts& facts, const Inventory& inventory,
         findings.push_back({.code = Code::GR0207,
                             .text = facts.settings.settings.ldcache_file.text()
                                     + " is stale: " + found.stale_reason,
-                            .command = "ldconfig",
-                            .fix = {.words = {"/sbin/ldconfig"}}});
+                            .command = ldconfig_command(facts),
+                            .fix = {.words = ldconfig_words(facts)}});
     const auto lacks = [&](std::string_view name) {
         return std::ranges::none_of(inventory.libraries, [&](const Library& library) {
             return !library.is_32bit && library.path.name().starts_with(name);
@@ -226,12 +217,12 @@ void check_libraries(const Facts& facts, const Inventory& inventory,
         findings.push_back(
             {.code = Code::GR0209,
              .text = "libcuda.so." + version + ": the driver is installed without CUDA",
-             .command = install_command(facts.host)});
+             .command = install_cuda_command(facts.host, version)});
     if (lacks("libnvidia-ml.so."))
         findings.push_back(
             {.code = Code::GR0210,
              .text = "libnvidia-ml.so." + version + ": the driver is installed without its tools",
-             .command = install_command(facts.host)});
+             .command = install_tools_command(facts.host, version)});
     for (const auto& path : found.empty_files)
         findings.push_back({.code = Code::GR0211,
                             .text = path.text()

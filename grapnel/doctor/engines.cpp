@@ -2,6 +2,9 @@
 #include "doctor/engines.hpp"
 
 #include "base/text.hpp"
+#include "doctor/host_commands.hpp"
+#include "doctor/json_text.hpp"
+#include "doctor/shell.hpp"
 
 #include <algorithm>
 
@@ -47,6 +50,65 @@ std::vector<Docker> dockers(const Facts& facts) {
     if (out.empty() && exists(facts.host, config_of(nullptr)))
         out.push_back(docker_with(facts.host, nullptr));
     return out;
+}
+
+bool has_podman_storage(const sys::HostFs& host, const HostPath& data) {
+    const auto storage = data / "containers" / "storage";
+    return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
+}
+
+std::vector<HostPath> podman_homes(const Facts& facts) {
+    if (facts.here.user != 0)
+        return facts.here.home.empty() ? std::vector<HostPath>() : std::vector{facts.here.home};
+    std::vector<HostPath> out;
+    const auto homes = host_path("/home");
+    for (const auto& name : names_in(facts.host, homes))
+        if (has_podman_storage(facts.host, homes / name / ".local" / "share"))
+            out.push_back(homes / name);
+    return out;
+}
+
+bool is_of_root(const Docker& docker) {
+    return docker.daemon == nullptr || docker.daemon->user == 0;
+}
+
+HostPath data_root(const Docker& docker) {
+    auto text = text_at(docker.settings, "data-root");
+    if (docker.daemon != nullptr)
+        text = option_of(*docker.daemon, "data-root").value_or(text);
+    const auto named = HostPath::make(text);
+    if (named)
+        return *named;
+    const auto home = HostPath::make(
+        is_of_root(docker) || !docker.daemon->home ? std::string() : *docker.daemon->home);
+    return home ? *home / ".local" / "share" / "docker" : host_path("/var/lib/docker");
+}
+
+std::vector<HostPath> image_stores(const Facts& facts) {
+    std::vector<HostPath> out;
+    for (const auto* const path :
+         {"/var/lib/docker", "/var/lib/containers/storage", "/var/lib/containerd",
+          "/var/lib/rancher/k3s/agent/containerd", "/var/lib/rancher/rke2/agent/containerd"})
+        out.push_back(host_path(path));
+    for (const auto& docker : dockers(facts))
+        if (const auto root = data_root(docker); std::ranges::find(out, root) == out.end())
+            out.push_back(root);
+    for (const auto& home : podman_homes(facts))
+        out.push_back(home / ".local" / "share" / "containers" / "storage");
+    return out;
+}
+
+std::string configure_docker_command(const Facts& facts, const Docker& docker, Code code,
+                                     std::string_view option) {
+    const auto& config = docker.config.text();
+    if (config.starts_with("/nix/"))
+        return page_command(code);
+    std::string out = "grapnel configure docker";
+    if (docker.config != host_path("/etc/docker/daemon.json"))
+        out += " --config " + shell_word(config);
+    if (!option.empty())
+        out += " " + std::string(option);
+    return out + " && " + restart_command(facts, docker.daemon, "docker");
 }
 
 Maker maker_of(const sys::HostFs& host, const std::string& path) {

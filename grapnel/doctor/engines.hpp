@@ -24,6 +24,25 @@ struct Docker {
 /// Every dockerd that runs; else the system's, if its daemon.json exists.
 [[nodiscard]] std::vector<Docker> dockers(const Facts& facts);
 
+[[nodiscard]] bool is_of_root(const Docker& docker);
+
+/// Where it keeps containers and images.
+[[nodiscard]] HostPath data_root(const Docker& docker);
+
+/// Whether podman has kept containers in that directory.
+[[nodiscard]] bool has_podman_storage(const sys::HostFs& host, const HostPath& data);
+
+/// For root the homes of all users with containers of podman; for a user the own home.
+[[nodiscard]] std::vector<HostPath> podman_homes(const Facts& facts);
+
+/// Directories of images: of each Docker, of podman as root and without root, of containerd.
+[[nodiscard]] std::vector<HostPath> image_stores(const Facts& facts);
+
+/// `grapnel configure docker` with that option, and a restart; the page of the finding where the
+/// file is made by another program (NixOS).
+[[nodiscard]] std::string configure_docker_command(const Facts& facts, const Docker& docker,
+                                                   Code code, std::string_view option = {});
+
 /// The maker of a program that an engine runs, by the name of the file behind all links.
 enum class Maker { grapnel, nvidia, other };
 [[nodiscard]] Maker maker_of(const sys::HostFs& host, const std::string& path);

@@ -12,8 +12,11 @@ namespace grapnel::doctor_command {
 namespace {
 
 /// comm(5) of the daemons that an area looks at: the kernel cuts it after 15 characters.
-constexpr std::array<std::string_view, 7> daemon_names{
-    "dockerd", "containerd", "crio", "kubelet", "nvidia-persiste", "nv-fabricmanage", "systemd",
+/// k3s and microk8s run kubelet in a process of another name.
+constexpr std::array<std::string_view, 10> daemon_names{
+    "dockerd",         "containerd", "crio",     "kubelet",
+    "k3s-server",      "k3s-agent",  "kubelite", "nvidia-persiste",
+    "nv-fabricmanage", "systemd",
 };
 
 constexpr std::string_view value_after(std::string_view line, std::string_view key) {
@@ -95,6 +98,22 @@ bool is_plain(std::string_view text) {
     });
 }
 
+/// The last unit in the path of its cgroup: docker.service of
+/// 0::/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service.
+std::string unit_in(std::string_view cgroups) {
+    std::string out;
+    for (const auto line : split(cgroups, '\n')) {
+        const bool is_of_systemd =
+            line.starts_with("0::") || line.find(":name=systemd:") != std::string_view::npos;
+        for (const auto part : split(is_of_systemd ? line : std::string_view(), '/'))
+            if (part.ends_with(".service") && !part.starts_with("user@") && is_plain(part))
+                out = part;
+        if (!out.empty())
+            return out;
+    }
+    return out;
+}
+
 /// A user's process can call itself dockerd and have arguments for root to paste.
 bool is_trusted(const Daemon& daemon) {
     return daemon.user == 0
@@ -115,6 +134,7 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
     if (link)
         out.program = HostPath::make(*link).value_or(HostPath());
     out.started_ns = start_of(host, process);
+    out.unit = unit_in(text_of(host, process / "cgroup"));
     if (const auto line = host.read(process / "cmdline"))
         out.words = words_in(*line);
     if (const auto environment = host.read(process / "environ")) {
@@ -146,6 +166,7 @@ Result<Inventory> inventory_of(const Facts& facts) {
     auto scope = inventory_scope(request, settings);
     scope.cuda_version = true;
     scope.mig_devices = true;
+    scope.arch = true; // libnvidia-ml, for grapnel-probe
     scope.may_make_nodes = [&] { return settings.load_kmods; };
     return take_inventory(facts.driver_host(), scope);
 }

@@ -28,6 +28,8 @@ struct Surroundings {
     std::vector<std::string> leftovers = {};       ///< see find_leftovers()
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
+    /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.
+    std::function<std::vector<std::string>(const Inventory& inventory)> gpus_in_mig_mode = {};
     /// Runs a program of the host by its name and returns its output; empty: not to be run.
     std::function<Result<std::string>(const std::vector<std::string>& words)> ask = {};
 };
@@ -37,6 +39,7 @@ struct Daemon {
     std::uint32_t pid = 0;
     std::string name = {}; ///< as the kernel keeps it: at most 15 characters
     std::uint32_t user = 0;
+    std::string unit = {};                ///< of systemd, by its cgroup; empty: none
     HostPath program = {};                ///< empty: this user may not know it
     std::vector<std::string> words = {};  ///< of its command line
     std::optional<std::string> path = {}; ///< its variable PATH; nothing: unknown

@@ -29,6 +29,7 @@ struct Finding {
     std::string text = {};    ///< the failing object, then the cause
     std::string command = {}; ///< the command that mends it
     Fix fix = {};             ///< empty: only a person can decide
+    bool needs_root = true;   ///< the command
 };
 
 /// The findings on one part of the way from the kernel to the engine.

@@ -2,6 +2,8 @@
 // GPUs: their drivers on the PCI bus, persistence, MIG, NVSwitch.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/pci.hpp"
 #include "doctor/shell.hpp"
 
@@ -62,20 +64,37 @@ void check_initialisation(const Facts& facts, const std::vector<PciGpu>& gpus,
                  .command = "dmesg | grep -iE 'xid|nvrm'"});
 }
 
-Finding held(const PciGpu& gpu, bool by_all) {
+std::string blacklist_command(const sys::HostFs& host, const std::string& module) {
+    if (exists(host, host_path("/run/ostree-booted")))
+        return "rpm-ostree kargs --append=" + shell_word("module_blacklist=" + module)
+               + " && reboot";
+    const auto initramfs = initramfs_command(host);
+    return "echo 'blacklist " + module + "' > /etc/modprobe.d/blacklist-nouveau.conf && "
+           + (initramfs.empty() ? "" : initramfs + " && ") + "reboot";
+}
+
+/// Until the next boot, whatever gave the GPU to the other driver.
+std::string bind_command(const sys::HostFs& host, const PciGpu& gpu) {
+    if (!find_program(host, "driverctl").empty())
+        return "driverctl unset-override " + shell_word(gpu.address);
+    const auto device = "/sys/bus/pci/devices/" + gpu.address;
+    return "modprobe nvidia && echo nvidia > " + shell_word(device + "/driver_override")
+           + " && echo " + shell_word(gpu.address) + " > " + shell_word(device + "/driver/unbind")
+           + " && echo " + shell_word(gpu.address) + " > /sys/bus/pci/drivers_probe";
+}
+
+Finding held(const sys::HostFs& host, const PciGpu& gpu, bool by_all) {
     const bool is_nouveau =
         gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core";
     if (is_nouveau && by_all)
         return {.code = Code::GR0403,
                 .text = "GPU " + gpu.address + " is bound to " + gpu.driver
                         + ", the kernel's own driver",
-                .command = "echo 'blacklist " + gpu.driver
-                           + "' > /etc/modprobe.d/blacklist-nouveau.conf && update-initramfs -u "
-                             "&& systemctl reboot"};
+                .command = blacklist_command(host, gpu.driver)};
     return {.code = by_all ? Code::GR0402 : Code::GR0405,
             .text = "GPU " + gpu.address + " is bound to " + gpu.driver
                     + (is_nouveau ? "" : ", as for a virtual machine"),
-            .command = "driverctl unset-override " + shell_word(gpu.address)};
+            .command = bind_command(host, gpu)};
 }
 
 void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
@@ -85,7 +104,7 @@ void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
         if (gpu.driver == "nvidia" || gpu.is_gone)
             continue;
         if (!gpu.driver.empty())
-            findings.push_back(held(gpu, !has_own));
+            findings.push_back(held(facts.host, gpu, !has_own));
         else if (facts.inventory && facts.inventory->platform == Platform::nvidia
                  && !exists(facts.host, host_path("/proc/driver/nvidia/gpus") / gpu.address))
             findings.push_back(
@@ -101,6 +120,11 @@ bool is_service_enabled(const Facts& facts, std::string_view unit) {
            && facts.host.stat_link(link).has_value();
 }
 
+std::string persistence_command(const Facts& facts) {
+    const auto enable = enable_command(facts, "nvidia-persistenced");
+    return enable.empty() ? "nvidia-smi -pm 1" : enable;
+}
+
 void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
     const bool runs = find_daemon(facts, "nvidia-persiste") != nullptr;
     for (const auto& gpu : facts.inventory->gpus)
@@ -110,7 +134,7 @@ void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
                                         + " is not initialised, so its UUID is not known: "
                                           "persistence is off, and each start of a program takes "
                                           "seconds",
-                                .command = "systemctl enable --now nvidia-persistenced"});
+                                .command = persistence_command(facts)});
             return;
         }
     if (!runs && is_service_enabled(facts, "nvidia-persistenced.service"))
@@ -128,8 +152,51 @@ void check_mig(const Facts& facts, std::vector<Finding>& findings) {
                                     .text = "MIG device " + std::to_string(gpu.index) + ":"
                                             + std::to_string(device.index)
                                             + " cannot be given to a container: " + device.fault,
-                                    .command = "nvidia-smi -L"});
+                                    .command = "nvidia-smi -L",
+                                    .needs_root = false});
     }
+}
+
+/// Whether the GPU can have MIG devices: /proc shows no difference between MIG mode without a
+/// device and no MIG mode, so only the driver's library knows.
+bool may_have_mig_mode(const Facts& facts, const Gpu& gpu) {
+    return gpu.fault.empty() && gpu.minor && gpu.mig_devices.empty()
+           && exists(facts.host, host_path("/proc/driver/nvidia/capabilities")
+                                     / ("gpu" + std::to_string(*gpu.minor)) / "mig");
+}
+
+/// CUDA finds no device on a GPU in MIG mode without a MIG device.
+void check_mig_mode(const Facts& facts, std::vector<Finding>& findings) {
+    const auto& gpus = facts.inventory->gpus;
+    if (!facts.here.gpus_in_mig_mode || std::ranges::none_of(gpus, [&](const Gpu& gpu) {
+            return may_have_mig_mode(facts, gpu);
+        }))
+        return;
+    const auto in_mig_mode = facts.here.gpus_in_mig_mode(*facts.inventory);
+    for (const auto& gpu : gpus)
+        if (may_have_mig_mode(facts, gpu)
+            && std::ranges::find(in_mig_mode, gpu.pci) != in_mig_mode.end())
+            findings.push_back(
+                {.code = Code::GR0413,
+                 .text = "GPU " + std::to_string(gpu.index) + " (" + gpu.pci
+                         + ") is in MIG mode and has no MIG device: a program "
+                           "that gets it finds no device",
+                 .command = "nvidia-smi mig -i " + std::to_string(gpu.index) + " -cgi 0 -C"});
+}
+
+std::string fabric_command(const Facts& facts) {
+    constexpr std::string_view unit = "nvidia-fabricmanager";
+    const auto enable = enable_command(facts, unit);
+    if (!enable.empty())
+        return enable;
+    auto names = packages(std::string(unit));
+    const auto& version = facts.inventory->driver_version;
+    names.debian = names.ubuntu = std::string(unit) + "-" + version.substr(0, version.find('.'));
+    names.arch.clear();
+    const auto install = install_command(facts.host, names, Code::GR0410);
+    return install == page_command(Code::GR0410)
+               ? install
+               : install + " && systemctl enable --now " + std::string(unit);
 }
 
 /// CUDA waits for the fabric on a system with NVSwitches.
@@ -139,7 +206,7 @@ void check_fabric(const Facts& facts, std::vector<Finding>& findings) {
         findings.push_back({.code = Code::GR0410,
                             .text = "nvidia-fabricmanager does not run, which CUDA needs on this "
                                     "host: it has NVSwitches",
-                            .command = "systemctl enable --now nvidia-fabricmanager"});
+                            .command = fabric_command(facts)});
 }
 
 } // namespace
@@ -159,11 +226,13 @@ Area gpus_area(const Facts& facts) {
     area.summary = std::to_string(facts.inventory->gpus.size());
     check_persistence(facts, area.findings);
     check_mig(facts, area.findings);
+    check_mig_mode(facts, area.findings);
     check_fabric(facts, area.findings);
     if (facts.inventory->gpus.empty() && area.findings.empty())
         area.findings.push_back({.code = Code::GR0411,
                                  .text = "the nvidia driver is loaded and shows no GPU",
-                                 .command = "lspci -nnk -d 10de:"});
+                                 .command = "lspci -nnk -d 10de:",
+                                 .needs_root = false});
     return area;
 }
 

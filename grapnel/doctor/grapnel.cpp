@@ -2,6 +2,7 @@
 // Grapnel's own programs and settings.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
@@ -24,8 +25,10 @@ HostPath settings_file(const Facts& facts) {
 void check_settings(const Facts& facts, const HostPath& file, std::vector<Finding>& findings) {
     if (facts.settings.mistake) {
         auto mistake = *facts.settings.mistake;
-        findings.push_back(
-            {.code = Code::GR0701, .text = mistake.text(), .command = "grapnel config check"});
+        findings.push_back({.code = Code::GR0701,
+                            .text = mistake.text(),
+                            .command = "grapnel config check",
+                            .needs_root = false});
     }
     const auto found = file.empty() ? Result<sys::FileFacts>(refused("")) : facts.host.stat(file);
     constexpr std::uint32_t readable_by_others = 04;
@@ -52,7 +55,7 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
         if (!found && is_installed(facts))
             findings.push_back({.code = Code::GR0703,
                                 .text = path.text() + " is missing",
-                                .command = "apt-get install --reinstall grapnel"});
+                                .command = reinstall_command(facts.host, "grapnel", Code::GR0703)});
         if (found && (found->mode & setid_bits) != 0)
             findings.push_back({.code = Code::GR0704,
                                 .text = path.text() + " is setuid or setgid, which it refuses",
@@ -64,10 +67,10 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
                             .text = probe.text()
                                     + " is missing: MIG devices by UUID and "
                                       "requirements on the brand cannot be decided",
-                            .command = "apt-get install --reinstall grapnel"});
+                            .command = reinstall_command(facts.host, "grapnel", Code::GR0705)});
 }
 
-void check_places(const Facts& facts, std::vector<Finding>& findings) {
+void check_places(const Facts& facts, const HostPath& file, std::vector<Finding>& findings) {
     const auto& settings = facts.settings.settings;
     if (!settings.log.empty() && !exists(facts.host, settings.log.parent()))
         findings.push_back({.code = Code::GR0706,
@@ -75,10 +78,12 @@ void check_places(const Facts& facts, std::vector<Finding>& findings) {
                                     + ": the directory of the log is missing, so nothing is logged",
                             .command = "mkdir -p " + shell_word(settings.log.parent().text())});
     if (!settings.ldconfig.empty() && !exists(facts.host, settings.ldconfig))
-        findings.push_back({.code = Code::GR0707,
-                            .text = settings.ldconfig.text()
-                                    + ": the program that the setting ldconfig names is missing",
-                            .command = "grapnel config default nvidia-container-cli.ldconfig"});
+        findings.push_back(
+            {.code = Code::GR0707,
+             .text = settings.ldconfig.text()
+                     + ": the program that the setting ldconfig names is missing",
+             .command = R"(sed -i 's/^\s*ldconfig\s*=/#&/' )"
+                        + shell_word(file.empty() ? "/etc/grapnel/config.toml" : file.text())});
     if (lacks_csv_lists(facts))
         findings.push_back({.code = Code::GR0708,
                             .text = settings.csv_directory.text()
@@ -110,7 +115,7 @@ Area grapnel_area(const Facts& facts) {
     area.summary += file.empty() ? ", no settings file" : ", " + file.text();
     check_settings(facts, file, area.findings);
     check_programs(facts, area.findings);
-    check_places(facts, area.findings);
+    check_places(facts, file, area.findings);
     check_cgroups(facts, area.findings);
     return area;
 }

@@ -31,7 +31,8 @@ void check_release(const Facts& facts, const std::string& release, std::vector<F
         findings.push_back(
             {.code = Code::GR0101,
              .text = "Linux " + release + ": the kernel lacks openat2(2), which 5.6 and newer have",
-             .command = "uname -r"});
+             .command = "uname -r",
+             .needs_root = false});
 }
 
 void check_seccomp(const sys::HostFs& host, std::vector<Finding>& findings) {
@@ -40,7 +41,8 @@ void check_seccomp(const sys::HostFs& host, std::vector<Finding>& findings) {
         findings.push_back(
             {.code = Code::GR0102,
              .text = "the kernel is built without seccomp, by which the hook confines itself",
-             .command = "grep CONFIG_SECCOMP /boot/config-$(uname -r)"});
+             .command = "grep CONFIG_SECCOMP /boot/config-$(uname -r)",
+             .needs_root = false});
 }
 
 void check_memfd(const sys::HostFs& host, std::vector<Finding>& findings) {
@@ -94,7 +96,8 @@ void check_mount_count(const sys::HostFs& host, std::size_t count, std::vector<F
                                     + std::to_string(*most)
                                     + ": a container that needs more does not start",
                             .command = "findmnt --raw --noheadings --output TARGET | sort | uniq "
-                                       "--count | sort --numeric | tail"});
+                                       "--count | sort --numeric | tail",
+                            .needs_root = false});
 }
 
 } // namespace

@@ -3,17 +3,16 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/containerd.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace grapnel::doctor_command {
 
 namespace {
-
-constexpr std::string_view configure = "grapnel configure containerd && systemctl restart "
-                                       "containerd";
 
 struct Runtime {
     std::string name = {};
@@ -123,30 +122,84 @@ bool gives_driver(const sys::HostFs& host, const Runtime& runtime) {
     return maker_of(host, runtime.program) != Maker::other;
 }
 
-void check_import(const sys::HostFs& host, const Containerd& containerd,
+/// k3s, RKE2 and microk8s write the file again at each start.
+bool is_generated(const Containerd& containerd) {
+    const auto& path = containerd.config.text();
+    return path.starts_with("/var/lib/rancher/") || path.starts_with("/var/snap/microk8s/");
+}
+
+std::string restart_containerd(const Facts& facts, const Containerd& containerd) {
+    return restart_command(facts, containerd.daemon, "containerd");
+}
+
+/// k3s and RKE2 enter each nvidia-container-runtime that they find in their PATH at a start.
+std::string configure_generated(const Facts& facts, const Containerd& containerd, Code code) {
+    if (containerd.config.text().starts_with("/var/snap/"))
+        return page_command(code);
+    const auto restart = restart_containerd(facts, containerd);
+    if (!find_program(facts.host, "nvidia-container-runtime").empty())
+        return restart;
+    const auto install = install_command(facts.host, packages("grapnel-nvidia-compat"), code);
+    return install == page_command(code) ? install : install + " && " + restart;
+}
+
+/// k0s imports a directory of its own.
+std::string options_of_configure(const Containerd& containerd) {
+    if (containerd.config == host_path("/etc/containerd/config.toml"))
+        return {};
+    std::string out = " --config " + shell_word(containerd.config.text());
+    for (const auto& pattern : containerd.imports)
+        if (const auto path = HostPath::make(pattern); path && path->name() == "*.toml")
+            return out + " --drop-in " + shell_word((path->parent() / "99-grapnel.toml").text());
+    return out;
+}
+
+std::string configure(const Facts& facts, const Containerd& containerd, Code code) {
+    if (is_generated(containerd))
+        return configure_generated(facts, containerd, code);
+    return "grapnel configure containerd" + options_of_configure(containerd) + " && "
+           + restart_containerd(facts, containerd);
+}
+
+void check_import(const Facts& facts, const Containerd& containerd,
                   std::vector<Finding>& findings) {
+    const auto& host = facts.host;
     const auto drop_in = host_path("/etc/containerd/conf.d/99-grapnel.toml");
     const bool is_imported =
         std::ranges::any_of(containerd.imports, [&](const std::string& pattern) {
             return engine_config::import_matches(pattern, drop_in.text());
         });
-    if (exists(host, drop_in) && exists(host, containerd.config) && !is_imported)
+    if (exists(host, drop_in) && exists(host, containerd.config) && !is_imported
+        && !is_generated(containerd))
         findings.push_back(
             {.code = Code::GR1002,
              .text = drop_in.text() + ": " + containerd.config.text() + " does not import it",
-             .command = std::string(configure)});
+             .command = configure(facts, containerd, Code::GR1002)});
 }
 
-void check_programs(const sys::HostFs& host, const Containerd& containerd,
+void check_programs(const Facts& facts, const Containerd& containerd,
                     std::vector<Finding>& findings) {
     for (const auto& runtime : containerd.runtimes) {
         const auto program = HostPath::make(runtime.program);
-        if (program && !exists(host, *program))
+        if (program && !exists(facts.host, *program))
             findings.push_back({.code = Code::GR1003,
                                 .text = runtime.file + ": the program of the runtime "
                                         + quote(runtime.name) + " is missing: " + program->text(),
-                                .command = std::string(configure)});
+                                .command = configure(facts, containerd, Code::GR1003)});
     }
+}
+
+/// Without the key there is no line to change: it is copied from the options of runc.
+std::string use_systemd_command(const Facts& facts, const Containerd& containerd,
+                                const Runtime& runtime) {
+    if (is_generated(containerd))
+        return page_command(Code::GR1007);
+    const auto restart = restart_containerd(facts, containerd);
+    if (runtime.systemd_cgroup)
+        return R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )"
+               + shell_word(runtime.file) + " && " + restart;
+    return R"(sed -i '/runtimes\."\?)" + runtime.name + R"("\?\.options\]/a SystemdCgroup = true' )"
+           + shell_word(runtime.file) + " && " + restart;
 }
 
 void check_managers(const Facts& facts, const Containerd& containerd,
@@ -161,16 +214,14 @@ void check_managers(const Facts& facts, const Containerd& containerd,
             findings.push_back({.code = Code::GR1004,
                                 .text = runtime.file + ": SystemdCgroup of the runtime "
                                         + quote(runtime.name) + " is not that of runc",
-                                .command = std::string(configure)});
+                                .command = configure(facts, containerd, Code::GR1004)});
         else if (kubelet.find("cgroupDriver: systemd") != std::string::npos && !systemd)
             findings.push_back({.code = Code::GR1007,
                                 .text = runtime.file
                                         + ": kubelet's cgroup manager is systemd, and "
                                           "the runtime "
                                         + quote(runtime.name) + " uses cgroupfs",
-                                .command = "sed -i 's/SystemdCgroup = false/SystemdCgroup = true/' "
-                                           + shell_word(runtime.file)
-                                           + " && systemctl restart containerd"});
+                                .command = use_systemd_command(facts, containerd, runtime)});
     }
 }
 
@@ -185,9 +236,16 @@ void check_restart(const Facts& facts, const Containerd& containerd,
             continue;
         findings.push_back({.code = Code::GR1005,
                             .text = path.text() + " was changed after containerd started",
-                            .command = "systemctl restart containerd"});
+                            .command = restart_containerd(facts, containerd)});
         return;
     }
+}
+
+bool has_kubelet(const Facts& facts) {
+    constexpr std::array<std::string_view, 4> names{"kubelet", "k3s-server", "k3s-agent",
+                                                    "kubelite"};
+    return std::ranges::any_of(
+        names, [&](std::string_view name) { return find_daemon(facts, name) != nullptr; });
 }
 
 /// GKE's device plugin mounts the driver itself.
@@ -201,24 +259,25 @@ void check_containerd(const Facts& facts, const Containerd& containerd,
         findings.push_back({.code = Code::GR1001,
                             .text = containerd.mistake->text(),
                             .command = "containerd --config " + shell_word(containerd.config.text())
-                                       + " config dump"});
+                                       + " config dump",
+                            .needs_root = false});
         return;
     }
-    check_import(facts.host, containerd, findings);
-    check_programs(facts.host, containerd, findings);
+    check_import(facts, containerd, findings);
+    check_programs(facts, containerd, findings);
     check_managers(facts, containerd, findings);
     const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
         return gives_driver(facts.host, runtime);
     });
     if (gives)
         check_restart(facts, containerd, findings);
-    if (findings.empty() && !gives && containerd.daemon != nullptr
-        && find_daemon(facts, "kubelet") != nullptr && !brings_driver_itself(facts.host))
+    if (findings.empty() && !gives && containerd.daemon != nullptr && has_kubelet(facts)
+        && !brings_driver_itself(facts.host))
         findings.push_back({.code = Code::GR1006,
                             .text = containerd.config.text()
                                     + ": kubelet runs, and no runtime "
                                       "gives containers the driver",
-                            .command = std::string(configure)});
+                            .command = configure(facts, containerd, Code::GR1006)});
 }
 
 /// crio.conf(5) and its drop-ins.
@@ -245,10 +304,12 @@ void check_crio(const Facts& facts, std::vector<Finding>& findings) {
                 key.str() == "nvidia"
                 || (program && maker_of(facts.host, program->text()) != Maker::other);
             if (program && is_of_driver && !exists(facts.host, *program))
-                findings.push_back({.code = Code::GR1008,
-                                    .text = path.text() + ": the program of the runtime "
-                                            + quote(key.str()) + " is missing: " + program->text(),
-                                    .command = "grapnel configure crio && systemctl restart crio"});
+                findings.push_back(
+                    {.code = Code::GR1008,
+                     .text = path.text() + ": the program of the runtime " + quote(key.str())
+                             + " is missing: " + program->text(),
+                     .command = "grapnel configure crio && "
+                                + restart_command(facts, find_daemon(facts, "crio"), "crio")});
         }
     }
 }
@@ -264,7 +325,7 @@ Area kubernetes_area(const Facts& facts) {
     const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
         return gives_driver(facts.host, runtime);
     });
-    area.is_used = has_crio || gives || find_daemon(facts, "kubelet") != nullptr;
+    area.is_used = has_crio || gives || has_kubelet(facts);
     area.summary = has_crio ? "CRI-O" : area.is_used ? "containerd" : "not used";
     return area;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/leftovers.hpp"
 
+#include "base/mountinfo.hpp"
 #include "doctor/facts.hpp"
 #include "sys/root_dir.hpp"
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace grapnel::doctor_command {
 
@@ -41,7 +43,29 @@ bool is_of_container(const std::string& name, const std::vector<std::string>& na
            || listed.find("\"" + name + "\"") != std::string::npos;
 }
 
-/// Layers of images, of the storage drivers overlay2, overlay and vfs.
+/// Writable layers of running containers.
+std::set<std::string> mounted_layers(const sys::HostFs& host) {
+    constexpr std::string_view option = "upperdir=";
+    std::set<std::string> out;
+    for (const auto& mount : parse_mountinfo(text_of(host, host_path("/proc/self/mountinfo"))))
+        for (const auto& word : mount.super_options)
+            if (word.starts_with(option))
+                out.insert(word.substr(option.size()));
+    return out;
+}
+
+/// Snapshots of containerd, in which Docker since version 29 and kubelet keep images. containerd's
+/// database alone tells a container's from an image's: that of a running container is mounted.
+void add_snapshots(const sys::HostFs& host, const HostPath& data, std::vector<HostPath>& out) {
+    const auto snapshots = data / "io.containerd.snapshotter.v1.overlayfs" / "snapshots";
+    const auto names = names_in(host, snapshots);
+    const auto mounted = names.empty() ? std::set<std::string>() : mounted_layers(host);
+    for (const auto& name : names)
+        if (auto layer = snapshots / name / "fs"; !mounted.contains(layer.text()))
+            out.push_back(std::move(layer));
+}
+
+/// Layers of images, of the storage drivers overlay2, overlay and vfs, and of containerd.
 std::vector<HostPath> layers_in(const sys::HostFs& host, const HostPath& data) {
     struct Storage {
         HostPath directory;
@@ -59,6 +83,7 @@ std::vector<HostPath> layers_in(const sys::HostFs& host, const HostPath& data) {
                 out.push_back(storage.below.empty() ? layer : layer / storage.below);
         }
     }
+    add_snapshots(host, data, out);
     return out;
 }
 

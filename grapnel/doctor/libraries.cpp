@@ -123,7 +123,8 @@ LibrarySearch look_for_libraries(const Facts& facts, const std::string& version)
 
 /// Its cure is a sentence, and stands in the text.
 Finding unusable_driver(const Error& error) {
-    return {.code = Code::GR0213, .text = error.text(), .command = "grapnel info"};
+    return {
+        .code = Code::GR0213, .text = error.text(), .command = "grapnel info", .needs_root = false};
 }
 
 bool is_special_platform(const Facts& facts) {

@@ -19,6 +19,15 @@ struct PodmanConf {
     std::optional<Error> mistake = {};
 };
 
+/// {append = true} among the directories keeps those of earlier files.
+bool appends(const toml::array& list) {
+    return std::ranges::any_of(list, [](const toml::node& entry) {
+        const auto* const table = entry.as_table();
+        const auto* const flag = table == nullptr ? nullptr : table->get_as<bool>("append");
+        return flag != nullptr && flag->get();
+    });
+}
+
 void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
     const auto table = read_toml(host, path, out.mistake);
     if (!table)
@@ -27,7 +36,8 @@ void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
     if (engine == nullptr)
         return;
     if (const auto* const list = engine->get_as<toml::array>("hooks_dir")) {
-        out.hooks_dir.emplace();
+        if (!out.hooks_dir || !appends(*list))
+            out.hooks_dir.emplace();
         for (const auto& directory : *list)
             if (const auto* const name = directory.as_string())
                 out.hooks_dir->push_back(name->get());
@@ -93,6 +103,13 @@ bool has_ours(const sys::HostFs& host, const HostPath& directory) {
                                [&](const HookFile& hook) { return is_ours(host, hook); });
 }
 
+/// `grapnel configure podman` writes Grapnel's own files alone.
+std::string remove_command(const HookFile& hook) {
+    const auto remove = "rm " + shell_word(hook.path.text());
+    return hook.path.name().starts_with("99-grapnel") ? remove + " && grapnel configure podman"
+                                                      : remove;
+}
+
 /// Files that keep every container of podman from starting, whatever it asks for.
 void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
     for (const auto& directory : hook_directories())
@@ -103,13 +120,12 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
                                     .text = hook.path.text()
                                             + " is no JSON object, so podman "
                                               "starts no container",
-                                    .command = "grapnel configure podman"});
+                                    .command = remove_command(hook)});
             else if (program && !exists(host, *program))
                 findings.push_back({.code = Code::GR0902,
                                     .text = hook.path.text()
                                             + ": the hook's program is missing: " + program->text(),
-                                    .command = "rm " + shell_word(hook.path.text())
-                                               + " && grapnel configure podman"});
+                                    .command = remove_command(hook)});
         }
 }
 
@@ -117,12 +133,6 @@ bool has_cdi_door(const sys::HostFs& host) {
     return std::ranges::any_of(cdi_files(host), [&](const HostPath& file) {
         return text_of(host, file).find("nvidia.com/gpu") != std::string::npos;
     });
-}
-
-/// Whether podman has kept containers in that directory.
-bool has_storage(const sys::HostFs& host, const HostPath& data) {
-    const auto storage = data / "containers" / "storage";
-    return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
 }
 
 /// The directory of hooks.d that holds our hook; empty if no directory does.
@@ -139,53 +149,65 @@ bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
     return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
 }
 
-/// Has podman read the hooks of `hooks`, by a file in `conf`.
-std::string conf_command(const HostPath& hooks, const HostPath& conf) {
-    return "printf '[engine]\\n%s\\n' " + shell_word("hooks_dir = [\"" + hooks.text() + "\"]")
-           + " > " + shell_word((conf / "99-grapnel.conf").text());
+/// A string of TOML.
+std::string toml_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text)
+        out += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    return out + "\"";
+}
+
+/// Has podman read the hooks of `hooks` beside those of its hooks_dir, by a file in `directory`.
+std::string conf_command(const PodmanConf& conf, const HostPath& hooks, const HostPath& directory) {
+    std::string list;
+    for (const auto& name : conf.hooks_dir.value_or(std::vector<std::string>()))
+        list += toml_text(name) + ", ";
+    return "mkdir -p " + shell_word(directory.text()) + " && printf '[engine]\\n%s\\n' "
+           + shell_word("hooks_dir = [" + list + toml_text(hooks.text()) + "]") + " > "
+           + shell_word((directory / "99-grapnel.conf").text());
 }
 
 void check_root(const sys::HostFs& host, const HostPath& directory,
                 std::vector<Finding>& findings) {
     const auto conf = conf_of(host, {});
     if (conf.mistake)
-        findings.push_back(
-            {.code = Code::GR0905, .text = conf.mistake->text(), .command = "podman info"});
-    if (directory.empty() && has_storage(host, host_path("/var/lib")) && !has_cdi_door(host))
+        findings.push_back({.code = Code::GR0905,
+                            .text = conf.mistake->text(),
+                            .command = "podman info",
+                            .needs_root = false});
+    if (directory.empty() && has_podman_storage(host, host_path("/var/lib")) && !has_cdi_door(host))
         findings.push_back({.code = Code::GR0901,
                             .text = "no hook of Grapnel is in " + hook_directories().front().text()
                                     + ", and no CDI file in /etc/cdi",
                             .command = "grapnel configure podman"});
     if (!directory.empty() && !reads(conf, directory, true))
-        findings.push_back(
-            {.code = Code::GR0903,
-             .text = directory.text()
-                     + ": hooks_dir of containers.conf lacks that "
-                       "directory, so podman does not read it",
-             .command = conf_command(directory, host_path("/etc/containers/containers.conf.d"))});
+        findings.push_back({.code = Code::GR0903,
+                            .text = directory.text()
+                                    + ": hooks_dir of containers.conf lacks that "
+                                      "directory, so podman does not read it",
+                            .command = conf_command(
+                                conf, directory, host_path("/etc/containers/containers.conf.d"))});
 }
 
-void check_user(const sys::HostFs& host, const HostPath& home, const HostPath& directory,
+/// Root writes into no home: its user can have put links there.
+std::string as_owner(const Facts& facts, const HostPath& home, const std::string& command) {
+    if (facts.here.user != 0)
+        return command;
+    return "runuser -u \"$(stat -c %U " + shell_word(home.text()) + ")\" -- sh -c "
+           + shell_word(command);
+}
+
+void check_user(const Facts& facts, const HostPath& home, const HostPath& directory,
                 std::vector<Finding>& findings) {
-    if (directory.empty() || has_cdi_door(host) || reads(conf_of(host, home), directory, false))
+    const auto conf = conf_of(facts.host, home);
+    if (directory.empty() || has_cdi_door(facts.host) || reads(conf, directory, false))
         return;
     const auto own = home / ".config" / "containers" / "containers.conf.d";
     findings.push_back(
         {.code = Code::GR0906,
          .text = home.text() + ": rootless podman of this user does not read " + directory.text(),
-         .command = "mkdir -p " + shell_word(own.text()) + " && " + conf_command(directory, own)});
-}
-
-/// For root the homes of all users with containers of podman; for a user the own home.
-std::vector<HostPath> homes_of(const Facts& facts) {
-    if (facts.here.user != 0)
-        return facts.here.home.empty() ? std::vector<HostPath>() : std::vector{facts.here.home};
-    std::vector<HostPath> out;
-    const auto homes = host_path("/home");
-    for (const auto& name : names_in(facts.host, homes))
-        if (has_storage(facts.host, homes / name / ".local" / "share"))
-            out.push_back(homes / name);
-    return out;
+         .command = as_owner(facts, home, conf_command(conf, directory, own)),
+         .needs_root = false});
 }
 
 void check_manager(const Facts& facts, std::vector<Finding>& findings) {
@@ -214,8 +236,8 @@ Area podman_area(const Facts& facts) {
         return area;
     check_files(facts.host, area.findings);
     check_root(facts.host, directory, area.findings);
-    for (const auto& home : homes_of(facts))
-        check_user(facts.host, home, directory, area.findings);
+    for (const auto& home : podman_homes(facts))
+        check_user(facts, home, directory, area.findings);
     check_manager(facts, area.findings);
     if (area.findings.empty() && directory.empty())
         area.is_used = false;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/podman.hpp"
 
@@ -11,8 +12,6 @@
 namespace grapnel::doctor_command {
 
 namespace {
-
-constexpr std::string_view take_over = "apt-get install grapnel-nvidia-compat";
 
 /// Hook files of a directory that run NVIDIA's program, not our link of that name.
 void check_hooks(const sys::HostFs& host, std::vector<Finding>& findings) {
@@ -48,11 +47,12 @@ void check_docker(const Facts& facts, std::vector<Finding>& findings) {
                                    : find_program(facts.host, program);
             if (!found.empty() && exists(facts.host, found)
                 && maker_of(facts.host, found.text()) == Maker::nvidia)
-                findings.push_back({.code = Code::GR1202,
-                                    .text = docker.config.text() + ": the runtime " + quote(name)
-                                            + " is NVIDIA's: " + found.text(),
-                                    .command = "grapnel configure docker && systemctl restart "
-                                               "docker"});
+                findings.push_back(
+                    {.code = Code::GR1202,
+                     .text = docker.config.text() + ": the runtime " + quote(name)
+                             + " is NVIDIA's: " + found.text(),
+                     .command = configure_docker_command(facts, docker, Code::GR1202),
+                     .needs_root = is_of_root(docker)});
         }
     }
 }
@@ -64,7 +64,8 @@ void check_names(const Facts& facts, std::vector<Finding>& findings) {
                             .text = hook.text()
                                     + " is NVIDIA's hook, which docker run --gpus "
                                       "starts instead of Grapnel's",
-                            .command = std::string(take_over)});
+                            .command = install_command(
+                                facts.host, packages("grapnel-nvidia-compat"), Code::GR1203)});
 }
 
 } // namespace

@@ -4,7 +4,6 @@
 #include "confine/host_program.hpp"
 #include "confine/phase.hpp"
 #include "driver/account.hpp"
-#include "driver/probe_answer.hpp"
 #include "prepare/state_file.hpp"
 #include "sys/installation.hpp"
 #include "sys/process.hpp"
@@ -34,16 +33,6 @@ Result<std::string> start_probe(const Settings& settings, const std::string& lib
         {.program = program, .arguments = {library}, .user = account.user, .group = account.group});
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
     return text;
-}
-
-Result<ProbeAnswer> run_probe(const Inventory& inventory, const Settings& settings,
-                              ProbeStarter& probe) {
-    if (settings.probe.empty())
-        return refused("grapnel-probe is turned off in the settings (probe = \"\")");
-    if (inventory.management_library.empty())
-        return refused("this host has no libnvidia-ml.so." + inventory.driver_version);
-    return parse_probe_answer(
-        GRAPNEL_TRY(probe.run(settings, inventory.management_library.text())));
 }
 
 } // namespace
@@ -76,6 +65,16 @@ Result<std::string> ProbeStarter::run(const Settings& settings, const std::strin
     return (*helper_)->ask(library, probe_time_limit_ms, output_limit);
 }
 
+Result<ProbeAnswer> probe_answer(const Inventory& inventory, const Settings& settings,
+                                 ProbeStarter& probe) {
+    if (settings.probe.empty())
+        return refused("grapnel-probe is turned off in the settings (probe = \"\")");
+    if (inventory.management_library.empty())
+        return refused("this host has no libnvidia-ml.so." + inventory.driver_version);
+    return parse_probe_answer(
+        GRAPNEL_TRY(probe.run(settings, inventory.management_library.text())));
+}
+
 void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& probe, Keep keep,
                const Log& log) {
     const auto key = probe_key(sys::LinuxHostFs(), inventory);
@@ -83,7 +82,7 @@ void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& pro
         if (const auto file = read_state_file(state_name))
             if (const auto kept = parse_kept_answer(*file, *key))
                 return add_answer(inventory, *kept);
-    const auto answer = run_probe(inventory, settings, probe);
+    const auto answer = probe_answer(inventory, settings, probe);
     if (!answer) {
         inventory.probe_fault = answer.error().text();
         log.warning(inventory.probe_fault);

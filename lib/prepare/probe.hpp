@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "confine/helper.hpp"
 #include "driver/inventory.hpp"
+#include "driver/probe_answer.hpp"
 #include "prepare/log.hpp"
 #include "settings/settings.hpp"
 
@@ -32,6 +33,11 @@ class ProbeStarter {
   private:
     std::unique_ptr<Result<confine::Helper>> helper_ = {};
 };
+
+/// What the driver's library says now, whatever the probe cache holds: a change of the MIG mode
+/// does not show in the kernel's facts.
+[[nodiscard]] Result<ProbeAnswer> probe_answer(const Inventory& inventory, const Settings& settings,
+                                               ProbeStarter& probe);
 
 /// Adds the library's facts on the inventory's GPUs, or the reason of a failure in its probe_fault.
 /// The probe cache serves as long as the kernel's facts are the same; `keep` writes it. Without a

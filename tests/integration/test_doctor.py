@@ -57,7 +57,7 @@ FAULTS = {
     "driver": ("mount -t tmpfs tmpfs /proc/driver", "GR0204", 3, "lspci"),
     "version": ("sed -i s/580.159.04/575.57.08/ /proc/driver/nvidia/version", "GR0205", 3, "reboot"),
     "cache": ("mount -t tmpfs tmpfs /opt", "GR0206", 3, "ldconfig"),
-    "node": ("rm /dev/nvidia0", "GR0301", 4, "nvidia-modprobe"),
+    "node": ("rm /dev/nvidia0", "GR0301", 4, "grapnel nodes create"),
     "major": ("rm /dev/nvidia-uvm; mknod /dev/nvidia-uvm c 510 0", "GR0302", 3, "rm /dev/nvidia-uvm"),
     "directory": ("rm /dev/nvidia-uvm; mkdir /dev/nvidia-uvm", "GR0303", 3, "rm -r /dev/nvidia-uvm"),
     "mode": ("chmod 600 /dev/nvidia1", "GR0306", 4, "chmod 666 /dev/nvidia1"),
@@ -82,6 +82,43 @@ def test_fault_is_named_with_its_cure(doctor, fault):
     assert command in finding["command"]
     text = doctor(script).stdout
     assert f"{finding['severity']} {code}: {finding['text']}\n        {finding['command']}\n" in text
+
+
+STORES = {
+    "Docker": "/var/lib/docker/overlay2/{}/diff",
+    "podman": "/var/lib/containers/storage/overlay/{}/diff",
+    "rootless podman": "/home/ada/.local/share/containers/storage/overlay/{}/diff",
+    "containerd": "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/{}/fs",
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("kind", ["image", "library", "container"])
+def test_empty_library_of_an_image_is_found(doctor, store, kind):
+    """But neither a library that is not empty nor the mount points of a running container."""
+    layer = STORES[store].format("17")
+    place = f"{layer}/usr/lib/x86_64-linux-gnu"
+    script = (f"for place in /var/lib/docker /var/lib/containers /var/lib/containerd /home; do mkdir -p $place; "
+              f"mount -t tmpfs tmpfs $place; done; mkdir -p {place}; touch {place}/libcuda.so.1")
+    if "rootless" in store:
+        script += "; touch /home/ada/.local/share/containers/storage/db.sql"
+    if kind == "library":
+        script += f"; echo x > {place}/libcuda.so.1"
+    elif kind == "container" and store == "containerd":
+        script += (f"; mkdir {layer}/../work {layer}/../lower /home/root; mount -t overlay overlay -o "
+                   f"lowerdir={layer}/../lower,upperdir={layer},workdir={layer}/../work /home/root")
+    elif kind == "container" and store == "Docker":
+        script += f"; mkdir -p {layer}/../../17-init"
+    elif kind == "container":
+        storage = layer[:layer.index("/overlay/")]
+        script += f"""; mkdir {storage}/overlay-containers; echo '[{{"layer": "17"}}]' > """
+        script += f"{storage}/overlay-containers/containers.json"
+    done = doctor(script, "--json")
+    found = [finding for area in json.loads(done.stdout)["areas"] for finding in area["findings"]
+             if finding["code"] == "GR1303"]
+    assert [one["text"].split(": ")[0] for one in found] == ([layer] if kind == "image" else []), done.stdout
+    client = "podman" if "podman" in store else "docker"
+    assert all(one["command"] == f"{client} build --no-cache --pull ." for one in found)
 
 
 def test_fix_makes_the_missing_node(doctor):

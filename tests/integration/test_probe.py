@@ -4,6 +4,7 @@ decides, without any right, for a bounded time, and once. A stand-in for the lib
 
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -522,3 +523,25 @@ def test_info_prints_what_the_library_says(cli, probe):
     golden = pathlib.Path(__file__).parent / "golden"
     assert done.stdout == (golden / "info.txt").read_text()
     assert cli("info", "--csv").stdout == (golden / "info-csv.txt").read_text()
+
+
+@pytest.fixture
+def mig_directory():
+    """Of a GPU that can have MIG devices: it is there whether MIG mode is on or off."""
+    (CAPABILITIES / "gpu0/mig").mkdir(parents=True)
+    yield
+    shutil.rmtree(CAPABILITIES / "gpu0")
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["off", "on"])
+def test_doctor_knows_the_mig_mode(grapnel, asking, mig_directory, mode):
+    """And not from the probe cache, in which a change of the mode does not show."""
+    index = next(index for index in range(2) if make_driver.minor(index, 2) == 0)
+    environment = {**os.environ, "NVIDIA_CTK_CONFIG_FILE_PATH": str(asking.settings)}
+    for current in (1 - mode, mode):
+        facts(mig=[current if number == index else 0 for number in range(2)])
+        done = subprocess.run([grapnel.program, "doctor", "--json"], env=environment,
+                              capture_output=True, text=True, timeout=60, check=False)
+    found = [finding for area in json.loads(done.stdout)["areas"] for finding in area["findings"]
+             if finding["code"] == "GR0413"]
+    assert [one["command"] for one in found] == [f"nvidia-smi mig -i {index} -cgi 0 -C"] * mode

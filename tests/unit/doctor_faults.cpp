@@ -314,6 +314,12 @@ const std::vector<Fault>& faults() {
          [](DoctoredHost& host) {
              host.files.remove("/proc/driver/nvidia/capabilities/gpu2/mig/gi1/ci0/access");
          }},
+        {GR0413, "MIG mode without a MIG device", "h200", "MIG mode",
+         [](DoctoredHost& host) {
+             host.here.gpus_in_mig_mode = [](const Inventory&) {
+                 return std::vector<std::string>{"0000:00:06.0"};
+             };
+         }},
         {GR0410, "no fabric manager", "h200", "fabricmanager",
          [](DoctoredHost& host) {
              host.files.directory("/proc/driver/nvidia-nvswitch/devices/0000:06:00.0");
@@ -578,6 +584,11 @@ const std::vector<Fault>& faults() {
              daemon(host, "89", "kubelet", "");
              host.files.file("/etc/containerd/config.toml", "version = 2\n");
          }},
+        {GR1006, "k3s without the runtime", "h200", "kubelet",
+         [](DoctoredHost& host) {
+             daemon(host, "88", "containerd", "");
+             daemon(host, "89", "k3s-server", "");
+         }},
         {GR1007, "kubelet with another cgroup manager", "h200", "kubelet",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-runtime", "");
@@ -719,6 +730,36 @@ const std::vector<Fault>& near_faults() {
          [](DoctoredHost& host) { newer_cdi_file(host, "podman version 5.4.2\n"); }},
         {GR0101, "mounts below the limit", "h200", "",
          [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "100000\n"); }},
+        {GR0101, "GPU that can have MIG devices", "h200", "",
+         [](DoctoredHost& host) {
+             host.here.gpus_in_mig_mode = [](const Inventory&) {
+                 return std::vector<std::string>();
+             };
+         }},
+        {GR0101, "MIG mode with MIG devices", "mig", "",
+         [](DoctoredHost& host) {
+             host.here.gpus_in_mig_mode = [](const Inventory& inventory) {
+                 std::vector<std::string> out;
+                 for (const auto& gpu : inventory.gpus)
+                     if (!gpu.mig_devices.empty())
+                         out.push_back(gpu.pci);
+                 return out;
+             };
+         }},
+        {GR0101, "GPU without MIG is not asked", "small", "",
+         [](DoctoredHost& host) {
+             host.here.gpus_in_mig_mode = [](const Inventory& inventory) {
+                 return std::vector<std::string>{inventory.gpus.front().pci};
+             };
+         }},
+        {GR0101, "podman that appends a directory", "h200", "",
+         [](DoctoredHost& host) {
+             podman(host);
+             host.files.file("/etc/containers/containers.conf",
+                             "[engine]\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\"]\n");
+             host.files.file("/etc/containers/containers.conf.d/a.conf",
+                             "[engine]\nhooks_dir = [\"/etc/other\", {append = true}]\n");
+         }},
         {GR0101, "a dockerd in a container", "h200", "",
          [](DoctoredHost& host) {
              dockerd(host);

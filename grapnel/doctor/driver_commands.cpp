@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/driver_commands.hpp"
+
+#include "base/text.hpp"
+#include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
+#include "doctor/shell.hpp"
+
+#include <algorithm>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+/// RPM Fusion's packages have names of their own; NVIDIA's repository goes before it.
+bool has_rpm_fusion(const sys::HostFs& host) {
+    const auto repositories = names_in(host, host_path("/etc/yum.repos.d"));
+    const auto has = [&](std::string_view start) {
+        return std::ranges::any_of(
+            repositories, [&](const std::string& name) { return name.starts_with(start); });
+    };
+    return has("rpmfusion-nonfree") && !has("cuda-");
+}
+
+Packages driver_packages(const sys::HostFs& host) {
+    Packages out{.debian = "nvidia-driver",
+                 .fedora = "nvidia-driver nvidia-driver-cuda",
+                 .rhel = "nvidia-driver nvidia-driver-cuda",
+                 .suse = "nvidia-open-driver-G06-signed-kmp-default nvidia-compute-utils-G06",
+                 .arch = "nvidia-open nvidia-utils"};
+    if (has_rpm_fusion(host))
+        out.fedora = out.rhel = "akmod-nvidia xorg-x11-drv-nvidia-cuda";
+    return out;
+}
+
+Packages cuda_packages(const sys::HostFs& host, const std::string& version) {
+    const std::string of_rpm =
+        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-cuda-libs" : "nvidia-driver-cuda";
+    return {.debian = "libcuda1",
+            .ubuntu = "libnvidia-compute-" + ubuntu_branch(host, version),
+            .fedora = of_rpm,
+            .rhel = of_rpm,
+            .suse = "nvidia-compute-G06",
+            .arch = "nvidia-utils"};
+}
+
+Packages tool_packages(const sys::HostFs& host, const std::string& version) {
+    const auto branch = ubuntu_branch(host, version);
+    const std::string of_rpm =
+        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-cuda" : "nvidia-driver-cuda";
+    return {.debian = "nvidia-smi libnvidia-ml1",
+            .ubuntu = "nvidia-utils-" + branch + " libnvidia-compute-" + branch,
+            .fedora = of_rpm,
+            .rhel = of_rpm,
+            .suse = "nvidia-compute-utils-G06",
+            .arch = "nvidia-utils"};
+}
+
+Packages firmware_packages(const sys::HostFs& host, const std::string& version) {
+    const std::string of_rpm =
+        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-kmodsrc" : "nvidia-kmod-common";
+    return {.debian = "firmware-nvidia-gsp",
+            .ubuntu = "nvidia-firmware-" + ubuntu_branch(host, version) + "-" + version,
+            .fedora = of_rpm,
+            .rhel = of_rpm,
+            .suse = "kernel-firmware-nvidia-gspx-G06",
+            .arch = "nvidia-utils"};
+}
+
+/// The option without the module; empty if it names no other module.
+std::string without_module(std::string_view option) {
+    const auto equals = option.find('=');
+    std::string names;
+    for (const auto name : split(option.substr(equals + 1), ','))
+        if (!name.empty() && name != "nvidia")
+            names += (names.empty() ? "" : ",") + std::string(name);
+    return names.empty() ? std::string() : std::string(option.substr(0, equals + 1)) + names;
+}
+
+} // namespace
+
+std::string install_driver_command(const sys::HostFs& host) {
+    if (family_of(host) != Family::ubuntu)
+        return install_command(host, driver_packages(host), Code::GR0202);
+    const std::string install = "ubuntu-drivers install";
+    return find_program(host, "ubuntu-drivers").empty()
+               ? "apt-get install ubuntu-drivers-common && " + install
+               : install;
+}
+
+std::string build_module_command(const sys::HostFs& host, const std::string& release) {
+    if (!find_program(host, "dkms").empty())
+        return "dkms autoinstall";
+    if (!find_program(host, "akmods").empty())
+        return "akmods --force --kernels " + shell_word(release);
+    return install_driver_command(host);
+}
+
+std::string enroll_key_command(const sys::HostFs& host) {
+    for (const auto* const key : {"/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub",
+                                  "/etc/pki/akmods/certs/public_key.der"})
+        if (exists(host, host_path(key)))
+            return "mokutil --import " + std::string(key);
+    const auto of_suse = host_path("/var/lib/nvidia-pubkeys");
+    for (const auto& name : names_in(host, of_suse))
+        if (name.ends_with(".der"))
+            return "mokutil --import " + shell_word((of_suse / name).text());
+    return page_command(Code::GR0107);
+}
+
+std::string replace_option_command(const sys::HostFs& host, const std::string& option) {
+    const auto rest = without_module(option);
+    if (!find_program(host, "grubby").empty())
+        return "grubby --update-kernel=ALL --remove-args=" + shell_word(option)
+               + (rest.empty() ? "" : " --args=" + shell_word(rest)) + " && reboot";
+    if (exists(host, host_path("/run/ostree-booted")))
+        return "rpm-ostree kargs --delete=" + shell_word(option)
+               + (rest.empty() ? "" : " --append=" + shell_word(rest)) + " && reboot";
+    const auto file = host_path("/etc/default/grub");
+    const bool is_plain = option.find_first_of("/&\\'.*[]^$") == std::string::npos;
+    if (!exists(host, file) || !is_plain)
+        return page_command(Code::GR0215);
+    std::string update = "grub-mkconfig -o /boot/grub/grub.cfg";
+    if (!find_program(host, "update-grub").empty())
+        update = "update-grub";
+    else if (!find_program(host, "grub2-mkconfig").empty())
+        update = "grub2-mkconfig -o /boot/grub2/grub.cfg";
+    return "sed -i " + shell_word("s/" + option + "/" + rest + "/") + " " + file.text() + " && "
+           + update + " && reboot";
+}
+
+std::vector<std::string> ldconfig_words(const Facts& facts) {
+    std::vector<std::string> out{"/sbin/ldconfig"};
+    const auto& settings = facts.settings.settings;
+    if (settings.driver_root != host_path("/"))
+        out.insert(out.end(), {"-r", settings.driver_root.text()});
+    if (settings.ldcache_file != host_path("/etc/ld.so.cache"))
+        out.insert(out.end(), {"-C", settings.ldcache_file.text()});
+    return out;
+}
+
+std::string ldconfig_command(const Facts& facts) {
+    std::string out = "ldconfig";
+    const auto words = ldconfig_words(facts);
+    for (auto word = std::next(words.begin()); word != words.end(); ++word)
+        out += " " + shell_word(*word);
+    return out;
+}
+
+std::string install_cuda_command(const sys::HostFs& host, const std::string& version) {
+    return install_command(host, cuda_packages(host, version), Code::GR0209);
+}
+
+std::string install_tools_command(const sys::HostFs& host, const std::string& version) {
+    return install_command(host, tool_packages(host, version), Code::GR0210);
+}
+
+std::string install_firmware_command(const sys::HostFs& host, const std::string& version) {
+    return install_command(host, firmware_packages(host, version), Code::GR0216);
+}
+
+} // namespace grapnel::doctor_command

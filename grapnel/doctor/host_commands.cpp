@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor/host_commands.hpp"
+
+#include "base/text.hpp"
+#include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace grapnel::doctor_command {
+
+namespace {
+
+/// The value of a key of os-release(5), without its quotes.
+std::string release_value(const sys::HostFs& host, std::string_view key) {
+    auto text = text_of(host, host_path("/etc/os-release"));
+    if (text.empty())
+        text = text_of(host, host_path("/usr/lib/os-release"));
+    for (const auto line : split(text, '\n')) {
+        if (!line.starts_with(key) || !line.substr(key.size()).starts_with('='))
+            continue;
+        auto value = trim(line.substr(key.size() + 1));
+        if (value.size() > 1 && (value.front() == '"' || value.front() == '\''))
+            value = value.substr(1, value.size() - 2);
+        return std::string(value);
+    }
+    return {};
+}
+
+std::string_view name_for(Family family, const Packages& packages) {
+    switch (family) {
+    case Family::debian:
+        return packages.debian;
+    case Family::ubuntu:
+        return packages.ubuntu;
+    case Family::fedora:
+        return packages.fedora;
+    case Family::rhel:
+        return packages.rhel;
+    case Family::suse:
+        return packages.suse;
+    case Family::arch:
+        return packages.arch;
+    case Family::other:
+        break;
+    }
+    return {};
+}
+
+/// An image-based system takes packages in its next deployment.
+bool is_ostree(const sys::HostFs& host) {
+    return exists(host, host_path("/run/ostree-booted"));
+}
+
+bool is_transactional(const sys::HostFs& host) {
+    const auto id = release_value(host, "ID");
+    return id.ends_with("microos") || id.starts_with("sle-micro") || id.starts_with("sl-micro");
+}
+
+std::string_view installer_of(const sys::HostFs& host, Family family) {
+    switch (family) {
+    case Family::debian:
+    case Family::ubuntu:
+        return "apt-get install ";
+    case Family::fedora:
+    case Family::rhel:
+        return is_ostree(host) ? "rpm-ostree install " : "dnf install ";
+    case Family::suse:
+        return is_transactional(host) ? "transactional-update pkg install " : "zypper install ";
+    case Family::arch:
+        return "pacman -S ";
+    case Family::other:
+        break;
+    }
+    return {};
+}
+
+/// The name of the user in /etc/passwd; the number without such a line.
+std::string user_name(const sys::HostFs& host, std::uint32_t user) {
+    constexpr std::size_t number = 2;
+    const auto text = text_of(host, host_path("/etc/passwd"));
+    for (const auto line : split(text, '\n')) {
+        const auto fields = split(line, ':');
+        if (fields.size() > number && parse_number<std::uint32_t>(fields[number]) == user)
+            return std::string(fields.front());
+    }
+    return std::to_string(user);
+}
+
+std::string unit_of(const Daemon* daemon, std::string_view service) {
+    constexpr std::string_view suffix = ".service";
+    auto unit = daemon != nullptr && !daemon->unit.empty() ? daemon->unit : std::string(service);
+    if (unit.ends_with(suffix))
+        unit.resize(unit.size() - suffix.size());
+    return unit;
+}
+
+} // namespace
+
+Family family_of(const sys::HostFs& host) {
+    static constexpr std::array<std::pair<std::string_view, Family>, 9> names{
+        {{"ubuntu", Family::ubuntu},
+         {"debian", Family::debian},
+         {"fedora", Family::fedora},
+         {"rhel", Family::rhel},
+         {"centos", Family::rhel},
+         {"amzn", Family::rhel},
+         {"suse", Family::suse},
+         {"opensuse", Family::suse},
+         {"arch", Family::arch}}};
+    const auto words = release_value(host, "ID") + " " + release_value(host, "ID_LIKE");
+    for (const auto word : split(words, ' '))
+        for (const auto& [name, family] : names)
+            if (word == name)
+                return family;
+    return Family::other;
+}
+
+Packages packages(const std::string& name) {
+    return {
+        .debian = name, .ubuntu = name, .fedora = name, .rhel = name, .suse = name, .arch = name};
+}
+
+std::string page_command(Code code) {
+    return "grapnel explain " + name_of(page_of(code));
+}
+
+std::string install_command(const sys::HostFs& host, const Packages& packages, Code code) {
+    const auto family = family_of(host);
+    const auto names = name_for(family, packages);
+    return names.empty() ? page_command(code)
+                         : std::string(installer_of(host, family)) + std::string(names);
+}
+
+std::string reinstall_command(const sys::HostFs& host, const std::string& package, Code code) {
+    switch (family_of(host)) {
+    case Family::debian:
+    case Family::ubuntu:
+        return "apt-get install --reinstall " + package;
+    case Family::fedora:
+    case Family::rhel:
+        return is_ostree(host) ? page_command(code) : "dnf reinstall " + package;
+    case Family::suse:
+        return is_transactional(host) ? page_command(code) : "zypper install --force " + package;
+    case Family::arch:
+        return "pacman -S " + package;
+    case Family::other:
+        break;
+    }
+    return page_command(code);
+}
+
+std::string ubuntu_branch(const sys::HostFs& host, std::string_view driver_version) {
+    const auto branch = std::string(driver_version.substr(0, driver_version.find('.')));
+    const auto names = names_in(host, host_path("/var/lib/dpkg/info"));
+    const auto server = "nvidia-kernel-common-" + branch + "-server.";
+    const bool is_server = std::ranges::any_of(
+        names, [&](const std::string& name) { return name.starts_with(server); });
+    return is_server ? branch + "-server" : branch;
+}
+
+std::string initramfs_command(const sys::HostFs& host) {
+    switch (family_of(host)) {
+    case Family::debian:
+    case Family::ubuntu:
+        return "update-initramfs -u";
+    case Family::fedora:
+    case Family::rhel:
+    case Family::suse:
+        return is_ostree(host) || is_transactional(host) ? "" : "dracut --force";
+    case Family::arch:
+        return "mkinitcpio -P";
+    case Family::other:
+        break;
+    }
+    return {};
+}
+
+std::string restart_command(const Facts& facts, const Daemon* daemon, std::string_view service) {
+    const auto unit = unit_of(daemon, service);
+    if (!has_systemd(facts))
+        return find_program(facts.host, "rc-service").empty() ? "service " + unit + " restart"
+                                                              : "rc-service " + unit + " restart";
+    if (daemon == nullptr || daemon->user == 0)
+        return "systemctl restart " + unit;
+    if (daemon->user == facts.here.user)
+        return "systemctl --user restart " + unit;
+    return "systemctl --user --machine=" + user_name(facts.host, daemon->user) + "@.host restart "
+           + unit;
+}
+
+std::string enable_command(const Facts& facts, std::string_view unit) {
+    const bool is_installed = std::ranges::any_of(
+        std::array{"/lib/systemd/system", "/usr/lib/systemd/system", "/etc/systemd/system"},
+        [&](const char* directory) {
+            return exists(facts.host, host_path(directory) / (std::string(unit) + ".service"));
+        });
+    if (!has_systemd(facts) || !is_installed || release_value(facts.host, "ID") == "nixos")
+        return {};
+    return "systemctl enable --now " + std::string(unit);
+}
+
+std::string as_root(const Facts& facts, const std::string& command) {
+    if (facts.here.user == 0)
+        return command;
+    if (find_program(facts.host, "sudo").empty())
+        return "su -c " + shell_word(command);
+    const bool is_one = command.find_first_of("&|;><") == std::string::npos;
+    return is_one ? "sudo " + command : "sudo sh -c " + shell_word(command);
+}
+
+} // namespace grapnel::doctor_command

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that differ between distributions and service managers.
+#pragma once
+
+#include "doctor/facts.hpp"
+#include "doctor/finding.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace grapnel::doctor_command {
+
+/// Distributions with the same package names, by ID and ID_LIKE of os-release(5). A distribution
+/// without a package manager, such as NixOS or Flatcar, is `other`.
+enum class Family { debian, ubuntu, fedora, rhel, suse, arch, other };
+[[nodiscard]] Family family_of(const sys::HostFs& host);
+
+/// The packages of one program or library in each family; empty: the family has no such package.
+struct Packages {
+    std::string debian = {};
+    std::string ubuntu = {};
+    std::string fedora = {};
+    std::string rhel = {};
+    std::string suse = {};
+    std::string arch = {};
+};
+
+/// The same package name in each family.
+[[nodiscard]] Packages packages(const std::string& name);
+
+/// Prints the page of the finding: the command where no single command mends it.
+[[nodiscard]] std::string page_command(Code code);
+
+/// The page of the finding for a family without such a package.
+[[nodiscard]] std::string install_command(const sys::HostFs& host, const Packages& packages,
+                                          Code code);
+[[nodiscard]] std::string reinstall_command(const sys::HostFs& host, const std::string& package,
+                                            Code code);
+
+/// "580" of 580.159.04, with "-server" where Ubuntu's server packages are installed.
+[[nodiscard]] std::string ubuntu_branch(const sys::HostFs& host, std::string_view driver_version);
+
+/// Rebuilds the initramfs; empty where the distribution's command is not known.
+[[nodiscard]] std::string initramfs_command(const sys::HostFs& host);
+
+/// Restarts the daemon by its unit, or the system's service of that name if it does not run.
+[[nodiscard]] std::string restart_command(const Facts& facts, const Daemon* daemon,
+                                          std::string_view service);
+
+/// Enables and starts the unit; empty where systemd does not run or the unit is not installed.
+[[nodiscard]] std::string enable_command(const Facts& facts, std::string_view unit);
+
+/// With "sudo" for a user who is not root.
+[[nodiscard]] std::string as_root(const Facts& facts, const std::string& command);
+
+} // namespace grapnel::doctor_command

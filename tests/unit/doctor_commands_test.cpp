@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command of a finding is the one of this host's distribution, service manager and user.
+#include "doctor/areas.hpp"
+#include "doctor_faults.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <stdexcept>
+
+namespace grapnel::test {
+
+namespace {
+
+struct Row {
+    std::string fault = {};   ///< the name of one of faults()
+    std::string release = {}; ///< os-release(5)
+    std::string command = {};
+    void (*more)(DoctoredHost& host) = nullptr;
+};
+
+const Fault& fault_named(const std::string& name) {
+    const auto& all = faults();
+    const auto found = std::ranges::find(all, name, &Fault::name);
+    if (found == all.end())
+        throw std::runtime_error("no fault " + name);
+    return *found;
+}
+
+std::string command_of(const Row& row) {
+    const auto& fault = fault_named(row.fault);
+    DoctoredHost host(fault.base);
+    fault.make(host);
+    host.files.file("/etc/os-release", row.release);
+    if (row.more != nullptr)
+        row.more(host);
+    const auto facts =
+        doctor_command::gather_facts(host.files, host.settings, std::move(host.here));
+    for (const auto& area : all_areas(facts))
+        for (const auto& finding : area.findings)
+            if (finding.code == fault.code)
+                return finding.command;
+    return {};
+}
+
+constexpr auto debian = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\n";
+constexpr auto ubuntu = "ID=ubuntu\nID_LIKE=debian\n";
+constexpr auto mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n";
+constexpr auto fedora = "ID=fedora\n";
+constexpr auto rocky = "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n";
+constexpr auto amazon = "ID=\"amzn\"\nID_LIKE=\"fedora\"\n";
+constexpr auto leap = "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n";
+constexpr auto microos = "ID=\"opensuse-microos\"\nID_LIKE=\"suse opensuse\"\n";
+constexpr auto arch = "ID=arch\n";
+constexpr auto flatcar = "ID=flatcar\nID_LIKE=coreos\n";
+constexpr auto nixos = "ID=nixos\nID_LIKE=\"\"\n";
+
+void systemd(DoctoredHost& host) {
+    host.files.directory("/run/systemd/system");
+}
+
+void ostree(DoctoredHost& host) {
+    host.files.file("/run/ostree-booted", "");
+}
+
+void program(DoctoredHost& host, const std::string& name) {
+    host.files.file("/usr/sbin/" + name, "");
+}
+
+/// dockerd of the user ada, started by her systemd.
+void rootless_dockerd(DoctoredHost& host) {
+    systemd(host);
+    host.files.file("/proc/77/comm", "dockerd\n");
+    host.files.file("/proc/77/status", "Uid:\t1000\t1000\t1000\t1000\nNSpid:\t77\n");
+    host.files.file("/proc/77/cmdline", std::string("dockerd\0", 8));
+    host.files.file("/proc/77/environ",
+                    std::string("PATH=/usr/bin:/home/ada/bin\0HOME=/home/ada\0", 43));
+    host.files.file("/proc/77/cgroup", "0::/user.slice/user-1000.slice/user@1000.service/app.slice/"
+                                       "docker.service\n");
+    host.files.file("/etc/passwd",
+                    "root:x:0:0::/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n");
+    host.files.file("/home/ada/.config/docker/daemon.json", "{}");
+}
+
+void containerd_in(DoctoredHost& host, const std::string& unit, const std::string& config) {
+    systemd(host);
+    host.files.file("/proc/88/cmdline",
+                    std::string("containerd\0-c\0", 14) + config + std::string(1, '\0'));
+    host.files.file("/proc/88/cgroup", "0::/system.slice/" + unit + "\n");
+    host.files.file(config, "version = 2\nimports = [\"/etc/k0s/containerd.d/*.toml\"]\n");
+}
+
+const std::vector<Row>& rows() {
+    static const std::vector<Row> table{
+        // packages
+        {"driver not installed", debian, "apt-get install nvidia-driver"},
+        {"driver not installed", ubuntu,
+         "apt-get install ubuntu-drivers-common && ubuntu-drivers install"},
+        {"driver not installed", mint, "ubuntu-drivers install",
+         [](DoctoredHost& host) { program(host, "ubuntu-drivers"); }},
+        {"driver not installed", rocky, "dnf install nvidia-driver nvidia-driver-cuda"},
+        {"driver not installed", amazon, "dnf install nvidia-driver nvidia-driver-cuda"},
+        {"driver not installed", fedora, "dnf install akmod-nvidia xorg-x11-drv-nvidia-cuda",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/yum.repos.d/rpmfusion-nonfree.repo", "");
+         }},
+        {"driver not installed", fedora, "rpm-ostree install nvidia-driver nvidia-driver-cuda",
+         ostree},
+        {"driver not installed", leap,
+         "zypper install nvidia-open-driver-G06-signed-kmp-default nvidia-compute-utils-G06"},
+        {"driver not installed", microos,
+         "transactional-update pkg install nvidia-open-driver-G06-signed-kmp-default "
+         "nvidia-compute-utils-G06"},
+        {"driver not installed", arch, "pacman -S nvidia-open nvidia-utils"},
+        {"driver not installed", flatcar, "grapnel explain GR0202"},
+        {"driver not installed", nixos, "grapnel explain GR0202"},
+        {"driver without CUDA", debian, "apt-get install libcuda1"},
+        {"driver without CUDA", ubuntu, "apt-get install libnvidia-compute-580-server",
+         [](DoctoredHost& host) {
+             host.files.file("/var/lib/dpkg/info/nvidia-kernel-common-580-server.list", "");
+         }},
+        {"driver without CUDA", rocky, "dnf install nvidia-driver-cuda"},
+        {"driver without tools", debian, "apt-get install nvidia-smi libnvidia-ml1"},
+        {"driver without tools", ubuntu, "apt-get install nvidia-utils-550 libnvidia-compute-550"},
+        {"driver without tools", leap, "zypper install nvidia-compute-utils-G06"},
+        {"missing firmware", debian, "apt-get install firmware-nvidia-gsp"},
+        {"missing firmware", ubuntu, "apt-get install nvidia-firmware-580-580.159.04"},
+        {"no low-level runtime", rocky, "dnf install runc"},
+        {"no low-level runtime", nixos, "grapnel explain GR0810"},
+        {"hook missing", debian, "apt-get install --reinstall grapnel"},
+        {"hook missing", rocky, "dnf reinstall grapnel"},
+        {"hook missing", leap, "zypper install --force grapnel"},
+        {"hook missing", flatcar, "grapnel explain GR0703"},
+        {"hook of NVIDIA in PATH", leap, "zypper install grapnel-nvidia-compat"},
+        {"Docker of snap", ubuntu, "snap remove docker && apt-get install docker.io"},
+        {"Docker of snap", "ID=ubuntu-core\n", "grapnel explain GR0807"},
+        {"Docker Desktop", fedora, "dnf install moby-engine && docker context use default"},
+        // modules
+        {"module of another kernel", debian, "dkms autoinstall",
+         [](DoctoredHost& host) { program(host, "dkms"); }},
+        {"module of another kernel", fedora, "akmods --force --kernels 6.1.0-28-amd64",
+         [](DoctoredHost& host) { program(host, "akmods"); }},
+        {"Secure Boot", ubuntu, "mokutil --import /var/lib/shim-signed/mok/MOK.der",
+         [](DoctoredHost& host) { host.files.file("/var/lib/shim-signed/mok/MOK.der", ""); }},
+        {"Secure Boot", debian, "mokutil --import /var/lib/dkms/mok.pub",
+         [](DoctoredHost& host) { host.files.file("/var/lib/dkms/mok.pub", ""); }},
+        {"Secure Boot", fedora, "mokutil --import /etc/pki/akmods/certs/public_key.der",
+         [](DoctoredHost& host) { host.files.file("/etc/pki/akmods/certs/public_key.der", ""); }},
+        {"Secure Boot", rocky, "grapnel explain GR0107"},
+        {"module on the kernel's list", debian,
+         "sed -i s/module_blacklist=nouveau,nvidia/module_blacklist=nouveau/ /etc/default/grub && "
+         "update-grub && reboot",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/default/grub", "");
+             program(host, "update-grub");
+         }},
+        {"module on the kernel's list", rocky,
+         "grubby --update-kernel=ALL --remove-args=module_blacklist=nouveau,nvidia "
+         "--args=module_blacklist=nouveau && reboot",
+         [](DoctoredHost& host) { program(host, "grubby"); }},
+        {"module on the kernel's list", nixos, "grapnel explain GR0215"},
+        {"GPU of nouveau", debian,
+         "echo 'blacklist nouveau' > /etc/modprobe.d/blacklist-nouveau.conf && update-initramfs -u "
+         "&& reboot"},
+        {"GPU of nouveau", rocky,
+         "echo 'blacklist nouveau' > /etc/modprobe.d/blacklist-nouveau.conf && dracut --force && "
+         "reboot"},
+        {"GPU of nouveau", fedora, "rpm-ostree kargs --append=module_blacklist=nouveau && reboot",
+         ostree},
+        {"stale cache hides the driver", debian, "ldconfig"},
+        // GPUs and nodes
+        {"GPU of vfio-pci", debian, "driverctl unset-override 0000:00:06.0",
+         [](DoctoredHost& host) { program(host, "driverctl"); }},
+        {"GPU of vfio-pci", debian,
+         "modprobe nvidia && echo nvidia > /sys/bus/pci/devices/0000:00:06.0/driver_override && "
+         "echo 0000:00:06.0 > /sys/bus/pci/devices/0000:00:06.0/driver/unbind && echo 0000:00:06.0 "
+         "> /sys/bus/pci/drivers_probe"},
+        {"UUID not known", debian, "systemctl enable --now nvidia-persistenced",
+         [](DoctoredHost& host) {
+             systemd(host);
+             host.files.file("/lib/systemd/system/nvidia-persistenced.service", "");
+         }},
+        {"UUID not known", nixos, "nvidia-smi -pm 1"},
+        {"no fabric manager", ubuntu,
+         "apt-get install nvidia-fabricmanager-580 && systemctl enable --now nvidia-fabricmanager"},
+        {"node missing and not to be made", debian,
+         "mkdir -p /dev && mknod -m 666 /dev/nvidia0 c 195 0"},
+        {"node left to udev", debian, "mkdir -p /dev && mknod -m 666 /dev/nvidia0 c 195 0"},
+        {"node missing", debian, "grapnel nodes create"},
+        {"node of root alone", debian, "chown 0:44 /dev/nvidia0 && chmod 660 /dev/nvidia0",
+         [](DoctoredHost& host) {
+             host.files.file("/proc/driver/nvidia/params",
+                             "ModifyDeviceFiles: 1\nDeviceFileUID: 0\n"
+                             "DeviceFileGID: 44\nDeviceFileMode: "
+                             "432\n");
+         }},
+        // service managers, units and users
+        {"cgroup manager of Docker", "ID=alpine\n",
+         "sed -i s/native.cgroupdriver=systemd/native.cgroupdriver=cgroupfs/ "
+         "/etc/docker/daemon.json && rc-service docker restart",
+         [](DoctoredHost& host) { program(host, "rc-service"); }},
+        {"cgroup manager of Docker", debian,
+         "sed -i s/native.cgroupdriver=systemd/native.cgroupdriver=cgroupfs/ "
+         "/etc/docker/daemon.json && service docker restart"},
+        {"runtime not registered", debian, "grapnel configure docker && systemctl restart docker",
+         systemd},
+        {"runtime not registered", debian,
+         "grapnel configure docker --config /home/ada/.config/docker/daemon.json && systemctl "
+         "--user --machine=ada@.host restart docker",
+         rootless_dockerd},
+        {"runtime not registered", debian,
+         "grapnel configure docker --config /home/ada/.config/docker/daemon.json && systemctl "
+         "--user restart docker",
+         [](DoctoredHost& host) {
+             rootless_dockerd(host);
+             host.here.user = 1000;
+         }},
+        {"runtime not registered", nixos, "grapnel explain GR0802",
+         [](DoctoredHost& host) {
+             host.files.file("/proc/77/cmdline",
+                             std::string("dockerd\0--config-file=/nix/store/x-daemon.json\0", 45));
+         }},
+        {"hook not in dockerd's PATH", debian,
+         "ln -s /usr/bin/nvidia-container-runtime-hook /sbin/nvidia-container-runtime-hook && "
+         "systemctl restart docker",
+         [](DoctoredHost& host) {
+             systemd(host);
+             host.files.directory("/sbin");
+         }},
+        {"hook not in dockerd's PATH", flatcar,
+         "mkdir -p /etc/systemd/system/docker.service.d && printf "
+         "'[Service]\\nEnvironment=PATH=%s\\n' /opt/docker/bin:/sbin:/usr/bin > "
+         "/etc/systemd/system/docker.service.d/grapnel.conf && systemctl daemon-reload && "
+         "systemctl "
+         "restart docker",
+         [](DoctoredHost& host) {
+             systemd(host);
+             host.files.directory("/sbin");
+             host.files.file("/proc/self/mountinfo",
+                             "22 1 0:5 / /dev rw shared:1 - devtmpfs udev rw\n"
+                             "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+                             "31 1 8:1 / /sbin ro - ext4 /dev/sda1 ro\n");
+         }},
+        {"default runtime of another kind", debian,
+         "grapnel configure docker --set-as-default && systemctl restart docker", systemd},
+        {"kubelet without the runtime", debian,
+         "grapnel configure containerd && systemctl restart containerd", systemd},
+        {"kubelet without the runtime", debian, "systemctl restart k3s",
+         [](DoctoredHost& host) {
+             containerd_in(host, "k3s.service",
+                           "/var/lib/rancher/k3s/agent/etc/containerd/config.toml");
+             program(host, "nvidia-container-runtime");
+         }},
+        {"kubelet without the runtime", debian,
+         "apt-get install grapnel-nvidia-compat && systemctl restart rke2-agent",
+         [](DoctoredHost& host) {
+             containerd_in(host, "rke2-agent.service",
+                           "/var/lib/rancher/rke2/agent/etc/containerd/config.toml");
+         }},
+        {"kubelet without the runtime", debian,
+         "grapnel configure containerd --config /etc/k0s/containerd.toml --drop-in "
+         "/etc/k0s/containerd.d/99-grapnel.toml && systemctl restart k0sworker",
+         [](DoctoredHost& host) {
+             containerd_in(host, "k0sworker.service", "/etc/k0s/containerd.toml");
+         }},
+        {"kubelet with another cgroup manager", debian,
+         R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )"
+         "/etc/containerd/config.toml && systemctl restart containerd",
+         systemd},
+        {"hooks_dir without the hook's directory", debian,
+         "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
+         "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "
+         "/etc/containers/containers.conf.d/99-grapnel.conf"},
+        {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},
+        {"AppArmor denial", debian, "aa-complain lxc-container-default"},
+        {"AppArmor denial", debian, "docker run --security-opt apparmor=unconfined IMAGE",
+         [](DoctoredHost& host) {
+             host.here.kernel_log = {"apparmor=\"DENIED\" operation=\"open\" "
+                                     "profile=\"docker-default\" name=\"/dev/nvidia0\""};
+         }},
+        {"ldconfig missing", debian, R"(sed -i 's/^\s*ldconfig\s*=/#&/' /etc/grapnel/config.toml)"},
+        {"two CDI files", debian, "rm /etc/cdi/nvidia.yaml"},
+        {"empty files in an image", debian, "podman build --no-cache --pull .",
+         [](DoctoredHost& host) {
+             host.here.leftovers = {"/var/lib/containers/storage/overlay/a/diff: /usr/lib64/x.so"};
+         }},
+        // a user who is not root
+        {"memfd_noexec", debian, "sudo sysctl -w vm.memfd_noexec=1",
+         [](DoctoredHost& host) {
+             host.here.user = 1000;
+             program(host, "sudo");
+         }},
+        {"memfd_noexec", debian, "su -c 'sysctl -w vm.memfd_noexec=1'",
+         [](DoctoredHost& host) { host.here.user = 1000; }},
+        {"dynamic major changed", debian, "sudo sh -c 'rm /dev/nvidia-uvm && grapnel nodes create'",
+         [](DoctoredHost& host) {
+             host.here.user = 1000;
+             program(host, "sudo");
+         }},
+        {"no driver and no GPU", debian,
+         "lspci -nnk -d 10de:", [](DoctoredHost& host) { host.here.user = 1000; }},
+    };
+    return table;
+}
+
+} // namespace
+
+TEST_CASE("command is that of the host") {
+    for (const auto& row : rows()) {
+        CAPTURE(row.fault);
+        CAPTURE(row.release);
+        CHECK(command_of(row) == row.command);
+    }
+}
+
+TEST_CASE("podman's list of hook directories keeps what it has") {
+    Row row{"rootless podman without hooks_dir", debian};
+    CHECK(command_of(row)
+          == "runuser -u \"$(stat -c %U /home/anna)\" -- sh -c 'mkdir -p "
+             "/home/anna/.config/containers/containers.conf.d && printf "
+             "'\\''[engine]\\n%s\\n'\\'' '\\''hooks_dir = "
+             "[\"/usr/share/containers/oci/hooks.d\"]'\\'' > "
+             "/home/anna/.config/containers/containers.conf.d/99-grapnel.conf'");
+    row.fault = "rootless podman of this user";
+    CHECK(command_of(row)
+          == "mkdir -p /home/anna/.config/containers/containers.conf.d && printf "
+             "'[engine]\\n%s\\n' 'hooks_dir = [\"/usr/share/containers/oci/hooks.d\"]' > "
+             "/home/anna/.config/containers/containers.conf.d/99-grapnel.conf");
+}
+
+} // namespace grapnel::test
