@@ -52,7 +52,8 @@ Status check(const LookArguments& arguments) {
 
 std::string show_text(const std::vector<Setting>& settings, const LoadedSettings& loaded,
                       const Terminal& terminal) {
-    std::string out = "# " + (loaded.file ? loaded.file->text() : "no file: the defaults") + "\n";
+    std::string out =
+        "# " + (loaded.file ? printable(loaded.file->text()) : "no file: the defaults") + "\n";
     for (const auto& setting : settings) {
         const auto line = setting.key + " = " + printable(to_toml(setting.value));
         const auto source = setting.line == 0 ? "default" : format_text("line {}", setting.line);
@@ -106,7 +107,7 @@ Status set(const LookArguments& arguments) {
     if (file.text() == after)
         return say("nothing to change\n");
     GRAPNEL_TRY(file.replace(after));
-    return say("changed " + file.path().text() + "\n");
+    return say("changed " + printable(file.path().text()) + "\n");
 }
 
 Status print_default(const LookArguments& arguments) {

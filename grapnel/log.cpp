@@ -65,9 +65,9 @@ Status print_blame(const LookArguments& arguments) {
                                 {"ms", start->whole},
                                 {"steps", std::move(steps)}}));
     }
-    auto out = format_text("{:8.2f} ms  start at {}\n", start->whole, start->time);
+    auto out = format_text("{:8.2f} ms  start at {}\n", start->whole, printable(start->time));
     for (const auto& [name, time] : start->steps)
-        out += format_text("{:8.2f} ms  {}\n", time, name);
+        out += format_text("{:8.2f} ms  {}\n", time, printable(name));
     return say(out);
 }
 

@@ -2,31 +2,11 @@
 """grapnel info and grapnel list."""
 
 import json
-import os
-import pty
 import subprocess
 
 import container
 import make_driver
-
-
-def on_terminal(program, *words, **variables):
-    """The output of a command whose standard output is a terminal."""
-    main, side = pty.openpty()
-    process = subprocess.Popen([program, *words], stdout=side, env={**os.environ, **variables})
-    os.close(side)
-    text = b""
-    while True:
-        try:
-            part = os.read(main, 65536)
-        except OSError:  # the program has closed its end
-            break
-        if not part:
-            break
-        text += part
-    os.close(main)
-    assert process.wait(timeout=20) == 0
-    return text.decode().replace("\r\n", "\n")
+from terminal import on_terminal
 
 
 def test_info_has_driver_gpus_and_engines(grapnel):
