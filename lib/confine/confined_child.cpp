@@ -46,8 +46,7 @@ Status confine(sys::FdRef parent, std::size_t limit) {
     GRAPNEL_TRY(keep_standard_output());
     GRAPNEL_TRY(sys::drop_bounding_set({}));
     GRAPNEL_TRY(sys::keep_capabilities({}));
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return system_error("prctl PR_SET_NO_NEW_PRIVS");
+    GRAPNEL_TRY(sys::set_no_new_privileges());
     set_limits(limit);
     return filter_computation();
 }

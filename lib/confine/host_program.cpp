@@ -50,6 +50,7 @@ Status become(const HostProgram& program, const Files& files, sys::FdRef parent)
     GRAPNEL_TRY(sys::become_user({program.user, program.group}));
     GRAPNEL_TRY(sys::keep_capabilities({}));
     GRAPNEL_TRY(sys::end_with(parent)); // after the change of the user
+    GRAPNEL_TRY(sys::set_no_new_privileges());
     GRAPNEL_TRY(filter_probe());
     std::vector<std::string> arguments{program.program.text()};
     arguments.insert(arguments.end(), program.arguments.begin(), program.arguments.end());

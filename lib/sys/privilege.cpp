@@ -71,6 +71,10 @@ Status confine_process() {
     sigset_t none_blocked{};
     (void)sigemptyset(&none_blocked);
     (void)sigprocmask(SIG_SETMASK, &none_blocked, nullptr);
+    return set_no_new_privileges();
+}
+
+Status set_no_new_privileges() {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return system_error("prctl PR_SET_NO_NEW_PRIVS");
     return {};

@@ -20,6 +20,10 @@ namespace grapnel::sys {
 /// 022. Refused if it was started with more rights than its caller has (setuid, file capabilities).
 [[nodiscard]] Status begin_program();
 
+/// The part of confine_process() for a child that is confined alone. Without CAP_SYS_ADMIN the
+/// kernel loads no seccomp filter before it.
+[[nodiscard]] Status set_no_new_privileges();
+
 /// For a program that makes way for another, which gets everything as it was: closed standard
 /// descriptors are open until then, and closed again by execve(2).
 [[nodiscard]] Status hold_standard_descriptors();

@@ -216,6 +216,13 @@ def test_the_answer_is_kept(made, asking):
     assert outcome(made.hook()) == (0, "", "")
 
 
+def test_grapnel_asks_the_library(asking, grapnel):
+    """It is not confined as the hook is: the program that it starts is."""
+    done = grapnel("info", env={**os.environ, "NVIDIA_CTK_CONFIG_FILE_PATH": str(asking.settings)})
+    assert done.stderr == ""
+    assert "\tbrand\tTesla\n" in STATE.read_text()
+
+
 def test_a_dry_run_keeps_nothing(made):
     done = made.hook("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
