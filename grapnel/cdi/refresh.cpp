@@ -4,6 +4,8 @@
 #include "cdi/generate.hpp"
 #include "cdi/spec_files.hpp"
 #include "command.hpp"
+#include "driver/modules.hpp"
+#include "driver/same_places.hpp"
 #include "nodes.hpp"
 #include "prepare/settings_file.hpp"
 
@@ -45,15 +47,23 @@ Status refresh_nodes() {
     return nodes.empty() ? Status() : say_nodes(nodes, creation);
 }
 
+/// A machine image with the driver starts on machines without a GPU as well.
+bool has_driver_or_gpu(const sys::HostFs& host) {
+    return host.stat(host_path("/proc/driver/nvidia/version")) || host.stat(host_path("/dev/dxg"))
+           || driver::has_nvidia_gpu(host) || driver::is_tegra(host);
+}
+
 } // namespace
 
 Status refresh_files(const Options& options) {
+    const sys::LinuxHostFs host;
+    if (!has_driver_or_gpu(host))
+        return say("nothing to refresh: this host has neither a GPU nor a driver of NVIDIA's\n");
     GRAPNEL_TRY(refresh_nodes());
     if (options.nodes_alone)
         return {};
     Log log("grapnel");
     log.warnings_to_stderr(true);
-    const sys::LinuxHostFs host;
     Status done;
     for (const auto& path :
          options.files.empty() ? spec_paths(host, options.directories) : options.files) {

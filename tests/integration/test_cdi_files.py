@@ -183,6 +183,19 @@ def test_refresh_makes_nodes(cdi):
     assert cdi("refresh", "--nodes").stdout == ""
 
 
+def test_refresh_without_gpu_and_driver_changes_nothing(cdi, grapnel):
+    """A machine image with the driver, on a machine without a GPU."""
+    cdi.generate_static("static.json")
+    static = cdi.directory / "static.json"
+    static.write_text(static.read_text().replace(VERSION, "575.57.08"))
+    text = static.read_text()
+    script = ("mount -t tmpfs tmpfs /proc/driver/nvidia; mount -t tmpfs tmpfs /sys/bus/pci/devices; "
+              f"exec {grapnel.program} cdi refresh --spec-dir={cdi.directory}")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "nothing to refresh: this host has neither a GPU nor a driver of NVIDIA's\n"
+    assert static.read_text() == text
+
+
 def test_roots_of_a_file_are_transformed(nvidia_ctk, cdi, hook):
     spec = nvidia_cdi.spec(hook)
     source = cdi.directory / "a.yaml"
