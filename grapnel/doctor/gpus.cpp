@@ -121,7 +121,7 @@ bool is_service_enabled(const Facts& facts, std::string_view unit) {
 }
 
 std::string persistence_command(const Facts& facts) {
-    const auto enable = enable_command(facts, "nvidia-persistenced");
+    auto enable = enable_command(facts, "nvidia-persistenced");
     return enable.empty() ? "nvidia-smi -pm 1" : enable;
 }
 
@@ -186,7 +186,7 @@ void check_mig_mode(const Facts& facts, std::vector<Finding>& findings) {
 
 std::string fabric_command(const Facts& facts) {
     constexpr std::string_view unit = "nvidia-fabricmanager";
-    const auto enable = enable_command(facts, unit);
+    auto enable = enable_command(facts, unit);
     if (!enable.empty())
         return enable;
     auto names = packages(std::string(unit));

@@ -136,7 +136,7 @@ std::string restart_containerd(const Facts& facts, const Containerd& containerd)
 std::string configure_generated(const Facts& facts, const Containerd& containerd, Code code) {
     if (containerd.config.text().starts_with("/var/snap/"))
         return page_command(code);
-    const auto restart = restart_containerd(facts, containerd);
+    auto restart = restart_containerd(facts, containerd);
     if (!find_program(facts.host, "nvidia-container-runtime").empty())
         return restart;
     const auto install = install_command(facts.host, packages("grapnel-nvidia-compat"), code);

@@ -157,14 +157,14 @@ std::string toml_text(std::string_view text) {
     return out + "\"";
 }
 
-/// Has podman read the hooks of `hooks` beside those of its hooks_dir, by a file in `directory`.
-std::string conf_command(const PodmanConf& conf, const HostPath& hooks, const HostPath& directory) {
+/// Has podman read the hooks of `from` beside those of its hooks_dir, by a file in `into`.
+std::string conf_command(const PodmanConf& conf, const HostPath& from, const HostPath& into) {
     std::string list;
     for (const auto& name : conf.hooks_dir.value_or(std::vector<std::string>()))
         list += toml_text(name) + ", ";
-    return "mkdir -p " + shell_word(directory.text()) + " && printf '[engine]\\n%s\\n' "
-           + shell_word("hooks_dir = [" + list + toml_text(hooks.text()) + "]") + " > "
-           + shell_word((directory / "99-grapnel.conf").text());
+    return "mkdir -p " + shell_word(into.text()) + " && printf '[engine]\\n%s\\n' "
+           + shell_word("hooks_dir = [" + list + toml_text(from.text()) + "]") + " > "
+           + shell_word((into / "99-grapnel.conf").text());
 }
 
 void check_root(const sys::HostFs& host, const HostPath& directory,

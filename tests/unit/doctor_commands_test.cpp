@@ -296,6 +296,8 @@ const std::vector<Row>& rows() {
              host.here.user = 1000;
              program(host, "sudo");
          }},
+        {"driver not installed", nixos, "grapnel explain GR0202",
+         [](DoctoredHost& host) { host.here.user = 1000; }},
         {"no driver and no GPU", debian,
          "lspci -nnk -d 10de:", [](DoctoredHost& host) { host.here.user = 1000; }},
     };
