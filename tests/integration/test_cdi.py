@@ -5,6 +5,7 @@ import json
 import pathlib
 import subprocess
 
+import cdi_files
 import make_driver
 import pytest
 from conftest import built
@@ -13,7 +14,6 @@ from engines import process
 from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, asks, changes,  # noqa: F401
                          gpus_of, logged, podman, rootless, shipped_file)
 
-SPEC = pathlib.Path("/run/cdi/grapnel.json")
 MOUNTS = "text:/proc/self/mountinfo"
 
 
@@ -33,10 +33,8 @@ def call(hook, *words):
 @pytest.fixture(scope="module")
 def cdi_file(hook, reachable_hook):
     """The file where engines look for it, with a hook that users can reach."""
-    done = call(hook, "generate", f"--hook-path={reachable_hook}", f"--output={SPEC}")
-    assert (done.returncode, done.stdout) == (0, f"made {SPEC}\n"), done.stderr
-    yield SPEC
-    SPEC.unlink()
+    with cdi_files.live_file(built(hook, "grapnel", "grapnel"), reachable_hook) as path:
+        yield path
 
 
 def device(name):

@@ -25,11 +25,6 @@ def through_the_hook(bundle, low_level):
     return bundle.runtime_command(low_level)
 
 
-def version_of_systemd():
-    said = subprocess.run(["systemctl", "--version"], check=True, capture_output=True, text=True)
-    return int(said.stdout.split()[1])
-
-
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory):
     booted = {}
@@ -40,7 +35,7 @@ def boot(tmp_path_factory):
                 skip_or_fail(f"{program} is not installed")
         if not container.cgroup_version_possible(version):
             skip_or_fail(f"this kernel has no cgroup {version} with the devices controller")
-        if version == "v1" and version_of_systemd() >= 258:
+        if version == "v1" and booted_systemd.version() >= 258:
             pytest.skip("this systemd knows cgroup v2 alone")
         if version not in booted:
             booted[version] = booted_systemd.BootedSystemd(version, tmp_path_factory.mktemp("boot"))
@@ -233,7 +228,7 @@ def pinned_policy(boot, tools):
 def test_a_pinned_program_denies_to_the_other_units_what_it_did(boot, start, gpu_bundle, door, tools,
                                                                 pinned_policy):
     systemd = boot("v2")
-    if version_of_systemd() < 249:
+    if booted_systemd.version() < 249:
         pytest.skip("this systemd attaches no program by its path")
 
     def service():

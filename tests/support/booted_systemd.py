@@ -14,6 +14,11 @@ import make_driver
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def version():
+    said = subprocess.run(["systemctl", "--version"], check=True, capture_output=True, text=True)
+    return int(said.stdout.split()[1])
+
+
 def wait_until(condition, what, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -22,6 +22,7 @@ SETTINGS = """
 sandbox_image = "{image}"
 restrict_oom_score_adj = true
 disable_cgroup = {disable_cgroup}
+enable_cdi = {cdi}
 """
 
 
@@ -67,10 +68,11 @@ def image_archive(root, target, name, env=()):
 
 
 class Containerd(containerd.Containerd):
-    """`runtimes` is the configuration of its runtimes, in TOML."""
+    """`runtimes` is the configuration of its runtimes, in TOML. `cdi`: CDI files are read."""
 
-    def __init__(self, directory, cgroup, runtimes, tools, env):
-        more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(cgroup == "v2"))
+    def __init__(self, directory, cgroup, runtimes, tools, env, cdi=False):
+        more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(cgroup == "v2"),
+                               cdi=json.dumps(cdi or containerd.major_version() >= 2))
         super().__init__(directory, cgroup, f"{runtimes}\n{more}", env)
         try:
             root = container.make_rootfs(directory / "image", tools)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 
 import container
 from engines import process
@@ -10,10 +11,16 @@ from engines import process
 IMAGE = "look:1"
 
 
+def version():
+    """Of dockerd, as numbers."""
+    said = subprocess.run(["dockerd", "--version"], check=True, capture_output=True, text=True).stdout
+    return tuple(map(int, said.split()[2].split("+")[0].rstrip(",").split(".")[:2]))
+
+
 class Docker:
-    def __init__(self, directory, cgroup, programs, archive, remap=False):
+    def __init__(self, directory, cgroup, programs, archive, remap=False, cdi=False):
         """`programs` is the directory with Grapnel's programs; None: there is none.
-        `remap`: the containers' root is another user of the host."""
+        `remap`: the containers' root is another user of the host. `cdi`: CDI files are read."""
         directory.mkdir(parents=True)
         process.make_reachable(directory)
         self.directory = directory
@@ -29,6 +36,8 @@ class Docker:
             "bridge": "none", "cgroup-parent": container.CGROUP, "shutdown-timeout": 1}
         if programs:
             options["runtimes"] = {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}
+        if cdi:
+            options["features"] = {"cdi": True}
         if remap:
             options["userns-remap"] = process.USER
         (directory / "daemon.json").write_text(json.dumps(options))

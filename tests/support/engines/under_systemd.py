@@ -12,7 +12,7 @@ IMAGE = "grapnel-test:1"
 class Docker:
     """dockerd 20.10 and newer run the hook for --gpus, by this name and from their PATH."""
 
-    def __init__(self, systemd, directory, hook, archive):
+    def __init__(self, systemd, directory, hook, archive, cdi=False):
         self.systemd = systemd
         self.log = directory / "log"
         (directory / "bin").mkdir(parents=True)
@@ -21,6 +21,8 @@ class Docker:
             "exec-opts": ["native.cgroupdriver=systemd"], "storage-driver": "vfs",
             "iptables": False, "ip6tables": False, "bridge": "none",
             "data-root": str(directory / "data")}
+        if cdi:
+            settings["features"] = {"cdi": True}
         (directory / "daemon.json").write_text(json.dumps(settings))
         # its sockets are in /run, which is this systemd's own
         systemd.run("systemd-run", "--unit=docker-test.service", "--property=Delegate=yes",
