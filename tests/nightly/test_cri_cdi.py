@@ -3,7 +3,6 @@
 plugin (the strategy cdi-cri, or a DRA driver), or by annotations (cdi-annotations). containerd 1.7 is the
 first that reads CDI files."""
 
-import json
 import pathlib
 import re
 import shutil
@@ -15,7 +14,6 @@ import cri
 import cri_containerd
 import kubernetes_page
 import make_driver
-import nvidia_cdi
 import pytest
 from conftest import built, skip_or_fail
 
@@ -126,18 +124,3 @@ def test_gpu_stays_when_kubelet_sets_resources_anew(pod, node, handler):
     cpus = {"cpuset_cpus": "0"} if node.cgroup == "v1" else {}  # v2 has no such controller here
     node.client("UpdateContainerResources", container_id=identity, linux=cpus)
     check(one.ask(identity, *ASK), 0)
-
-
-@pytest.mark.parametrize("way", [by_field, by_annotation])
-def test_file_of_nvidia_serves_pods(pod, node, programs, way):
-    """Of the device plugin. Its hooks are not told of the end: the next start removes their records."""
-    made = nvidia_cdi.spec(programs / "nvidia-cdi-hook")
-    made["kind"] = "k8s.device-plugin.nvidia.com/gpu"
-    path = cdi_files.DIRECTORY / "k8s.device-plugin.nvidia.com-gpu.json"
-    path.write_text(json.dumps(made))
-    try:
-        check(look(pod(), **way("k8s.device-plugin.nvidia.com/gpu=0")), 0)
-    finally:
-        path.unlink()
-    node.client.remove_all()
-    check(look(pod(), **way("nvidia.com/gpu=1")), 1)
