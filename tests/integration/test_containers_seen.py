@@ -190,6 +190,9 @@ def test_ps_and_explain_see_bare_runc(sleeping_bundle, grapnel, hook):
         assert [gpu["index"] for gpu in found["gpus"]] == [0]
         report = json.loads(grapnel("explain", bundle.directory, "--json").stdout)
         assert report["outcome"] == "given"
+        report = json.loads(grapnel("explain", "--pid", found["pid"], "--json").stdout)
+        assert (report["engine"], report["container"]) == ("oci", bundle.name)
+        assert (report["bundle"], report["outcome"]) == (str(bundle.directory), "given")
         metrics = grapnel("ps", "--prometheus").stdout
         assert (f'grapnel_container_gpu{{container="{bundle.name}",engine="oci",gpu="0",'
                 f'uuid="{make_driver.uuid(0)}"}} 1') in metrics
@@ -237,6 +240,10 @@ def test_ps_sees_a_container_of_lxc(bundle, tmp_path, programs, grapnel):
             assert found[0]["engine"] == "lxc"
             assert [gpu["index"] for gpu in found[0]["gpus"]] == [0]
             assert found[0]["driver"] == make_driver.VERSION
+            report = json.loads(grapnel("explain", "--pid", found[0]["pid"], "--json").stdout)
+            assert (report["engine"], report["container"]) == ("lxc", found[0]["id"])
+            assert report["outcome"] == "given"
+            assert [gpu["index"] for gpu in report["plan"]["gpus"]] == [0]
         finally:
             for one in found or ():
                 os.kill(one["pid"], signal.SIGKILL)  # LXC tidies up behind its end
