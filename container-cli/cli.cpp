@@ -115,6 +115,7 @@ class Cli {
         const auto rootfs = GRAPNEL_TRY(rootfs_of(options_));
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
+        planner.look_apart();
         GRAPNEL_TRY(classed(planner.prepare(request), detection));
         steps_.end("prepare");
         const auto run = [&] {

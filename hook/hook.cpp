@@ -153,7 +153,10 @@ class Hook {
         GRAPNEL_TRY(apply::enter_user_namespace(state));
         Planner planner(settings, log_, modules_,
                         options_.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
-        planner.work_within(std::move(confined));
+        if (options_.dry_run && !state.pid)
+            planner.work_within(std::move(confined));
+        else
+            planner.look_apart();
         GRAPNEL_TRY(planner.prepare(*asked.request));
         steps_.end("prepare");
         if (options_.dry_run)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "confine/confined_child.hpp"
 
+#include "confine/fatal_signal.hpp"
 #include "confine/limits.hpp"
 #include "confine/seccomp.hpp"
+#include "confine/supervise.hpp"
 #include "sys/capabilities.hpp"
 #include "sys/child.hpp"
 #include "sys/file.hpp"
@@ -20,6 +22,8 @@ namespace {
 
 constexpr int computation_limit_ms = 20'000;
 constexpr int exit_with_error = 1; ///< the output is the error's text
+constexpr int exit_with_line = 2;  ///< the output is the line of a fatal signal
+constexpr int exit_with_part = 3;  ///< the output is a part of the result
 
 void set_limits(std::size_t output_limit) {
     set_limit(RLIMIT_CPU, 10);
@@ -51,6 +55,17 @@ Status confine(sys::FdRef parent, std::size_t limit) {
     return filter_computation();
 }
 
+/// A process that hangs in the kernel must hold nothing that an engine waits for: the standard
+/// descriptors. Others are this program's own, and some of its modules keep one.
+Status begin_look(sys::FdRef parent) {
+    GRAPNEL_TRY(sys::end_with(parent));
+    exit_on_fatal_signals_with(exit_with_line);
+    if (dup3(STDOUT_FILENO, STDERR_FILENO, 0) < 0)
+        return system_error("dup3");
+    close(STDIN_FILENO);
+    return {};
+}
+
 /// An exception must not reach this copy of main().
 Result<std::string> run(const Computation& compute) {
     try {
@@ -63,7 +78,9 @@ Result<std::string> run(const Computation& compute) {
 [[noreturn]] void end_with_result(sys::FdRef output, const Result<std::string>& result) {
     const auto written =
         sys::write_all(output, result ? *result : result.error().text(), "the result");
-    _exit(result && written ? 0 : exit_with_error);
+    if (!written)
+        _exit(exit_with_part);
+    _exit(result ? 0 : exit_with_error);
 }
 
 struct Task {
@@ -91,6 +108,12 @@ Error failure(const sys::Ended& ended, const std::string& words, const Task& tas
                        task.cure_if_late);
     if (ended.how == sys::Ended::How::exited && ended.number == exit_with_error && !words.empty())
         return refused(words);
+    if (ended.how == sys::Ended::How::exited && ended.number == exit_with_line)
+        return refused(fatal_line_of(words));
+    if (ended.how == sys::Ended::How::exited && ended.number == exit_with_part)
+        return refused(task.name
+                       + " could not write its result: the machine has too little memory, or the "
+                         "caller's limit on the length of files is too low");
     return refused(task.name + " " + sys::describe(ended, ""));
 }
 
@@ -128,6 +151,16 @@ Result<std::string> work_within(int time_limit_ms, std::size_t limit, const Comp
                       .compute = work,
                       .cure_if_late = "a file system does not answer: look at the bundle's and the "
                                       "image's (FUSE, NFS)"});
+}
+
+Result<std::string> look_apart(std::size_t limit, const Computation& look) {
+    return result_of({.name = "the look at the host",
+                      .time_limit_ms = container_time_limit_ms,
+                      .limit = limit,
+                      .begin = begin_look,
+                      .compute = look,
+                      .cure_if_late = "a file system of the host does not answer: look at its "
+                                      "mounts (FUSE, NFS)"});
 }
 
 } // namespace grapnel::confine

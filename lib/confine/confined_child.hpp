@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A computation on untrusted text in a child process that can do nothing but compute.
+// A computation on untrusted text in a child process that can do nothing but compute; and work of
+// other kinds in a child process.
 //
 // | the child has              | it has no                                                       |
 // |----------------------------|-----------------------------------------------------------------|
@@ -28,5 +29,10 @@ using Computation = std::function<Result<std::string>()>;
 /// its own. This process waits: no file system that `work` looks at can hold it up.
 [[nodiscard]] Result<std::string> work_within(int time_limit_ms, std::size_t limit,
                                               const Computation& work);
+
+/// The same for a look at files of the host, which ends with a container's time limit. The child
+/// has no standard descriptor of this process. If a fatal signal ends it (fatal_signal.hpp), the
+/// line is the error.
+[[nodiscard]] Result<std::string> look_apart(std::size_t limit, const Computation& look);
 
 } // namespace grapnel::confine

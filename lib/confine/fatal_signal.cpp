@@ -2,6 +2,7 @@
 #include "confine/fatal_signal.hpp"
 
 #include "base/exit_code.hpp"
+#include "base/text.hpp"
 #include "confine/limits.hpp"
 #include "seccomp_filters.hpp"
 
@@ -94,6 +95,13 @@ void end_on_fatal_signals(const char* program) {
 
 void exit_on_fatal_signals_with(int status) {
     exit_status = status;
+}
+
+std::string fatal_line_of(std::string_view output) {
+    output = trim(output);
+    output.remove_prefix(output.rfind('\n') + 1);
+    const auto name = output.find(": ");
+    return std::string(name == std::string_view::npos ? output : output.substr(name + 2));
 }
 
 } // namespace grapnel::confine

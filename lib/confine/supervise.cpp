@@ -2,7 +2,6 @@
 #include "confine/supervise.hpp"
 
 #include "base/exit_code.hpp"
-#include "base/text.hpp"
 #include "confine/fatal_signal.hpp"
 #include "confine/landlock.hpp"
 #include "confine/phase.hpp"
@@ -83,14 +82,6 @@ Relayed relay(sys::FdRef pipe, const Deadline& deadline) {
     _exit(work());
 }
 
-/// The last line, without its end and the program's name.
-std::string last_of(std::string_view text) {
-    text = trim(text);
-    text.remove_prefix(text.rfind('\n') + 1);
-    const auto name = text.find(": ");
-    return std::string(name == std::string_view::npos ? text : text.substr(name + 2));
-}
-
 Error judge(const sys::Ended& ended, int time_limit_ms) {
     const std::string work = "the work in the container ";
     if (ended.how == sys::Ended::How::exited)
@@ -114,7 +105,7 @@ Result<Supervised> watch(sys::FdRef child, sys::FdRef pipe, int time_limit_ms) {
     if (!ended)
         return ended.error();
     if (ended->how == sys::Ended::How::exited && ended->number == exit_fatal_signal)
-        return Supervised{exit_refused, last_of(relayed.end)};
+        return Supervised{exit_refused, fatal_line_of(relayed.end)};
     if (ended->how == sys::Ended::How::exited && ended->number != exit_without_work)
         return Supervised{ended->number};
     return judge(*ended, time_limit_ms);

@@ -53,14 +53,21 @@ void allow_changes(confine::FileRules& rules, const Settings& settings, const Lo
             rules.allow(root / "dev", FileAccess::make_nodes);
 }
 
+Result<HostLook> restrict(const confine::FileRules& rules, std::vector<HostPath> readable) {
+    HostLook out{.landlock = rules.enforce()};
+    if (out.landlock)
+        out.readable = std::move(readable);
+    GRAPNEL_TRY(confine::filter_describing());
+    return out;
+}
+
 Status restrict(const confine::FileRules& rules, std::vector<HostPath> readable, const Log& log,
                 Description& out) {
-    const auto enforced = rules.enforce();
-    if (enforced)
-        out.readable = std::move(readable);
-    else
-        log.debug(enforced.error().text());
-    return confine::filter_describing();
+    auto look = GRAPNEL_TRY(restrict(rules, std::move(readable)));
+    if (!look.landlock)
+        log.debug(look.landlock.error().text());
+    out.readable = std::move(look.readable);
+    return {};
 }
 
 } // namespace
@@ -100,6 +107,14 @@ Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root, c
     allow_changes(rules, settings, log, HostChanges::none);
     GRAPNEL_TRY(restrict(rules, std::move(readable), log, out));
     return out;
+}
+
+Result<HostLook> confine_look(const Settings& settings) {
+    GRAPNEL_TRY(confine::keep_phases({Phase::read_host}));
+    GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
+    confine::FileRules rules;
+    auto readable = allow_driver(rules, settings);
+    return restrict(rules, std::move(readable));
 }
 
 } // namespace grapnel

@@ -45,4 +45,13 @@ enum class HostChanges { none, state, state_and_nodes };
 [[nodiscard]] Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root,
                                                   const Log& log);
 
+struct HostLook {
+    std::vector<HostPath> readable = {}; ///< as Description::readable
+    Status landlock = {};                ///< an error: Landlock does not confine this process
+};
+
+/// For a process that looks at the host for another one, and does nothing else: it reads where
+/// drivers lie, lists /dev, and changes no file. Its one Linux capability is CAP_DAC_READ_SEARCH.
+[[nodiscard]] Result<HostLook> confine_look(const Settings& settings);
+
 } // namespace grapnel

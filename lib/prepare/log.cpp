@@ -98,8 +98,7 @@ int guard(const Log& log, int internal, const std::function<int()>& work,
     try {
         return work();
     } catch (const std::bad_alloc&) { // the memory of the work is free again
-        return fail("out of memory: the machine's, the cgroup's, or its own limit of 1 GiB",
-                    exit_refused);
+        return fail(out_of_memory, exit_refused);
     } catch (const std::exception& bug) {
         return fail(std::string("internal error: ") + bug.what(), internal);
     }

@@ -110,6 +110,9 @@ class Log {
     std::optional<std::vector<Place>> held_ = {};
 };
 
+inline constexpr auto out_of_memory =
+    "out of memory: the machine's, the cgroup's, or its own limit of 1 GiB";
+
 /// Runs a program's work and returns its exit code: exit_refused where memory is lacking,
 /// `internal` where the work ends by another exception, a mistake in Grapnel. Both are one line of
 /// the log, which `tell` gets as well.

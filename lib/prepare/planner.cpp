@@ -3,7 +3,9 @@
 
 #include "apply/container.hpp"
 #include "base/text.hpp"
+#include "confine/confined_child.hpp"
 #include "confine/phase.hpp"
+#include "driver/serialized_inventory.hpp"
 #include "image/compat_library.hpp"
 #include "image/layout.hpp"
 #include "plan/mig_names.hpp"
@@ -17,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <new>
 
 namespace grapnel {
 
@@ -25,6 +28,7 @@ namespace {
 constexpr auto gpus_file = "gpus";
 constexpr auto directories_file = "directories";
 constexpr std::size_t boot_id_limit = 4096;
+constexpr std::size_t look_limit = serialized_inventory_limit + (std::size_t{64} << 10);
 
 Result<std::string> boot_id() {
     return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
@@ -164,13 +168,40 @@ Result<Inventory> Planner::take_inventory_with(bool arch) const {
     scope.known_directories = known_directories();
     scope.unchanged_since_ns = moments_ago_ns();
     scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };
-    auto inventory = GRAPNEL_TRY(take_inventory(host(), scope));
+    auto inventory = GRAPNEL_TRY(look_at_host(scope));
     if (!dry_run_ && inventory.known_gpus != known)
         if (const auto boot = boot_id())
             keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), log_);
     if (!dry_run_ && inventory.known_directories != scope.known_directories)
         keep_state_file(directories_file, to_text(inventory.known_directories), log_);
     return inventory;
+}
+
+/// The output of the child is not trusted: a line, which says why Landlock does not confine it or
+/// is empty, and the inventory.
+Result<Inventory> Planner::look_at_host(const InventoryScope& scope) const {
+    if (!looks_apart_)
+        return take_inventory(host(), scope);
+    const auto output =
+        GRAPNEL_TRY(confine::look_apart(look_limit, [&] { return look_confined(scope); }));
+    const std::string_view bytes = output;
+    const auto end = std::min(bytes.find('\n'), bytes.size());
+    if (end > 0)
+        log_.debug("look at the host: " + fit_line(bytes.substr(0, end)));
+    return parse_serialized_inventory(bytes.substr(std::min(end + 1, bytes.size())));
+}
+
+Result<std::string> Planner::look_confined(InventoryScope scope) const {
+    try {
+        const bool may_make_nodes = scope.may_make_nodes(); // as this process's parent may
+        scope.may_make_nodes = [=] { return may_make_nodes; };
+        auto look = GRAPNEL_TRY(confine_look(settings_));
+        scope.readable = std::move(look.readable);
+        return (look.landlock ? "" : look.landlock.error().text()) + "\n"
+               + serialize(take_inventory(host(), scope));
+    } catch (const std::bad_alloc&) {
+        return refused(out_of_memory);
+    }
 }
 
 template <typename Look>

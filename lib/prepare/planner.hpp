@@ -33,7 +33,14 @@ class Planner {
         : settings_(settings), log_(log), modules_(modules), dry_run_(dry_run == DryRun::yes) {}
 
     /// In a process that is confined to this.
-    void work_within(Description description) { confined_ = std::move(description); }
+    void work_within(Description description) {
+        confined_ = std::move(description);
+        looks_apart_ = false;
+    }
+
+    /// In a process that has to change mounts later, which Landlock forbids for good: a confined
+    /// child looks at the host. Wants confine_process() before.
+    void look_apart() { looks_apart_ = true; }
 
     /// The part that the filters for the container and for a description forbid: loads missing
     /// modules, and asks grapnel-probe if the plan can depend on it.
@@ -64,6 +71,8 @@ class Planner {
     Result<Inventory> described_inventory();
     Status place_management_library(Inventory& inventory) const;
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
+    [[nodiscard]] Result<Inventory> look_at_host(const InventoryScope& scope) const;
+    [[nodiscard]] Result<std::string> look_confined(InventoryScope scope) const;
     template <typename Look>
     Result<Plan> plan_with(const Look& look) const;
     [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
@@ -76,6 +85,7 @@ class Planner {
     ModuleLoader& modules_;
     Description confined_ = {};
     bool dry_run_;
+    bool looks_apart_ = false;
     bool describes_ = false; ///< prepare_description()
     Request request_ = {};
     std::string module_trouble_ = {};

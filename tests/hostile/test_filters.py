@@ -119,8 +119,8 @@ def test_waiting_hook_has_no_files_but_its_log(made, bundle, tools, tmp_path):
     # the other one mounts before: a restricted process cannot
     last_mounts = {process: number for number, (process, call) in enumerate(calls)
                    if call.startswith("move_mount")}
-    work = (set(restricted) - {waiting}).pop()
     assert waiting not in last_mounts
+    work, = set(restricted) & set(last_mounts)
     assert last_mounts[work] < restricted[work]
 
 
@@ -228,6 +228,54 @@ def test_driver_file_behind_a_link_is_named(bundle, driver_elsewhere):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def taken_over_look(made, tools, *call):
+    """A start in which the process that looks at the host makes that call instead of its first output."""
+    done = made.hook(prefix=[str(word) for word in (tools.take_over, "--powerful", *call, "--")])
+    assert "\nCapPrm:\t0000000000000004\n" in done.stdout, "CAP_DAC_READ_SEARCH"
+    assert done.stderr.count("\n") == done.returncode, done.stderr  # one line if it is refused
+    return done
+
+
+def test_taken_over_look_of_a_start_reads_no_secret(made, tools, elsewhere):
+    skip_without_landlock()
+    for path, flags, denied in (
+            (elsewhere, os.O_RDONLY, True), ("/etc/shadow", os.O_RDONLY, True),
+            ("/var/lib", os.O_RDONLY, True), ("/dev/zero", os.O_RDONLY, True),
+            ("/run/grapnel", os.O_RDONLY, True), (made.bundle.root, os.O_RDONLY, True),
+            (elsewhere, os.O_WRONLY, True), (elsewhere.parent / "new", CREATE, True),
+            ("/etc/ld.so.cache", os.O_RDONLY, False), ("/proc/devices", os.O_RDONLY, False)):
+        done = taken_over_look(made, tools, OPENAT, -100, path, flags, 0o644)
+        result = int(re.search(r"^result (-?[0-9]+)$", done.stdout, re.M)[1])
+        assert (result == -errno.EACCES) == denied, (path, result)
+    assert not (elsewhere.parent / "new").exists()
+
+
+def test_driver_file_that_leads_to_a_secret_refuses_a_start(made, bundle):
+    """In the line of a dry run."""
+    skip_without_landlock()
+    script = ('cp -a /opt /run/opt && mount --bind /run/opt /opt && '
+              'ln -sf /etc/shadow /opt/nvidia/bin/nvidia-smi && exec "$@"')
+    prefix = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    lines = []
+    for options in ((), ("--dry-run",)):
+        done = made.hook(*options, prefix=prefix)
+        shutil.rmtree("/run/opt")
+        assert (done.returncode, done.stdout) == (1, "")
+        lines.append(done.stderr)
+    assert lines == [
+        "grapnel-hook: /opt/nvidia/bin/nvidia-smi leads to /etc/shadow, which is in no directory that "
+        "drivers are read from: name /etc in library-search-path of the settings\n"] * 2
+    assert "/dev/nvidia0" not in made.mounts()
+
+
+@pytest.mark.parametrize("call", [(MOUNT, "none", "/mnt", "tmpfs", 0, 0),
+                                  (EXECVEAT, -100, "/bin/true", 0, 0, 0)])
+def test_taken_over_look_of_a_start_has_no_mounts_and_programs(made, bundle, tools, call):
+    done = taken_over_look(made, tools, *call)
+    assert re.fullmatch(line_of({MOUNT: "mount", EXECVEAT: "execveat"}[call[0]]), done.stderr), done.stderr
+    assert len([line for line in bundle.logged().splitlines() if " error: " in line]) == 1
+
+
 @pytest.mark.parametrize("call", [(MOUNT, "none", "/mnt", "tmpfs", 0, 0),
                                   (EXECVEAT, -100, "/bin/true", 0, 0, 0)])
 def test_taken_over_description_has_no_mounts_and_programs(bundle, tools, call):
@@ -280,7 +328,7 @@ def test_each_version_of_landlock_restricts_files(made, tmp_path, version):
     assert (done.returncode, done.stderr) == (0, "")
     text = record.read_text()
     assert set(re.findall(r"handled_access_fs=(0x[0-9a-f]+)", text)) == {hex(OF_VERSION[version])}
-    assert len(re.findall(r"landlock_restrict_self\(.*= 0\n", text)) == 2
+    assert len(re.findall(r"landlock_restrict_self\(.*= 0\n", text)) == 3
 
 
 def test_without_landlock_a_start_serves_and_says_so(made, tools):

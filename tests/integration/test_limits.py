@@ -98,7 +98,7 @@ def test_config_json_that_takes_all_cpu_is_one_line(bundle):
 def test_too_long_file_is_one_line(made, bundle):
     done = made.hook(prefix=["prlimit", "--fsize=512"])
     assert done.returncode == 1
-    assert re.fullmatch(r"grapnel-hook: write the cleanup record of .*: File too large\n", done.stderr)
+    assert re.fullmatch(r"grapnel-hook: the look at the host could not write its result: .*\n", done.stderr)
     assert "/dev/nvidia0" not in made.mounts()
 
 

@@ -9,6 +9,7 @@
 #include "driver/probe_answer.hpp"
 #include "driver/readable_paths.hpp"
 #include "driver/rooted_host.hpp"
+#include "driver/serialized_inventory.hpp"
 #include "host_file.hpp"
 #include "oci/spec.hpp"
 #include "plan/cdi_devices.hpp"
@@ -169,7 +170,9 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
     scope.arch = names_gpu(request);
     scope.may_make_nodes = [&] { return chosen.load_kmods; };
     GRAPNEL_TRY(confine(host, rooted.get(), scope));
-    auto inventory = GRAPNEL_TRY(take_inventory(seen, scope));
+    // through the process that looks at the host for a start
+    auto inventory =
+        GRAPNEL_TRY(parse_serialized_inventory(serialize(take_inventory(seen, scope))));
     if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
         || needs_probe(request, inventory))
         ask_probe(inventory, test::file_text(directory / "probe.txt"));
