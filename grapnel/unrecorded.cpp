@@ -37,8 +37,9 @@ bool is_kernel_thread(pid_t process) {
     return flags && (*flags & kernel_thread) != 0;
 }
 
-/// The children of kthreadd. A machine has thousands: to look at each one's namespace takes longer
-/// than all else. Empty where this PID namespace has none, or the kernel does not list them.
+/// The children of kthreadd. A machine has thousands: to read the namespace of each takes longer
+/// than the rest of the search. Empty in a PID namespace without kthreadd, and on a kernel without
+/// CONFIG_PROC_CHILDREN.
 Processes kernel_threads() {
     constexpr pid_t kthreadd = 2;
     Processes out;

@@ -15,7 +15,7 @@ namespace grapnel::cdi_command {
 
 namespace {
 
-/// Nothing on a host without a driver: files have their form and their paths all the same.
+/// Nothing on a host without a driver: the form and the paths of a file are checked even so.
 std::optional<Inventory> inventory_of_host() {
     const auto loaded = load_settings(std::nullopt, Variables::count);
     const Log log("grapnel");
@@ -74,7 +74,7 @@ std::string lines_of(const SpecFile& file) {
     return out;
 }
 
-/// The command that mends the stale files; empty without them.
+/// The command that mends the stale files; empty without a stale file.
 std::string cure_of(const std::vector<SpecFile>& files) {
     bool is_ours = true;
     bool is_stale = false;

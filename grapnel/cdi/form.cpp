@@ -160,7 +160,7 @@ class Checker {
                            + ", and the file has " + version_);
     }
 
-    /// Whether the object's needed fields are there, and every field is of its type.
+    /// Whether the object has each required field, and every field has its type.
     bool fields(const std::string& place, const nlohmann::json& object, Fields known) {
         const auto before = mistakes_.size();
         for (const auto& [name, value] : object.items()) {

@@ -28,7 +28,7 @@ Result<Settings> settings_for(const Generation& generation) {
     return settings;
 }
 
-/// Of the settings, as a CDI device of a live file has it; no image is asked.
+/// The request of a CDI device of a live file: by the settings alone, because no image is known.
 Request request_for(const Settings& settings, const Generation& generation,
                     const std::vector<std::string>& asked) {
     Request request{.driver_capabilities = settings.supported_driver_capabilities,

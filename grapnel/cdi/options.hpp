@@ -55,7 +55,7 @@ struct Generation {
     Format format = Format::json;
     CdiClass devices = CdiClass::gpu;
     std::vector<CdiNaming> naming = {CdiNaming::index, CdiNaming::uuid};
-    std::vector<std::string> device_ids = {}; ///< these alone; empty: all
+    std::vector<std::string> device_ids = {}; ///< empty: all devices
     bool no_all_device = false;
     CdiOptions live = {};
     std::optional<StaticCdiOptions> in_nvidias_form = {}; ///< instead of a live file
@@ -73,8 +73,8 @@ struct Options {
     Generation generation = {};
     bool json = false;
     bool nodes_alone = false;
-    std::vector<HostPath> directories = {}; ///< empty: those of the engines
-    std::vector<HostPath> files = {};       ///< empty: all in the directories
+    std::vector<HostPath> directories = {}; ///< empty: the engines' directories
+    std::vector<HostPath> files = {};       ///< empty: all files in the directories
 };
 
 /// The form of a file where no option says it.

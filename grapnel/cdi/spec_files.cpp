@@ -19,7 +19,7 @@ bool is_spec_name(std::string_view name) {
     return name.ends_with(".json") || name.ends_with(".yaml");
 }
 
-/// A file for devices of NVIDIA: others have hooks and paths that this program does not know.
+/// Files of other vendors have hooks and paths that this program does not know.
 bool is_of_nvidia(const doctor_command::CdiScan& scan) {
     return scan.is_live || !scan.options.empty()
            || std::ranges::find(cdi_kinds, scan.kind) != cdi_kinds.end();

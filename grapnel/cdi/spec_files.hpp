@@ -29,7 +29,7 @@ struct SpecFile {
 /// JSON or YAML: engines read both as YAML. An error names the line.
 [[nodiscard]] Result<nlohmann::json> parse_spec(const std::string& text);
 
-/// As users read it: live, static, stale or malformed.
+/// The word of `grapnel cdi list`: live, static, stale or malformed.
 [[nodiscard]] std::string_view state_of(const SpecFile& file);
 
 /// Files of the directories that engines read, or of `directories`, in order of their paths.

@@ -32,12 +32,12 @@ struct CdiScan {
 
 [[nodiscard]] CdiScan scan_cdi_json(const nlohmann::json& json);
 
-/// Paths of the host that the file names and that are missing, and device nodes with another
-/// number: each as the end of a sentence "it names".
+/// Missing paths of the host, and device nodes with another number: each as the end of a sentence
+/// that begins with "it names".
 [[nodiscard]] std::vector<std::string> stale_paths(const sys::HostFs& host, const CdiScan& scan);
 
 /// GPUs and MIG devices that a file of the kind nvidia.com/gpu lacks, as "GPU 1" and "MIG device
-/// 0:1". A file with the device `all` alone lacks none.
+/// 0:1". Empty for a file with the device `all` alone.
 [[nodiscard]] std::vector<std::string> missing_devices(const Inventory& inventory,
                                                        const CdiScan& scan);
 

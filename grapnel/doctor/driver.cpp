@@ -65,8 +65,8 @@ bool forbids_module(std::string_view line) {
            || (words[0] == "install" && (program == "false" || program == "true"));
 }
 
-/// The file that forbids the nvidia module; empty: no file does. A file hides those of the same
-/// name in later directories.
+/// The file that forbids the nvidia module, or an empty path. A file hides files of the same name
+/// in later directories.
 HostPath file_that_forbids_module(const sys::HostFs& host) {
     std::set<std::string> seen;
     for (const auto* const directory :

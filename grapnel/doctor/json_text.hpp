@@ -6,7 +6,7 @@
 
 namespace grapnel::doctor_command {
 
-/// The text under `key`; empty where that is another value, or `object` no object.
+/// The string under `key`; empty for a value of another type, and if `object` is no object.
 [[nodiscard]] inline std::string text_at(const nlohmann::json& object, const std::string& key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
     return found != object.end() && found->is_string() ? found->get<std::string>() : "";

@@ -22,7 +22,7 @@ struct Container {
     /// The state under which creations are recorded. Nothing: no caller reports the container's
     /// end, and creations stay.
     std::optional<State> state = {};
-    /// Whose end makes that record stale; without it no record is kept.
+    /// The record is stale after the end of this process. Nothing: no record is kept.
     std::optional<sys::ProcessIdentity> claimant = {};
     HostPath rootfs = {};
     std::optional<sys::Process> process = {}; ///< nothing: its mount namespace is this program's

@@ -7,8 +7,8 @@ namespace grapnel::apply {
 
 namespace {
 
-/// Takes one part after the other from the beginning of a text; each function is false where the
-/// text goes on with anything else.
+/// Takes one part after the other from the beginning of a text. Each function is false if the text
+/// begins with another part.
 class Parts {
   public:
     explicit Parts(std::string_view text) : rest_(text) {}

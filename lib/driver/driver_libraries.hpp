@@ -16,9 +16,9 @@
 
 namespace grapnel::driver {
 
-/// A file that is no library of this machine, such as an empty one that another tool left, is
-/// skipped with a warning. So is a library of the driver's that another one needs and that is not
-/// among them.
+/// A file that is no library of this machine, such as an empty file of another tool, is skipped
+/// with a warning. A library with a DT_NEEDED entry for a missing library of the driver is kept,
+/// with a warning.
 [[nodiscard]] Result<std::vector<Library>>
 libraries(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
           const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
@@ -29,7 +29,7 @@ struct ReadLibrary {
     sys::FileId file = {};
 };
 
-/// The library at `path`; nothing for one of another machine.
+/// The library at `path`; nothing for a library of another machine.
 [[nodiscard]] Result<std::optional<ReadLibrary>>
 read_library(const sys::HostFs& host, const HostPath& path, bool with_32bit);
 
@@ -42,7 +42,7 @@ struct OwnVersion {
 [[nodiscard]] std::optional<OwnVersion> own_version(std::string_view name);
 
 /// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
-/// from the driver: the ones that `have` lacks, as the host's loader finds them.
+/// from the driver: those missing in `have` are added, as the host's loader finds them.
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                        std::vector<Library>& have, std::vector<std::string>& remarks);
 

@@ -60,7 +60,7 @@ std::optional<std::uint64_t> binding(const sys::HostFs& host, const std::string&
     return link->inode;
 }
 
-/// A UUID with question marks is one that the driver does not know yet.
+/// The driver writes question marks for a UUID that it does not know yet.
 bool is_worth_keeping(const Gpu& gpu) {
     return gpu.fault.empty() && !gpu.uuid.empty() && gpu.uuid.find('?') == std::string::npos;
 }

@@ -8,8 +8,8 @@
 
 namespace grapnel::driver {
 
-/// `text` with each library that it names by a path named by its file name alone, as a loader in
-/// a container finds it; nothing without such a library. `text` is JSON with members
+/// `text` with the path of each library cut to its file name, by which the loader of a container
+/// finds the library; nothing if `text` has no such path. `text` is JSON with members
 /// "library_path", or of an OpenCL .icd file: one line.
 [[nodiscard]] std::optional<std::string> without_library_paths(std::string_view text);
 

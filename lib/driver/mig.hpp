@@ -11,7 +11,7 @@
 
 namespace grapnel::driver {
 
-/// A GPU instance or compute instance with unreadable files is a fault of its devices.
+/// A GPU instance or compute instance with unreadable files makes its MIG devices faulty.
 void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<Gpu>& gpus,
                      std::vector<std::string>& remarks);
 

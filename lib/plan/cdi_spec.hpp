@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A CDI file of version 0.5.0, the first in which a device's name may begin with a digit.
 //
-// The file is live: each device brings a hook of ours and nothing else, so that the driver, its
-// version, its libraries and its nodes are those of the moment at which a container starts.
+// The file is live: each device brings a hook of ours and nothing else. The hook reads the driver's
+// version, libraries and nodes at each start of a container.
 #pragma once
 
 #include "base/path.hpp"
@@ -22,7 +22,7 @@ struct CdiOptions {
     HostPath hook; ///< grapnel-hook
     CdiClass devices = CdiClass::gpu;
     std::string kind = "nvidia.com/gpu"; ///< of the file: an engine's user writes it
-    std::string written_by = {};         ///< the value of cdi_options_variable; empty: none
+    std::string written_by = {};         ///< the value of cdi_options_variable, or empty
 };
 
 /// As JSON. A GPU that cannot be given has its names as well: the hook says why at the start.
@@ -30,7 +30,7 @@ struct CdiOptions {
 [[nodiscard]] Result<std::string> cdi_spec(const std::vector<CdiDevice>& devices,
                                            const CdiOptions& options);
 
-/// The lowest version that these need; of the fields that CDI files of ours have.
+/// The parts of a file that need a CDI version above the lowest.
 struct CdiNeeds {
     bool digit_first = false; ///< a device's name begins with a digit
     bool host_path = false;   ///< a device node has another path on the host

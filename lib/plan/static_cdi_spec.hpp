@@ -20,7 +20,7 @@ struct StaticCdiOptions {
     std::string kind = "nvidia.com/gpu";
     std::string ldconfig = {};                    ///< of the hook update-ldcache; empty: its own
     std::vector<std::string> disabled_hooks = {}; ///< names, or "all"
-    std::string written_by = {}; ///< the value of cdi_options_variable; empty: none
+    std::string written_by = {};                  ///< the value of cdi_options_variable, or empty
 };
 
 struct CdiDevicePlan {
@@ -28,9 +28,9 @@ struct CdiDevicePlan {
     Plan plan = {};
 };
 
-/// As JSON. `common` is the plan without a device: its nodes, files and links are those of every
-/// device. A device has what its own plan has beside them. The version is the lowest that the
-/// fields need. Refuses a path that is not UTF-8.
+/// As JSON. `common` is the plan without a device: its nodes, files and links stand once, for all
+/// devices, and a device lists the rest of its own plan. The version is the lowest one with all
+/// fields of the file. Refuses a path that is not UTF-8.
 [[nodiscard]] Result<std::string> static_cdi_spec(const Plan& common,
                                                   const std::vector<CdiDevicePlan>& devices,
                                                   const StaticCdiOptions& options);

@@ -19,7 +19,7 @@ namespace grapnel {
 enum class Modules { can_be_loaded, stay };
 [[nodiscard]] Result<ModuleLoader> confine_process(const char* program, Modules modules);
 
-/// All that a process of confine_description() or confine_dry_run() has left.
+/// The means that a process keeps after confine_description() or confine_dry_run().
 struct Description {
     ProbeStarter probe = {};
     /// Below the driver root; empty: Landlock does not confine this process.
@@ -29,7 +29,7 @@ struct Description {
 /// For a program that describes the host and changes no container, once its settings are known and
 /// before it parses anything else: a helper process for grapnel-probe is started; from then on this
 /// process has no CAP_SYS_ADMIN, no system call for mounts, programs or sockets, and by Landlock it
-/// executes nothing, reads no file but those of `also_read` and where drivers lie
+/// executes nothing, reads `also_read` and the directories of drivers alone
 /// (driver/readable_paths.hpp), lists /dev, and changes no file but these:
 ///
 /// | changes         | log | /run/grapnel | nodes in /dev |

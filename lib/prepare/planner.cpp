@@ -39,7 +39,7 @@ std::vector<KnownDirectory> known_directories() {
     return text ? parse_known_directories(*text) : std::vector<KnownDirectory>();
 }
 
-/// The times of files are those of the last tick, of seconds on the coarsest file system.
+/// A file's time is the kernel's last tick, and on the coarsest file system a whole second.
 std::int64_t moments_ago_ns() {
     namespace chrono = std::chrono;
     const auto then = chrono::system_clock::now() - chrono::seconds(2);
@@ -67,8 +67,8 @@ bool shows_hidden_uuid(const sys::HostFs& host) {
     return gpus && gpus->size() > known_gpus_of_this_boot().size();
 }
 
-/// Without the IMEX channels and device groups that the request does not ask for: a plan has all
-/// that its inventory has.
+/// The inventory without the IMEX channels and device groups that the request does not ask for: a
+/// plan takes all channels and groups of its inventory.
 Inventory narrowed(Inventory inventory, const Request& request) {
     if (request.device_groups.empty())
         inventory.group_devices = {};

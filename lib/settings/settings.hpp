@@ -28,7 +28,7 @@ enum class RuntimeMode { automatic, cdi, csv, jit_cdi, legacy };
 /// Where the log goes: the file that `log` names, systemd's journal, or syslog.
 enum class LogTarget { file, journal, syslog };
 enum class LogFormat { text, json };
-/// Lines of this level and of those before it are written.
+/// Lines of this level and of more severe levels are written.
 enum class LogLevel { error, warning, notice, info };
 
 struct Settings {

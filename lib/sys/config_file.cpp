@@ -39,7 +39,7 @@ Result<Fd> open_target(FdRef file, const HostPath& target) {
 
 } // namespace
 
-/// Every later call goes by the descriptors: path and file stay what they were.
+/// Later calls use the descriptors, so that the path cannot lead to another file meanwhile.
 Result<ConfigFile> ConfigFile::open(const HostPath& path, std::size_t limit) {
     ConfigFile file;
     file.path_ = path;

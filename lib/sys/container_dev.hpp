@@ -11,7 +11,7 @@
 
 namespace grapnel::sys {
 
-/// The numbers of the character devices in the process's /dev whose names begin with `prefix`.
+/// The numbers of the character devices PREFIX* in the process's /dev.
 /// `tmpfs` is the file system that its mountinfo has there: another one is not listed. The path is
 /// resolved from the dentry cache alone (RESOLVE_CACHED, Linux 5.12), below the process's root and
 /// through no symbolic link, and attributes are the cached ones: no server is asked.

@@ -14,8 +14,8 @@ namespace grapnel::sys {
 
 namespace {
 
-/// A read of such a file that brings less has come to the end (seq_file in the kernel): no line of
-/// them is longer. mountinfo has longer lines: mount_list.hpp.
+/// A read(2) of fewer bytes has reached the end, because no line of these files is longer (seq_file
+/// in the kernel). mountinfo has longer lines: mount_list.hpp.
 constexpr std::size_t certain_end = 2048;
 constexpr std::size_t chunk = 16384;
 constexpr std::size_t most = std::size_t{1} << 20;

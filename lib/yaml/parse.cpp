@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 constexpr std::size_t level_limit = 32;
 constexpr std::size_t value_limit = 100'000;
 
-/// Values that a text counts for: an alias can repeat a long one.
+/// The size of a text, as a number of values: an alias can repeat a long text.
 std::size_t size_of(std::string_view text) {
     constexpr std::size_t bytes = 256;
     return 1 + text.size() / bytes;
@@ -31,7 +31,7 @@ struct Anchored {
     std::size_t depth = 0;
 };
 
-/// A sequence or mapping whose end is not read yet.
+/// A sequence or mapping before its end event.
 struct Collection {
     Json value = {};
     std::optional<std::string> key = {}; ///< of the next value of a mapping

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plain scalars: those without quotes.
+// Plain scalars: scalars without quotes.
 #pragma once
 
 #include <nlohmann/json.hpp>

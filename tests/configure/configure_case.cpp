@@ -24,7 +24,7 @@ using namespace grapnel;
 using namespace grapnel::engine_config;
 namespace fs = std::filesystem;
 
-/// Golden files by name; those that are not in it are not to be there.
+/// Golden files by name. A golden file that is not in the map must be missing.
 using Outcome = std::map<std::string, std::string>;
 
 const std::set<std::string>& golden_names() {

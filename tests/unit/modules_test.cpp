@@ -78,7 +78,7 @@ TEST_CASE("nodes are made as the driver's parameters say") {
     // of a capability's file
     CHECK(attributes("DeviceFileMinor: 1\nDeviceFileMode: 256\nDeviceFileModify: 1\n")
           == NodeAttributes{.mode = 0400});
-    // what is no mode is passed over
+    // a number that is no file mode is ignored
     CHECK(attributes("ModifyDeviceFiles: 1\nDeviceFileMode: 4095\n") == NodeAttributes{});
     CHECK(attributes("ModifyDeviceFiles: 1\nDeviceFileMode: -1\n") == NodeAttributes{});
     CHECK_FALSE(attributes("ModifyDeviceFiles: 11\n"));
