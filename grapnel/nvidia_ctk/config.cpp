@@ -89,13 +89,11 @@ int help() {
 /// nvidia-ctk config default --output=FILE
 int print_default(std::span<const std::string> words) {
     Given given;
-    const auto parsed = cmdline::take_words(words, rows(), grammar, given);
+    const auto parsed = take_options(words, rows(), given);
     if (!parsed)
         return wrong_usage(parsed.error());
     if (given.help)
         return help();
-    if (const auto none = check_no_words(words.subspan(parsed->used)); !none)
-        return wrong_usage(none.error());
     if (!given.output)
         return answer(default_text);
     const auto path = sys::argument_path(*given.output).note("--output");

@@ -94,14 +94,11 @@ int system_nodes(std::span<const std::string> words) {
             "command", words.empty() ? "system" : "system " + std::string(command),
             {{"system create-device-nodes", "system create-dev-char-symlinks"}}, tool));
     Given given;
-    words = words.subspan(1);
-    const auto parsed = cmdline::take_words(words, rows(), grammar, given);
+    const auto parsed = take_options(words.subspan(1), rows(), given);
     if (!parsed)
         return wrong_usage(parsed.error());
     if (given.help)
         return nodes(std::vector<std::string>{"--help"});
-    if (const auto none = check_no_words(words.subspan(parsed->used)); !none)
-        return wrong_usage(none.error());
     if (given.links != "/dev/char")
         return wrong_usage(usage_error("--dev-char-path: systemd and runc look for links in "
                                        "/dev/char alone",

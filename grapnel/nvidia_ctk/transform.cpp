@@ -164,15 +164,12 @@ int transform(std::span<const std::string> words) {
     if (words.empty() || words.front() != "root")
         return wrong_usage(usage_error("'cdi transform' knows 'root' alone", tool));
     Given given;
-    words = words.subspan(1);
-    const auto parsed = cmdline::take_words(words, rows(), grammar, given);
+    const auto parsed = take_options(words.subspan(1), rows(), given);
     if (!parsed)
         return wrong_usage(parsed.error());
     if (given.help)
         return answer("usage: nvidia-ctk cdi transform root --from DIR --to DIR [--input FILE] "
                       "[--output FILE] [--relative-to host|container]\n");
-    if (const auto none = check_no_words(words.subspan(parsed->used)); !none)
-        return wrong_usage(none.error());
     if (given.relative_to != "host" && given.relative_to != "container")
         return wrong_usage(unknown_word("place", given.relative_to, {{"host", "container"}}, tool));
     return finish(transformed(given));

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace grapnel::nvidia_ctk {
 
@@ -22,5 +23,16 @@ inline constexpr std::string_view tool = "nvidia-ctk";
 [[nodiscard]] Status check_no_words(std::span<const std::string> words);
 
 inline constexpr cmdline::Grammar grammar{.program = tool, .dashes = cmdline::Dashes::one_or_two};
+
+/// The command line of a command without operands. After --help it can have more words.
+template <typename T>
+[[nodiscard]] Result<cmdline::Parsed> take_options(std::span<const std::string> words,
+                                                   const std::vector<cmdline::Row<T>>& rows,
+                                                   T& given) {
+    auto parsed = GRAPNEL_TRY(cmdline::take_words(words, rows, grammar, given));
+    if (!given.help)
+        GRAPNEL_TRY(check_no_words(words.subspan(parsed.used)));
+    return parsed;
+}
 
 } // namespace grapnel::nvidia_ctk

@@ -60,8 +60,12 @@ std::string words(const std::vector<std::string>& list) {
     return out;
 }
 
-void dockerd(DoctoredHost& host, const std::string& path = "") {
+void dockerd(DoctoredHost& host, const std::string& path) {
     daemon(host, "77", "dockerd", path);
+}
+
+void dockerd(DoctoredHost& host) {
+    dockerd(host, "");
 }
 
 /// A process of before every file: they are changed at 0 s and more, it started 1000 s earlier.
@@ -75,15 +79,24 @@ void docker(DoctoredHost& host, const std::string& text) {
     host.files.file("/usr/bin/grapnel-runtime", "");
 }
 
+/// daemon.json with our runtime.
+void register_runtime(DoctoredHost& host) {
+    docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+}
+
 std::string hook(const std::string& program) {
     return R"({"version": "1.0.0", "hook": {"path": ")" + program
            + R"("}, "stages": ["prestart"]})";
 }
 
-void podman(DoctoredHost& host, const std::string& program = "/usr/bin/grapnel-hook") {
+void podman(DoctoredHost& host, const std::string& program) {
     host.files.file("/usr/bin/podman", "");
     host.files.file("/usr/bin/grapnel-hook", "");
     host.files.file("/usr/share/containers/oci/hooks.d/99-grapnel.json", hook(program));
+}
+
+void podman(DoctoredHost& host) {
+    podman(host, "/usr/bin/grapnel-hook");
 }
 
 std::string runtimes(const std::string& of_runc, const std::string& of_ours,
@@ -112,7 +125,7 @@ void selinux(DoctoredHost& host, const std::string& boolean) {
 
 /// A container of Docker's whose nvidia-smi was not found.
 void ended_container(DoctoredHost& host, const std::string& runtime, const std::string& variable) {
-    docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+    register_runtime(host);
     const std::string directory = "/var/lib/docker/containers/0123";
     host.files.file(
         directory + "/config.v2.json",
@@ -134,6 +147,15 @@ void newer_cdi_file(DoctoredHost& host, const std::string& version) {
                     "  containerEdits:\n    additionalGids:\n    - 44\n    deviceNodes:\n"
                     "    - path: /dev/nvidia0\n");
     host.here.ask = [version](const auto&) { return Result<std::string>(version); };
+}
+
+/// The host of `base`, and a file in it.
+std::function<void(DoctoredHost&)> with_file(void (*base)(DoctoredHost&), std::string path,
+                                             std::string text) {
+    return [base, path = std::move(path), text = std::move(text)](DoctoredHost& host) {
+        base(host);
+        host.files.file(path, text);
+    };
 }
 
 } // namespace
@@ -166,19 +188,12 @@ const std::vector<Fault>& faults() {
              host.files.file("/proc/self/mountinfo", "22 1 0:5 / /dev rw - tmpfs none rw\n");
          }},
         {GR0201, "module not loaded", "h200", "not loaded",
-         [](DoctoredHost& host) {
-             unload(host);
-             host.files.file("/lib/modules/6.1.0-28-amd64/modules.dep",
-                             "updates/dkms/nvidia-current.ko.xz:\n");
-         }},
+         with_file(unload, "/lib/modules/6.1.0-28-amd64/modules.dep",
+                   "updates/dkms/nvidia-current.ko.xz:\n")},
         {GR0202, "driver not installed", "h200", "not installed",
          [](DoctoredHost& host) { unload(host); }},
         {GR0203, "module of another kernel", "h200", "not built",
-         [](DoctoredHost& host) {
-             unload(host);
-             host.files.file("/lib/modules/6.1.0-27-amd64/modules.dep",
-                             "updates/dkms/nvidia.ko:\n");
-         }},
+         with_file(unload, "/lib/modules/6.1.0-27-amd64/modules.dep", "updates/dkms/nvidia.ko:\n")},
         {GR0204, "no driver and no GPU", "h200", "no NVIDIA GPU",
          [](DoctoredHost& host) {
              host.files.remove("/proc/driver/nvidia");
@@ -340,25 +355,14 @@ const std::vector<Fault>& faults() {
         {GR0108, "full mount table", "h200", "fs.mount-max",
          [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "2\n"); }},
         {GR0214, "modules_disabled", "h200", "modules_disabled",
-         [](DoctoredHost& host) {
-             install_unloaded(host);
-             host.files.file("/proc/sys/kernel/modules_disabled", "1\n");
-         }},
+         with_file(install_unloaded, "/proc/sys/kernel/modules_disabled", "1\n")},
         {GR0215, "module on the kernel's list", "h200", "module_blacklist",
-         [](DoctoredHost& host) {
-             install_unloaded(host);
-             host.files.file("/proc/cmdline", "quiet module_blacklist=nouveau,nvidia ro\n");
-         }},
+         with_file(install_unloaded, "/proc/cmdline",
+                   "quiet module_blacklist=nouveau,nvidia ro\n")},
         {GR0215, "blacklisted module", "h200", "blacklist.conf",
-         [](DoctoredHost& host) {
-             install_unloaded(host);
-             host.files.file("/etc/modprobe.d/blacklist.conf", "# x\nblacklist  nvidia\n");
-         }},
+         with_file(install_unloaded, "/etc/modprobe.d/blacklist.conf", "# x\nblacklist  nvidia\n")},
         {GR0215, "blacklisted module behind a tab", "h200", "blacklist.conf",
-         [](DoctoredHost& host) {
-             install_unloaded(host);
-             host.files.file("/etc/modprobe.d/blacklist.conf", "\tblacklist\tnvidia\n");
-         }},
+         with_file(install_unloaded, "/etc/modprobe.d/blacklist.conf", "\tblacklist\tnvidia\n")},
         {GR0201, "blacklist that a file of its name hides", "h200", "is not loaded",
          [](DoctoredHost& host) {
              install_unloaded(host);
@@ -366,10 +370,8 @@ const std::vector<Fault>& faults() {
              host.files.file("/usr/lib/modprobe.d/nvidia.conf", "blacklist nvidia\n");
          }},
         {GR0215, "module that is installed by false", "h200", "off.conf",
-         [](DoctoredHost& host) {
-             install_unloaded(host);
-             host.files.file("/usr/lib/modprobe.d/off.conf", "install nvidia /bin/false\n");
-         }},
+         with_file(install_unloaded, "/usr/lib/modprobe.d/off.conf",
+                   "install nvidia /bin/false\n")},
         {GR0216, "missing firmware", "h200", "gsp_ga10x.bin",
          [](DoctoredHost& host) {
              host.here.kernel_log = {"nvidia 0000:00:06.0: Direct firmware load for nvidia/"
@@ -466,7 +468,7 @@ const std::vector<Fault>& faults() {
         {GR0709, "no-cgroups with dockerd", "h200", "no-cgroups",
          [](DoctoredHost& host) {
              host.settings.settings.no_cgroups = true;
-             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host);
              dockerd(host);
          }},
         {GR0801, "daemon.json is broken", "h200", "/etc/docker/daemon.json",
@@ -510,7 +512,7 @@ const std::vector<Fault>& faults() {
         {GR0808, "daemon.json newer than dockerd", "h200", "'nvidia'",
          [](DoctoredHost& host) {
              dockerd(host);
-             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host);
              started(host, "/proc/77/stat");
              host.here.ask = [](const auto&) { return Result<std::string>("{\"runc\":{}}"); };
          }},
@@ -519,7 +521,7 @@ const std::vector<Fault>& faults() {
         {GR0810, "no low-level runtime", "h200", "runc",
          [](DoctoredHost& host) {
              host.files.remove("/usr/bin/runc");
-             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host);
          }},
         {GR0901, "podman without a hook", "h200", "no hook",
          [](DoctoredHost& host) {
@@ -529,26 +531,14 @@ const std::vector<Fault>& faults() {
         {GR0902, "program of the hook missing", "h200", "/opt/gone",
          [](DoctoredHost& host) { podman(host, "/opt/gone/grapnel-hook"); }},
         {GR0903, "hooks_dir without the hook's directory", "h200", "hooks_dir",
-         [](DoctoredHost& host) {
-             podman(host);
-             host.files.file("/etc/containers/containers.conf",
-                             "[engine]\nhooks_dir = [\"/etc/other\"]\n");
-         }},
+         with_file(podman, "/etc/containers/containers.conf",
+                   "[engine]\nhooks_dir = [\"/etc/other\"]\n")},
         {GR0904, "hook file is broken", "h200", "no JSON",
-         [](DoctoredHost& host) {
-             podman(host);
-             host.files.file("/etc/containers/oci/hooks.d/a.json", "{");
-         }},
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json", "{")},
         {GR0905, "containers.conf is broken", "h200", "containers.conf",
-         [](DoctoredHost& host) {
-             podman(host);
-             host.files.file("/etc/containers/containers.conf", "[engine\n");
-         }},
+         with_file(podman, "/etc/containers/containers.conf", "[engine\n")},
         {GR0906, "rootless podman without hooks_dir", "h200", "/home/anna",
-         [](DoctoredHost& host) {
-             podman(host);
-             host.files.file("/home/anna/.local/share/containers/storage/db.sql", "");
-         }},
+         with_file(podman, "/home/anna/.local/share/containers/storage/db.sql", "")},
         {GR0906, "rootless podman of this user", "h200", "/home/anna",
          [](DoctoredHost& host) {
              podman(host);
@@ -667,7 +657,7 @@ const std::vector<Fault>& near_faults() {
     static const std::vector<Fault> table{
         {GR0101, "Docker with the runtime", "h200", "",
          [](DoctoredHost& host) {
-             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host);
              dockerd(host);
          }},
         {GR0101, "Docker with the hook alone", "h200", "",
@@ -761,10 +751,7 @@ const std::vector<Fault>& near_faults() {
                              "[engine]\nhooks_dir = [\"/etc/other\", {append = true}]\n");
          }},
         {GR0101, "a dockerd in a container", "h200", "",
-         [](DoctoredHost& host) {
-             dockerd(host);
-             host.files.file("/proc/77/status", "Uid:\t0\t0\t0\t0\nNSpid:\t77\t1\n");
-         }},
+         with_file(dockerd, "/proc/77/status", "Uid:\t0\t0\t0\t0\nNSpid:\t77\t1\n")},
         {GR0101, "a dockerd with other files", "h200", "",
          [](DoctoredHost& host) {
              dockerd(host);
@@ -774,15 +761,12 @@ const std::vector<Fault>& near_faults() {
         {GR0101, "daemon.json that was reloaded", "h200", "",
          [](DoctoredHost& host) {
              dockerd(host);
-             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host);
              started(host, "/proc/77/stat");
              host.here.ask = [](const auto&) { return Result<std::string>("{\"nvidia\":{}}"); };
          }},
         {GR0101, "podman with the hook", "h200", "",
-         [](DoctoredHost& host) {
-             podman(host);
-             host.files.file("/var/lib/containers/storage/db.sql", "");
-         }},
+         with_file(podman, "/var/lib/containers/storage/db.sql", "")},
         {GR0101, "rootless podman with hooks_dir", "h200", "",
          [](DoctoredHost& host) {
              podman(host);

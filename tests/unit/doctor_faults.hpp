@@ -5,6 +5,7 @@
 #include "doctor/facts.hpp"
 #include "support/memory_host.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct Fault {
     std::string name = {};
     std::string base = {}; ///< of the host
     std::string says = {}; ///< a part of the finding's text
-    void (*make)(DoctoredHost& host) = nullptr;
+    std::function<void(DoctoredHost&)> make = {};
 };
 
 [[nodiscard]] const std::vector<Fault>& faults();
