@@ -2,6 +2,7 @@
 #include "host_engines.hpp"
 
 #include "base/text.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,7 +53,7 @@ std::string installed_program(const sys::HostFs& host, std::string_view name) {
 /// "runtime 'nvidia': PATH", one for each runtime of daemon.json that is Grapnel's or NVIDIA's.
 std::vector<std::string> docker_entries(const std::string& text) {
     std::vector<std::string> out;
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object())
         return {"the file is no JSON object"};
     const auto runtimes = json.find("runtimes");

@@ -2,6 +2,8 @@
 // JSON as the commands print it: doc/grapnel-json.5.scd has each key.
 #pragma once
 
+#include "json/text.hpp"
+
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -11,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 /// Indented, with a newline at its end; bytes that are not UTF-8 are replaced.
 [[nodiscard]] inline std::string to_text(const Json& json) {
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return write_json(json, readable_json) + "\n";
 }
 
 /// null for an empty text.

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "json.hpp"
+#include "json/text.hpp"
 #include "sys/file.hpp"
 
 #include <algorithm>
@@ -24,11 +25,11 @@ std::string text_at(const Json& json, const char* key) {
     const auto found = json.find(key);
     return found == json.end()  ? std::string()
            : found->is_string() ? found->get<std::string>()
-                                : found->dump();
+                                : write_json(*found);
 }
 
 Json json_of(std::string_view line) {
-    return line.starts_with('{') ? Json::parse(line, nullptr, false) : Json();
+    return line.starts_with('{') ? parse_ordered_json(line) : Json();
 }
 
 LogLine parse(std::string_view line) {

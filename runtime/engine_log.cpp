@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_log.hpp"
 
+#include "json/text.hpp"
 #include "prepare/log.hpp"
 #include "sys/argument_path.hpp"
 #include "sys/file.hpp"
@@ -17,8 +18,8 @@ using Json = nlohmann::ordered_json;
 std::string entry(const CommandLine& line, std::string_view error) {
     const auto time = timestamp();
     if (line.log_is_json)
-        return Json{{"level", "error"}, {"msg", error}, {"time", time}}.dump();
-    return "time=" + Json(time).dump() + " level=error msg=" + Json(error).dump();
+        return write_json(Json{{"level", "error"}, {"msg", error}, {"time", time}});
+    return "time=" + write_json(Json(time)) + " level=error msg=" + write_json(Json(error));
 }
 
 } // namespace

@@ -2,7 +2,7 @@
 // The form of a CDI file by the CDI specification, versions 0.3.0 to 1.1.0.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -2,11 +2,13 @@
 #include "cdi/generate.hpp"
 
 #include "cdi/yaml.hpp"
+#include "json/text.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/config_file.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace grapnel::cdi_command {
 
@@ -133,7 +135,7 @@ Result<std::string> spec_text(const Generation& generation, const Log& log) {
                     : cdi_spec(devices, generation.live);
     if (!json || generation.format == Format::json)
         return json;
-    return to_yaml(nlohmann::ordered_json::parse(*json));
+    return to_yaml(parse_ordered_json(*json));
 }
 
 Result<Written> write_file(const HostPath& path, const Generation& generation, const Log& log) {

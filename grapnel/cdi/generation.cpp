@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "base/usage.hpp"
 #include "cdi/options.hpp"
+#include "json/text.hpp"
 #include "sys/installation.hpp"
 
 #include <algorithm>
@@ -212,8 +213,8 @@ Result<Generation> generation_of(const Given& given, Form form, std::vector<std:
         out.devices = GRAPNEL_TRY(value_named(modes(), "mode", *given.mode));
     const auto kind = GRAPNEL_TRY(kind_of(given, out.devices));
     words.insert(words.begin(), form == Form::live ? "--live" : "--static");
-    const auto written_by =
-        nlohmann::json(words).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    const auto written_by = write_json(nlohmann::json(words),
+                                       {.is_ascii = true, .not_utf8 = JsonForm::NotUtf8::replaced});
     out.live = {
         .hook = installed_hook(), .devices = out.devices, .kind = kind, .written_by = written_by};
     if (given.hook_path)

@@ -6,6 +6,7 @@
 #include "command.hpp"
 #include "driver/modules.hpp"
 #include "driver/same_places.hpp"
+#include "json/text.hpp"
 #include "nodes.hpp"
 #include "prepare/settings_file.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 /// The options that the file was written with. They name no other file to write: the output is the
 /// file itself.
 Result<Generation> generation_of_file(const HostPath& path, const std::string& text) {
-    const auto parsed = nlohmann::json::parse(text, nullptr, false);
+    const auto parsed = parse_json(text);
     std::vector<std::string> words{"generate", "--output=" + path.text()};
     const bool is_list = parsed.is_array() && parsed.size() <= 1000;
     for (const auto& word : is_list ? parsed : nlohmann::json::array())

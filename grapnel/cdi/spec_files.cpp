@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "doctor/engines.hpp"
 #include "driver/driver_version.hpp"
+#include "json/text.hpp"
 #include "plan/cdi_devices.hpp"
 #include "yaml/parse.hpp"
 
@@ -37,7 +38,7 @@ void make_texts(SpecJson& value, std::string_view field) {
             make_texts(item, field);
     else if ((value.is_number() || value.is_boolean())
              && std::ranges::find(numbers, field) == numbers.end())
-        value = value.dump();
+        value = write_json(value);
 }
 
 void compare_version(const Inventory& inventory, SpecFile& file) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cdi/yaml.hpp"
 
+#include "json/text.hpp"
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace grapnel::cdi_command {
 
@@ -21,7 +24,7 @@ void write_member(const nlohmann::ordered_json& value, std::size_t depth, bool i
                   std::string& out) {
     const bool is_block = value.is_structured() && !value.empty();
     if (!is_block)
-        out += (is_item ? "" : " ") + value.dump() + "\n";
+        out += (is_item ? "" : " ") + write_json(value) + "\n";
     else if (is_item && value.is_object())
         write_block(value, depth, out);
     else {
@@ -36,7 +39,7 @@ void write_block(const nlohmann::ordered_json& value, std::size_t depth, std::st
         const bool is_first_of_item = out.ends_with("- ");
         out += is_first_of_item ? "" : indent;
         if (value.is_object())
-            out += (is_bare(key) ? key : nlohmann::json(key).dump()) + ":";
+            out += (is_bare(key) ? key : write_json(nlohmann::json(key))) + ":";
         else
             out += "- ";
         write_member(member, depth + 1, value.is_array(), out);

@@ -2,7 +2,7 @@
 // YAML as CDI files are written in it.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace grapnel::cdi_command {

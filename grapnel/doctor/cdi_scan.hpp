@@ -7,7 +7,7 @@
 #include "driver/inventory.hpp"
 #include "sys/host_fs.hpp"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

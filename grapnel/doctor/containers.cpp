@@ -5,6 +5,7 @@
 #include "doctor/engines.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,9 +42,8 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
     const auto changed = facts.host.stat(file);
     if (!changed || (facts.here.now_ns != 0 && changed->modified_ns < facts.here.now_ns - hour_ns))
         return std::nullopt;
-    const auto config = nlohmann::json::parse(text_of(facts.host, file), nullptr, false);
-    const auto host =
-        nlohmann::json::parse(text_of(facts.host, directory / "hostconfig.json"), nullptr, false);
+    const auto config = parse_json(text_of(facts.host, file));
+    const auto host = parse_json(text_of(facts.host, directory / "hostconfig.json"));
     Container out{.name = text_at(config, "Name"), .runtime = text_at(host, "Runtime")};
     if (out.name.starts_with('/'))
         out.name.erase(0, 1);

@@ -5,6 +5,7 @@
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 
@@ -32,7 +33,7 @@ Docker docker_with(const sys::HostFs& host, const Daemon* daemon) {
     const auto text = host.read(out.config);
     if (!text || trim(*text).empty())
         return out;
-    auto json = nlohmann::json::parse(*text, nullptr, false);
+    auto json = parse_json(*text);
     if (json.is_object())
         out.settings = std::move(json);
     else

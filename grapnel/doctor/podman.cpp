@@ -4,6 +4,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/shell.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 
@@ -76,7 +77,7 @@ struct HookFile {
 
 HookFile read_hook(const sys::HostFs& host, const HostPath& path) {
     HookFile out{.path = path};
-    const auto json = nlohmann::json::parse(text_of(host, path), nullptr, false);
+    const auto json = parse_json(text_of(host, path));
     out.is_json = json.is_object();
     if (!out.is_json || !json.contains("hook"))
         return out;

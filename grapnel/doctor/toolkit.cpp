@@ -6,6 +6,7 @@
 #include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/podman.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 
@@ -21,7 +22,7 @@ void check_hooks(const sys::HostFs& host, std::vector<Finding>& findings) {
             const auto text = text_of(host, path);
             if (!name.ends_with(".json") || !engine_config::runs_nvidias_hook(text))
                 continue;
-            const auto json = nlohmann::json::parse(text, nullptr, false);
+            const auto json = parse_json(text);
             const auto& hook = json["hook"];
             const auto& program = hook.is_object() ? hook["path"] : hook;
             if (maker_of(host, program.get<std::string>()) == Maker::nvidia)

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "confine/confined_child.hpp"
 #include "json.hpp"
+#include "json/text.hpp"
 #include "sys/program.hpp"
 
 #include <algorithm>
@@ -73,7 +74,7 @@ std::string gpus_of(const Json& json) {
 
 /// `text` is the output of `inspect`: a list of one object.
 Result<std::string> fields_of(const std::string& engine, const std::string& text) {
-    const auto list = Json::parse(text, nullptr, false);
+    const auto list = parse_ordered_json(text);
     if (!list.is_array() || list.empty() || !list[0].is_object())
         return refused(engine + " inspect printed no list of containers");
     const auto& json = list[0];

@@ -4,6 +4,7 @@
 #include "base/format.hpp"
 #include "base/text.hpp"
 #include "json.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -83,7 +84,7 @@ std::string json_text(const Report& report) {
               {"summary", report.summary},
               {"decisions", std::move(decisions)},
               {"devices", report.plan ? Json(nodes_of(*report.plan)) : Json::array()},
-              {"plan", report.plan ? Json::parse(to_json(report.plan)) : Json()},
+              {"plan", report.plan ? parse_ordered_json(to_json(report.plan)) : Json()},
               {"left_out", report.left_out},
               {"warnings", report.warnings},
               {"log", report.log}};

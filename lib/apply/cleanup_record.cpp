@@ -3,6 +3,7 @@
 
 #include "base/format.hpp"
 #include "base/text.hpp"
+#include "json/text.hpp"
 #include "sys/directory.hpp"
 #include "sys/file.hpp"
 
@@ -300,7 +301,7 @@ Result<CleanupRecord> parse_cleanup_record(std::string_view text) {
     for (const auto line : split(text, '\n')) {
         if (line.empty())
             continue;
-        const auto json = OrderedJson::parse(line, nullptr, false);
+        const auto json = parse_ordered_json(line);
         if (json.is_discarded())
             continue; // not written whole
         if (!json.is_object())
@@ -329,7 +330,7 @@ std::string old_record_text(const CleanupRecord& record) {
 }
 
 Result<CleanupRecord> parse_old_record(std::string_view text) {
-    const auto json = OrderedJson::parse(text, nullptr, false);
+    const auto json = parse_ordered_json(text);
     if (!json.is_object())
         return damaged("not a JSON object");
     const auto rootfs = GRAPNEL_TRY(bytes(json, "rootfs"));

@@ -3,6 +3,9 @@
 
 #include "base/text.hpp"
 #include "engine_config/json_text.hpp"
+#include "json/text.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace grapnel::engine_config {
 
@@ -60,7 +63,7 @@ Status take_out_runtime(JsonText& json, const JsonText& original, const RuntimeE
 /// The names of the runtimes that have the path.
 Result<std::vector<std::string>> runtimes_of_path(const JsonText& json, std::string_view path) {
     const auto text = GRAPNEL_TRY(json.value({"runtimes"}));
-    const auto runtimes = nlohmann::json::parse(text.value_or("null"), nullptr, false);
+    const auto runtimes = parse_json(text.value_or("null"));
     std::vector<std::string> names;
     if (runtimes.is_object())
         for (const auto& [name, runtime] : runtimes.items())

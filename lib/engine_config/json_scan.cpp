@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_config/json_scan.hpp"
 
+#include "json/text.hpp"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +18,7 @@ std::size_t string_end(std::string_view text, std::size_t at) {
 }
 
 std::string decoded(std::string_view literal) {
-    const auto json = nlohmann::json::parse(literal, nullptr, false);
+    const auto json = parse_json(literal);
     const auto* const text = json.get_ptr<const std::string*>();
     return text != nullptr ? *text : std::string(literal);
 }

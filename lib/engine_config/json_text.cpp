@@ -4,37 +4,16 @@
 #include "base/text.hpp"
 #include "engine_config/engine.hpp"
 #include "engine_config/json_scan.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace grapnel::engine_config {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Takes nothing but the place of the first mistake.
-struct MistakeFinder : nlohmann::json_sax<nlohmann::json> {
-    std::optional<std::size_t> at = {};
-
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t&) override { return true; }
-    bool string(string_t&) override { return true; }
-    bool binary(binary_t&) override { return true; }
-    bool start_object(std::size_t) override { return true; }
-    bool key(string_t&) override { return true; }
-    bool end_object() override { return true; }
-    bool start_array(std::size_t) override { return true; }
-    bool end_array() override { return true; }
-    bool parse_error(std::size_t position, const std::string&,
-                     const nlohmann::detail::exception&) override {
-        at = position;
-        return false;
-    }
-};
 
 std::string joined(const JsonText::Place& place, std::size_t count) {
     std::string out;
@@ -65,14 +44,14 @@ struct JsonText::Layout {
 
     [[nodiscard]] std::string rendered(const Json& value, const std::string& at) const {
         if (!value.is_object() || value.empty())
-            return value.dump();
+            return write_json(value);
         std::string out = "{";
         bool first = true;
         for (const auto& [key, member] : value.items()) {
             out += first ? "" : lines ? "," : ", ";
             if (lines)
                 out += std::string(line_end) + at + unit;
-            out += Json(key).dump() + ": " + rendered(member, at + unit);
+            out += write_json(Json(key)) + ": " + rendered(member, at + unit);
             first = false;
         }
         return out + (lines ? std::string(line_end) + at : "") + "}";
@@ -92,9 +71,8 @@ std::optional<std::string> indent_before(std::string_view text, std::size_t at) 
 } // namespace
 
 Result<JsonText> JsonText::parse(std::string_view text, std::string_view name) {
-    MistakeFinder finder;
-    if (!nlohmann::json::sax_parse(text, &finder)) {
-        const auto before = text.substr(0, finder.at.value_or(0));
+    if (const auto error = json_syntax_error(text)) {
+        const auto before = text.substr(0, *error);
         // a line that ends too early shows at the first character of the next
         const auto line =
             1 + std::ranges::count(before.substr(0, before.find_last_not_of('\n') + 1), '\n');
@@ -149,7 +127,7 @@ Result<std::optional<std::string>> JsonText::string(const Place& place) const {
     const auto text = GRAPNEL_TRY(value(place));
     if (!text)
         return std::optional<std::string>();
-    const auto json = Json::parse(*text, nullptr, false);
+    const auto json = parse_ordered_json(*text);
     const auto* const string = json.get_ptr<const std::string*>();
     return string != nullptr ? std::optional(*string) : std::nullopt;
 }
@@ -177,7 +155,7 @@ JsonText::Layout JsonText::layout_of(const Found& object) const {
 
 void JsonText::insert(const Found& parent, const std::string& key, const Json& value) {
     const auto layout = layout_of(parent);
-    const auto member = Json(key).dump() + ": " + layout.rendered(value, layout.indent);
+    const auto member = write_json(Json(key)) + ": " + layout.rendered(value, layout.indent);
     const auto line = layout.lines ? std::string(layout.line_end) + layout.indent : std::string();
     const auto& members = parent.object->members;
     if (!members.empty()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_config/podman.hpp"
 
+#include "json/text.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace grapnel::engine_config {
@@ -17,11 +19,11 @@ std::string hook_file(const HookFile& file, std::string_view hook_path) {
     json["hook"] = std::move(hook);
     json["when"] = Json::object({{"always", true}});
     json["stages"] = Json::array({file.stage});
-    return json.dump(2) + "\n";
+    return write_json(json, {.is_indented = true}) + "\n";
 }
 
 bool runs_nvidias_hook(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_ordered_json(text);
     if (!json.is_object() || !json.contains("hook"))
         return false;
     // the path alone is the form before version 1.0.0
@@ -35,14 +37,14 @@ bool runs_nvidias_hook(std::string_view text) {
 }
 
 bool is_hook_file(const HookFile& file, std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_ordered_json(text);
     if (!json.is_object() || !json.contains("hook") || !json["hook"].is_object())
         return false;
     const auto& hook = json["hook"];
     if (!hook.contains("path") || !hook["path"].is_string())
         return false;
     const auto* const path = hook["path"].get_ptr<const std::string*>();
-    return json == Json::parse(hook_file(file, *path), nullptr, false);
+    return json == parse_ordered_json(hook_file(file, *path));
 }
 
 } // namespace grapnel::engine_config

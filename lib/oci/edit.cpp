@@ -2,13 +2,13 @@
 #include "oci/edit.hpp"
 
 #include "base/text.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace grapnel {
@@ -50,8 +50,8 @@ bool has_known_hook(const OrderedJson& hooks, const char* stage) {
 
 /// JSON is UTF-8, and a path is any bytes.
 Status check_text(const std::string& text) {
-    const auto kept = OrderedJson(text).dump(-1, ' ', false, OrderedJson::error_handler_t::ignore);
-    if (OrderedJson::parse(kept, nullptr, false) != text)
+    const auto kept = write_json(OrderedJson(text), {.not_utf8 = JsonForm::NotUtf8::left_out});
+    if (parse_ordered_json(kept) != text)
         return refused(quote(text) + " is not UTF-8, as all of config.json must be",
                        "choose another name");
     return {};
@@ -148,56 +148,9 @@ Status add_groups(OrderedJson& spec, const SpecEdits& edits) {
     return {};
 }
 
-/// Looks for a text that would not mean the same when it is written again, or could not be written
-/// at all: two members of one name, which runc joins, become one. Not done by a callback of the
-/// parser: after each element that looks through all elements before it.
-class Checker : public nlohmann::json_sax<OrderedJson> {
-  public:
-    std::optional<Error> wrong = {};
-
-    bool null() override { return true; }
-    bool boolean(bool /*value*/) override { return true; }
-    bool number_integer(number_integer_t /*value*/) override { return true; }
-    bool number_unsigned(number_unsigned_t /*value*/) override { return true; }
-    bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
-    bool string(string_t& /*value*/) override { return true; }
-    bool binary(binary_t& /*value*/) override { return true; }
-    bool start_object(std::size_t /*elements*/) override { return open(); }
-    bool start_array(std::size_t /*elements*/) override { return open(); }
-    bool end_object() override { return close(); }
-    bool end_array() override { return close(); }
-    bool key(string_t& name) override {
-        if (!names_.back().insert(name).second)
-            wrong = refused(quote(name) + " stands twice in one object");
-        return !wrong;
-    }
-    bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
-                     const nlohmann::detail::exception& /*error*/) override {
-        return false; // the parser finds it again
-    }
-
-  private:
-    bool open() {
-        constexpr std::size_t most_levels = 1000; // a specification has ten
-        names_.emplace_back();
-        if (names_.size() > most_levels)
-            wrong = refused("it nests deeper than 1,000 levels");
-        return !wrong;
-    }
-    bool close() {
-        names_.pop_back();
-        return true;
-    }
-
-    std::vector<std::set<std::string>> names_ = {}; // of each object and array that is open
-};
-
 Result<OrderedJson> parse_to_edit(std::string_view text) {
-    Checker checker;
-    (void)OrderedJson::sax_parse(text, &checker);
-    if (checker.wrong)
-        return *checker.wrong;
-    auto spec = OrderedJson::parse(text, nullptr, false);
+    GRAPNEL_TRY(check_rewritable_json(text));
+    auto spec = parse_ordered_json(text);
     if (spec.is_discarded() || !spec.is_object())
         return refused("it is not a JSON object");
     return spec;
@@ -209,7 +162,7 @@ Result<std::string> edited(std::string_view text, const SpecEdits& edits) {
     GRAPNEL_TRY(add_hooks(spec, edits));
     GRAPNEL_TRY(add_device_rules(spec, edits));
     GRAPNEL_TRY(add_groups(spec, edits));
-    return spec.dump();
+    return write_json(spec);
 }
 
 bool is_entry_of(const OrderedJson& entry, const HostPath& hook) {
@@ -285,7 +238,7 @@ bool may_hold_added_rules(std::string_view json) {
 }
 
 bool holds_device_rules(std::string_view resources) {
-    const auto parsed = OrderedJson::parse(resources, nullptr, false);
+    const auto parsed = parse_ordered_json(resources);
     const auto devices = parsed.is_object() ? parsed.find("devices") : parsed.end();
     return parsed.is_object() && devices != parsed.end() && !devices->empty();
 }
@@ -300,7 +253,7 @@ Result<std::optional<std::string>> with_added_rules_of(std::string_view resource
     auto& devices = *GRAPNEL_TRY(member(changed, "devices", Shape::array));
     const auto before = devices.size();
     std::ranges::copy_if(spec[place], std::back_inserter(devices), is_added_rule);
-    return devices.size() == before ? std::nullopt : std::optional(changed.dump());
+    return devices.size() == before ? std::nullopt : std::optional(write_json(changed));
 }
 
 Result<std::string> without_added_rules(std::string_view json) {
@@ -308,7 +261,7 @@ Result<std::string> without_added_rules(std::string_view json) {
     if (!spec)
         return std::move(spec).note("config.json").error();
     remove_added_rules(*spec);
-    return spec->dump();
+    return write_json(*spec);
 }
 
 Result<std::string> edit_spec(std::string_view json, const SpecEdits& edits) {

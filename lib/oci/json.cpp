@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/json.hpp"
 
+#include "json/text.hpp"
+
 namespace grapnel::oci {
 
 namespace {
@@ -12,7 +14,7 @@ Error wrong_type(const char* key, std::string_view expected) {
 } // namespace
 
 Result<Json> parse_object(std::string_view text, std::string_view what) {
-    auto json = Json::parse(text, nullptr, false);
+    auto json = parse_json(text);
     if (json.is_discarded())
         return refused(std::string(what) + " is not valid JSON");
     if (!json.is_object())

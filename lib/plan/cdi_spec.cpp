@@ -3,6 +3,7 @@
 
 #include "base/cdi_name.hpp"
 #include "base/format.hpp"
+#include "json/text.hpp"
 #include "plan/cdi_json.hpp"
 
 namespace grapnel {
@@ -45,7 +46,7 @@ bool is_digit_first(std::string_view name) {
 
 Result<std::string> cdi_text(const CdiJson& spec) {
     constexpr std::string_view replaced = "\xEF\xBF\xBD"; // in the place of wrong bytes
-    auto text = spec.dump(2, ' ', false, CdiJson::error_handler_t::replace);
+    auto text = write_json(spec, readable_json);
     if (const auto at = text.find(replaced); at != std::string::npos) {
         const auto start = text.rfind('\n', at) + 1;
         return refused("a CDI file is UTF-8, and this line is not: "

@@ -2,6 +2,7 @@
 #include "plan/forward_compat.hpp"
 
 #include "base/text.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -31,7 +32,7 @@ std::optional<Note> parse_note(std::string_view text) {
     // the section can be filled up with NUL bytes
     while (text.ends_with('\0'))
         text.remove_suffix(1);
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object())
         return std::nullopt;
     const auto* const cuda = member(json, "CUDA version");

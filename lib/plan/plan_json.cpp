@@ -2,6 +2,7 @@
 // The plan as people and scripts read it. Keys may be added, never renamed.
 #include "base/format.hpp"
 #include "base/text.hpp"
+#include "json/text.hpp"
 #include "plan/plan.hpp"
 
 #include <array>
@@ -148,7 +149,7 @@ std::string to_json(const std::optional<Plan>& plan) {
     if (!plan->host_nodes.empty())
         json["host_nodes"] = host_nodes_json(*plan);
     // replaces bytes of a driver's file that are not UTF-8, instead of throwing
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return write_json(json, readable_json) + "\n";
 }
 
 } // namespace grapnel

@@ -6,6 +6,7 @@
 #include "yaml/scalar.hpp"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>

@@ -3,6 +3,8 @@
 #include "fuzz.hpp"
 #include "yaml/parse.hpp"
 
+#include <nlohmann/json.hpp>
+
 using namespace grapnel;
 using fuzz::expect;
 

@@ -20,18 +20,19 @@ MODULES = {
     "sys": ["base"],
     "confine": ["base", "sys"],
     "systemd": ["base", "sys"],
-    "oci": ["base"],
+    "json": ["base"],
+    "oci": ["base", "json"],
     "toml": ["base"],
     "yaml": ["base"],
     "settings": ["base", "toml"],
-    "engine_config": ["base", "toml"],
+    "engine_config": ["base", "json", "toml"],
     "request": ["base", "oci", "settings"],
     "elf": ["base"],
     "driver": ["base", "sys", "elf"],
     "image": ["base", "sys", "elf"],
-    "plan": ["base", "request", "driver", "image"],
+    "plan": ["base", "json", "request", "driver", "image"],
     "devices": ["base", "sys", "systemd", "oci"],
-    "apply": ["base", "sys", "confine", "oci", "elf", "image", "plan", "devices"],
+    "apply": ["base", "sys", "confine", "json", "oci", "elf", "image", "plan", "devices"],
     "prepare": ["base", "sys", "confine", "settings", "request", "driver", "image", "plan", "apply"],
 }
 # of a module that may be used, only these headers
@@ -44,10 +45,10 @@ SEEN = {
     "prepare": ["oci", "devices"],  # container.hpp: the container that apply changes
 }
 # of these libraries, no header of a module shows one to another module
-HIDDEN = ("nlohmann/", "yaml.h", "seccomp.h", "sys/capability.h", "linux/bpf.h")
+HIDDEN = ("nlohmann/json.hpp", "yaml.h", "seccomp.h", "sys/capability.h", "linux/bpf.h")
 # header (or its directory, with a slash): the modules that may include it
 LIBRARIES = {
-    "nlohmann/": {"oci", "yaml", "engine_config", "plan", "apply", "runtime", "grapnel"},
+    "nlohmann/": {"json", "oci", "yaml", "engine_config", "plan", "apply", "runtime", "grapnel"},
     "toml++/": {"toml"},
     "yaml.h": {"yaml"},
     "tl/": {"base"},
@@ -60,7 +61,7 @@ LIBRARIES = {
 # made by the build, and for this module alone
 GENERATED = {("confine", "seccomp_filters.hpp")}
 # headers of the C library and the kernel in modules that make no system call
-PURE = {"base", "cmdline", "oci", "toml", "yaml", "settings", "engine_config", "request", "elf",
+PURE = {"base", "cmdline", "json", "oci", "toml", "yaml", "settings", "engine_config", "request", "elf",
         "driver", "plan"}
 C_HEADERS = {("engine_config", "fnmatch.h"), ("driver", "fnmatch.h"), ("oci", "sys/types.h"),
              ("elf", "elf.h"), ("yaml", "yaml.h")}

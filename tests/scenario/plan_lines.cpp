@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan_lines.hpp"
 
+#include "json/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -29,15 +31,15 @@ bool has_label(std::string_view key) {
 /// `separators`: the characters that end it.
 std::string word(const Json& value, std::string_view separators) {
     if (!value.is_string())
-        return value.dump();
+        return write_json(value);
     const auto& text = value.get_ref<const std::string&>();
     const auto ends_word = [&](char c) {
         const auto byte = static_cast<unsigned char>(c);
         return byte < ' ' || separators.find(c) != separators.npos;
     };
-    const bool plain = !text.empty() && text.front() != '"' && !Json::accept(text)
+    const bool plain = !text.empty() && text.front() != '"' && json_syntax_error(text).has_value()
                        && std::ranges::none_of(text, ends_word);
-    return plain ? text : value.dump();
+    return plain ? text : write_json(value);
 }
 
 bool has_own_lines(const Json& value) {
@@ -75,7 +77,7 @@ std::string element_lines(const Json& element) {
 } // namespace
 
 std::string plan_lines(std::string_view json) {
-    const auto plan = Json::parse(json);
+    const auto plan = parse_ordered_json(json);
     std::string lines;
     Json rest = Json::object(); // scalars and empty lists share the last line
     for (const auto& [key, value] : plan.items()) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "json/text.hpp"
 #include "plan/cdi_spec.hpp"
 
 #include <doctest/doctest.h>
@@ -18,7 +19,7 @@ Inventory two_gpus() {
 }
 
 nlohmann::json spec_of(const Inventory& inventory, const std::vector<CdiNaming>& naming) {
-    return nlohmann::json::parse(
+    return parse_json(
         *cdi_spec(cdi_devices(inventory, CdiClass::gpu, naming),
                   {.hook = *HostPath::make("/usr/bin/grapnel-hook"), .written_by = "[]"}));
 }
@@ -65,7 +66,7 @@ TEST_CASE("a CDI file keeps other hooks from a container, and cleans up") {
 
 TEST_CASE("a live CDI file has the lowest version and its own kind") {
     const auto spec = [](CdiClass devices, const std::string& kind) {
-        return nlohmann::json::parse(*cdi_spec(
+        return parse_json(*cdi_spec(
             {{"all", "all"}},
             {.hook = host_path("/usr/bin/grapnel-hook"), .devices = devices, .kind = kind}));
     };

@@ -8,11 +8,13 @@
 #include "doctor/shell.hpp"
 #include "doctor/tar.hpp"
 #include "doctor_faults.hpp"
+#include "json/text.hpp"
 #include "yaml/parse.hpp"
 
 #include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <spawn.h>
 #include <string>
@@ -148,7 +150,7 @@ TEST_CASE("archive is in blocks of tar") {
 }
 
 TEST_CASE("CDI files are scanned in both forms") {
-    const auto json = nlohmann::json::parse(
+    const auto json = parse_json(
         R"({"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"deviceNodes":
         [{"major": 195, "minor": 3, "path": "/dev/nvidia0"}, {"path": "/dev/a", "hostPath": "/b"}],
         "mounts": [{"hostPath": "/lib/a"}]}}]})");

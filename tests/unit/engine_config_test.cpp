@@ -5,6 +5,7 @@
 #include "engine_config/docker.hpp"
 #include "engine_config/podman.hpp"
 #include "engine_config/toml_imports.hpp"
+#include "json/text.hpp"
 #include "support/outcome.hpp"
 
 #include <doctest/doctest.h>
@@ -53,7 +54,7 @@ TEST_CASE("a diff names a file that is made or goes, and a last line without an 
 TEST_CASE("a hook's file is of one stage and is known again") {
     for (const auto& file : hook_files) {
         const auto text = hook_file(file, "/usr/bin/grapnel-hook");
-        const auto json = nlohmann::json::parse(text, nullptr, false);
+        const auto json = parse_json(text);
         CHECK(json["version"] == "1.0.0");
         CHECK(json["hook"]["path"] == "/usr/bin/grapnel-hook");
         CHECK(json["hook"]["args"] == nlohmann::json{"grapnel-hook", file.stage});

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "json/text.hpp"
 #include "plan/static_cdi_spec.hpp"
 
 #include <doctest/doctest.h>
@@ -35,7 +36,7 @@ CdiDevicePlan device(const std::string& name, const std::string& host = "/dev/nv
 }
 
 nlohmann::json spec_of(const std::vector<CdiDevicePlan>& devices, std::string kind = "x.org/gpu") {
-    return nlohmann::json::parse(*static_cdi_spec(
+    return parse_json(*static_cdi_spec(
         common(), devices, {.hook = host_path("/h"), .kind = std::move(kind), .written_by = "[]"}));
 }
 
@@ -44,7 +45,7 @@ nlohmann::json spec_of(const std::vector<CdiDevicePlan>& devices, std::string ki
 TEST_CASE("a device of a static file has its own nodes alone") {
     const auto spec = spec_of({device("gpu0")});
     const auto edits = spec.at("devices").at(0).at("containerEdits");
-    CHECK(edits.dump() == R"({"deviceNodes":[{"path":"/dev/nvidia0","permissions":"rw"}]})");
+    CHECK(write_json(edits) == R"({"deviceNodes":[{"path":"/dev/nvidia0","permissions":"rw"}]})");
     CHECK(spec.at("containerEdits").at("deviceNodes").size() == 1);
     const auto mounts = spec.at("containerEdits").at("mounts");
     REQUIRE(mounts.size() == 2);
@@ -69,7 +70,7 @@ TEST_CASE("a static file has the lowest version of its fields") {
 TEST_CASE("a static file of a device group has its nodes alone") {
     Plan gds;
     gds.mounts = {node("/dev/nvidia-fs0", "/dev/nvidia-fs0", 0)};
-    const auto spec = nlohmann::json::parse(*static_cdi_spec(
+    const auto spec = parse_json(*static_cdi_spec(
         {}, {{.name = "all", .plan = gds}}, {.hook = host_path("/h"), .kind = "nvidia.com/gds"}));
     CHECK(spec.at("containerEdits").empty());
     CHECK(spec.at("devices").at(0).at("containerEdits").size() == 1);

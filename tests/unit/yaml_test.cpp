@@ -2,6 +2,7 @@
 #include "yaml/parse.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 using namespace grapnel;
 using Json = nlohmann::json;

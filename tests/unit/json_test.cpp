@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json/text.hpp"
+#include "support/outcome.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+using namespace grapnel;
+using grapnel::test::contains;
+using grapnel::test::error_of;
+
+TEST_CASE("a text that is not JSON is discarded") {
+    CHECK(parse_json("{\"a\": }").is_discarded());
+    CHECK(parse_ordered_json("").is_discarded());
+    CHECK(parse_json("[1, 2]").size() == 2);
+}
+
+TEST_CASE("an ordered value keeps the order of members") {
+    constexpr std::string_view text = R"({"b":1,"a":2})";
+    CHECK(write_json(parse_ordered_json(text)) == text);
+    CHECK(write_json(parse_json(text)) == R"({"a":2,"b":1})");
+}
+
+TEST_CASE("a syntax error has its place") {
+    CHECK_FALSE(json_syntax_error(R"({"a": [null, true, 1, -1, 0.5, "x"]})"));
+    CHECK(json_syntax_error("{\n\"a\": ]") == std::size_t{8});
+    CHECK(json_syntax_error(""));
+}
+
+TEST_CASE("a name that stands twice cannot be written again") {
+    CHECK(check_rewritable_json(R"({"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]})"));
+    CHECK(contains(error_of(check_rewritable_json(R"({"a": {"b": 1, "b": 2}})")),
+                   "'b' stands twice in one object"));
+    CHECK(check_rewritable_json(R"({"a": )")); // for the parser to refuse
+}
+
+TEST_CASE("more than 1,000 levels cannot be written again") {
+    CHECK(check_rewritable_json(std::string(1000, '[') + std::string(1000, ']')));
+    CHECK(contains(error_of(check_rewritable_json(std::string(1001, '['))), "1,000 levels"));
+}
+
+TEST_CASE("bytes that are not UTF-8 are replaced or left out") {
+    using enum JsonForm::NotUtf8;
+    const nlohmann::json value{"a\xff", "\xc3\xa4"};
+    CHECK(write_json(value, {.not_utf8 = replaced}) == "[\"a\xef\xbf\xbd\",\"\xc3\xa4\"]");
+    CHECK(write_json(value, {.not_utf8 = left_out}) == "[\"a\",\"\xc3\xa4\"]");
+    CHECK(write_json(nlohmann::json("\xc3\xa4"), {.is_ascii = true}) == R"("\u00e4")");
+    CHECK(write_json(nlohmann::json{{"a", 1}}, readable_json) == "{\n  \"a\": 1\n}");
+}
