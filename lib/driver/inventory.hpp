@@ -7,6 +7,7 @@
 
 #include "base/device_number.hpp"
 #include "base/driver_capability.hpp"
+#include "base/node_attributes.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "base/special_devices.hpp"
@@ -58,15 +59,6 @@ struct InventoryScope {
     std::function<bool()> may_make_nodes = {};
     bool may_make_imex_channels = true; ///< the same for nodes of IMEX channels
     CsvScope csv = {};
-};
-
-/// Mode and owner of a device node.
-struct NodeAttributes {
-    std::uint32_t mode = 0666;
-    std::uint32_t user = 0;
-    std::uint32_t group = 0;
-
-    auto operator<=>(const NodeAttributes&) const = default;
 };
 
 /// The group, if it is not root's, with more permissions on the node than others have.

@@ -2,6 +2,7 @@
 // Device nodes of a plan.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "plan/plan.hpp"
 
 namespace grapnel::plan {

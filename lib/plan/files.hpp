@@ -2,7 +2,10 @@
 // The driver's files of a plan.
 #pragma once
 
+#include "driver/inventory.hpp"
+#include "image/facts.hpp"
 #include "plan/plan.hpp"
+#include "request/request.hpp"
 
 namespace grapnel::plan {
 

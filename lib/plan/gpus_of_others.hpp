@@ -2,7 +2,9 @@
 // Requests for GPUs that the nvidia driver does not have.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "plan/plan.hpp"
+#include "request/request.hpp"
 
 namespace grapnel::plan {
 

@@ -2,6 +2,7 @@
 // Files and nodes of a plan by which programs draw.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "plan/plan.hpp"
 
 namespace grapnel::plan {

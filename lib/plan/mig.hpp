@@ -2,7 +2,9 @@
 // MIG devices of a plan.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "plan/plan.hpp"
+#include "request/request.hpp"
 
 #include <vector>
 

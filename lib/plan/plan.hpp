@@ -14,13 +14,13 @@
 #pragma once
 
 #include "base/device_number.hpp"
+#include "base/driver_capability.hpp"
+#include "base/ld_cache_mode.hpp"
 #include "base/mount_options.hpp"
+#include "base/node_attributes.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "driver/inventory.hpp"
-#include "image/facts.hpp"
 #include "plan/forward_compat.hpp"
-#include "request/request.hpp"
 
 #include <functional>
 #include <optional>
@@ -147,11 +147,6 @@ struct Plan {
 
     bool operator==(const Plan&) const = default;
 };
-
-/// Pure: same arguments, same plan. Refuses a device that the host lacks, a node that is
-/// missing or wrong, a requirement that is not met, a driver capability without its library.
-[[nodiscard]] Result<Plan> make_plan(const Request& request, const Inventory& inventory,
-                                     const ImageLayout& image);
 
 /// Where a path of the inventory really lies on the host; a link at its end is followed or not.
 using Locate = std::function<Result<HostPath>(const HostPath& path, bool follow_last_link)>;

@@ -2,7 +2,9 @@
 // The container's view of /proc/driver/nvidia.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "plan/plan.hpp"
+#include "request/request.hpp"
 
 namespace grapnel::plan {
 

@@ -2,7 +2,10 @@
 // The plan for a driver with pass-through paths (WSL, Jetson).
 #pragma once
 
+#include "driver/inventory.hpp"
+#include "image/facts.hpp"
 #include "plan/plan.hpp"
+#include "request/request.hpp"
 
 namespace grapnel::plan {
 

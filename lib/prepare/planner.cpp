@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prepare/planner.hpp"
+#include "plan/make_plan.hpp"
 
 #include "apply/container.hpp"
 #include "base/text.hpp"

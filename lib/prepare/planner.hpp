@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "driver/inventory.hpp"
 #include "driver/rooted_host.hpp"
+#include "image/facts.hpp"
 #include "plan/plan.hpp"
 #include "prepare/confinement.hpp"
 #include "prepare/log.hpp"

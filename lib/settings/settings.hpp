@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/driver_capability.hpp"
+#include "base/ld_cache_mode.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 
@@ -13,9 +14,6 @@
 #include <vector>
 
 namespace grapnel {
-
-/// How the container's ld.so.cache is brought up to date.
-enum class LdCache { automatic, ldconfig, off };
 
 /// Where this build installs grapnel-probe.
 [[nodiscard]] HostPath installed_probe();

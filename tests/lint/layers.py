@@ -41,7 +41,6 @@ NARROW = {("driver", "sys"): {"sys/host_fs.hpp", "sys/file.hpp"},
 # modules that a module may not use, and yet sees through headers of those that it may use
 SEEN = {
     "plan": ["oci", "settings", "sys"],  # request.hpp: make_request(); inventory.hpp: HostFs
-    "apply": ["driver", "request", "settings"],  # plan.hpp: make_plan()
     "prepare": ["oci", "devices"],  # container.hpp: the container that apply changes
 }
 # of these libraries, no header of a module shows one to another module

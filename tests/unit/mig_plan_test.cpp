@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MIG devices by name, and the right to manage them, in a plan.
+#include "plan/make_plan.hpp"
 #include "plan/mig_names.hpp"
-#include "plan/plan.hpp"
 #include "plan/select.hpp"
 #include "support/outcome.hpp"
 #include "support/plan_parts.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans for hosts that keep the driver elsewhere, or lack a node of it.
-#include "plan/plan.hpp"
+#include "plan/make_plan.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/text.hpp"
-#include "plan/plan.hpp"
+#include "plan/make_plan.hpp"
 #include "plan/select.hpp"
 #include "support/outcome.hpp"
 #include "support/plan_parts.hpp"
