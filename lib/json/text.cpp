@@ -38,8 +38,8 @@ class SyntaxErrorFinder : public Events {
     }
 };
 
-/// Not done by a callback of the parser: after each element that looks through all elements before
-/// it.
+/// It takes the parser's events and not its callback: after each call of a callback, the parser
+/// looks through all elements before.
 class RewriteChecker : public SyntaxErrorFinder {
   public:
     Status status = {};
