@@ -154,11 +154,9 @@ std::string reinstall_command(const sys::HostFs& host, const std::string& packag
 
 std::string ubuntu_branch(const sys::HostFs& host, std::string_view driver_version) {
     const auto branch = std::string(driver_version.substr(0, driver_version.find('.')));
-    const auto names = names_in(host, host_path("/var/lib/dpkg/info"));
-    const auto server = "nvidia-kernel-common-" + branch + "-server.";
-    const bool is_server = std::ranges::any_of(
-        names, [&](const std::string& name) { return name.starts_with(server); });
-    return is_server ? branch + "-server" : branch;
+    const auto server = branch + "-server";
+    const auto package = host_path("/usr/share/doc") / ("nvidia-kernel-common-" + server);
+    return exists(host, package) ? server : branch;
 }
 
 std::string initramfs_command(const sys::HostFs& host) {

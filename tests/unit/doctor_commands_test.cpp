@@ -116,7 +116,7 @@ const std::vector<Row>& rows() {
         {"driver without CUDA", debian, "apt-get install libcuda1"},
         {"driver without CUDA", ubuntu, "apt-get install libnvidia-compute-580-server",
          [](DoctoredHost& host) {
-             host.files.file("/var/lib/dpkg/info/nvidia-kernel-common-580-server.list", "");
+             host.files.file("/usr/share/doc/nvidia-kernel-common-580-server/copyright", "");
          }},
         {"driver without CUDA", rocky, "dnf install nvidia-driver-cuda"},
         {"driver without tools", debian, "apt-get install nvidia-smi libnvidia-ml1"},
