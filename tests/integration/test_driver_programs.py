@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-STORE = pathlib.Path("/opt/nix/store")
+STORE = pathlib.Path("/nix/store")
 GLIBC = STORE / "g-glibc/lib"
 DRIVER = STORE / "y-nvidia/lib"
 PROGRAM = "/opt/nvidia/bin/nvidia-smi"
@@ -23,7 +23,20 @@ int main(void) {
 
 
 @pytest.fixture
-def nix_program(tmp_path):
+def store():
+    """Of this mount namespace alone, as is all of the simulated host."""
+    place = STORE.parent
+    is_new = not place.exists()
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place], check=True)
+    yield
+    subprocess.run(["umount", "--lazy", place], check=True)
+    if is_new:
+        place.rmdir()
+
+
+@pytest.fixture
+def nix_program(store, tmp_path):
     """nvidia-smi linked with a glibc in the store, which has no ld.so.cache."""
     GLIBC.mkdir(parents=True)
     DRIVER.mkdir(parents=True)
@@ -38,7 +51,6 @@ def nix_program(tmp_path):
                     f"-Wl,--enable-new-dtags,-rpath,{DRIVER}:{GLIBC}"], check=True)
     yield
     saved.rename(PROGRAM)
-    shutil.rmtree("/opt/nix")
 
 
 @pytest.mark.parametrize("family", ["debian", "fedora", "plain"])

@@ -24,6 +24,14 @@ def major_version():
     return int(said.stdout.split()[2].split(".")[0])
 
 
+def prints_answers(words):
+    """Whether that command of ctr runs look.c."""
+    text = " ".join(map(str, words))
+    if "--config" in words:
+        text += pathlib.Path(words[words.index("--config") + 1]).read_text()
+    return words[0] == "run" and "/bin/look" in text
+
+
 class Containerd:
     """`settings` is its configuration, in TOML. Its directories lie on a tmpfs of its mount
     namespace, and are gone with it."""
@@ -51,9 +59,15 @@ class Containerd:
         return process.answer(self.command("version")).code == 0
 
     def __call__(self, *words):
-        # ctr mounts a root file system itself, so it has to see what the daemon sees
-        return process.answer(["nsenter", f"--mount=/proc/{self.daemon.process.pid}/ns/mnt",
-                               *self.command(*words)], env=self.environment)
+        """On a loaded machine containerd 1.6 can lose the last output of a container that ends at
+        once: such a container runs again."""
+        for _ in range(3):
+            # ctr mounts a root file system itself, so it has to see what the daemon sees
+            result = process.answer(["nsenter", f"--mount=/proc/{self.daemon.process.pid}/ns/mnt",
+                                     *self.command(*words)], env=self.environment)
+            if result.code != 0 or result.answers or not prints_answers(words):
+                break
+        return result
 
     def run(self, bundle, *options, ask=()):
         """Runs a bundle's config.json to its end; `ask` are queries of look.c."""
