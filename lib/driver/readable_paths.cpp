@@ -106,8 +106,10 @@ class Collector {
         if (!cached)
             return;
         for (const auto& entry : cached->entries) {
+            if (!driver::is_driver_library(entry.soname))
+                continue;
             const auto path = HostPath::make(entry.path);
-            if (!path || !driver::is_driver_library(entry.soname))
+            if (!path)
                 continue;
             add_libraries(path->parent());
             const bool leads =
