@@ -5,6 +5,7 @@
 #include "elf/elf.hpp"
 #include "elf/ld_cache.hpp"
 #include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 
 #include <map>
 
