@@ -39,7 +39,7 @@ struct Daemon {
     std::uint32_t pid = 0;
     std::string name = {}; ///< as the kernel keeps it: at most 15 characters
     std::uint32_t user = 0;
-    std::string unit = {};                ///< of systemd, by its cgroup; empty: none
+    std::string unit = {};                ///< its systemd unit, by its cgroup; can be empty
     HostPath program = {};                ///< empty: this user may not know it
     std::vector<std::string> words = {};  ///< of its command line
     std::optional<std::string> path = {}; ///< its variable PATH; nothing: unknown

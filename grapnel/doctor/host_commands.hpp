@@ -50,7 +50,7 @@ struct Packages {
 /// Enables and starts the unit; empty where systemd does not run or the unit is not installed.
 [[nodiscard]] std::string enable_command(const Facts& facts, std::string_view unit);
 
-/// With "sudo" for a user who is not root.
+/// The command starts with "sudo" where the user is not root.
 [[nodiscard]] std::string as_root(const Facts& facts, const std::string& command);
 
 } // namespace grapnel::doctor_command

@@ -20,7 +20,7 @@ struct PodmanConf {
     std::optional<Error> mistake = {};
 };
 
-/// {append = true} among the directories keeps those of earlier files.
+/// By {append = true} podman adds the directories of this list to the lists of earlier files.
 bool appends(const toml::array& list) {
     return std::ranges::any_of(list, [](const toml::node& entry) {
         const auto* const table = entry.as_table();
@@ -158,7 +158,7 @@ std::string toml_text(std::string_view text) {
     return out + "\"";
 }
 
-/// Has podman read the hooks of `from` beside those of its hooks_dir, by a file in `into`.
+/// The command writes a file in `into`, so that podman reads the hooks in `from` too.
 std::string conf_command(const PodmanConf& conf, const HostPath& from, const HostPath& into) {
     std::string list;
     for (const auto& name : conf.hooks_dir.value_or(std::vector<std::string>()))

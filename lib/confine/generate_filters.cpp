@@ -171,7 +171,8 @@ constexpr std::array with_substitute{
     "clone3", "close_range", "copy_file_range", "faccessat2", "fchmodat2", "mseal",
 };
 
-/// Calls that younger architectures lack, and what their C libraries call instead.
+/// System calls that aarch64 and later architectures lack, and the calls that their C libraries use
+/// instead.
 struct FormerCall {
     std::string_view name;
     const char* successor; ///< null: nothing
@@ -209,7 +210,7 @@ using Lists = std::initializer_list<std::span<const char* const>>;
 /// Answered by the end of the filter, which seccomp.cpp adds.
 constexpr std::uint32_t to_the_end = SCMP_ACT_TRACE(0x6772U);
 
-/// The name itself, or what the architecture has instead: null if nothing.
+/// The name, or that of the successor. Null: this architecture has no such call.
 std::optional<const char*> call_of(std::uint32_t architecture, const char* name) {
     if (seccomp_syscall_resolve_name_arch(architecture, name) >= 0)
         return name;

@@ -33,7 +33,7 @@ struct JsonForm {
     enum class NotUtf8 { exception, replaced, left_out };
 
     bool is_indented = false; ///< by two blanks; else all is on one line
-    bool is_ascii = false;    ///< other characters as \uXXXX
+    bool is_ascii = false;    ///< other characters are escaped
     NotUtf8 not_utf8 = NotUtf8::exception;
 };
 
