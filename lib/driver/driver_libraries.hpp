@@ -42,7 +42,7 @@ struct OwnVersion {
 [[nodiscard]] std::optional<OwnVersion> own_version(std::string_view name);
 
 /// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
-/// from the driver: those missing in `have` are added, as the host's loader finds them.
+/// from the driver. A library that is not in `have` is added, as the host's loader finds it.
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                        std::vector<Library>& have, std::vector<std::string>& remarks);
 

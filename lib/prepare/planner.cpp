@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prepare/planner.hpp"
-#include "plan/make_plan.hpp"
 
 #include "apply/container.hpp"
 #include "base/text.hpp"
@@ -9,6 +8,7 @@
 #include "driver/serialized_inventory.hpp"
 #include "image/compat_library.hpp"
 #include "image/layout.hpp"
+#include "plan/make_plan.hpp"
 #include "plan/mig_names.hpp"
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"

@@ -34,8 +34,8 @@ class ProbeStarter {
     std::unique_ptr<Result<confine::Helper>> helper_ = {};
 };
 
-/// What the driver's library says now, whatever the probe cache holds: a change of the MIG mode
-/// does not show in the kernel's facts.
+/// The answer of the driver's library at this moment. The probe cache is not read: the kernel's
+/// facts, by which it is kept, do not show a change of the MIG mode.
 [[nodiscard]] Result<ProbeAnswer> probe_answer(const Inventory& inventory, const Settings& settings,
                                                ProbeStarter& probe);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the process that looks at the host hands over: it may have been taken over. Input: the
+// The output of the process that looks at the host, which can have been taken over. Input: the
 // bytes.
 #include "driver/serialized_inventory.hpp"
 #include "fuzz.hpp"

@@ -283,7 +283,7 @@ const std::vector<Row>& rows() {
          [](DoctoredHost& host) {
              host.here.leftovers = {"/var/lib/containers/storage/overlay/a/diff: /usr/lib64/x.so"};
          }},
-        // a user who is not root
+        // the command of a user without root's rights
         {"memfd_noexec", debian, "sudo sysctl -w vm.memfd_noexec=1",
          [](DoctoredHost& host) {
              host.here.user = 1000;
