@@ -116,10 +116,10 @@ class Cli {
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         planner.look_apart();
-        GRAPNEL_TRY(classed(planner.prepare(request), detection));
+        const auto prepared = GRAPNEL_TRY(classed(std::move(planner).prepare(request), detection));
         steps_.end("prepare");
         const auto run = [&] {
-            const auto done = serve(planner, rootfs);
+            const auto done = serve(prepared, rootfs);
             return done ? 0 : fail(done.error(), log_);
         };
         const auto done = GRAPNEL_TRY(
@@ -131,7 +131,7 @@ class Cli {
         return done.code;
     }
 
-    Status serve(Planner& planner, const HostPath& rootfs) {
+    Status serve(const PreparedPlanner& planner, const HostPath& rootfs) {
         GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));
@@ -160,16 +160,16 @@ class Cli {
         const auto request = GRAPNEL_TRY(list_request(options_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         planner.work_within(std::move(confined_));
-        GRAPNEL_TRY(classed(planner.prepare(request), detection));
-        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        const auto prepared = GRAPNEL_TRY(classed(std::move(planner).prepare(request), detection));
+        const auto inventory = GRAPNEL_TRY(classed(prepared.inventory(), detection));
         return print(GRAPNEL_TRY(classed(list_text(options_, request, inventory), detection)));
     }
 
     Status info() {
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         planner.work_within(std::move(confined_));
-        GRAPNEL_TRY(classed(planner.prepare_description({}), detection));
-        const auto inventory = GRAPNEL_TRY(classed(planner.inventory(), detection));
+        const auto host = GRAPNEL_TRY(classed(std::move(planner).describe({}), detection));
+        const auto& inventory = host.inventory();
         return print(options_.csv ? info_csv(inventory) : info_text(inventory));
     }
 

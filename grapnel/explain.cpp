@@ -142,7 +142,7 @@ Result<Spec> spec_of(const Subject& subject) {
 }
 
 /// In the image where its root file system can be opened here, else without it.
-Result<Plan> plan_of(Planner& planner, const std::optional<HostPath>& rootfs) {
+Result<Plan> plan_of(const PreparedPlanner& planner, const std::optional<HostPath>& rootfs) {
     if (!rootfs)
         return planner.plan_without_image();
     auto root = apply::open_rootfs(*rootfs);
@@ -156,8 +156,9 @@ void add_plan(Confined confined, const LoadedSettings& loaded, const Request& re
     ModuleLoader modules;
     Planner planner(loaded.settings, log, modules, Planner::DryRun::yes);
     planner.work_within(std::move(confined.description));
-    const auto prepared = planner.prepare(request);
-    const auto plan = prepared ? plan_of(planner, confined.rootfs) : Result<Plan>(prepared.error());
+    const auto prepared = std::move(planner).prepare(request);
+    const auto plan =
+        prepared ? plan_of(*prepared, confined.rootfs) : Result<Plan>(prepared.error());
     if (!plan) {
         report.outcome = Report::Outcome::denied;
         report.summary = "its start is refused: " + plan.error().text();

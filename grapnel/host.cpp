@@ -12,15 +12,13 @@ Request request_for_all() {
 Result<Inventory> describe_host(const Settings& settings, const Request& request, const Log& log) {
     ModuleLoader modules; // loads no module: a container's start does
     Planner planner(settings, log, modules, Planner::DryRun::no);
-    GRAPNEL_TRY(planner.prepare_description(request));
-    return planner.inventory();
+    return GRAPNEL_TRY(std::move(planner).describe(request)).inventory();
 }
 
 Result<Plan> plan_on_host(const Settings& settings, const Request& request, const Log& log) {
     ModuleLoader modules;
     Planner planner(settings, log, modules, Planner::DryRun::yes);
-    GRAPNEL_TRY(planner.prepare(request));
-    return planner.plan_without_image();
+    return GRAPNEL_TRY(std::move(planner).prepare(request)).plan_without_image();
 }
 
 } // namespace grapnel

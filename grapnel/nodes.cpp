@@ -18,8 +18,7 @@ namespace {
 /// Loads the kernel modules without which there are no numbers of nodes.
 Result<Plan> plan_with_modules(const Settings& settings, const Log& log, ModuleLoader& modules) {
     Planner planner(settings, log, modules, Planner::DryRun::no);
-    GRAPNEL_TRY(planner.prepare(request_for_all()));
-    return planner.plan_without_image();
+    return GRAPNEL_TRY(std::move(planner).prepare(request_for_all())).plan_without_image();
 }
 
 Result<Plan> plan_of(const Settings& settings, const NodeCreation& creation, const Log& log) {

@@ -157,11 +157,11 @@ class Hook {
             planner.work_within(std::move(confined));
         else
             planner.look_apart();
-        GRAPNEL_TRY(planner.prepare(*asked.request));
+        auto prepared = GRAPNEL_TRY(std::move(planner).prepare(*asked.request));
         steps_.end("prepare");
         if (options_.dry_run)
-            return code_of(print_plan(planner, state, spec, settings));
-        return supervised([&] { return serve(planner, state, spec, settings); });
+            return code_of(print_plan(std::move(prepared), state, spec, settings));
+        return supervised([&] { return serve(prepared, state, spec, settings); });
     }
 
     /// A mistake in the settings does not keep the root file system from being tidied.
@@ -178,7 +178,8 @@ class Hook {
         });
     }
 
-    Status serve(Planner& planner, const State& state, const Spec& spec, const Settings& settings) {
+    Status serve(const PreparedPlanner& planner, const State& state, const Spec& spec,
+                 const Settings& settings) {
         GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
@@ -195,7 +196,7 @@ class Hook {
     }
 
     /// Without a process in the state, for a bundle that no container was made of yet.
-    [[nodiscard]] Status print_plan(Planner& planner, const State& state, const Spec& spec,
+    [[nodiscard]] Status print_plan(PreparedPlanner planner, const State& state, const Spec& spec,
                                     const Settings& settings) const {
         GRAPNEL_TRY(modules_.await_end());
         if (!state.pid) {

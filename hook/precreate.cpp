@@ -96,8 +96,8 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     Planner planner(settings, unlogged, modules,
                     options.dry_run ? Planner::DryRun::yes : Planner::DryRun::no);
     planner.work_within(std::move(confined));
-    GRAPNEL_TRY(planner.prepare(*asked.request));
-    const auto plan = GRAPNEL_TRY(planner.plan_without_image());
+    const auto prepared = GRAPNEL_TRY(std::move(planner).prepare(*asked.request));
+    const auto plan = GRAPNEL_TRY(prepared.plan_without_image());
     auto edits = GRAPNEL_TRY(edits_for(plan, options));
     edits.groups = groups_inside(plan, spec, may_change_groups, log);
     const auto edited = GRAPNEL_TRY(edit_spec(text, edits));

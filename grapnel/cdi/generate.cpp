@@ -84,9 +84,9 @@ void leave_out(const Generation& generation, Plan& plan) {
 
 class StaticText {
   public:
-    StaticText(const Planner& planner, const Settings& settings, const Generation& generation,
+    StaticText(const DescribedHost& host, const Settings& settings, const Generation& generation,
                const Log& log)
-        : planner_(planner), settings_(settings), generation_(generation), log_(log) {}
+        : host_(host), settings_(settings), generation_(generation), log_(log) {}
 
     Result<std::string> text(const std::vector<CdiDevice>& devices) const {
         const auto common = GRAPNEL_TRY(plan({}));
@@ -110,12 +110,12 @@ class StaticText {
   private:
     [[nodiscard]] Result<Plan> plan(const std::vector<std::string>& asked) const {
         auto plan =
-            GRAPNEL_TRY(planner_.plan_without_image(request_for(settings_, generation_, asked)));
+            GRAPNEL_TRY(host_.plan_without_image(request_for(settings_, generation_, asked)));
         leave_out(generation_, plan);
         return plan;
     }
 
-    const Planner& planner_;
+    const DescribedHost& host_;
     const Settings& settings_;
     const Generation& generation_;
     const Log& log_;
@@ -127,11 +127,11 @@ Result<std::string> spec_text(const Generation& generation, const Log& log) {
     const auto settings = GRAPNEL_TRY(settings_for(generation));
     ModuleLoader modules; // loads no module: a container's start does
     Planner planner(settings, log, modules, Planner::DryRun::no);
-    GRAPNEL_TRY(planner.prepare_description(request_for(settings, generation, {"all"})));
-    const auto inventory = GRAPNEL_TRY(planner.inventory());
-    const auto devices = GRAPNEL_TRY(chosen_devices(inventory, generation));
+    const auto host =
+        GRAPNEL_TRY(std::move(planner).describe(request_for(settings, generation, {"all"})));
+    const auto devices = GRAPNEL_TRY(chosen_devices(host.inventory(), generation));
     auto json = generation.in_nvidias_form
-                    ? StaticText(planner, settings, generation, log).text(devices)
+                    ? StaticText(host, settings, generation, log).text(devices)
                     : cdi_spec(devices, generation.live);
     if (!json || generation.format == Format::json)
         return json;

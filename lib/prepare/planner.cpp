@@ -31,6 +31,11 @@ constexpr auto directories_file = "directories";
 constexpr std::size_t boot_id_limit = 4096;
 constexpr std::size_t look_limit = serialized_inventory_limit + (std::size_t{64} << 10);
 
+const sys::HostFs& this_host() {
+    static const sys::LinuxHostFs host;
+    return host;
+}
+
 Result<std::string> boot_id() {
     return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
 }
@@ -93,22 +98,24 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
                                                     : std::vector<KnownGpu>();
 }
 
-Status Planner::prepare(Request request) {
+Result<PreparedPlanner> Planner::prepare(Request request) && {
     GRAPNEL_TRY(start(std::move(request)));
-    inventory_ = GRAPNEL_TRY(early_inventory());
-    return {};
+    auto inventory = GRAPNEL_TRY(early_inventory());
+    return PreparedPlanner(std::move(*this), std::move(inventory));
 }
 
-Status Planner::prepare_description(Request request) {
+Result<DescribedHost> Planner::describe(Request request) && {
     describes_ = true;
     GRAPNEL_TRY(start(std::move(request)));
-    inventory_ = GRAPNEL_TRY(described_inventory());
-    return {};
+    auto inventory = GRAPNEL_TRY(described_inventory());
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    say(inventory.remarks);
+    return DescribedHost(std::move(*this), std::move(inventory));
 }
 
 Status Planner::start(Request request) {
     request_ = std::move(request);
-    rooted_ = GRAPNEL_TRY(rooted_host(plain_, settings_.driver_root, settings_.device_root));
+    rooted_ = GRAPNEL_TRY(rooted_host(this_host(), settings_.driver_root, settings_.device_root));
     module_trouble_ = GRAPNEL_TRY(modules_.load(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
         log_.warning(module_trouble_);
@@ -121,10 +128,10 @@ Status Planner::start(Request request) {
 /// the host's own files and nothing of the container. All others are served behind the filter
 /// from the first look at the host.
 Result<std::optional<Inventory>> Planner::early_inventory() {
-    const bool hidden_uuid = names_gpu_uuid(request_) && shows_hidden_uuid(plain_);
+    const bool hidden_uuid = names_gpu_uuid(request_) && shows_hidden_uuid(this_host());
     if (!names_gpu(request_) && !names_mig_uuid(request_) && !hidden_uuid)
         return std::optional<Inventory>();
-    const auto branch = driver_branch(plain_);
+    const auto branch = driver_branch(this_host());
     // without a driver the plan says so
     if (!branch || !(hidden_uuid || names_mig_uuid(request_) || may_need_probe(request_, *branch)))
         return std::optional<Inventory>();
@@ -150,13 +157,6 @@ Status Planner::place_management_library(Inventory& inventory) const {
         inventory.management_library =
             GRAPNEL_TRY(rooted_->place(inventory.management_library, true));
     return {};
-}
-
-Result<Inventory> Planner::inventory() {
-    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-    auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
-    say(inventory.remarks);
-    return inventory;
 }
 
 Result<Inventory> Planner::take_inventory_with(bool arch) const {
@@ -205,16 +205,6 @@ Result<std::string> Planner::look_confined(InventoryScope scope) const {
     }
 }
 
-template <typename Look>
-Result<Plan> Planner::plan_with(const Look& look) const {
-    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-    const auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(take_inventory_with(false));
-    say(inventory.remarks);
-    GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
-    const auto layout = GRAPNEL_TRY(look(inventory));
-    return placed_on_host(GRAPNEL_TRY(make_plan(request_, inventory, layout)));
-}
-
 /// A driver below a root of its own has other paths on the host.
 Result<Plan> Planner::placed_on_host(Plan plan) const {
     if (rooted_) {
@@ -225,44 +215,61 @@ Result<Plan> Planner::placed_on_host(Plan plan) const {
     return plan;
 }
 
-/// A module that could not be loaded is mostly why there is no plan.
-Result<Plan> Planner::plan_for(sys::RootDir& root) {
-    auto plan =
-        plan_with([&](const Inventory& inventory) { return look_at_image(inventory, root); });
-    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
-}
-
-Result<Plan> Planner::plan_without_image() {
-    auto plan = plan_with([](const Inventory&) { return Result<ImageLayout>(ImageLayout()); });
-    return module_trouble_.empty() ? plan : std::move(plan).note(module_trouble_);
-}
-
-Result<Plan> Planner::plan_without_image(const Request& request) const {
-    if (!inventory_)
-        return refused("no description of the host was prepared");
-    return placed_on_host(
-        GRAPNEL_TRY(make_plan(request, narrowed(*inventory_, request), ImageLayout())));
-}
-
-Result<ImageLayout> Planner::look_at_image(const Inventory& inventory, sys::RootDir& root) const {
-    auto layout = GRAPNEL_TRY(image::image_layout(root));
-    say(programs_without_loader(inventory, root));
-    if (!request_.forward_compat)
-        return layout;
-    auto compat = GRAPNEL_TRY(image::find_compat_library(
-        root, is_served_by_nvgpu(inventory) ? settings_.csv_compat_directory : compat_directory()));
-    say(compat.remarks);
-    layout.compat = std::move(compat.library);
-    return layout;
-}
-
 void Planner::say(const std::vector<std::string>& remarks) const {
     for (const auto& remark : remarks)
         log_.warning(remark);
 }
 
 const sys::HostFs& Planner::host() const {
-    return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : plain_;
+    return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : this_host();
+}
+
+Result<Inventory> PreparedPlanner::inventory() const {
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(planner_.take_inventory_with(false));
+    planner_.say(inventory.remarks);
+    return inventory;
+}
+
+/// A module that could not be loaded is mostly why there is no plan.
+template <typename Look>
+Result<Plan> PreparedPlanner::plan_with(const Look& look) const {
+    const auto make = [&]() -> Result<Plan> {
+        const auto facts = GRAPNEL_TRY(inventory());
+        GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
+        const auto layout = GRAPNEL_TRY(look(facts));
+        return planner_.placed_on_host(GRAPNEL_TRY(make_plan(planner_.request_, facts, layout)));
+    };
+    const auto& trouble = planner_.module_trouble_;
+    auto plan = make();
+    return trouble.empty() ? plan : std::move(plan).note(trouble);
+}
+
+Result<Plan> PreparedPlanner::plan_for(sys::RootDir& root) const {
+    return plan_with([&](const Inventory& inventory) { return look_at_image(inventory, root); });
+}
+
+Result<Plan> PreparedPlanner::plan_without_image() const {
+    return plan_with([](const Inventory&) { return Result<ImageLayout>(ImageLayout()); });
+}
+
+Result<ImageLayout> PreparedPlanner::look_at_image(const Inventory& inventory,
+                                                   sys::RootDir& root) const {
+    auto layout = GRAPNEL_TRY(image::image_layout(root));
+    planner_.say(programs_without_loader(inventory, root));
+    if (!planner_.request_.forward_compat)
+        return layout;
+    auto compat = GRAPNEL_TRY(image::find_compat_library(
+        root, is_served_by_nvgpu(inventory) ? planner_.settings_.csv_compat_directory
+                                            : compat_directory()));
+    planner_.say(compat.remarks);
+    layout.compat = std::move(compat.library);
+    return layout;
+}
+
+Result<Plan> DescribedHost::plan_without_image(const Request& request) const {
+    return planner_.placed_on_host(
+        GRAPNEL_TRY(make_plan(request, narrowed(inventory_, request), ImageLayout())));
 }
 
 } // namespace grapnel

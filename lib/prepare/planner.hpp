@@ -26,6 +26,11 @@ namespace grapnel {
 /// The GPU info cache, as a hook has filled it since this boot; nothing else is asked.
 [[nodiscard]] std::vector<KnownGpu> known_gpus_of_this_boot();
 
+class PreparedPlanner;
+class DescribedHost;
+
+/// The first stage: the means of a plan. prepare() makes the second one of it, and describe() the
+/// host's description; there is no other way to either, and no way back.
 class Planner {
   public:
     /// The three must outlive it. A dry run loads no module and keeps no answer.
@@ -45,28 +50,16 @@ class Planner {
 
     /// The part that the filters for the container and for a description forbid: loads missing
     /// modules, and asks grapnel-probe if the plan can depend on it.
-    [[nodiscard]] Status prepare(Request request);
+    [[nodiscard]] Result<PreparedPlanner> prepare(Request request) &&;
 
-    /// The same for a program that describes the host and makes no plan: asks grapnel-probe for the
-    /// brand of each GPU, and reads everything that the kernel exports.
-    [[nodiscard]] Status prepare_description(Request request);
-
-    /// The inventory of this host's driver for that request. Paths of the driver's files are
-    /// relative to the driver root.
-    [[nodiscard]] Result<Inventory> inventory();
-
-    /// The plan of the request that it was prepared for, in an image with that root.
-    [[nodiscard]] Result<Plan> plan_for(sys::RootDir& root);
-
-    /// The plan without knowledge of the image. Its devices are valid for every image; the places
-    /// of its files inside are not.
-    [[nodiscard]] Result<Plan> plan_without_image();
-
-    /// The same for another request, from the inventory that prepare_description() took: a request
-    /// that needs no more of the host than the one before.
-    [[nodiscard]] Result<Plan> plan_without_image(const Request& request) const;
+    /// For a program that describes the host: asks grapnel-probe for the brand of each GPU, and
+    /// reads everything that the kernel exports.
+    [[nodiscard]] Result<DescribedHost> describe(Request request) &&;
 
   private:
+    friend class PreparedPlanner;
+    friend class DescribedHost;
+
     Status start(Request request);
     Result<std::optional<Inventory>> early_inventory();
     Result<Inventory> described_inventory();
@@ -74,10 +67,7 @@ class Planner {
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
     [[nodiscard]] Result<Inventory> look_at_host(const InventoryScope& scope) const;
     [[nodiscard]] Result<std::string> look_confined(InventoryScope scope) const;
-    template <typename Look>
-    Result<Plan> plan_with(const Look& look) const;
     [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
-    Result<ImageLayout> look_at_image(const Inventory& inventory, sys::RootDir& root) const;
     void say(const std::vector<std::string>& remarks) const;
     [[nodiscard]] const sys::HostFs& host() const;
 
@@ -87,12 +77,59 @@ class Planner {
     Description confined_ = {};
     bool dry_run_;
     bool looks_apart_ = false;
-    bool describes_ = false; ///< prepare_description()
+    bool describes_ = false; ///< describe()
     Request request_ = {};
     std::string module_trouble_ = {};
-    sys::LinuxHostFs plain_ = {};
     std::unique_ptr<RootedHost> rooted_ = {}; ///< where the driver has a root of its own
-    std::optional<Inventory> inventory_ = {}; ///< nothing: it is still to be taken
+};
+
+/// The second stage, which needs neither programs nor modules: the plan of one request.
+class PreparedPlanner {
+  public:
+    /// From now on in a process that is confined to this.
+    void work_within(Description description) { planner_.work_within(std::move(description)); }
+
+    /// The inventory of this host's driver for the request. Paths of the driver's files are
+    /// relative to the driver root.
+    [[nodiscard]] Result<Inventory> inventory() const;
+
+    /// The plan in an image with that root.
+    [[nodiscard]] Result<Plan> plan_for(sys::RootDir& root) const;
+
+    /// The plan without knowledge of the image. Its devices are valid for every image; the places
+    /// of its files inside are not.
+    [[nodiscard]] Result<Plan> plan_without_image() const;
+
+  private:
+    friend class Planner;
+    PreparedPlanner(Planner planner, std::optional<Inventory> inventory)
+        : planner_(std::move(planner)), inventory_(std::move(inventory)) {}
+
+    template <typename Look>
+    Result<Plan> plan_with(const Look& look) const;
+    Result<ImageLayout> look_at_image(const Inventory& inventory, sys::RootDir& root) const;
+
+    Planner planner_;
+    std::optional<Inventory> inventory_; ///< nothing: it is still to be taken
+};
+
+/// A host with its inventory, for any number of plans.
+class DescribedHost {
+  public:
+    /// As PreparedPlanner::inventory().
+    [[nodiscard]] const Inventory& inventory() const { return inventory_; }
+
+    /// As PreparedPlanner::plan_without_image(), for a request that needs no more of the host than
+    /// the described one.
+    [[nodiscard]] Result<Plan> plan_without_image(const Request& request) const;
+
+  private:
+    friend class Planner;
+    DescribedHost(Planner planner, Inventory inventory)
+        : planner_(std::move(planner)), inventory_(std::move(inventory)) {}
+
+    Planner planner_;
+    Inventory inventory_;
 };
 
 } // namespace grapnel
