@@ -5,7 +5,7 @@
 #include "cdi/spec_files.hpp"
 #include "command.hpp"
 #include "driver/modules.hpp"
-#include "driver/same_places.hpp"
+#include "driver/tegra/tegra.hpp"
 #include "json/text.hpp"
 #include "nodes.hpp"
 #include "prepare/settings_file.hpp"

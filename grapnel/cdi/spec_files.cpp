@@ -50,7 +50,7 @@ void compare_version(const Inventory& inventory, SpecFile& file) {
 }
 
 void compare_devices(const Inventory& inventory, SpecFile& file) {
-    if (file.scan.kind != cdi_kind(CdiClass::gpu) || inventory.platform != Platform::nvidia)
+    if (file.scan.kind != cdi_kind(CdiClass::gpu) || inventory.pass_through)
         return;
     using enum CdiNaming;
     const auto devices = cdi_devices(inventory, CdiClass::gpu, {index, uuid, type_index});

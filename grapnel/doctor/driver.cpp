@@ -262,9 +262,8 @@ Area driver_area(const Facts& facts) {
         check_root(facts, area);
         return area;
     }
-    if (facts.inventory && facts.inventory->platform != Platform::nvidia) {
-        area.summary =
-            facts.inventory->platform == Platform::wsl ? "of Windows (WSL)" : "of a Jetson";
+    if (facts.inventory && facts.inventory->pass_through) {
+        area.summary = "of " + facts.inventory->pass_through->platform;
         return area;
     }
     if (lacks_csv_lists(facts)) // a mistake in the settings

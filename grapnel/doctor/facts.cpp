@@ -192,7 +192,7 @@ const Daemon* find_daemon(const Facts& facts, std::string_view name) {
 }
 
 bool is_plain_nvidia(const Facts& facts) {
-    return facts.inventory && facts.inventory->platform == Platform::nvidia;
+    return facts.inventory && !facts.inventory->pass_through;
 }
 
 bool lacks_csv_lists(const Facts& facts) {

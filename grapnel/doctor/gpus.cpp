@@ -105,7 +105,7 @@ void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
             continue;
         if (!gpu.driver.empty())
             findings.push_back(held(facts.host, gpu, !has_own));
-        else if (facts.inventory && facts.inventory->platform == Platform::nvidia
+        else if (facts.inventory && !facts.inventory->pass_through
                  && !exists(facts.host, host_path("/proc/driver/nvidia/gpus") / gpu.address))
             findings.push_back(
                 {.code = Code::GR0404,
@@ -214,7 +214,7 @@ void check_fabric(const Facts& facts, std::vector<Finding>& findings) {
 Area gpus_area(const Facts& facts) {
     Area area{.name = "GPUs"};
     const auto gpus = pci_gpus(facts.host);
-    const bool is_special = facts.inventory && facts.inventory->platform != Platform::nvidia;
+    const bool is_special = facts.inventory && facts.inventory->pass_through;
     area.is_used = facts.inventory.has_value() || !gpus.empty();
     if (is_special || !area.is_used)
         return area;

@@ -16,9 +16,9 @@
 #include "driver/nodes.hpp"
 #include "driver/pci.hpp"
 #include "driver/program_needs.hpp"
-#include "driver/same_places.hpp"
-#include "driver/tegra_gpus.hpp"
+#include "driver/tegra/tegra.hpp"
 #include "driver/watched_host.hpp"
+#include "driver/wsl/wsl.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,13 +41,6 @@ std::optional<std::uint32_t> group_with_rights(const NodeAttributes& attributes)
     return attributes.group;
 }
 
-bool is_served_by_nvgpu(const Inventory& inventory) {
-    if (inventory.platform != Platform::tegra || inventory.gpus.empty())
-        return false;
-    const auto& board = inventory.gpus.front();
-    return board.pci.empty() || board.model.find("(nvgpu)") != std::string::npos;
-}
-
 namespace {
 
 void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
@@ -55,18 +48,6 @@ void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
     if (!inventory.gpus_of_others.empty())
         inventory.remarks.push_back("the nvidia driver holds none of this host's NVIDIA GPUs: "
                                     + enumerate(inventory.gpus_of_others));
-}
-
-bool may_use_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
-    return scope.csv.use == CsvScope::Use::automatic && driver::is_tegra(host);
-}
-
-/// A board's own GPU that the nvidia module shows has its files in JetPack's lists, if it is
-/// JetPack that runs there.
-bool is_in_csv_lists(const sys::HostFs& host, const InventoryScope& scope,
-                     const std::vector<Gpu>& gpus) {
-    return std::ranges::any_of(gpus, driver::is_integrated)
-           && driver::has_csv_lists(host, scope.csv);
 }
 
 void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
@@ -193,15 +174,14 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
     auto version = driver::driver_version(host);
     if (!version && driver::is_wsl(host))
         return with_special_devices(host, scope, driver::of_wsl(host, scope));
-    if (!version && may_use_csv_lists(host, scope))
+    if (!version && driver::is_served_by_csv_lists(host, scope.csv, {}))
         return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
     out.driver_version = GRAPNEL_TRY(std::move(version).about(Error::Subject::driver));
     const auto majors = driver::character_majors(host);
     auto gpus = GRAPNEL_TRY(driver::gpus(host, majors, scope.known_gpus, out.remarks));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
-    if ((out.gpus.empty() || is_in_csv_lists(host, scope, out.gpus))
-        && may_use_csv_lists(host, scope))
+    if (driver::is_served_by_csv_lists(host, scope.csv, out.gpus))
         return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
     if (wanted.wants_graphics())
         for (auto& gpu : out.gpus)

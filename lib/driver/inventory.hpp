@@ -179,10 +179,19 @@ struct SamePlace {
     bool operator==(const SamePlace&) const = default;
 };
 
-/// The kind of driver: the nvidia kernel module, Windows' driver below WSL, or a Jetson's. WSL and
-/// Jetson have control nodes and pass-through paths alone, a Jetson with cards the nodes of each
-/// GPU too.
-enum class Platform { nvidia, wsl, tegra };
+/// The driver of a platform that is not served by the nvidia kernel module alone: a container gets
+/// control nodes, pass-through paths, and the nodes of each GPU where that module shows some. The
+/// values say all that differs from one platform to another.
+struct PassThrough {
+    std::string platform = {};   ///< "Windows (WSL)"
+    std::string one_gpu = {};    ///< why there is no device but 0: "a Jetson has one GPU"
+    bool any_uuid = false;       ///< every UUID names that device
+    bool forward_compat = false; ///< a newer libcuda of the image may serve, by its CUDA alone
+    /// An image has that libcuda where the setting for CSV lists says.
+    bool csv_compat = false;
+
+    bool operator==(const PassThrough&) const = default;
+};
 
 struct Inventory {
     std::string driver_version = {};              ///< where it cannot be known: the platform's name
@@ -207,17 +216,13 @@ struct Inventory {
     std::vector<Node> other_nodes = {}; ///< with scope.all_nodes: nodes that are not named above
     std::vector<Node> imex_channels = {};
     GroupDevices group_devices = {};
-    Platform platform = Platform::nvidia;
+    std::optional<PassThrough> pass_through = {}; ///< nothing: the nvidia kernel module serves
     std::vector<SamePlace> same_places = {};
     std::vector<HostPath> same_place_libraries = {}; ///< directories, for the ld.so.cache
     std::vector<std::string> remarks = {};           ///< warnings, for the log
 
     bool operator==(const Inventory&) const = default;
 };
-
-/// True for a Jetson up to the Orin: its GPU has a module of its own. Images for it carry another
-/// libcuda for forward compatibility than images for the nvidia module.
-[[nodiscard]] bool is_served_by_nvgpu(const Inventory& inventory);
 
 /// Facts on the driver that follow from its version.
 struct DriverBranch {

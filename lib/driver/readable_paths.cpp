@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/readable_paths.hpp"
 
-#include "driver/csv_list.hpp"
 #include "driver/driver_libraries.hpp"
 #include "driver/files.hpp"
 #include "driver/inventory.hpp"
 #include "driver/library_table.hpp"
+#include "driver/tegra/csv_list.hpp"
 #include "driver/usual_directories.hpp"
 #include "driver/watched_host.hpp"
 #include "elf/ld_cache.hpp"

@@ -11,7 +11,7 @@ namespace grapnel {
 
 namespace {
 
-constexpr std::string_view header = "grapnel inventory 1\n";
+constexpr std::string_view header = "grapnel inventory 2\n";
 constexpr std::size_t number_size = 8;
 
 template <typename T, typename Type>
@@ -23,9 +23,6 @@ concept Number = std::integral<T> && !std::same_as<T, bool>;
 template <typename T>
 concept Enum = std::is_enum_v<T>;
 
-constexpr auto last_of(Platform /*any*/) {
-    return Platform::tegra;
-}
 constexpr auto last_of(SamePlace::Kind /*any*/) {
     return SamePlace::Kind::link;
 }
@@ -84,6 +81,10 @@ auto members_of(Is<ProcFile> auto& of) {
 auto members_of(Is<SamePlace> auto& of) {
     auto& [a, b, c] = of;
     return std::tie(a, b, c);
+}
+auto members_of(Is<PassThrough> auto& of) {
+    auto& [a, b, c, d, e] = of;
+    return std::tie(a, b, c, d, e);
 }
 auto members_of(Is<KnownGpu> auto& of) {
     auto& [a, b, c, d, e] = of;

@@ -20,15 +20,14 @@ namespace grapnel {
 namespace {
 
 /// After the files: only where libcuda is among them.
-void add_compat(Plan& plan, const Request& request, const ImageLayout& image, Platform platform) {
+void add_compat(Plan& plan, const Request& request, const ImageLayout& image, bool by_cuda_alone) {
     const bool has_libcuda = std::ranges::any_of(plan.mounts, [](const Mount& mount) {
         return mount.kind == Mount::Kind::library && mount.inside.name().starts_with("libcuda.so.");
     });
     if (!request.forward_compat || !image.compat || !has_libcuda)
         return;
-    // a note does not list the branches of a Jetson's driver
-    const auto driver =
-        platform == Platform::tegra ? std::nullopt : Version::parse(plan.driver_version);
+    // the note of such a library lists the branches of the nvidia module's driver
+    const auto driver = by_cuda_alone ? std::nullopt : Version::parse(plan.driver_version);
     plan.compat = use_compat(*image.compat, driver,
                              plan.cuda_version ? Version::parse(*plan.cuda_version) : std::nullopt);
 }
@@ -71,14 +70,15 @@ Status add_driver(Plan& plan, const Request& request, const Inventory& inventory
 
 Status add_all_of_driver(Plan& plan, const Request& request, const Inventory& inventory,
                          const ImageLayout& image) {
-    if (inventory.platform == Platform::nvidia) {
+    const auto& pass_through = inventory.pass_through;
+    if (pass_through) {
+        GRAPNEL_TRY(plan::add_same_places(plan, request, inventory, image));
+    } else {
         GRAPNEL_TRY(add_gpus(plan, request, inventory));
         GRAPNEL_TRY(add_driver(plan, request, inventory, image));
-    } else {
-        GRAPNEL_TRY(plan::add_same_places(plan, request, inventory, image));
     }
-    if (inventory.platform != Platform::wsl)
-        add_compat(plan, request, image, inventory.platform);
+    if (!pass_through || pass_through->forward_compat)
+        add_compat(plan, request, image, pass_through.has_value());
     return {};
 }
 

@@ -69,7 +69,7 @@ std::string known(const char* property, const std::optional<std::string>& value)
 
 /// The facts that the requirement was checked against.
 std::string offer(const Case& one, const Inventory& inventory) {
-    const bool has_version = inventory.platform == Platform::nvidia;
+    const bool has_version = !inventory.pass_through;
     auto text = "this host's driver" + (has_version ? " " + inventory.driver_version : "")
                 + " offers CUDA " + inventory.cuda_version.value_or("of an unknown version");
     if (one.gpu != nullptr && mentions(one.requirement, Property::arch))
@@ -82,7 +82,7 @@ std::string offer(const Case& one, const Inventory& inventory) {
 std::string holder(const Case& one, const char* word) {
     if (one.gpu == nullptr || !mentions_gpu(one.requirement))
         return {};
-    const auto& pci = one.gpu->pci; // the one device below WSL and on a Jetson has no address
+    const auto& pci = one.gpu->pci; // the one device with pass-through paths can have no address
     return std::string(word) + "GPU " + std::to_string(one.gpu->index)
            + (pci.empty() ? "" : " (" + pci + ")");
 }

@@ -37,16 +37,13 @@ bool is_uuid(std::string_view name) {
     return true;
 }
 
-/// There is one device. Below WSL only the driver's own code knows which GPU a UUID names; a
-/// Jetson's GPU without the nvidia module has no UUID.
-Status check_names(const Request& request, Platform platform) {
+/// There is one device. Where UUIDs name it, only the driver's own code knows which GPU each is.
+Status check_names(const Request& request, const PassThrough& driver) {
     if (request.devices != Request::Devices::listed)
         return {};
     for (const auto& name : request.listed)
-        if (name != "0" && (platform != Platform::wsl || !is_uuid(name)))
-            return refused("unknown device " + quote(name)
-                               + (platform == Platform::wsl ? ": Windows' GPUs are one device here"
-                                                            : ": a Jetson has one GPU"),
+        if (name != "0" && !(driver.any_uuid && is_uuid(name)))
+            return refused("unknown device " + quote(name) + ": " + driver.one_gpu,
                            "ask for 0 or for all");
     return {};
 }
@@ -73,7 +70,7 @@ bool has_named_gpus(const Inventory& inventory) {
 Result<std::vector<Gpu>> select_devices(const Request& request, const Inventory& inventory) {
     if (has_named_gpus(inventory))
         return select_gpus(request, inventory.gpus);
-    GRAPNEL_TRY(check_names(request, inventory.platform));
+    GRAPNEL_TRY(check_names(request, *inventory.pass_through));
     return request.devices == Request::Devices::none ? std::vector<Gpu>() : inventory.gpus;
 }
 

@@ -39,7 +39,7 @@ std::string_view without_kind(std::string_view uuid) {
     return with_kind ? uuid.substr(uuid_kind.size()) : uuid;
 }
 
-/// NVML says the UUID of a Jetson's own GPU without the kind.
+/// NVML says the UUID of an integrated GPU without the kind.
 bool is_uuid_of(const Gpu& gpu, std::string_view name) {
     return !gpu.uuid.empty() && equal_ignoring_case(without_kind(name), without_kind(gpu.uuid));
 }

@@ -147,7 +147,7 @@ Result<std::optional<Inventory>> Planner::early_inventory() {
 Result<Inventory> Planner::described_inventory() {
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
     GRAPNEL_TRY(place_management_library(inventory));
-    if (!inventory.gpus.empty() && inventory.platform == Platform::nvidia)
+    if (!inventory.gpus.empty() && !inventory.pass_through)
         ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
     return inventory;
 }
@@ -260,8 +260,9 @@ Result<ImageLayout> PreparedPlanner::look_at_image(const Inventory& inventory,
     if (!planner_.request_.forward_compat)
         return layout;
     auto compat = GRAPNEL_TRY(image::find_compat_library(
-        root, is_served_by_nvgpu(inventory) ? planner_.settings_.csv_compat_directory
-                                            : compat_directory()));
+        root, inventory.pass_through && inventory.pass_through->csv_compat
+                  ? planner_.settings_.csv_compat_directory
+                  : compat_directory()));
     planner_.say(compat.remarks);
     layout.compat = std::move(compat.library);
     return layout;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A list of files as JetPack has them.
-#include "driver/csv_list.hpp"
+#include "driver/tegra/csv_list.hpp"
 #include "fuzz.hpp"
 
 using namespace grapnel;

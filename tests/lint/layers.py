@@ -91,6 +91,8 @@ def complaint(module, kind, name):
             return ""
         if target not in MODULES[module]:
             return f"{module} may not use {target}"
+        if name.count("/") > 1:
+            return f"{name} is of a folder that {target} alone knows, such as a platform's"
         allowed = NARROW.get((module, target))
         if allowed is not None and name not in allowed:
             return f"{module} may use {', '.join(sorted(allowed))} of {target} alone"

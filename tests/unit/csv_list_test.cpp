@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/csv_list.hpp"
+#include "driver/tegra/csv_list.hpp"
 #include "support/memory_host.hpp"
 
 #include <doctest/doctest.h>

@@ -11,6 +11,9 @@ namespace grapnel::driver {
 /// The board's own, by its name.
 [[nodiscard]] bool is_integrated(const Gpu& gpu);
 
+/// Of a Jetson up to the Orin: its GPU has a module of its own, nvgpu.
+[[nodiscard]] bool is_served_by_nvgpu(const Gpu& gpu);
+
 /// For a board with cards: each GPU keeps its own nodes, and the control nodes (the nodes of the
 /// lists) are reduced to nodes that every GPU needs.
 void assign_nodes_to_gpus(const sys::HostFs& host, const Majors& majors, Inventory& inventory);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/tegra_gpus.hpp"
+#include "driver/tegra/gpus.hpp"
 
 #include "base/text.hpp"
 #include "driver/graphics.hpp"
@@ -57,11 +57,18 @@ void erase_links_to(const std::set<HostPath>& nodes, std::vector<SamePlace>& pla
     });
 }
 
+bool has_name_of_nvgpu(const Gpu& gpu) {
+    return gpu.model.find("(nvgpu)") != std::string::npos;
+}
+
 } // namespace
 
 bool is_integrated(const Gpu& gpu) {
-    return gpu.model.find("NVIDIA Thor") != std::string::npos
-           || gpu.model.find("(nvgpu)") != std::string::npos;
+    return gpu.model.find("NVIDIA Thor") != std::string::npos || has_name_of_nvgpu(gpu);
+}
+
+bool is_served_by_nvgpu(const Gpu& gpu) {
+    return gpu.pci.empty() || has_name_of_nvgpu(gpu);
 }
 
 void assign_nodes_to_gpus(const sys::HostFs& host, const Majors& majors, Inventory& inventory) {

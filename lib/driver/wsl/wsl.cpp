@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/wsl/wsl.hpp"
+
 #include "base/text.hpp"
 #include "driver/driver_version.hpp"
-#include "driver/inventory.hpp"
 #include "driver/nodes.hpp"
-#include "driver/same_places.hpp"
 #include "elf/elf.hpp"
 
 #include <algorithm>
@@ -113,7 +113,10 @@ bool is_wsl(const sys::HostFs& host) {
 }
 
 Result<Inventory> of_wsl(const sys::HostFs& host, const InventoryScope& scope) {
-    Inventory out{.driver_version = "wsl", .platform = Platform::wsl};
+    Inventory out{.driver_version = "wsl",
+                  .pass_through = PassThrough{.platform = "Windows (WSL)",
+                                              .one_gpu = "Windows' GPUs are one device here",
+                                              .any_uuid = true}};
     out.gpus.emplace_back();
     out.control_nodes.push_back(GRAPNEL_TRY(device_node(host)));
     const auto store = GRAPNEL_TRY(driver_store(host, out.remarks));

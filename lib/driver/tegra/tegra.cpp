@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/tegra/tegra.hpp"
+
 #include "base/text.hpp"
 #include "driver/compute_capability.hpp"
-#include "driver/csv_list.hpp"
 #include "driver/driver_version.hpp"
 #include "driver/files.hpp"
 #include "driver/gpus.hpp"
-#include "driver/inventory.hpp"
 #include "driver/missing_nodes.hpp"
 #include "driver/nodes.hpp"
-#include "driver/same_places.hpp"
-#include "driver/tegra_gpus.hpp"
+#include "driver/tegra/csv_list.hpp"
+#include "driver/tegra/gpus.hpp"
 
 #include <algorithm>
 #include <array>
@@ -220,15 +220,22 @@ bool is_tegra(const sys::HostFs& host) {
     return text && equal_ignoring_case(std::string_view(*text).substr(0, family.size()), family);
 }
 
-bool has_csv_lists(const sys::HostFs& host, const CsvScope& scope) {
-    return lists(host, scope).has_value();
+bool is_served_by_csv_lists(const sys::HostFs& host, const CsvScope& scope,
+                            const std::vector<Gpu>& shown) {
+    return scope.use == CsvScope::Use::automatic && is_tegra(host)
+           && (shown.empty()
+               || (std::ranges::any_of(shown, is_integrated) && lists(host, scope).has_value()));
 }
 
 Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     const auto version = driver_version(host);
-    Inventory out{.driver_version = version ? *version : "tegra", .platform = Platform::tegra};
+    Inventory out{.driver_version = version ? *version : "tegra",
+                  .pass_through = PassThrough{.platform = "a Jetson",
+                                              .one_gpu = "a Jetson has one GPU",
+                                              .forward_compat = true}};
     const auto majors = character_majors(host);
     GRAPNEL_TRY(add_gpus(host, majors, scope, out));
+    out.pass_through->csv_compat = is_served_by_nvgpu(out.gpus.front());
     Collector collector(host, out);
     const auto files = GRAPNEL_TRY(lists(host, scope.csv));
     for (const auto& list : files)
