@@ -42,7 +42,7 @@ def make(directory):
 
 
 def build(tree, directory):
-    done = subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, directory], check=True,
+    done = subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, directory], check=True,
                           capture_output=True, text=True)
     return pathlib.Path(done.stdout.split("'")[3])
 

@@ -59,6 +59,12 @@ class System:
             check=False)
         return checked(command, done.returncode, done.stdout)
 
+    def check_lintian(self):
+        """Of the packages that dpkg-buildpackage leaves beside the clone."""
+        self.run("apt-get install lintian")
+        said = self.run("lintian --fail-on none --tag-display-limit 0 ../*.changes 2> /dev/null")
+        assert not said.strip(), said
+
     def installed(self, name):
         return self.root / "usr/local" / name
 
