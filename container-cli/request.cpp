@@ -29,8 +29,8 @@ void ask_for_devices(const Options& options, Request& request) {
             return;
         }
         request.devices = Request::Devices::listed;
-        if (std::ranges::find(request.listed, word) == request.listed.end())
-            request.listed.push_back(std::move(word));
+        if (std::ranges::find(request.listed, word, &GpuName::text) == request.listed.end())
+            request.listed.emplace_back(std::move(word));
     }
 }
 

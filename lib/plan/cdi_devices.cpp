@@ -105,7 +105,7 @@ Request cdi_request(Request request, CdiClass devices, const std::vector<std::st
         request.devices = asked.empty()                                    ? none
                           : std::ranges::find(asked, "all") != asked.end() ? all
                                                                            : listed;
-        request.listed = request.devices == listed ? asked : std::vector<std::string>();
+        request.listed = request.devices == listed ? gpu_names(asked) : std::vector<GpuName>();
         return request;
     case CdiClass::management:
         request.management = !asked.empty();

@@ -42,8 +42,8 @@ Status check_names(const Request& request, const PassThrough& driver) {
     if (request.devices != Request::Devices::listed)
         return {};
     for (const auto& name : request.listed)
-        if (name != "0" && !(driver.any_uuid && is_uuid(name)))
-            return refused("unknown device " + quote(name) + ": " + driver.one_gpu,
+        if (name.text() != "0" && !(driver.any_uuid && is_uuid(name.text())))
+            return refused("unknown device " + quote(name.text()) + ": " + driver.one_gpu,
                            "ask for 0 or for all");
     return {};
 }

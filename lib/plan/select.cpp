@@ -6,79 +6,39 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 
 namespace grapnel {
 
 namespace {
 
-/// domain:bus:device.function with its leading zeros gone, in lower case.
-std::string canonical_pci(std::string_view address) {
-    std::string out;
-    bool leading = true;
-    for (const char c : address) {
-        const bool separator = c == ':' || c == '.';
-        if (separator && leading)
-            out += '0';
-        if (separator || c != '0' || !leading)
-            out += c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
-        leading = separator || (leading && c == '0');
-    }
-    return leading ? out + "0" : out;
-}
-
-bool is_pci(std::string_view name) {
-    return std::ranges::count(name, ':') == 2 && std::ranges::count(name, '.') == 1;
-}
-
-constexpr std::string_view uuid_kind = "GPU-";
-constexpr std::string_view mig_kind = "MIG-";
-
-std::string_view without_kind(std::string_view uuid) {
-    const bool with_kind = equal_ignoring_case(uuid.substr(0, uuid_kind.size()), uuid_kind);
-    return with_kind ? uuid.substr(uuid_kind.size()) : uuid;
-}
-
 /// NVML says the UUID of an integrated GPU without the kind.
-bool is_uuid_of(const Gpu& gpu, std::string_view name) {
-    return !gpu.uuid.empty() && equal_ignoring_case(without_kind(name), without_kind(gpu.uuid));
+bool is_uuid_of(const Gpu& gpu, const GpuName& name) {
+    return !gpu.uuid.empty()
+           && equal_ignoring_case(without_gpu_kind(name.text()), without_gpu_kind(gpu.uuid));
 }
 
-bool has_name(const Gpu& gpu, const std::string& name) {
-    if (const auto index = parse_number<unsigned>(name))
-        return *index == gpu.index;
-    if (is_pci(name))
-        return canonical_pci(name) == canonical_pci(gpu.pci);
+bool has_name(const Gpu& gpu, const GpuName& name) {
+    if (const auto* const index = name.as<GpuIndex>())
+        return index->index == gpu.index;
+    if (const auto* const pci = name.as<PciAddress>())
+        return pci->canonical == canonical_pci(gpu.pci);
     return is_uuid_of(gpu, name);
 }
 
-constexpr std::ptrdiff_t least_digits = 4;
+constexpr std::size_t least_digits = 4;
 
-/// The number of hexadecimal digits after "GPU-" or "MIG-", if nothing but digits and hyphens
-/// follows.
-std::optional<std::ptrdiff_t> uuid_digits(std::string_view name) {
-    constexpr std::string_view digits = "0123456789abcdefABCDEF";
-    const auto kind = name.substr(0, uuid_kind.size());
-    if (!equal_ignoring_case(kind, uuid_kind) && !equal_ignoring_case(kind, mig_kind))
-        return std::nullopt;
-    name.remove_prefix(uuid_kind.size());
-    const auto is_digit = [&](char c) { return digits.find(c) != digits.npos; };
-    if (!std::ranges::all_of(name, [&](char c) { return c == '-' || is_digit(c); }))
-        return std::nullopt;
-    return std::ranges::count_if(name, is_digit);
+bool can_begin_uuid(const GpuName& name) {
+    const auto* const uuid = name.as<UuidName>();
+    return uuid != nullptr && uuid->digits && *uuid->digits >= least_digits;
 }
 
-bool can_begin_uuid(std::string_view name) {
-    return uuid_digits(name) >= least_digits;
+bool is_short_uuid_prefix(const GpuName& name) {
+    const auto* const uuid = name.as<UuidName>();
+    return uuid != nullptr && uuid->digits && *uuid->digits < least_digits;
 }
 
-bool is_short_uuid_prefix(std::string_view name) {
-    const auto digits = uuid_digits(name);
-    return digits && *digits < least_digits;
-}
-
-bool begins(const std::string& uuid, std::string_view name) {
-    return equal_ignoring_case(std::string_view(uuid).substr(0, name.size()), name);
+bool begins(const std::string& uuid, const GpuName& name) {
+    return equal_ignoring_case(std::string_view(uuid).substr(0, name.text().size()), name.text());
 }
 
 Error faulty(const Gpu& gpu) {
@@ -114,25 +74,28 @@ bool has_hidden_uuid(const std::vector<Gpu>& gpus) {
         gpus, [](const auto& gpu) { return gpu.uuid.find('?') != std::string::npos; });
 }
 
-bool is_gpu_uuid(std::string_view name) {
-    constexpr std::string_view prefix = "GPU-";
-    constexpr std::string_view mig_prefix = "MIG-GPU-";
-    return equal_ignoring_case(name.substr(0, prefix.size()), prefix)
-           || equal_ignoring_case(name.substr(0, mig_prefix.size()), mig_prefix);
+/// Also of a MIG device's GPU.
+bool is_gpu_uuid(const GpuName& name) {
+    if (const auto* const mig = name.as<MigName>()) {
+        const auto* const gpu = std::get_if<std::string>(&mig->gpu);
+        return gpu != nullptr && without_gpu_kind(*gpu).size() != gpu->size();
+    }
+    const auto* const uuid = name.as<UuidName>();
+    return uuid != nullptr && uuid->kind == UuidName::Kind::gpu;
 }
 
-Error without_mig(const Gpu& gpu, const std::string& name) {
+Error without_mig(const Gpu& gpu, const GpuName& name) {
     const auto index = std::to_string(gpu.index);
-    return refused("unknown device " + quote(name) + ": GPU " + index + " has no MIG device",
+    return refused("unknown device " + quote(name.text()) + ": GPU " + index + " has no MIG device",
                    "ask for the whole GPU by '" + index + "', or have an administrator enable MIG ("
                        + "nvidia-smi -i " + index
                        + " -mig 1) and make MIG devices (nvidia-smi mig)");
 }
 
-Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
+Error unknown_device(const GpuName& name, const std::vector<Gpu>& gpus,
                      const std::string& probe_fault) {
     if (gpus.empty())
-        return refused("unknown device " + quote(name), "this host has no NVIDIA GPU");
+        return refused("unknown device " + quote(name.text()), "this host has no NVIDIA GPU");
     for (const auto& gpu : gpus)
         if (is_mig_name_of(gpu, name) && gpu.mig_devices.empty())
             return without_mig(gpu, name);
@@ -146,8 +109,8 @@ Error unknown_device(const std::string& name, const std::vector<Gpu>& gpus,
             + (probe_fault.empty() ? "the driver's library did not name all of them" : probe_fault);
     if (is_short_uuid_prefix(name))
         why = ": a UUID prefix needs at least four hexadecimal digits after "
-              + quote(name.substr(0, uuid_kind.size()));
-    return refused("unknown device " + quote(name) + why, described(gpus));
+              + quote(name.text().substr(0, std::string_view("GPU-").size()));
+    return refused("unknown device " + quote(name.text()) + why, described(gpus));
 }
 
 using Chosen = std::map<unsigned, Gpu>;
@@ -161,7 +124,7 @@ Gpu& choose(Chosen& chosen, const Gpu& gpu) {
 }
 
 /// False: the GPU has no MIG device of that name.
-Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const std::string& name) {
+Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const GpuName& name) {
     const auto device = std::ranges::find_if(
         gpu.mig_devices, [&](const auto& one) { return has_mig_name(gpu, one, name); });
     if (device == gpu.mig_devices.end())
@@ -175,8 +138,7 @@ Result<bool> choose_mig_device(Chosen& chosen, const Gpu& gpu, const std::string
     return true;
 }
 
-std::vector<std::string> mig_uuids_that_begin(const std::vector<Gpu>& gpus,
-                                              const std::string& name) {
+std::vector<std::string> mig_uuids_that_begin(const std::vector<Gpu>& gpus, const GpuName& name) {
     std::vector<std::string> out;
     for (const auto& gpu : gpus)
         for (const auto& device : gpu.mig_devices)
@@ -187,13 +149,14 @@ std::vector<std::string> mig_uuids_that_begin(const std::vector<Gpu>& gpus,
 
 /// False: the name begins no UUID.
 Result<bool> choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
-                                 const std::string& name) {
+                                 const GpuName& name) {
     std::vector<Gpu> begun;
     if (can_begin_uuid(name))
         std::ranges::copy_if(gpus, std::back_inserter(begun),
                              [&](const auto& gpu) { return begins(gpu.uuid, name); });
     if (begun.size() > 1)
-        return refused("the UUIDs of several GPUs begin with " + quote(name), described(begun));
+        return refused("the UUIDs of several GPUs begin with " + quote(name.text()),
+                       described(begun));
     if (begun.empty())
         return false;
     if (!begun.front().fault.empty())
@@ -204,20 +167,20 @@ Result<bool> choose_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
 
 /// False: the name begins no UUID of a MIG device.
 Result<bool> choose_mig_by_beginning(Chosen& chosen, const std::vector<Gpu>& gpus,
-                                     const std::string& name) {
+                                     const GpuName& name) {
     const auto known =
         can_begin_uuid(name) ? mig_uuids_that_begin(gpus, name) : std::vector<std::string>();
     if (known.size() > 1)
-        return refused("the UUIDs of several MIG devices begin with " + quote(name),
+        return refused("the UUIDs of several MIG devices begin with " + quote(name.text()),
                        "they are " + enumerate(known));
     for (const auto& gpu : gpus)
-        if (!known.empty() && GRAPNEL_TRY(choose_mig_device(chosen, gpu, known.front())))
+        if (!known.empty() && GRAPNEL_TRY(choose_mig_device(chosen, gpu, GpuName(known.front()))))
             return true;
     return false;
 }
 
 /// By its name, else by the beginning of its UUID; false: nothing has that name.
-Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const std::string& name) {
+Result<bool> choose_by_name(Chosen& chosen, const std::vector<Gpu>& gpus, const GpuName& name) {
     for (const auto& gpu : gpus) {
         const bool is_gpu = has_name(gpu, name);
         if (!gpu.fault.empty() && (is_gpu || is_mig_name_of(gpu, name)))
@@ -265,7 +228,7 @@ bool names_gpu_uuid(const Request& request) {
 }
 
 bool needs_gpu_uuids(const Request& request, const Inventory& inventory) {
-    const auto is_shown = [&](const std::string& name) {
+    const auto is_shown = [&](const GpuName& name) {
         return std::ranges::any_of(inventory.gpus, [&](const auto& gpu) {
             return begins(gpu.uuid, name) || is_mig_name_of(gpu, name);
         });

@@ -68,7 +68,7 @@ void DeviceNames::take_gpu(std::string_view device) {
         requested_.listed.clear();
     } else if (seen_.emplace(device).second) {
         requested_.devices = Request::Devices::listed;
-        requested_.listed.emplace_back(device);
+        requested_.listed.emplace_back(std::string(device));
     }
 }
 

@@ -15,7 +15,7 @@ namespace grapnel {
 struct RequestedDevices {
     bool driver = false; ///< the driver, and the GPUs that follow
     Request::Devices devices = Request::Devices::none;
-    std::vector<std::string> listed = {};
+    std::vector<GpuName> listed = {};
     bool management = false;
     DeviceGroups groups = {};
     ImexChannels imex_channels = {};

@@ -42,6 +42,7 @@
 #include "base/result.hpp"
 #include "base/special_devices.hpp"
 #include "oci/spec.hpp"
+#include "request/gpu_name.hpp"
 #include "request/requirement.hpp"
 #include "settings/settings.hpp"
 
@@ -55,7 +56,7 @@ struct Request {
     bool driver = true; ///< false: device groups and IMEX channels alone
     enum class Devices { none, all, listed };
     Devices devices = Devices::none;
-    std::vector<std::string> listed = {}; ///< as asked for, without duplicates, in order
+    std::vector<GpuName> listed = {}; ///< without duplicates, in order
     DriverCapabilities driver_capabilities = {};
     DriverCapabilities named_capabilities = {}; ///< of these, asked for by name: not by `all`
     std::vector<Requirement> requirements = {};

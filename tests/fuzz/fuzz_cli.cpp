@@ -16,7 +16,9 @@ namespace {
 void expect_sound(const Request& request) {
     expect((request.devices == Request::Devices::listed) == !request.listed.empty(),
            "devices are listed if and only if there is a list");
-    const std::set<std::string> unique(request.listed.begin(), request.listed.end());
+    std::set<std::string> unique;
+    for (const auto& name : request.listed)
+        unique.insert(name.text());
     expect(unique.size() == request.listed.size() && !unique.contains(""),
            "a device is listed once, with a name");
     const auto& channels = request.imex_channels.listed;

@@ -90,7 +90,7 @@ TEST_CASE("requests of CDI devices by class") {
         return cdi_request({.driver_capabilities = DriverCapabilities::all()}, devices, asked);
     };
     CHECK(request(CdiClass::gpu, {}).devices == Devices::none);
-    CHECK(request(CdiClass::gpu, {"0", "1"}).listed == std::vector<std::string>{"0", "1"});
+    CHECK(request(CdiClass::gpu, {"0", "1"}).listed == gpu_names({"0", "1"}));
     CHECK(request(CdiClass::gpu, {"all"}).devices == Devices::all);
     CHECK(request(CdiClass::management, {"all"}).management);
     CHECK(!request(CdiClass::management, {}).management);

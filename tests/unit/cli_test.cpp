@@ -148,7 +148,7 @@ TEST_CASE("devices are a list, and all is all of them") {
     CHECK(request_of({"--device="}).devices == none);
     const auto some = request_of({"--device=1,,0", "-d", "GPU-aa,1"});
     CHECK(some.devices == listed);
-    CHECK(some.listed == Words{"1", "0", "GPU-aa"});
+    CHECK(some.listed == gpu_names({"1", "0", "GPU-aa"}));
     for (const auto* const word : {"all", "ALL", "0,all", "all,5"}) {
         CAPTURE(word);
         const auto request = request_of({std::string("--device=") + word});
@@ -156,8 +156,8 @@ TEST_CASE("devices are a list, and all is all of them") {
         CHECK(request.listed.empty());
     }
     // these are words of a container's environment
-    CHECK(request_of({"--device=none"}).listed == Words{"none"});
-    CHECK(request_of({"--device=void"}).listed == Words{"void"});
+    CHECK(request_of({"--device=none"}).listed == gpu_names({"none"}));
+    CHECK(request_of({"--device=void"}).listed == gpu_names({"void"}));
 }
 
 TEST_CASE("without a capability nothing of the driver's libraries is asked for") {

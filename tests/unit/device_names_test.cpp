@@ -37,7 +37,7 @@ std::string summary(const Result<Asked>& result) {
                        : request.devices == Devices::none ? "none"
                                                           : "list";
     for (const auto& one : request.listed)
-        text += " " + one;
+        text += " " + one.text();
     text += groups_text(request.device_groups);
     if (request.imex_channels.all)
         text += " channels";

@@ -213,7 +213,7 @@ TEST_CASE("who manages MIG gets the nodes that are there and the rules of what c
     CHECK(contains(error([](auto& offered) { offered.config.reset(); }), "mig-minors"));
     CHECK(error([](auto& offered) { offered.monitor.reset(); }).empty());
     CHECK(error([](auto& offered) { offered.has_nodes = false; }).empty());
-    wanted.listed = {"1:0"};
+    wanted.listed = gpu_names({"1:0"});
     CHECK(contains(error_of(make_plan(wanted, host(), {})), "asked for by name"));
     wanted = {.devices = Devices::all, .mig_monitor = true};
     CHECK(error_of(make_plan(wanted, host(), {})).empty());

@@ -91,6 +91,13 @@ TEST_CASE("a GPU is found by index, UUID and PCI address") {
     CHECK(indices(select_gpus({.devices = Devices::none}, three_gpus())).empty());
 }
 
+TEST_CASE("a PCI address of domain 0 is no name of GPU 0") {
+    auto gpus = three_gpus();
+    CHECK_FALSE(contains(indices(select_gpus(request({"0:0b:00.0"}), gpus)), "has no MIG device"));
+    gpus[0].fault = "it fell off the bus";
+    CHECK(indices(select_gpus(request({"0:0a:00.0"}), gpus)) == "1");
+}
+
 TEST_CASE("a MIG device of a GPU without MIG names the GPU") {
     CHECK(contains(indices(select_gpus(request({"0:1"}), three_gpus())),
                    "unknown device '0:1': GPU 0 has no MIG device"));

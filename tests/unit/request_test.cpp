@@ -34,7 +34,7 @@ std::string devices_text(const Result<Asked>& result) {
     }
     std::string text = "list";
     for (const auto& one : result->request->listed)
-        text += " " + one;
+        text += " " + one.text();
     return text;
 }
 

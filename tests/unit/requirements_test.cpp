@@ -59,11 +59,11 @@ TEST_CASE("the probe is asked only for a fact that decides") {
     auto chosen = request({"brand=tesla"}, Devices::listed);
     auto one_known = host("9.0", std::nullopt);
     one_known.gpus[1].brand = "Tesla";
-    chosen.listed = {"1"};
+    chosen.listed = gpu_names({"1"});
     CHECK(!needs_probe(chosen, one_known));
-    chosen.listed = {"0"};
+    chosen.listed = gpu_names({"0"});
     CHECK(needs_probe(chosen, one_known));
-    chosen.listed = {"7"};
+    chosen.listed = gpu_names({"7"});
     CHECK(!needs_probe(chosen, one_known));
     auto no_cuda = host("9.0", "Tesla");
     no_cuda.cuda_version.reset();

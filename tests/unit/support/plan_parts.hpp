@@ -28,9 +28,9 @@ namespace grapnel::test {
             .node = node("/dev/nvidia" + std::to_string(minor), {195, minor})};
 }
 
-[[nodiscard]] inline Request request(std::vector<std::string> listed) {
+[[nodiscard]] inline Request request(const std::vector<std::string>& listed) {
     return {.devices = Request::Devices::listed,
-            .listed = std::move(listed),
+            .listed = gpu_names(listed),
             .driver_capabilities = {DriverCapability::compute, DriverCapability::utility}};
 }
 
