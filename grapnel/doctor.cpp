@@ -4,6 +4,7 @@
 #include "cmdline/help.hpp"
 #include "command.hpp"
 #include "confine/confined_child.hpp"
+#include "containers.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/bundle.hpp"
 #include "doctor/engines.hpp"
@@ -21,8 +22,10 @@
 #include "sys/program.hpp"
 #include "sys/root_dir.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <unistd.h>
 #include <utility>
 
 namespace grapnel {
@@ -65,6 +68,15 @@ bool has_openat2() {
     return base && sys::RootDir::open(base->ref(), host_path("/proc"));
 }
 
+/// The effective and the supplementary groups.
+std::vector<std::uint32_t> own_groups() {
+    std::vector<gid_t> out(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
+    const auto count = getgroups(static_cast<int>(out.size()), out.data());
+    out.resize(static_cast<std::size_t>(std::max(count, 0)));
+    out.push_back(getegid());
+    return {out.begin(), out.end()};
+}
+
 HostPath home_directory() {
     const char* const home = secure_getenv("HOME");
     return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
@@ -101,6 +113,7 @@ std::vector<std::string> gpus_in_mig_mode(const Inventory& inventory, const Sett
 
 Surroundings surroundings(const Settings& settings) {
     return {.user = sys::own_user().user,
+            .groups = own_groups(),
             .home = home_directory(),
             .programs = programs(),
             .own_program = sys::own_program().value_or(HostPath()),
@@ -114,11 +127,22 @@ Surroundings surroundings(const Settings& settings) {
             .ask = ask_program};
 }
 
+std::vector<DriverHolder> driver_holders() {
+    std::vector<DriverHolder> out;
+    for (const auto& container : gpu_containers().containers)
+        out.push_back({.id = container.id,
+                       .engine = container.engine,
+                       .user = container.user,
+                       .driver_version = container.start.driver_version});
+    return out;
+}
+
 Facts facts_of(const sys::HostFs& host) {
     auto settings = load_settings(std::nullopt, Variables::count);
     settings.settings.probe = probe_program(settings.settings);
     auto here = surroundings(settings.settings);
     auto facts = gather_facts(host, std::move(settings), std::move(here));
+    facts.here.holders = driver_holders();
     facts.here.leftovers = find_leftovers(host, image_stores(facts));
     return facts;
 }

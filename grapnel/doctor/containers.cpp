@@ -3,8 +3,10 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
+#include "driver/inventory.hpp"
 #include "json/text.hpp"
 
 #include <algorithm>
@@ -17,8 +19,10 @@ namespace {
 struct Container {
     std::string name = {};
     std::string runtime = {};
-    bool by_gpus = false;                    ///< by --gpus
-    std::optional<std::string> devices = {}; ///< its variable NVIDIA_VISIBLE_DEVICES
+    bool by_gpus = false;                         ///< by --gpus
+    std::optional<std::string> devices = {};      ///< its variable NVIDIA_VISIBLE_DEVICES
+    std::optional<std::string> capabilities = {}; ///< its variable NVIDIA_DRIVER_CAPABILITIES
+    std::string failure = {};                     ///< why its last start failed, as Docker says
     bool runs = false;
     bool lacked_program = false; ///< it ended because its nvidia-smi was not found
 };
@@ -27,12 +31,13 @@ nlohmann::json at(const nlohmann::json& object, const std::string& key) {
     return object.is_object() ? object.value(key, nlohmann::json()) : nlohmann::json();
 }
 
-std::optional<std::string> devices_in(const nlohmann::json& environment) {
-    constexpr std::string_view name = "NVIDIA_VISIBLE_DEVICES=";
+/// The variable's value; the last entry counts.
+std::optional<std::string> variable_in(const nlohmann::json& environment, std::string_view name) {
+    const auto start = std::string(name) + "=";
     std::optional<std::string> out;
     for (const auto& entry : environment.is_array() ? environment : nlohmann::json::array())
-        if (entry.is_string() && entry.get_ref<const std::string&>().starts_with(name))
-            out = entry.get<std::string>().substr(name.size());
+        if (entry.is_string() && entry.get_ref<const std::string&>().starts_with(start))
+            out = entry.get<std::string>().substr(start.size());
     return out;
 }
 
@@ -49,8 +54,11 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
         out.name.erase(0, 1);
     const auto requests = at(host, "DeviceRequests");
     out.by_gpus = requests.is_array() && !requests.empty();
-    out.devices = devices_in(at(at(config, "Config"), "Env"));
+    const auto environment = at(at(config, "Config"), "Env");
+    out.devices = variable_in(environment, "NVIDIA_VISIBLE_DEVICES");
+    out.capabilities = variable_in(environment, "NVIDIA_DRIVER_CAPABILITIES");
     const auto state = at(config, "State");
+    out.failure = text_at(state, "Error");
     out.runs = at(state, "Running") == true;
     const auto exit_code = at(state, "ExitCode");
     const auto code = exit_code.is_number_integer() ? exit_code.get<std::int64_t>() : 0;
@@ -66,29 +74,84 @@ bool asks(const Container& container) {
 
 std::string run_command(const Container& container) {
     return "docker rm " + shell_word(container.name)
-           + " && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all IMAGE";
+           + " && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all";
+}
+
+/// Grapnel's own line in the engine's message; empty if it has none.
+std::string refusal_in(const std::string& failure) {
+    const auto at = failure.find("grapnel-");
+    const auto line = at == std::string::npos ? std::string() : failure.substr(at);
+    return line.substr(0, line.find('\n'));
+}
+
+/// nvidia-smi belongs to `utility`.
+bool lacks_utility(const Container& container) {
+    const auto list = container.capabilities.value_or("");
+    const auto names = split(list, ',');
+    return !list.empty() && std::ranges::find(names, "utility") == names.end()
+           && std::ranges::find(names, "all") == names.end();
 }
 
 void check_container(const Container& container, std::vector<Finding>& findings) {
+    const auto name = "container " + quote(container.name);
+    if (const auto refusal = refusal_in(container.failure); !container.runs && !refusal.empty()) {
+        findings.push_back({.code = Code::GR1306,
+                            .text = name + " was refused: " + fit_line(refusal),
+                            .command = "grapnel explain --docker " + shell_word(container.name),
+                            .needs_root = false});
+        return;
+    }
     const bool by_runtime = container.runtime.find("nvidia") != std::string::npos
                             || container.runtime.find("grapnel") != std::string::npos;
+    if (container.lacked_program && (container.by_gpus || (by_runtime && asks(container)))
+        && lacks_utility(container))
+        findings.push_back(
+            {.code = Code::GR1305,
+             .text = name + " has no nvidia-smi: NVIDIA_DRIVER_CAPABILITIES lacks utility",
+             .command =
+                 run_command(container) + " --env NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE",
+             .needs_root = false});
     if (container.by_gpus || !(container.lacked_program || (container.runs && asks(container))))
         return;
-    const auto name = "container " + quote(container.name);
     if (!by_runtime)
         findings.push_back({.code = Code::GR1301,
                             .text = name
                                     + " was started without --runtime=nvidia and without "
                                       "--gpus, so it has no driver",
-                            .command = run_command(container),
+                            .command = run_command(container) + " IMAGE",
                             .needs_root = false});
     else if (!asks(container))
         findings.push_back({.code = Code::GR1302,
                             .text = name
                                     + " asks for no GPU: NVIDIA_VISIBLE_DEVICES is not set, "
                                       "or none",
-                            .command = run_command(container),
+                            .command = run_command(container) + " IMAGE",
                             .needs_root = false});
+}
+
+/// The engine starts the container again, with the host's driver.
+std::string restart_container_command(const DriverHolder& holder) {
+    if (holder.engine == "docker" || holder.engine == "podman")
+        return holder.engine + " restart " + shell_word(holder.id);
+    if (holder.engine == "cri" || holder.engine == "cri-o")
+        return "crictl stop " + shell_word(holder.id);
+    if (holder.engine == "lxc")
+        return "lxc-stop " + shell_word(holder.id) + " && lxc-start " + shell_word(holder.id);
+    return page_command(Code::GR1304);
+}
+
+/// It keeps the libraries that it was started with; they do not match the module any more.
+void check_holders(const Facts& facts, std::vector<Finding>& findings) {
+    const auto branch = driver_branch(facts.host);
+    for (const auto& holder : facts.here.holders)
+        if (branch && !holder.driver_version.empty()
+            && holder.driver_version != branch->driver_version)
+            findings.push_back({.code = Code::GR1304,
+                                .text = "container " + quote(holder.id) + " holds driver "
+                                        + quote(holder.driver_version) + ", and the host has "
+                                        + branch->driver_version,
+                                .command = restart_container_command(holder),
+                                .needs_root = holder.user.empty()});
 }
 
 void check_leftovers(const Facts& facts, std::vector<Finding>& findings) {
@@ -121,6 +184,7 @@ Area containers_area(const Facts& facts) {
                 check_container(*container, area.findings);
             }
     }
+    check_holders(facts, area.findings);
     check_leftovers(facts, area.findings);
     area.is_used = count > 0 || !area.findings.empty();
     area.summary = count == 0 ? "none of the last hour" : std::to_string(count) + " of Docker";

@@ -2,6 +2,9 @@
 // Device nodes in /dev, and the links by which systemd and runc find them.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/driver_commands.hpp"
+#include "doctor/host_commands.hpp"
+#include "doctor/modules.hpp"
 #include "doctor/shell.hpp"
 #include "driver/inventory.hpp"
 #include "driver/missing_nodes.hpp"
@@ -92,14 +95,30 @@ void check_missing(const Facts& facts, Node node, std::vector<Finding>& findings
                         .command = command});
 }
 
+/// The hook loads it, where that is possible.
 void check_module(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
-    if (facts.settings.settings.load_kmods || node.path.name() != "nvidia-uvm")
+    if (node.path.name() != "nvidia-uvm")
         return;
-    findings.push_back({.code = Code::GR0305,
-                        .text = node.path.text()
-                                + ": the nvidia-uvm module is not loaded, and the "
-                                  "setting load-kmods is false",
-                        .command = "modprobe nvidia-uvm"});
+    const auto release = text_of(facts.host, host_path("/proc/sys/kernel/osrelease"));
+    const auto start = node.path.text() + ": the nvidia-uvm module is not loaded, and ";
+    Finding finding{.code = Code::GR0305, .command = "modprobe nvidia-uvm"};
+    if (number_of(facts.host, host_path("/proc/sys/kernel/modules_disabled")) == 1) {
+        finding.text = start + "the sysctl kernel.modules_disabled is 1";
+        finding.command = "reboot";
+    } else if (has_module(facts.host, release, "nvidia")
+               && !has_module(facts.host, release, "nvidia-uvm")) {
+        finding.text = start + "Linux " + release + " has no such module";
+        finding.command = build_module_command(facts.host, release);
+    } else if (!facts.settings.settings.load_kmods) {
+        finding.text = start + "the setting load-kmods is false";
+    } else {
+        finding.code = Code::GR0309;
+        finding.text = start
+                       + "no node for it is there: the next container that root starts loads it, a "
+                         "user's does not";
+        finding.fix = {.words = {"/sbin/modprobe", "nvidia-uvm"}};
+    }
+    findings.push_back(std::move(finding));
 }
 
 void check_node(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
@@ -119,9 +138,10 @@ void check_node(const Facts& facts, const Node& node, std::vector<Finding>& find
     } else if (node.found != node.expected) {
         findings.push_back(
             {.code = Code::GR0302,
-             .text = path + " is " + number_text(*node.found)
-                     + ", but the kernel has that device as " + number_text(*node.expected)
-                     + ": the dynamic major changed",
+             .text =
+                 path + " is " + number_text(*node.found) + ", but the kernel has that device as "
+                 + number_text(*node.expected)
+                 + (node.found->major == node.expected->major ? "" : ": the dynamic major changed"),
              .command = "rm " + shell_word(path) + " && " + make_command(facts, node)});
     }
 }
@@ -146,6 +166,27 @@ void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& find
                                 + ": only root may open it, though the nvidia module gives it "
                                   "to others",
                         .command = mode_command(*meant, path)});
+}
+
+/// A user's containers open a node with the user's own rights and groups.
+void check_user(const Facts& facts, const std::vector<Node>& nodes,
+                std::vector<Finding>& findings) {
+    constexpr std::uint32_t of_group = 06;
+    constexpr std::uint32_t group_shift = 3;
+    for (const auto& node : nodes) {
+        const auto& owner = node.attributes;
+        const auto others = owner.mode & of_group;
+        const auto group = (owner.mode >> group_shift) & of_group;
+        if (facts.here.user == 0 || !node.found || node.optional || others == of_group
+            || owner.user == facts.here.user || group != of_group || owner.group == 0
+            || std::ranges::find(facts.here.groups, owner.group) != facts.here.groups.end())
+            continue;
+        findings.push_back({.code = Code::GR0310,
+                            .text = place_of(facts, node.path).text()
+                                    + ": its group may open it, and this user is no member",
+                            .command = join_group_command(facts, owner.group)});
+        return;
+    }
 }
 
 bool needs_links(const Facts& facts) {
@@ -202,6 +243,7 @@ Area devices_area(const Facts& facts) {
         check_mode(facts, node, area.findings);
     }
     check_creatable(facts, nodes, area.findings);
+    check_user(facts, nodes, area.findings);
     check_links(facts, nodes, area.findings);
     return area;
 }

@@ -77,17 +77,10 @@ HostPath hook_elsewhere(const Facts& facts) {
 
 bool is_read_only(const Facts& facts, const HostPath& directory) {
     const auto mounts = parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo")));
-    std::size_t longest = 0;
-    bool out = false;
-    for (const auto& mount : mounts) {
-        const auto below = mount.point == "/" ? "/" : mount.point + "/";
-        if (!(directory.text() + "/").starts_with(below) || below.size() < longest)
-            continue;
-        longest = below.size();
-        out = std::ranges::find(mount.options, "ro") != mount.options.end()
-              || std::ranges::find(mount.super_options, "ro") != mount.super_options.end();
-    }
-    return out;
+    const auto* const mount = mount_of(mounts, directory);
+    return mount != nullptr
+           && (std::ranges::find(mount->options, "ro") != mount->options.end()
+               || std::ranges::find(mount->super_options, "ro") != mount->super_options.end());
 }
 
 /// A directory in dockerd's PATH that takes a link; empty without one, as on NixOS or Flatcar.

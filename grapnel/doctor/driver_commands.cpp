@@ -67,6 +67,21 @@ Packages firmware_packages(const sys::HostFs& host, const std::string& version) 
             .arch = "nvidia-utils"};
 }
 
+/// A module is built with the headers of its kernel. Empty: they are there, or no package is known;
+/// else it ends with " && ".
+std::string install_headers_command(const sys::HostFs& host, const std::string& release) {
+    if (!is_plain_name(release) || exists(host, host_path("/lib/modules") / release / "build"))
+        return {};
+    const Packages headers{.debian = "linux-headers-" + release,
+                           .ubuntu = "linux-headers-" + release,
+                           .fedora = "kernel-devel-" + release,
+                           .rhel = "kernel-devel-" + release,
+                           .suse = {},
+                           .arch = "linux-headers"};
+    const auto install = install_command(host, headers, Code::GR0203);
+    return install == page_command(Code::GR0203) ? std::string() : install + " && ";
+}
+
 /// The option without the module; empty if it names no other module.
 std::string without_module(std::string_view option) {
     const auto equals = option.find('=');
@@ -89,11 +104,30 @@ std::string install_driver_command(const sys::HostFs& host) {
 }
 
 std::string build_module_command(const sys::HostFs& host, const std::string& release) {
+    const auto load = std::string(" && modprobe nvidia");
+    const auto headers = install_headers_command(host, release);
     if (!find_program(host, "dkms").empty())
-        return "dkms autoinstall";
+        return headers + "dkms autoinstall" + load;
     if (!find_program(host, "akmods").empty())
-        return "akmods --force --kernels " + shell_word(release);
+        return headers + "akmods --force --kernels " + shell_word(release) + load;
     return install_driver_command(host);
+}
+
+std::string other_driver_command(const sys::HostFs& host, const std::string& reason) {
+    const bool needs_open = reason.find("requires use of the NVIDIA open") != std::string::npos;
+    const bool is_proprietary = reason.find("not supported by open") != std::string::npos;
+    if (family_of(host) == Family::ubuntu)
+        return install_driver_command(host) + " && reboot";
+    if (!needs_open && !is_proprietary)
+        return page_command(Code::GR0414);
+    const Packages names{.debian = needs_open ? "nvidia-open-kernel-dkms" : "nvidia-kernel-dkms",
+                         .ubuntu = {},
+                         .fedora = {},
+                         .rhel = {},
+                         .suse = {},
+                         .arch = {}};
+    const auto install = install_command(host, names, Code::GR0414);
+    return install == page_command(Code::GR0414) ? install : install + " && reboot";
 }
 
 std::string enroll_key_command(const sys::HostFs& host) {

@@ -22,6 +22,9 @@ namespace grapnel::doctor_command {
 [[nodiscard]] std::string build_module_command(const sys::HostFs& host, const std::string& release);
 
 /// The key that signs modules on this machine: of shim on Ubuntu, of DKMS, of akmods, of SUSE.
+/// For a GPU that the loaded module does not know; `reason` is the driver's line in the kernel log.
+[[nodiscard]] std::string other_driver_command(const sys::HostFs& host, const std::string& reason);
+
 [[nodiscard]] std::string enroll_key_command(const sys::HostFs& host);
 
 /// Takes the nvidia module out of that option of the kernel command line, and reboots.

@@ -179,6 +179,19 @@ std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& pa
     return std::nullopt;
 }
 
+const MountInfo* mount_of(const std::vector<MountInfo>& mounts, const HostPath& path) {
+    const MountInfo* out = nullptr;
+    std::size_t longest = 0;
+    for (const auto& mount : mounts) {
+        const auto below = mount.point == "/" ? "/" : mount.point + "/";
+        if (!(path.text() + "/").starts_with(below) || below.size() < longest)
+            continue;
+        longest = below.size();
+        out = &mount;
+    }
+    return out;
+}
+
 bool has_systemd(const Facts& facts) {
     return exists(facts.host, host_path("/run/systemd/system"));
 }

@@ -2,6 +2,7 @@
 // Facts on container engines that several areas need.
 #pragma once
 
+#include "base/mountinfo.hpp"
 #include "doctor/facts.hpp"
 #include "engine_config/toml.hpp"
 
@@ -69,6 +70,9 @@ enum class Maker { grapnel, nvidia, other };
 /// The file as TOML; nothing for a missing file, and for a file that is no TOML, with `mistake`.
 [[nodiscard]] std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
                                                    std::optional<Error>& mistake);
+
+/// The mount of that path, which has no link in it; null without one.
+[[nodiscard]] const MountInfo* mount_of(const std::vector<MountInfo>& mounts, const HostPath& path);
 
 [[nodiscard]] bool has_systemd(const Facts& facts);
 

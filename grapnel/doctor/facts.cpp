@@ -56,15 +56,6 @@ std::vector<std::string> words_in(std::string_view command_line) {
     return words;
 }
 
-/// When the machine started, in seconds since 1970.
-std::int64_t boot_time(const sys::HostFs& host) {
-    const auto text = text_of(host, host_path("/proc/stat"));
-    for (const auto line : split(text, '\n'))
-        if (const auto seconds = value_after(line, "btime "); !seconds.empty())
-            return parse_number<std::int64_t>(seconds).value_or(0);
-    return 0;
-}
-
 /// Of /proc/PID/stat: the fields behind the name, which can hold blanks, in ticks of 10 ms.
 std::int64_t start_of(const sys::HostFs& host, const HostPath& process) {
     constexpr std::size_t field = 20; // starttime is the 22nd; two stand before the bracket's end
@@ -211,6 +202,14 @@ std::string text_of(const sys::HostFs& host, const HostPath& path) {
 
 std::optional<std::int64_t> number_of(const sys::HostFs& host, const HostPath& path) {
     return parse_number<std::int64_t>(text_of(host, path));
+}
+
+std::int64_t boot_time(const sys::HostFs& host) {
+    const auto text = text_of(host, host_path("/proc/stat"));
+    for (const auto line : split(text, '\n'))
+        if (const auto seconds = value_after(line, "btime "); !seconds.empty())
+            return parse_number<std::int64_t>(seconds).value_or(0);
+    return 0;
 }
 
 std::vector<std::string> names_in(const sys::HostFs& host, const HostPath& path) {

@@ -18,14 +18,24 @@
 
 namespace grapnel::doctor_command {
 
+/// A running container, and the driver version that it was started with.
+struct DriverHolder {
+    std::string id = {};
+    std::string engine = {};
+    std::string user = {}; ///< of a rootless engine
+    std::string driver_version = {};
+};
+
 /// Facts that are in no file of the host.
 struct Surroundings {
     std::uint32_t user = 0;                        ///< of this process
+    std::vector<std::uint32_t> groups = {};        ///< of that user
     HostPath home = {};                            ///< of that user; empty: unknown
     HostPath programs = host_path(GRAPNEL_BINDIR); ///< Grapnel's
     HostPath own_program = {};                     ///< the file of this program
     std::vector<std::string> kernel_log = {};      ///< the lines that this user may read
     std::vector<std::string> leftovers = {};       ///< see find_leftovers()
+    std::vector<DriverHolder> holders = {};        ///< containers that have the driver
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
     /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.
@@ -82,6 +92,9 @@ struct Facts {
 
 /// The number in a file that holds one number, such as a sysctl.
 [[nodiscard]] std::optional<std::int64_t> number_of(const sys::HostFs& host, const HostPath& path);
+
+/// When the machine started, in seconds since 1970; 0: unknown.
+[[nodiscard]] std::int64_t boot_time(const sys::HostFs& host);
 
 /// The names in a directory; empty without it.
 [[nodiscard]] std::vector<std::string> names_in(const sys::HostFs& host, const HostPath& path);

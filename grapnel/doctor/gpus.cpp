@@ -2,12 +2,14 @@
 // GPUs: their drivers on the PCI bus, persistence, MIG, NVSwitch.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/driver_commands.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/pci.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace grapnel::doctor_command {
 
@@ -97,6 +99,34 @@ Finding held(const sys::HostFs& host, const PciGpu& gpu, bool by_all) {
             .command = bind_command(host, gpu)};
 }
 
+/// The driver's reason for leaving a GPU to no driver; empty without a line that names it.
+std::string reason_in_log(const Facts& facts, const std::string& address) {
+    for (const auto& line : facts.here.kernel_log)
+        for (const auto* const reason :
+             {"is not supported by open nvidia.ko", "requires use of the NVIDIA open kernel",
+              "Legacy drivers", "is not supported by the"})
+            if (line.find(slot_of(address)) != std::string::npos
+                && line.find(reason) != std::string::npos)
+                return line;
+    return {};
+}
+
+/// The wrong kind of module, or the wrong branch.
+Finding wrong_driver(const Facts& facts, const std::string& address, const std::string& reason) {
+    return {.code = Code::GR0414,
+            .text = "GPU " + address + " needs another driver: " + reason,
+            .command = other_driver_command(facts.host, reason)};
+}
+
+Finding not_taken(const Facts& facts, const std::string& address) {
+    const auto reason = reason_in_log(facts, address);
+    if (!reason.empty())
+        return wrong_driver(facts, address, reason);
+    return {.code = Code::GR0404,
+            .text = "GPU " + address + ": the nvidia driver is loaded but did not take it",
+            .command = "dmesg | grep -i nvrm"};
+}
+
 void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
                    std::vector<Finding>& findings) {
     const bool has_own = facts.inventory && !facts.inventory->gpus.empty();
@@ -105,12 +135,39 @@ void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
             continue;
         if (!gpu.driver.empty())
             findings.push_back(held(facts.host, gpu, !has_own));
-        else if (facts.inventory && !facts.inventory->pass_through
+        else if (is_plain_nvidia(facts)
                  && !exists(facts.host, host_path("/proc/driver/nvidia/gpus") / gpu.address))
-            findings.push_back(
-                {.code = Code::GR0404,
-                 .text = "GPU " + gpu.address + ": the nvidia driver is loaded but did not take it",
-                 .command = "dmesg | grep -i nvrm"});
+            findings.push_back(not_taken(facts, gpu.address));
+    }
+}
+
+/// Xids after which NVIDIA's catalogue asks for a reset of the GPU: uncorrectable memory errors, a
+/// GPU System Processor that does not answer, and the driver's own word for it.
+bool needs_reset(const std::string& line, const std::string& address) {
+    const auto at = line.find("Xid (PCI:" + slot_of(address));
+    if (at == std::string::npos)
+        return false;
+    const auto after = line.find("): ", at);
+    const auto number =
+        after == std::string::npos ? std::string_view() : std::string_view(line).substr(after + 3);
+    const auto xid =
+        parse_number<unsigned>(number.substr(0, number.find_first_not_of("0123456789")));
+    if (xid == 154U)
+        return line.find("Reset Required") != std::string::npos
+               || line.find("Reboot Required") != std::string::npos;
+    constexpr std::array<unsigned, 7> asks{48, 62, 64, 95, 119, 120, 140};
+    return xid && std::ranges::find(asks, *xid) != asks.end();
+}
+
+void check_xids(const Facts& facts, std::vector<Finding>& findings) {
+    for (const auto& gpu : facts.inventory->gpus) {
+        const auto line = std::ranges::find_if(facts.here.kernel_log, [&](const std::string& text) {
+            return needs_reset(text, gpu.pci);
+        });
+        if (line != facts.here.kernel_log.end() && gpu.fault.empty())
+            findings.push_back({.code = Code::GR0415,
+                                .text = "GPU " + gpu.pci + " reported an error: " + *line,
+                                .command = "nvidia-smi --gpu-reset -i " + gpu.pci});
     }
 }
 
@@ -224,6 +281,7 @@ Area gpus_area(const Facts& facts) {
     if (!facts.inventory)
         return area;
     area.summary = std::to_string(facts.inventory->gpus.size());
+    check_xids(facts, area.findings);
     check_persistence(facts, area.findings);
     check_mig(facts, area.findings);
     check_mig_mode(facts, area.findings);

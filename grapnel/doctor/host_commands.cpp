@@ -77,16 +77,16 @@ std::string_view installer_of(const sys::HostFs& host, Family family) {
     return {};
 }
 
-/// The name of the user in /etc/passwd; the number without such a line.
-std::string user_name(const sys::HostFs& host, std::uint32_t user) {
+/// The name of the user or group in /etc/passwd or /etc/group; the number without such a line.
+std::string name_in(const sys::HostFs& host, const char* file, std::uint32_t id) {
     constexpr std::size_t number = 2;
-    const auto text = text_of(host, host_path("/etc/passwd"));
+    const auto text = text_of(host, host_path(file));
     for (const auto line : split(text, '\n')) {
         const auto fields = split(line, ':');
-        if (fields.size() > number && parse_number<std::uint32_t>(fields[number]) == user)
+        if (fields.size() > number && parse_number<std::uint32_t>(fields[number]) == id)
             return std::string(fields.front());
     }
-    return std::to_string(user);
+    return std::to_string(id);
 }
 
 std::string unit_of(const Daemon* daemon, std::string_view service) {
@@ -185,8 +185,8 @@ std::string restart_command(const Facts& facts, const Daemon* daemon, std::strin
         return "systemctl restart " + unit;
     if (daemon->user == facts.here.user)
         return "systemctl --user restart " + unit;
-    return "systemctl --user --machine=" + user_name(facts.host, daemon->user) + "@.host restart "
-           + unit;
+    return "systemctl --user --machine=" + name_in(facts.host, "/etc/passwd", daemon->user)
+           + "@.host restart " + unit;
 }
 
 std::string enable_command(const Facts& facts, std::string_view unit) {
@@ -198,6 +198,11 @@ std::string enable_command(const Facts& facts, std::string_view unit) {
     if (!has_systemd(facts) || !is_installed || release_value(facts.host, "ID") == "nixos")
         return {};
     return "systemctl enable --now " + std::string(unit);
+}
+
+std::string join_group_command(const Facts& facts, std::uint32_t group) {
+    return "usermod -aG " + shell_word(name_in(facts.host, "/etc/group", group)) + " "
+           + shell_word(name_in(facts.host, "/etc/passwd", facts.here.user));
 }
 
 std::string as_root(const Facts& facts, const std::string& command) {

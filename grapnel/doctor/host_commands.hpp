@@ -53,4 +53,7 @@ struct Packages {
 /// The command starts with "sudo" where the user is not root.
 [[nodiscard]] std::string as_root(const Facts& facts, const std::string& command);
 
+/// Makes this user a member of that group.
+[[nodiscard]] std::string join_group_command(const Facts& facts, std::uint32_t group);
+
 } // namespace grapnel::doctor_command

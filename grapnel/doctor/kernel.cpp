@@ -54,10 +54,18 @@ void check_memfd(const sys::HostFs& host, std::vector<Finding>& findings) {
                             .command = "sysctl -w vm.memfd_noexec=1"});
 }
 
-/// The kernel hides the instructions of a device program from everybody if both are 2.
-void check_hardening(const sys::HostFs& host, std::vector<Finding>& findings) {
+bool has_devices_controller(const MountInfo& mount) {
+    return mount.type == "cgroup"
+           && std::ranges::find(mount.super_options, "devices") != mount.super_options.end();
+}
+
+/// The kernel hides the instructions of a device program from everybody if both are 2. cgroup v1
+/// has no device programs.
+void check_hardening(const sys::HostFs& host, const std::vector<MountInfo>& mounts,
+                     std::vector<Finding>& findings) {
     constexpr int hides = 2;
-    if (number_of(host, host_path("/proc/sys/net/core/bpf_jit_harden")) == hides
+    if (std::ranges::none_of(mounts, has_devices_controller)
+        && number_of(host, host_path("/proc/sys/net/core/bpf_jit_harden")) == hides
         && number_of(host, host_path("/proc/sys/kernel/kptr_restrict")) == hides)
         findings.push_back(
             {.code = Code::GR0104,
@@ -74,10 +82,7 @@ void check_mounts(const std::vector<MountInfo>& mounts, std::vector<Finding>& fi
                             .text = "/dev is mounted nodev: no device node on it can be opened",
                             .command = "mount -o remount,dev /dev"});
     const bool has_devices = std::ranges::any_of(mounts, [](const MountInfo& mount) {
-        return mount.type == "cgroup2"
-               || (mount.type == "cgroup"
-                   && std::ranges::find(mount.super_options, "devices")
-                          != mount.super_options.end());
+        return mount.type == "cgroup2" || has_devices_controller(mount);
     });
     if (!mounts.empty() && !has_devices)
         findings.push_back({.code = Code::GR0106,
@@ -108,8 +113,8 @@ Area kernel_area(const Facts& facts) {
     check_release(facts, release, area.findings);
     check_seccomp(facts.host, area.findings);
     check_memfd(facts.host, area.findings);
-    check_hardening(facts.host, area.findings);
     const auto mounts = parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo")));
+    check_hardening(facts.host, mounts, area.findings);
     check_mounts(mounts, area.findings);
     check_mount_count(facts.host, mounts.size(), area.findings);
     return area;

@@ -133,8 +133,4 @@ bool is_special_platform(const Facts& facts) {
            || text_of(facts.host, host_path("/sys/devices/soc0/family")) == "Tegra";
 }
 
-bool is_valid_release(const std::string& release) {
-    return is_plain_name(release);
-}
-
 } // namespace grapnel::doctor_command

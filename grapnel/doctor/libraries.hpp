@@ -29,6 +29,5 @@ struct LibrarySearch {
 [[nodiscard]] bool is_special_platform(const Facts& facts);
 
 /// Whether the kernel's release is a plain name of a directory.
-[[nodiscard]] bool is_valid_release(const std::string& release);
 
 } // namespace grapnel::doctor_command

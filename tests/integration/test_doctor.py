@@ -145,6 +145,23 @@ print(*(one["command"] for area in json.load(sys.stdin)["areas"] for one in area
     assert codes(done) == [], done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("version", ["575.57.08", make_driver.VERSION])
+def test_container_with_an_earlier_driver_is_found(doctor, version):
+    """By the library that is mounted in it; one with the host's driver is healthy."""
+    node = f"/dev/nvidia{make_driver.minor(1, 2)}"
+    done = doctor(f"""mkdir /run/c; touch /run/c/node /run/c/libcuda.so.{version}
+        unshare --mount sh -c 'mount --bind {node} /run/c/node
+            mount --bind /run/c/libcuda.so.{version} /run/c/libcuda.so.{version}; touch /run/c/ready; exec sleep 60' &
+        while [ ! -e /run/c/ready ]; do sleep 0.05; done
+        "$0" doctor --json > /run/c/report || true; kill $!; cat /run/c/report; exit""", "--json")
+    found = [one for area in json.loads(done.stdout)["areas"] for one in area["findings"]]
+    if version == make_driver.VERSION:
+        assert found == []
+        return
+    assert [one["code"] for one in found] == ["GR1304"], done.stdout + done.stderr
+    assert f"holds driver '{version}', and the host has {make_driver.VERSION}" in found[0]["text"]
+
+
 def test_page_of_every_code_is_printed(grapnel):
     page = (TOP / "doc/troubleshooting.md").read_text()
     sections = re.findall(r"^### (.*)\n\n`(GR\d+)`, \*(\w+)\*", page, re.M)

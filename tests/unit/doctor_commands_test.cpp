@@ -135,9 +135,17 @@ const std::vector<Row>& rows() {
         {"Docker of snap", "ID=ubuntu-core\n", "grapnel explain GR0807"},
         {"Docker Desktop", fedora, "dnf install moby-engine && docker context use default"},
         // modules
-        {"module of another kernel", debian, "dkms autoinstall",
+        {"module of another kernel", debian,
+         "apt-get install linux-headers-6.1.0-28-amd64 && dkms autoinstall && modprobe nvidia",
          [](DoctoredHost& host) { program(host, "dkms"); }},
-        {"module of another kernel", fedora, "akmods --force --kernels 6.1.0-28-amd64",
+        {"module of another kernel", debian, "dkms autoinstall && modprobe nvidia",
+         [](DoctoredHost& host) {
+             program(host, "dkms");
+             host.files.directory("/lib/modules/6.1.0-28-amd64/build");
+         }},
+        {"module of another kernel", fedora,
+         "dnf install kernel-devel-6.1.0-28-amd64 && akmods --force --kernels 6.1.0-28-amd64 && "
+         "modprobe nvidia",
          [](DoctoredHost& host) { program(host, "akmods"); }},
         {"Secure Boot", ubuntu, "mokutil --import /var/lib/shim-signed/mok/MOK.der",
          [](DoctoredHost& host) { host.files.file("/var/lib/shim-signed/mok/MOK.der", ""); }},

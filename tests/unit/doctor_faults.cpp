@@ -193,7 +193,12 @@ const std::vector<Fault>& faults() {
         {GR0202, "driver not installed", "h200", "not installed",
          [](DoctoredHost& host) { unload(host); }},
         {GR0203, "module of another kernel", "h200", "not built",
-         with_file(unload, "/lib/modules/6.1.0-27-amd64/modules.dep", "updates/dkms/nvidia.ko:\n")},
+         [](DoctoredHost& host) {
+             unload(host);
+             host.files.directory("/lib/modules/6.1.0-28-amd64");
+             host.files.file("/lib/modules/6.1.0-27-amd64/modules.dep",
+                             "updates/dkms/nvidia.ko:\n");
+         }},
         {GR0204, "no driver and no GPU", "h200", "no NVIDIA GPU",
          [](DoctoredHost& host) {
              host.files.remove("/proc/driver/nvidia");

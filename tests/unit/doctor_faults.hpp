@@ -32,8 +32,12 @@ struct Fault {
 
 [[nodiscard]] const std::vector<Fault>& faults();
 
+/// The same faults by other files, engines and lines of a log.
+[[nodiscard]] const std::vector<Fault>& fault_variants();
+
 /// Hosts that look like one with a fault.
 [[nodiscard]] const std::vector<Fault>& near_faults();
+[[nodiscard]] const std::vector<Fault>& healthy_variants();
 
 [[nodiscard]] std::vector<std::string> healthy_hosts();
 
