@@ -167,3 +167,34 @@ def test_engines_start_after_the_refresh(machine, engine):
     machine.shell(f"printf '[Service]\\nExecStart=/bin/sleep 1\\n' > /run/systemd/system/{engine}")
     machine.systemd.systemctl("daemon-reload")
     assert SERVICE in machine.systemd.property(engine, "After").split()
+
+
+@pytest.fixture(scope="module")
+def udev(machine):
+    """The machine, with an udev."""
+    if shutil.which("udevadm") is None:
+        skip_or_fail("udev is not installed")
+    machine.start_udev()
+    return machine
+
+
+GPU = f"/bus/pci/devices/{make_driver.pci(0)}"
+EVENTS = {"bound": ("bind", GPU, "SUBSYSTEM=pci", "DRIVER=nvidia"),
+          "module": ("add", "/module/nvidia_uvm", "SUBSYSTEM=module")}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_event_of_the_driver_makes_missing_nodes(udev, event):
+    udev.shell("rm -f /dev/nvidia-uvm")
+    udev.send_event(*EVENTS[event])
+    booted_systemd.wait_until(lambda: udev.shell("ls /dev/nvidia-uvm", check=False), "/dev/nvidia-uvm is made")
+
+
+@pytest.mark.parametrize("event", [("unbind", GPU, "SUBSYSTEM=pci", "DRIVER=nvidia"),
+                                   ("bind", GPU, "SUBSYSTEM=pci", "DRIVER=vfio-pci"),
+                                   ("add", "/module/nouveau", "SUBSYSTEM=module")])
+def test_other_event_starts_no_refresh(udev, event):
+    """udev tells systemd no unit to start."""
+    udev.shell("rm -f /run/udev/data/*")
+    udev.send_event(*event)
+    assert SERVICE not in udev.shell("cat /run/udev/data/* 2> /dev/null || true")

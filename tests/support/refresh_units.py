@@ -15,6 +15,16 @@ RULES = TOP / "config/systemd/grapnel-cdi-refresh.rules"
 BINDIR = "/usr/local/bin"
 SPEC = "/etc/cdi/static.json"
 LIBRARIES = "/opt/nvidia/lib64"
+UDEV = """[Unit]
+DefaultDependencies=no
+[Service]
+Type=notify
+ExecStart=/usr/lib/systemd/systemd-udevd
+"""
+# where the modules of the driver would be
+ADD_MODULES = ("mount -t tmpfs tmpfs /sys/module; mkdir -p /sys/module/firmware_class/parameters; "
+               "printf '\\n' > /sys/module/firmware_class/parameters/path; "
+               "mkdir /sys/module/nvidia_uvm /sys/module/nouveau")
 LDCONFIG = "ldconfig -X -f /etc/driver.conf -C /etc/ld.so.cache"
 
 
@@ -29,6 +39,7 @@ class Machine:
     """/etc, /run, /dev and /opt are its own; the units' words go to a file."""
 
     def __init__(self, directory, programs):
+        self.directory = directory
         self.systemd = booted_systemd.BootedSystemd("v2", directory)
         try:
             self._install(directory, programs)
@@ -82,6 +93,23 @@ class Machine:
 
     def enable(self):
         self.systemd.systemctl("enable", "--now", SERVICE, PATH_UNIT)
+
+    def start_udev(self):
+        """With the rule and no others. systemd listens to an udev that runs when it starts itself."""
+        rules = self.directory / "rules"
+        rules.mkdir()
+        shutil.copy(RULES, rules / "60-grapnel-cdi-refresh.rules")
+        self.shell(f"mount --bind {rules} /usr/lib/udev/rules.d; mkdir -p /etc/udev/rules.d; "
+                   f"mount -t tmpfs tmpfs /etc/udev/rules.d; {ADD_MODULES}")
+        (self.directory / "machine/units/systemd-udevd.service").write_text(UDEV)
+        self.systemd.systemctl("daemon-reload")
+        self.systemd.systemctl("start", "systemd-udevd.service")
+        self.systemd.reexec()
+
+    def send_event(self, action, device, *properties):
+        """As the kernel sends it; returns once udev has handled it."""
+        self.systemd.run("python3", container.SUPPORT / "send_uevent.py", action, device, *properties)
+        self.systemd.run("udevadm", "settle", "--timeout=20")
 
     def state(self, unit):
         return self.systemd.property(unit, "ActiveState")
