@@ -33,6 +33,7 @@ using cmdline::Row;
 struct Global {
     bool help = false;
     bool version = false;
+    std::string config = {};
     std::vector<std::string> ignored = {};
 };
 
@@ -41,7 +42,7 @@ const std::vector<Row<Global>>& global_rows() {
     static const std::vector<Row<Global>> rows{
         {{"debug", 'd', none}, cmdline::append<&Global::ignored>},
         {{"quiet", '\0', none}, cmdline::append<&Global::ignored>},
-        {{"config", '\0', needed}, cmdline::append<&Global::ignored>},
+        {{"config", '\0', needed}, cmdline::set<&Global::config>},
         {{"version", 'v', none, "", "", {}, true}, cmdline::set_flag<&Global::version>},
         {{"help", 'h', none, "", "", {}, true}, cmdline::set_flag<&Global::help>},
     };
@@ -49,26 +50,30 @@ const std::vector<Row<Global>>& global_rows() {
 }
 
 int runtime(std::span<const std::string> words) {
-    if (words.empty() || words.front() != "configure")
-        return wrong_usage(unknown_word("command",
-                                        words.empty() ? "runtime" : "runtime " + words.front(),
-                                        {{"runtime configure"}}, tool));
+    if (words.front() != "configure")
+        return wrong_usage(
+            unknown_word("command", "runtime " + words.front(), {{"runtime configure"}}, tool));
     const auto translated = configure_words(words.subspan(1));
     return translated ? configure(*translated) : wrong_usage(translated.error());
 }
 
-/// After a command that has commands of its own.
+/// A command that has commands of its own, without any of them: `config` does something then.
 bool asks_for_help(std::span<const std::string> words) {
-    constexpr std::array<std::string_view, 3> commands{"config", "runtime", "system"};
-    constexpr std::array<std::string_view, 3> questions{"--help", "-h", "help"};
-    return words.size() == 2 && std::ranges::find(commands, words[0]) != commands.end()
-           && std::ranges::find(questions, words[1]) != questions.end();
+    constexpr std::array<std::string_view, 4> commands{"cdi", "config", "runtime", "system"};
+    if (std::ranges::find(commands, words[0]) == commands.end())
+        return false;
+    if (words.size() == 1)
+        return words[0] != "config";
+    return words.size() == 2 && is_question(words[1]);
 }
 
-int cdi(std::span<const std::string> words) {
-    if (!words.empty() && words.front() == "transform")
-        return transform(words.subspan(1));
-    return cdi_of_nvidia_ctk(words);
+/// --config names the settings of the two commands that have such an option themselves.
+std::vector<std::string> with_config(std::span<const std::string> words, const std::string& file) {
+    std::vector<std::string> out(words.begin(), words.end());
+    const bool is_generate = words.size() > 1 && words[0] == "cdi" && words[1] == "generate";
+    if (!file.empty() && (is_generate || words[0] == "config"))
+        out.insert(out.begin() + (is_generate ? 2 : 1), "--config=" + file);
+    return out;
 }
 
 int run_command(std::span<const std::string> words) {
@@ -112,7 +117,7 @@ int run(std::span<const std::string> words) {
     words = words.subspan(parsed->used);
     if (global.help || words.empty() || words.front() == "help")
         return answer(usage_text);
-    return run_command(words);
+    return run_command(with_config(words, global.config));
 }
 
 } // namespace grapnel::nvidia_ctk

@@ -23,6 +23,7 @@ namespace grapnel::nvidia_ctk {
 
 /// Each returns the exit code.
 [[nodiscard]] int config(std::span<const std::string> words);
+[[nodiscard]] int cdi(std::span<const std::string> words);
 [[nodiscard]] int transform(std::span<const std::string> words);
 [[nodiscard]] int system_nodes(std::span<const std::string> words);
 [[nodiscard]] int run(std::span<const std::string> words);

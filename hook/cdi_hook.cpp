@@ -25,6 +25,7 @@
 #include "sys/privilege.hpp"
 #include "sys/process_identity.hpp"
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace grapnel::cdi_hook {
@@ -46,6 +47,13 @@ int fail(const Error& error, const Log& log) {
 int print(const std::string& text, const Log& log) {
     const auto written = sys::write_all({STDOUT_FILENO}, text, "stdout");
     return written ? exit_done : fail(written.error(), log);
+}
+
+/// Of that hook; of the program for another word.
+std::string help_of(const std::string& hook) {
+    const auto all = program();
+    const auto found = std::ranges::find(all.commands, hook, &cmdline::Command::name);
+    return cmdline::help(found == all.commands.end() ? all.itself : *found);
 }
 
 /// Whether the arguments leave the hook without work.
@@ -165,7 +173,7 @@ int run(std::span<const std::string> words, Log& log) {
     log.warnings_to_stderr(options->debug && !options->quiet);
     switch (options->action) {
     case Options::Action::help:
-        return print(cmdline::help(program().itself), log);
+        return print(help_of(options->hook), log);
     case Options::Action::version:
         return print(version_text, log);
     case Options::Action::skip:

@@ -16,12 +16,14 @@ namespace {
 
 /// The settings, and the command line's values in their place.
 Result<Settings> settings_for(const Generation& generation) {
-    auto loaded = load_settings(std::nullopt, Variables::count);
+    auto loaded = load_settings(generation.settings_file, Variables::count);
     if (loaded.mistake)
         return *loaded.mistake;
     auto settings = std::move(loaded.settings);
     settings.driver_root = generation.driver_root.value_or(settings.driver_root);
     settings.device_root = generation.device_root.value_or(settings.device_root);
+    settings.csv_compat_directory =
+        generation.csv_compat_directory.value_or(settings.csv_compat_directory);
     const auto prepend = [](std::vector<HostPath>& all, const std::vector<HostPath>& first) {
         all.insert(all.begin(), first.begin(), first.end());
     };
@@ -39,41 +41,44 @@ Request request_for(const Settings& settings, const Generation& generation,
     return cdi_request(std::move(request), generation.devices, asked);
 }
 
-bool is_wanted(const CdiDevice& device, const Generation& generation) {
-    if (device.asked == "all")
-        return !generation.no_all_device;
-    const auto& wanted = generation.device_ids;
-    const auto names = [&](std::string_view name) {
-        return std::ranges::find(wanted, name) != wanted.end();
-    };
-    return wanted.empty() || names("all") || names(device.asked) || names(device.name);
+/// The devices of --device-id, each once; none: all devices. Refuses one that is missing.
+Result<std::vector<CdiDevice>> wanted_devices(const Inventory& inventory,
+                                              const Generation& generation) {
+    using enum CdiNaming;
+    const auto every = cdi_devices(inventory, generation.devices, {index, uuid, type_index});
+    std::vector<CdiDevice> wanted;
+    for (const auto& word : generation.device_ids) {
+        const auto found = std::ranges::find_if(every, [&](const auto& device) {
+            return device.name == word || device.asked.front() == word;
+        });
+        if (found == every.end())
+            return refused("this host has no device " + word, "see 'grapnel info'");
+        if (found->name == "all")
+            return std::vector<CdiDevice>();
+        if (std::ranges::find(wanted, found->index, &CdiDevice::index) == wanted.end())
+            wanted.push_back(*found);
+    }
+    return wanted;
 }
 
-/// Refuses a device that is asked for and missing.
+/// `all` stands for the chosen devices.
 Result<std::vector<CdiDevice>> chosen_devices(const Inventory& inventory,
                                               const Generation& generation) {
+    const auto wanted = GRAPNEL_TRY(wanted_devices(inventory, generation));
     auto devices = cdi_devices(inventory, generation.devices, generation.naming);
-    const auto every = cdi_devices(inventory, generation.devices,
-                                   {CdiNaming::index, CdiNaming::uuid, CdiNaming::type_index});
-    for (const auto& wanted : generation.device_ids)
-        if (std::ranges::none_of(every, [&](const auto& device) {
-                return device.name == wanted || device.asked == wanted;
-            }))
-            return refused("this host has no device " + wanted, "see 'grapnel info'");
-    std::erase_if(devices, [&](const auto& device) { return !is_wanted(device, generation); });
+    std::erase_if(devices, [&](const auto& device) {
+        if (device.name == "all")
+            return generation.no_all_device;
+        return !wanted.empty()
+               && std::ranges::find(wanted, device.index, &CdiDevice::index) == wanted.end();
+    });
+    if (const auto all = std::ranges::find(devices, "all", &CdiDevice::name);
+        all != devices.end() && !wanted.empty()) {
+        all->asked.clear();
+        for (const auto& device : wanted)
+            all->asked.push_back(device.asked.front());
+    }
     return devices;
-}
-
-/// `all` stands for the chosen devices, each once.
-std::vector<std::string> asked_by(const CdiDevice& device, const std::vector<CdiDevice>& chosen,
-                                  const Generation& generation) {
-    if (device.asked != "all" || generation.device_ids.empty())
-        return {device.asked};
-    std::vector<std::string> asked;
-    for (const auto& one : chosen)
-        if (one.asked != "all")
-            asked.push_back(one.asked);
-    return asked;
 }
 
 void leave_out(const Generation& generation, Plan& plan) {
@@ -94,7 +99,7 @@ class StaticText {
             log_.warning(line);
         std::vector<CdiDevicePlan> plans;
         for (const auto& device : devices) {
-            auto planned = plan(asked_by(device, devices, generation_));
+            auto planned = plan(device.asked);
             if (!planned)
                 log_.warning(device.name + " is left out: " + planned.error().text());
             else if (!has_driver(generation_.devices) && planned->mounts.empty())

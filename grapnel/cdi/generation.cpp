@@ -22,7 +22,7 @@ template <typename T>
 Result<T> value_named(const Names<T>& table, std::string_view subject, std::string_view word) {
     std::vector<std::string_view> names;
     for (const auto& [name, value] : table) {
-        if (name == word)
+        if (equal_ignoring_case(name, word))
             return value;
         names.push_back(name);
     }
@@ -112,12 +112,12 @@ Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
                           .kind = std::move(kind),
                           .disabled_hooks = split_values(given.disabled_hooks)};
     GRAPNEL_TRY(check_names(spec.disabled_hooks, "hook", hooks));
-    if (given.cdi_hook_path)
+    if (given.cdi_hook_path && given.cdi_hook_path->find('/') != std::string::npos)
         spec.hook = GRAPNEL_TRY(path_of(*given.cdi_hook_path, "--nvidia-cdi-hook-path"));
-    if (given.ctk_path) {
+    if (given.ctk_path)
         spec.hook = GRAPNEL_TRY(path_of(*given.ctk_path, "--nvidia-ctk-path"));
+    if (given.ctk_path || spec.hook.name() == "nvidia-ctk")
         spec.hook_names = {"nvidia-ctk", "hook"};
-    }
     if (given.ldconfig_path)
         spec.ldconfig = GRAPNEL_TRY(path_of(*given.ldconfig_path, "--ldconfig-path")).text();
     return spec;
@@ -125,13 +125,15 @@ Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
 
 /// Refuses an option that the hook of a live file does not receive.
 Status check_live(const Given& given) {
-    const std::array<std::pair<bool, std::string_view>, 10> of_static{{
+    const std::array<std::pair<bool, std::string_view>, 12> of_static{{
         {given.is_static, "--static"},
         {given.driver_root.has_value(), "--driver-root"},
         {given.device_root.has_value(), "--dev-root"},
         {given.cdi_hook_path.has_value(), "--nvidia-cdi-hook-path"},
         {given.ctk_path.has_value(), "--nvidia-ctk-path"},
         {given.ldconfig_path.has_value(), "--ldconfig-path"},
+        {given.config.has_value(), "--config"},
+        {given.csv_compat_directory.has_value(), "--csv.compat-container-root"},
         {!given.library_search_path.empty(), "--library-search-path"},
         {!given.config_search_path.empty(), "--config-search-path"},
         {!given.disabled_hooks.empty(), "--disable-hook"},
@@ -148,7 +150,7 @@ Status check_live(const Given& given) {
 
 /// Engines read files of two endings alone.
 Result<std::optional<HostPath>> output_of(const Given& given, Format format) {
-    if (!given.output)
+    if (given.output.value_or("").empty())
         return std::optional<HostPath>();
     auto path = GRAPNEL_TRY(path_of(*given.output, "--output"));
     const auto name = path.name();
@@ -188,6 +190,11 @@ Status take_static(const Given& given, const std::string& kind, Generation& out)
         out.driver_root = GRAPNEL_TRY(path_of(*given.driver_root, "--driver-root"));
     if (given.device_root)
         out.device_root = GRAPNEL_TRY(path_of(*given.device_root, "--dev-root"));
+    if (given.config)
+        out.settings_file = GRAPNEL_TRY(path_of(*given.config, "--config"));
+    if (given.csv_compat_directory)
+        out.csv_compat_directory = GRAPNEL_TRY(
+            InsidePath::make(*given.csv_compat_directory).note("--csv.compat-container-root"));
     out.library_search_path =
         GRAPNEL_TRY(paths_of(split_values(given.library_search_path), "--library-search-path"));
     out.config_search_path =
@@ -198,6 +205,10 @@ Status take_static(const Given& given, const std::string& kind, Generation& out)
 } // namespace
 
 Result<Generation> generation_of(const Given& given, Form form, std::vector<std::string> words) {
+    if (!given.csv_lists.empty())
+        return usage_error("--csv.file and --csv.ignore-pattern are not served: the lists are in "
+                           "the directory nvidia-container-runtime.modes.csv.mount-spec-path",
+                           tool);
     if (given.live || given.is_static)
         form = given.live ? Form::live : Form::in_nvidias_form;
     if (form == Form::live)

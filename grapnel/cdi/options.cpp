@@ -3,7 +3,6 @@
 
 #include "base/text.hpp"
 #include "base/usage.hpp"
-#include "cmdline/parse.hpp"
 #include "sys/argument_path.hpp"
 
 #include <algorithm>
@@ -108,14 +107,17 @@ Result<std::vector<HostPath>> paths_of(const std::vector<std::string>& words,
     return paths;
 }
 
+cmdline::Grammar grammar_of(Form form) {
+    using cmdline::Dashes;
+    return {.program = tool,
+            .operands = cmdline::Operands::are_mixed,
+            .dashes = form == Form::in_nvidias_form ? Dashes::one_or_two : Dashes::two};
+}
+
 Result<Options> parse_options(std::span<const std::string> words, Form form) {
     Given given;
-    const cmdline::Grammar grammar{.program = tool,
-                                   .operands = cmdline::Operands::are_mixed,
-                                   .dashes = form == Form::in_nvidias_form
-                                                 ? cmdline::Dashes::one_or_two
-                                                 : cmdline::Dashes::two};
-    const auto parsed = GRAPNEL_TRY(cmdline::take_words(words, option_rows(), grammar, given));
+    const auto parsed =
+        GRAPNEL_TRY(cmdline::take_words(words, option_rows(), grammar_of(form), given));
     const auto& operands = parsed.operands;
     if (given.help)
         return Options{};
@@ -134,7 +136,9 @@ Result<Options> parse_options(std::span<const std::string> words, Form form) {
         GRAPNEL_TRY(check_count(operands, 1));
     const std::vector<std::string> files(operands.begin() + 1, operands.end());
     options.files = GRAPNEL_TRY(paths_of(files, "FILE"));
-    options.directories = GRAPNEL_TRY(paths_of(given.spec_dirs, "--spec-dir"));
+    for (const auto& directories : given.spec_dirs)
+        for (auto& path : GRAPNEL_TRY(paths_of(comma_list(directories), "--spec-dir")))
+            options.directories.push_back(std::move(path));
     return options;
 }
 

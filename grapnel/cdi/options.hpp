@@ -4,7 +4,7 @@
 
 #include "base/path.hpp"
 #include "base/result.hpp"
-#include "cmdline/table.hpp"
+#include "cmdline/parse.hpp"
 #include "plan/cdi_spec.hpp"
 #include "plan/static_cdi_spec.hpp"
 
@@ -38,6 +38,9 @@ struct Given {
     std::optional<std::string> cdi_hook_path = {};
     std::optional<std::string> ctk_path = {};
     std::optional<std::string> ldconfig_path = {};
+    std::optional<std::string> config = {};
+    std::optional<std::string> csv_compat_directory = {};
+    std::vector<std::string> csv_lists = {}; ///< and patterns of their lines
     std::vector<std::string> naming = {};
     std::vector<std::string> device_ids = {};
     std::vector<std::string> library_search_path = {};
@@ -61,8 +64,10 @@ struct Generation {
     std::optional<StaticCdiOptions> in_nvidias_form = {}; ///< instead of a live file
     bool additional_gids = true;
     bool ipc = true; ///< the sockets of the driver's daemons
+    std::optional<HostPath> settings_file = {};
     std::optional<HostPath> driver_root = {};
     std::optional<HostPath> device_root = {};
+    std::optional<InsidePath> csv_compat_directory = {};
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> config_search_path = {};
 };
@@ -79,6 +84,8 @@ struct Options {
 
 /// The form of a file where no option says it.
 enum class Form { live, in_nvidias_form };
+
+[[nodiscard]] cmdline::Grammar grammar_of(Form form);
 
 /// An error is of kind usage.
 [[nodiscard]] Result<Options> parse_options(std::span<const std::string> words, Form form);

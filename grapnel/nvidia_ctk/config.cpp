@@ -43,16 +43,30 @@ const std::vector<Row<Given>>& rows() {
     return table;
 }
 
+/// A key of NVIDIA's file that the settings know and that has no effect.
+bool is_without_effect(const std::string& key) {
+    return !read_settings(key + " = ''", Dialect::grapnel, key).mistake;
+}
+
 /// A list has ':' between its items as well; a key alone is a flag that is set.
 Result<std::string> changed(const std::string& text, const HostPath& file, Dialect dialect,
                             const std::string& setting) {
     const auto equals = setting.find('=');
-    const auto key = setting.substr(0, equals);
+    auto key = setting.substr(0, equals);
+    if (key == "nvidia-container-cli.debug")
+        key = "log";
     auto value = equals == std::string::npos ? std::string("true") : setting.substr(equals + 1);
     const auto defaults = GRAPNEL_TRY(default_values());
     const auto known = defaults.find(key);
+    if (known == defaults.end() && is_without_effect(key)) {
+        complain(key + " has no effect in Grapnel: it is not written");
+        return text;
+    }
     if (known != defaults.end() && known->second.type == KeyValue::Type::list)
         std::ranges::replace(value, ':', ',');
+    if (known != defaults.end() && known->second.type == KeyValue::Type::flag)
+        if (const auto flag = cmdline::flag_value(value))
+            value = *flag ? "true" : "false";
     return with_key(text, file.text(), dialect, key, value);
 }
 

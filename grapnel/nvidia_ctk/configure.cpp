@@ -24,11 +24,20 @@ void pass_on(Given& given, const std::optional<std::string>& value) {
     given.words.push_back(std::string(option) + "=" + value.value_or(""));
 }
 
+template <const auto& option>
+void pass_flag(Given& given, const std::optional<std::string>& /*value*/) {
+    given.words.emplace_back(option);
+}
+
 void ignore(Given& /*given*/, const std::optional<std::string>& /*value*/) {}
 
 constexpr std::string_view config = "--config";
 constexpr std::string_view drop_in = "--drop-in";
 constexpr std::string_view runtime_name = "--runtime-name";
+constexpr std::string_view set_as_default = "--set-as-default";
+constexpr std::string_view cdi = "--cdi";
+constexpr std::string_view dry_run = "--dry-run";
+constexpr std::string_view help = "--help";
 
 const std::vector<Row<Given>>& rows() {
     using enum cmdline::Value;
@@ -42,13 +51,13 @@ const std::vector<Row<Given>>& rows() {
         {{"nvidia-runtime-name", '\0', needed}, pass_on<runtime_name>},
         {{"nvidia-runtime-path", '\0', needed}, set<&Given::runtime_path>},
         {{"runtime-path", '\0', needed}, set<&Given::runtime_path>},
-        {{"nvidia-set-as-default", '\0', optional}, ignore},
-        {{"set-as-default", '\0', optional}, ignore},
-        {{"cdi.enabled", '\0', optional}, ignore},
-        {{"cdi.enable", '\0', optional}, ignore},
-        {{"enable-cdi", '\0', optional}, ignore},
-        {{"dry-run", '\0', optional}, ignore},
-        {{"help", 'h', none, "", "", {}, true}, ignore},
+        {{"nvidia-set-as-default"}, pass_flag<set_as_default>},
+        {{"set-as-default"}, pass_flag<set_as_default>},
+        {{"cdi.enabled"}, pass_flag<cdi>},
+        {{"cdi.enable"}, pass_flag<cdi>},
+        {{"enable-cdi"}, pass_flag<cdi>},
+        {{"dry-run"}, pass_flag<dry_run>},
+        {{"help", 'h', none, "", "", {}, true}, pass_flag<help>},
         // the configuration is read from its file, and the hook has its own place
         {{"config-source", '\0', needed}, ignore},
         {{"executable-path", '\0', needed}, ignore},
@@ -57,18 +66,6 @@ const std::vector<Row<Given>>& rows() {
         {{"hook-path", '\0', needed}, ignore},
     };
     return table;
-}
-
-/// The option of grapnel configure for a flag; empty for another option.
-std::string_view flag_of(std::string_view name) {
-    if (name == "nvidia-set-as-default" || name == "set-as-default")
-        return "--set-as-default";
-    if (name == "dry-run")
-        return "--dry-run";
-    if (name == "help")
-        return "--help";
-    const bool is_cdi = name == "cdi.enabled" || name == "cdi.enable" || name == "enable-cdi";
-    return is_cdi ? "--cdi" : "";
 }
 
 /// A name without a directory is looked up in PATH by nvidia-ctk: Grapnel's runtime is meant.
@@ -94,12 +91,6 @@ Result<std::vector<std::string>> configure_words(std::span<const std::string> wo
                            "a hook",
                            tool);
     GRAPNEL_TRY(take_runtime_path(given));
-    for (const auto& one : parsed.given) {
-        const auto name = rows()[one.option].option.name;
-        const auto flag = flag_of(name);
-        if (!flag.empty() && GRAPNEL_TRY(flag_value(name, one.value)))
-            given.words.emplace_back(flag);
-    }
     given.words.insert(given.words.begin(), given.engine);
     return std::move(given.words);
 }

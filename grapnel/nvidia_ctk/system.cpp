@@ -5,7 +5,7 @@
 #include "command.hpp"
 #include "nodes.hpp"
 #include "nvidia_ctk.hpp"
-#include "nvidia_ctk/words.hpp"
+#include "nvidia_ctk/variables.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/argument_path.hpp"
 
@@ -19,41 +19,53 @@ using cmdline::Row;
 
 struct Given {
     bool help = false;
+    bool dry_run = false;
+    bool load_modules = false;
+    bool watch = false;
     std::optional<std::string> driver_root = {};
     std::optional<std::string> device_root = {};
     std::string links = "/dev/char";
+    std::vector<std::string> ignored = {};
 };
-
-constexpr std::array<std::string_view, 6> flags{"dry-run",         "load-kernel-modules",
-                                                "control-devices", "create-device-nodes",
-                                                "create-all",      "watch"};
 
 const std::vector<Row<Given>>& rows() {
     using enum cmdline::Value;
-    using cmdline::set;
-    constexpr auto by_parsed = [](Given&, const std::optional<std::string>&) {};
-    static const auto table = [&] {
-        std::vector<Row<Given>> made{
-            {{"driver-root", '\0', needed}, set<&Given::driver_root>},
-            {{"root", '\0', needed}, set<&Given::driver_root>},
-            {{"dev-root", '\0', needed}, set<&Given::device_root>},
-            {{"dev-char-path", '\0', needed}, set<&Given::links>},
-            {{"help", 'h', none, "", "", {}, true}, cmdline::set_flag<&Given::help>},
-        };
-        for (const auto name : flags)
-            made.push_back({{name, '\0', optional}, by_parsed});
-        return made;
-    }();
+    using namespace cmdline;
+    static const std::vector<Row<Given>> table{
+        {{"driver-root", '\0', needed}, set<&Given::driver_root>},
+        {{"root", '\0', needed}, set<&Given::driver_root>},
+        {{"dev-root", '\0', needed}, set<&Given::device_root>},
+        {{"dev-char-path", '\0', needed}, set<&Given::links>},
+        {{"dry-run"}, set_flag<&Given::dry_run>},
+        {{"load-kernel-modules"}, set_flag<&Given::load_modules>},
+        {{"watch"}, set_flag<&Given::watch>},
+        // every missing node and link is made without them as well
+        {{"control-devices"}, append<&Given::ignored>},
+        {{"create-device-nodes"}, append<&Given::ignored>},
+        {{"create-all"}, append<&Given::ignored>},
+        {{"help", 'h', none, "", "", {}, true}, set_flag<&Given::help>},
+    };
     return table;
 }
 
-/// Whether that flag is set.
-Result<bool> is_set(const cmdline::Parsed& parsed, std::string_view name) {
-    bool value = false;
-    for (const auto& given : parsed.given)
-        if (rows()[given.option].option.name == name)
-            value = GRAPNEL_TRY(flag_value(name, given.value));
-    return value;
+constexpr auto of_nodes = std::to_array<Variable>({{"root", "ROOT"},
+                                                   {"driver-root", "NVIDIA_DRIVER_ROOT"},
+                                                   {"driver-root", "DRIVER_ROOT"},
+                                                   {"dev-root", "NVIDIA_DEV_ROOT"},
+                                                   {"dev-root", "DEV_ROOT"},
+                                                   {"dry-run", "DRY_RUN"}});
+constexpr auto of_links = std::to_array<Variable>({{"driver-root", "NVIDIA_DRIVER_ROOT"},
+                                                   {"driver-root", "DRIVER_ROOT"},
+                                                   {"dev-char-path", "DEV_CHAR_PATH"},
+                                                   {"load-kernel-modules", "LOAD_KERNEL_MODULES"},
+                                                   {"dry-run", "DRY_RUN"}});
+
+Result<Given> parse(std::span<const std::string> words, std::span<const Variable> variables) {
+    Given given;
+    const auto parsed = GRAPNEL_TRY(take_options(words, rows(), given));
+    const auto more = words_of(variables, rows(), parsed.given);
+    GRAPNEL_TRY(take_options(more, rows(), given));
+    return given;
 }
 
 Status take_root(const std::optional<std::string>& given, std::string_view option,
@@ -72,39 +84,29 @@ Status create(const Given& given, const NodeCreation& creation) {
     return say_nodes(GRAPNEL_TRY(create_nodes(loaded.settings, creation)), creation);
 }
 
-Result<NodeCreation> creation_of(const cmdline::Parsed& parsed) {
-    for (const auto name : flags)
-        GRAPNEL_TRY(is_set(parsed, name));
-    const bool dry_run = GRAPNEL_TRY(is_set(parsed, "dry-run"));
-    const bool load_modules = GRAPNEL_TRY(is_set(parsed, "load-kernel-modules"));
-    if (GRAPNEL_TRY(is_set(parsed, "watch")))
-        return usage_error(
-            "--watch is not served: run this at each boot, or after the driver is loaded", tool);
-    return NodeCreation{.dry_run = dry_run, .load_modules = load_modules};
-}
-
 } // namespace
 
 int system_nodes(std::span<const std::string> words) {
-    constexpr std::array<std::string_view, 2> commands{"create-device-nodes",
-                                                       "create-dev-char-symlinks"};
-    const auto command = words.empty() ? std::string_view() : std::string_view(words.front());
-    if (command != commands[0] && command != commands[1])
+    const auto& command = words.front();
+    const bool makes_nodes = command == "create-device-nodes";
+    if (!makes_nodes && command != "create-dev-char-symlinks")
         return wrong_usage(unknown_word(
-            "command", words.empty() ? "system" : "system " + std::string(command),
+            "command", "system " + command,
             {{"system create-device-nodes", "system create-dev-char-symlinks"}}, tool));
-    Given given;
-    const auto parsed = take_options(words.subspan(1), rows(), given);
-    if (!parsed)
-        return wrong_usage(parsed.error());
-    if (given.help)
+    const auto given = parse(words.subspan(1), makes_nodes ? std::span<const Variable>(of_nodes)
+                                                           : std::span<const Variable>(of_links));
+    if (!given)
+        return wrong_usage(given.error());
+    if (given->help)
         return nodes(std::vector<std::string>{"--help"});
-    if (given.links != "/dev/char")
+    if (given->links != "/dev/char")
         return wrong_usage(usage_error("--dev-char-path: systemd and runc look for links in "
                                        "/dev/char alone",
                                        tool));
-    const auto creation = creation_of(*parsed);
-    return creation ? finish(create(given, *creation)) : wrong_usage(creation.error());
+    if (given->watch)
+        return wrong_usage(usage_error(
+            "--watch is not served: run this at each boot, or after the driver is loaded", tool));
+    return finish(create(*given, {.dry_run = given->dry_run, .load_modules = given->load_modules}));
 }
 
 } // namespace grapnel::nvidia_ctk

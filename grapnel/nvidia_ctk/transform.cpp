@@ -22,6 +22,10 @@ using Spec = cdi_command::SpecJson;
 
 constexpr std::size_t spec_limit = std::size_t{16} << 20;
 
+constexpr auto usage_text =
+    "usage: nvidia-ctk cdi transform root --from DIR --to DIR [--input FILE] [--output FILE] "
+    "[--relative-to host|container]\n";
+
 struct Given {
     bool help = false;
     std::string from = "/";
@@ -161,15 +165,16 @@ Status transformed(const Given& given) {
 } // namespace
 
 int transform(std::span<const std::string> words) {
-    if (words.empty() || words.front() != "root")
+    if (words.empty() || is_question(words.front()))
+        return answer(usage_text);
+    if (words.front() != "root")
         return wrong_usage(usage_error("'cdi transform' knows 'root' alone", tool));
     Given given;
     const auto parsed = take_options(words.subspan(1), rows(), given);
     if (!parsed)
         return wrong_usage(parsed.error());
     if (given.help)
-        return answer("usage: nvidia-ctk cdi transform root --from DIR --to DIR [--input FILE] "
-                      "[--output FILE] [--relative-to host|container]\n");
+        return answer(usage_text);
     if (given.relative_to != "host" && given.relative_to != "container")
         return wrong_usage(unknown_word("place", given.relative_to, {{"host", "container"}}, tool));
     return finish(transformed(given));

@@ -5,7 +5,6 @@
 #include "base/result.hpp"
 #include "cmdline/parse.hpp"
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,9 +14,8 @@ namespace grapnel::nvidia_ctk {
 
 inline constexpr std::string_view tool = "nvidia-ctk";
 
-/// A flag's value can be part of its word, as Go's programs have it: --dry-run=false.
-[[nodiscard]] Result<bool> flag_value(std::string_view option,
-                                      const std::optional<std::string>& value);
+/// --help, -h or help.
+[[nodiscard]] bool is_question(std::string_view word);
 
 /// An error for the first word, if there is one.
 [[nodiscard]] Status check_no_words(std::span<const std::string> words);

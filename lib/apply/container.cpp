@@ -233,8 +233,13 @@ Result<Container> open_own_container(const HostPath& rootfs) {
 Result<Container> open_container_from_inside(const State& state) {
     const auto config = read_config(state.bundle);
     const auto spec = config ? parse_spec(*config) : Result<Spec>(config.error());
-    if (!spec && !state.root)
-        return spec.error();
+    if (!spec && !state.root) {
+        auto error = spec.error();
+        if (error.sys == EACCES)
+            error.cure = "the root of the container's user namespace must reach it; a live file of "
+                         "'grapnel cdi generate' does without";
+        return error;
+    }
     const auto rootfs = state.root ? *state.root : GRAPNEL_TRY(rootfs_path(*spec, state.bundle));
     const auto base = GRAPNEL_TRY(sys::open_host_path(host_path("/")));
     auto root = GRAPNEL_TRY(open_named_rootfs(base.ref(), rootfs, "here"));

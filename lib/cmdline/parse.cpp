@@ -5,6 +5,7 @@
 #include "base/usage.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace grapnel::cmdline {
 
@@ -66,8 +67,21 @@ class Reader {
                          ? std::nullopt
                          : std::optional<std::string>(text.substr(equals + 1));
         if (value && options_[index].value == Value::none)
-            return wrong(shown(index) + " takes no value");
+            return flag(index, *value);
         return add(index, std::move(value));
+    }
+
+    /// The last word of a flag decides.
+    Status flag(std::size_t index, const std::string& value) {
+        if (grammar_.dashes == Dashes::two)
+            return wrong(shown(index) + " takes no value");
+        const auto is_set = flag_value(value);
+        if (!is_set)
+            return wrong(shown(index) + ": " + quote(value) + " is neither true nor false");
+        if (*is_set)
+            return add(index, std::nullopt);
+        std::erase_if(out_.given, [&](const auto& given) { return given.option == index; });
+        return {};
     }
 
     Status letters(std::string_view text) {
@@ -146,6 +160,16 @@ class Reader {
 Result<Parsed> parse_words(std::span<const std::string> words, std::span<const Option> options,
                            const Grammar& grammar) {
     return Reader(words, options, grammar).read();
+}
+
+std::optional<bool> flag_value(std::string_view word) {
+    constexpr std::array<std::string_view, 6> on{"1", "t", "T", "true", "TRUE", "True"};
+    constexpr std::array<std::string_view, 6> off{"0", "f", "F", "false", "FALSE", "False"};
+    if (std::ranges::find(on, word) != on.end())
+        return true;
+    if (std::ranges::find(off, word) != off.end())
+        return false;
+    return std::nullopt;
 }
 
 std::vector<std::string> words_of(int argc, char** argv) {

@@ -11,7 +11,8 @@ namespace grapnel::cmdline {
 
 /// At an operand the options end, or operands and options can be mixed.
 enum class Operands { end_options, are_mixed };
-/// Whether -name is --name too, as Go's programs and getopt_long_only(3) have it.
+/// Whether -name is --name too, as Go's programs have it. Their flags can have a value in the same
+/// word: --debug=false.
 enum class Dashes { two, one_or_two };
 
 struct Grammar {
@@ -38,6 +39,9 @@ struct Parsed {
 /// An error is of kind usage.
 [[nodiscard]] Result<Parsed> parse_words(std::span<const std::string> words,
                                          std::span<const Option> options, const Grammar& grammar);
+
+/// true or false, by one of the words that Go's programs take for them.
+[[nodiscard]] std::optional<bool> flag_value(std::string_view word);
 
 /// `argv` without the program's name.
 [[nodiscard]] std::vector<std::string> words_of(int argc, char** argv);

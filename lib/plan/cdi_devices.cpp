@@ -14,9 +14,9 @@ namespace {
 /// Each name once.
 class Names {
   public:
-    void add(const std::string& name, const std::string& asked) {
+    void add(const std::string& name, const std::string& asked, const std::string& index) {
         if (!name.empty() && names_.insert(name).second)
-            list_.push_back({name, asked});
+            list_.push_back({.name = name, .asked = {asked}, .index = index});
     }
 
     std::vector<CdiDevice> take() { return std::move(list_); }
@@ -36,11 +36,11 @@ void add_device(Names& names, CdiNaming naming, const std::string& index, const 
                 std::string_view type) {
     switch (naming) {
     case CdiNaming::index:
-        return names.add(index, index);
+        return names.add(index, index, index);
     case CdiNaming::uuid:
-        return names.add(visible(uuid), uuid);
+        return names.add(visible(uuid), uuid, index);
     case CdiNaming::type_index:
-        return names.add(format_text("{}{}", type, index), index);
+        return names.add(format_text("{}{}", type, index), index, index);
     }
 }
 
@@ -58,7 +58,7 @@ void add_channels(Names& names, const Inventory& inventory) {
     for (const auto& node : inventory.imex_channels)
         if (node.expected) {
             const auto channel = std::to_string(node.expected->minor);
-            names.add(channel, channel);
+            names.add(channel, channel, channel);
         }
 }
 
@@ -94,7 +94,7 @@ std::vector<CdiDevice> cdi_devices(const Inventory& inventory, CdiClass devices,
         add_gpus(names, inventory, naming);
     if (devices == CdiClass::imex_channel)
         add_channels(names, inventory);
-    names.add("all", "all");
+    names.add("all", "all", "all");
     return names.take();
 }
 

@@ -35,7 +35,8 @@ inline constexpr std::array<std::string_view, 7> cdi_kinds{
 
 struct CdiDevice {
     std::string name = {};
-    std::string asked = {}; ///< the device as a request names it
+    std::vector<std::string> asked = {}; ///< the devices as a request names them
+    std::string index = {};              ///< the same for each name of a device
 };
 
 /// Of the class gpu: the GPUs, the MIG devices and `all`, each name once. A UUID that the kernel

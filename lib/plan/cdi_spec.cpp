@@ -22,12 +22,13 @@ CdiJson hook(const CdiOptions& options, std::string_view stage, const std::strin
 
 CdiJson devices_of(const std::vector<CdiDevice>& devices, const CdiOptions& options) {
     auto list = CdiJson::array();
-    for (const auto& [name, asked] : devices) {
-        const auto option =
-            format_text("{}{}={}", cdi_device_option, cdi_kind(options.devices), asked);
-        list.push_back({{"name", name},
-                        {"containerEdits",
-                         {{"hooks", CdiJson::array({hook(options, "createRuntime", option)})}}}});
+    for (const auto& device : devices) {
+        auto hooks = CdiJson::array();
+        for (const auto& asked : device.asked)
+            hooks.push_back(
+                hook(options, "createRuntime",
+                     format_text("{}{}={}", cdi_device_option, cdi_kind(options.devices), asked)));
+        list.push_back({{"name", device.name}, {"containerEdits", {{"hooks", std::move(hooks)}}}});
     }
     return list;
 }

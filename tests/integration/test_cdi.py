@@ -53,6 +53,12 @@ def test_podman_gives_cdi_devices(cdi_file, podman, names, expected):
     assert has_cuda(result)
 
 
+def test_mapped_root_gets_cdi_devices(cdi_file, podman):
+    result = podman.run(device("1"), "--uidmap=0:200000:65536", ask=[*NODES, CUDA])
+    assert gpus_of(result) == {1}
+    assert has_cuda(result)
+
+
 def test_user_without_rights_gets_cdi_devices(cdi_file, rootless):
     result = rootless.run(device("1"), ask=[*NODES, CUDA])
     assert gpus_of(result) == {1}

@@ -2,6 +2,7 @@
 """grapnel under the name nvidia-ctk."""
 
 import json
+import os
 import pathlib
 import subprocess
 
@@ -10,9 +11,9 @@ import pytest
 
 @pytest.fixture
 def call(nvidia_ctk):
-    def run(*words, code=0):
+    def run(*words, code=0, **variables):
         done = subprocess.run([nvidia_ctk, *map(str, words)], capture_output=True, text=True,
-                              check=False)
+                              env={**os.environ, **variables}, check=False)
         assert done.returncode == code, done.stderr
         return done
     return run
@@ -69,6 +70,27 @@ def test_nvidia_ctk_changes_settings(call, tmp_path):
     assert "disable-require = false" in other.read_text() and file.read_text() == changed
 
 
+@pytest.mark.parametrize("setting, line", [
+    ("nvidia-container-cli.debug=/var/log/a.log", 'log = "/var/log/a.log"'),
+    ("nvidia-container-cli.no-cgroups=1", "no-cgroups = true"),
+    ("disable-require=F", "disable-require = false")])
+def test_setting_is_taken_as_nvidia_ctk_takes_it(call, tmp_path, setting, line):
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    assert line in call("config", f"--config-file={file}", "--set", setting).stdout.splitlines()
+
+
+def test_setting_without_effect_is_a_line(call, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text("disable-require = true\n")
+    words = ("config", f"--config-file={file}", "--in-place=true", "--set")
+    done = call(*words, "nvidia-container-runtime.log-level=debug")
+    assert done.stderr == "grapnel: nvidia-container-runtime.log-level has no effect in Grapnel: it is " \
+        "not written\n"
+    assert file.read_text() == "disable-require = true\n"
+    assert "unknown key 'no-such-key'" in call(*words, "no-such-key=1", code=1).stderr
+
+
 def test_nvidia_ctk_prints_settings(call):
     assert "nvidia-container-runtime.mode" in call("config").stdout
     assert call("config", "default").stdout == call("config", "generate-default").stdout != ""
@@ -100,6 +122,16 @@ def test_nvidia_ctk_links_nodes_by_number(call):
     assert link.resolve() == pathlib.Path("/dev/nvidiactl")
 
 
+def test_variables_are_options_of_nodes(call):
+    node = pathlib.Path("/dev/nvidia-uvm")
+    node.unlink()
+    for command in ("create-device-nodes", "create-dev-char-symlinks"):
+        assert call("system", command, DRY_RUN="true").stdout == f"missing {node}\n"
+    assert call("system", "create-device-nodes", DRY_RUN="false").stdout == f"made {node}\n"
+    assert "DIR" not in call("system", "create-device-nodes", "--root=/", ROOT="DIR").stderr
+    assert "--root: " in call("system", "create-device-nodes", ROOT="a/../..", code=1).stderr
+
+
 def test_nvidia_ctk_prints_its_names(call):
     assert call("--version").stdout.startswith("nvidia-ctk version 1.")
     assert "cdi generate" in call("--help").stdout == call().stdout
@@ -108,7 +140,9 @@ def test_nvidia_ctk_prints_its_names(call):
 
 @pytest.mark.parametrize("words, line", [
     (["system", "create-device-node"], "did you mean 'system create-device-nodes'?"),
-    (["runtime"], "unknown command 'runtime'"), (["systm"], "did you mean 'system'?"),
+    (["runtime", "list"], "unknown command 'runtime list'"), (["systm"], "did you mean 'system'?"),
+    (["--debug=x", "info"], "'--debug': 'x' is neither true nor false"),
+    (["cdi", "generate", "--csv.file=/etc/drivers.csv"], "modes.csv.mount-spec-path"),
     (["runtime", "configure", "--config-mode=oci-hook"], "grapnel configure podman"),
     (["runtime", "configure", "--runtime=lxc"], "lxc"),
     (["runtime", "configure", "--cdi.enabled=maybe"], "'maybe' is neither true nor false"),
@@ -120,6 +154,8 @@ def test_mistakes_of_nvidia_ctk(call, words, line):
     assert line in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
 
 
-@pytest.mark.parametrize("words", [("runtime", "--help"), ("system", "-h"), ("config", "help")])
+@pytest.mark.parametrize("words", [
+    ("runtime", "--help"), ("system", "-h"), ("config", "help"), ("cdi", "--help"), ("cdi",), ("runtime",),
+    ("system",), ("cdi", "transform"), ("cdi", "transform", "--help")], ids=" ".join)
 def test_command_with_commands_answers_help(call, words):
-    assert call(*words).stdout.startswith("usage: nvidia-ctk COMMAND")
+    assert call(*words).stdout.startswith("usage: nvidia-ctk ")

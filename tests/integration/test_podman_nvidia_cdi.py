@@ -76,6 +76,11 @@ def test_options_of_podman_with_nvidia_file(nvidia_file, podman, options):
         # crun makes the root file system read-only before its hooks run
         assert result.code != 0 and "Read-only file system: give the container" in logged()
         return
+    if options[0].startswith("--uidmap") and engine.major_version() >= 5:
+        # its bundles are closed to the container's root, as whom createContainer's hooks run
+        assert result.code != 0
+        assert podman.runtime == "crun" or "a live file of 'grapnel cdi generate'" in result.err
+        return
     assert result.code == 0, result.err + logged()
     assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
 

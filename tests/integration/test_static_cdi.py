@@ -131,6 +131,78 @@ def test_options_of_static_file(nvidia_ctk):
     assert "update-ldcache" not in {hook["args"][2] for hook in hooks}
 
 
+@pytest.mark.parametrize("words", [
+    ["--discovery-mode=NVML", "--cdi-vendor=example.org", "--cdi-class=accelerator", "--devices=1",
+     "--disable-hooks=update-ldcache", "--feature-flags=disable-ipc-discoverer",
+     "--no-all-device=true", "--format=JSON", "--output="]], ids=" ".join)
+def test_synonyms_of_nvidia_ctk(nvidia_ctk, words):
+    made = json.loads(generate(nvidia_ctk, *words))
+    assert made["kind"] == "example.org/accelerator"
+    assert [one["name"] for one in made["devices"]] == ["1", make_driver.uuid(1)]
+    assert "update-ldcache" not in {hook["args"][1] for hook in made["containerEdits"]["hooks"]}
+
+
+def test_hook_named_nvidia_ctk_has_its_words(nvidia_ctk):
+    made = json.loads(generate(nvidia_ctk, "--format=json", "--nvidia-cdi-hook-path=/opt/nvidia-ctk"))
+    assert {tuple(hook["args"][:2]) for hook in made["containerEdits"]["hooks"]} == {("nvidia-ctk", "hook")}
+    made = json.loads(generate(nvidia_ctk, "--format=json", "--nvidia-cdi-hook-path=nvidia-cdi-hook"))
+    assert all(hook["path"].startswith("/") and hook["args"][0] == "nvidia-cdi-hook"
+               for hook in made["containerEdits"]["hooks"])
+
+
+def test_variables_are_options_of_generate(nvidia_ctk, tmp_path, monkeypatch):
+    """As /etc/nvidia-container-toolkit/nvidia-cdi-refresh.env sets them."""
+    file = tmp_path / "made.json"
+    for name, value in {"OUTPUT_FILE_PATH": file, "GENERATE_VENDOR": "example.org",
+                        "GENERATE_DEVICE_IDS": "0", "GENERATE_NO_ALL_DEVICE": "true",
+                        "GENERATE_DEVICE_NAME_STRATEGIES": "uuid"}.items():
+        monkeypatch.setenv(f"NVIDIA_CTK_CDI_{name}", str(value))
+    generate(nvidia_ctk)
+    made = json.loads(file.read_text())
+    assert made["kind"] == "example.org/gpu"
+    assert [one["name"] for one in made["devices"]] == [make_driver.uuid(0)]
+    generate(nvidia_ctk, "--device-name-strategy=index", "--device=1", "--cdi-vendor=nvidia.com")
+    made = json.loads(file.read_text())
+    assert made["kind"] == "nvidia.com/gpu" and [one["name"] for one in made["devices"]] == ["1"]
+    monkeypatch.setenv("NVIDIA_CTK_CDI_SPEC_DIRS", f"/nowhere,{tmp_path}")
+    listed = subprocess.run([nvidia_ctk, "cdi", "list"], capture_output=True, text=True, check=True)
+    assert listed.stdout == "nvidia.com/gpu=1\n"
+
+
+def test_settings_file_of_nvidia_ctk(nvidia_ctk, tmp_path):
+    settings = tmp_path / "config.toml"
+    settings.write_text('nvidia-container-cli.root = "/no-such-root"\n')
+    done = subprocess.run([nvidia_ctk, f"--config={settings}", "cdi", "generate"], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 1 and "/no-such-root" in done.stderr
+    assert "/no-such-root" in subprocess.run([nvidia_ctk, f"--config={settings}", "config"],
+                                             capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("word", ["1", make_driver.uuid(1), "gpu1"])
+def test_chosen_device_keeps_each_of_its_names(nvidia_ctk, grapnel, word):
+    made = json.loads(generate(nvidia_ctk, "--format=json", f"--device-id={word}"))
+    names = {one["name"]: one["containerEdits"]["deviceNodes"] for one in made["devices"]}
+    assert list(names) == ["1", make_driver.uuid(1), "all"]
+    assert names["1"] == names[make_driver.uuid(1)] == names["all"]
+    live = json.loads(generate(grapnel.program, f"--device-id={word}"))
+    assert [one["name"] for one in live["devices"]] == list(names)
+    hooks = live["devices"][-1]["containerEdits"]["hooks"]
+    asked = "1" if word == "gpu1" else word
+    assert [hook["args"][1] for hook in hooks] == [f"--cdi-device=nvidia.com/gpu={asked}"]
+
+
+def test_all_of_a_live_file_is_the_chosen_devices(grapnel, reachable_hook, podman):
+    file = DIRECTORY / "chosen.json"
+    grapnel("cdi", "generate", "--vendor=chosen.example", "--device-id=1", f"--output={file}",
+            f"--hook-path={reachable_hook}")
+    try:
+        result = podman.run("--device=chosen.example/gpu=all", ask=NODES)
+        assert gpus_of(result) == {1}
+    finally:
+        file.unlink()
+
+
 @pytest.mark.parametrize("name, expected", [
     ("a.json", "a.json"), ("a.yaml", "a.yaml"), ("a", "a.yaml")])
 def test_ending_of_a_static_file(nvidia_ctk, tmp_path, name, expected):
@@ -149,8 +221,9 @@ def test_ending_of_a_static_file(nvidia_ctk, tmp_path, name, expected):
     (["--live", "--driver-root=/x"], "--driver-root is not for a live file"),
     (["--hook-path=/x"], "--hook-path is for a live file"),
     (["--disable-hook=update-ldcahe"], "did you mean 'update-ldcache'?"),
-    (["--feature-flag=x"], "unknown feature flag 'x'"), (["--csv.file=x"], "unknown option"),
-    (["--output="], "--output")])
+    (["--feature-flag=x"], "unknown feature flag 'x'"), (["--csv.file=x"], "mount-spec-path"),
+    (["--live", "--config=/x"], "--config is not for a live file"),
+    (["--csv.compat-container-root=x"], "--csv.compat-container-root")])
 def test_mistakes_in_options_of_static_file(nvidia_ctk, words, line):
     err = generate(nvidia_ctk, *words, code=2)
     assert line in err and err.count("\n") == 1 and "\x1b" not in err

@@ -48,7 +48,7 @@ def program_complaints(root, generator, program, page):
     options, words = table(generator, program)
     assert len(options) > 3 and words
     heads = "\n".join(line for line in text.splitlines() if line.startswith("*-"))
-    yield from check(options, set(re.findall(r"\*(--[\w-]+)\*", heads)), page)
+    yield from check(options, set(re.findall(r"\*(--[\w.-]+)\*", heads)), page)
     for word in sorted(words):
         if not re.search(rf"\*([\w-]+ )?{word}\*", text):
             yield f"{page}: {word} is not described"

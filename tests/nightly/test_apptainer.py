@@ -15,11 +15,15 @@ def image(bundle):
     return clusters.image_of_user(bundle)
 
 
+@pytest.fixture(autouse=True)
+def need_apptainer():
+    if shutil.which("apptainer") is None:
+        pytest.skip("this suite has no apptainer")
+
+
 @pytest.fixture(params=["user", "fakeroot", "root"])
 def apptainer(request, image, programs, tmp_path):
     """A function that runs look.c in the image."""
-    if shutil.which("apptainer") is None:
-        pytest.skip("this suite has no apptainer")
     call = clusters.Caller(programs, tmp_path)
     # root's containers get each right there is, of which this machine can lack one
     more = {"user": [], "fakeroot": ["--fakeroot"], "root": ["--drop-caps", "all"]}[request.param]

@@ -85,6 +85,16 @@ def test_cdi_beside_another_door_gives_one_driver(docker, words):
     check(docker.run(*words, device("0"), ask=ASK), 0)
 
 
+@pytest.mark.parametrize("words, gpus", [("all", [0, 1]), ("1", [0]), ("device=1", [1])])
+def test_gpus_are_cdi_devices(docker, words, gpus):
+    """With nvidia-cdi-hook in dockerd's PATH."""
+    if engine.version() < (29, 2):
+        pytest.skip("Docker before 29.2 gives --gpus by the hook")
+    result = docker.run(f"--gpus={words}", ask=[*ASK, "env:NVIDIA_VISIBLE_DEVICES"])
+    check(result, *gpus)
+    assert result["env:NVIDIA_VISIBLE_DEVICES"] == "void"
+
+
 def test_image_has_no_say_in_cdi_devices(docker):
     check(docker.run(device("0"), "--env=NVIDIA_DRIVER_CAPABILITIES=utility",
                      "--env=NVIDIA_REQUIRE_CUDA=cuda>=99.0", ask=ASK), 0)

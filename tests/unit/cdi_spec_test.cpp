@@ -67,7 +67,7 @@ TEST_CASE("a CDI file keeps other hooks from a container, and cleans up") {
 TEST_CASE("a live CDI file has the lowest version and its own kind") {
     const auto spec = [](CdiClass devices, const std::string& kind) {
         return parse_json(*cdi_spec(
-            {{"all", "all"}},
+            {{.name = "all", .asked = {"all"}}},
             {.hook = host_path("/usr/bin/grapnel-hook"), .devices = devices, .kind = kind}));
     };
     const auto gds = spec(CdiClass::gds, "nvidia.com/gds");

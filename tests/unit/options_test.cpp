@@ -83,7 +83,7 @@ TEST_CASE("a wrong command line is an error of usage that names the culprit") {
         {{"prestart", "more"}, "one word too many: 'more'"},
         {{"--dryrun", "prestart"}, "did you mean '--dry-run'?"},
         {{"prestrat"}, "unknown stage 'prestrat': did you mean 'prestart'?"},
-        {{"--debug=1", "prestart"}, "'--debug' takes no value"},
+        {{"--debug=maybe", "prestart"}, "'--debug': 'maybe' is neither true nor false"},
         {{"--config", "", "prestart"}, "--config: path '' is not absolute"},
         {{"--config", "/nowhere/../b", "prestart"}, "--config: open '/nowhere/..': No such file"},
     };

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -25,7 +26,14 @@ events_logger = "file"
 """
 
 
+def major_version():
+    said = subprocess.run(["podman", "--version"], check=True, capture_output=True, text=True).stdout
+    return int(said.split()[2].split(".")[0])
+
+
 class Podman:
+    program = "podman"
+
     def __init__(self, cgroup, runtime, hooks, archive, tools, rootless=False):
         """`hooks` is the directory of hooks.d files."""
         # the names of sockets have 108 bytes: where conmon's are longer, podman waits six seconds
@@ -61,7 +69,7 @@ class Podman:
         assert done.code == 0, done.err
 
     def __call__(self, *words):
-        command = ["podman", *map(str, self.options), *map(str, words)]
+        command = [self.program, *map(str, self.options), *map(str, words)]
         if self.rootless:
             command = process.as_user(command)
         elif words[0] in ("run", "create"):
