@@ -54,7 +54,9 @@ def test_podman_gives_cdi_devices(cdi_file, podman, names, expected):
 
 
 def test_mapped_root_gets_cdi_devices(cdi_file, podman):
+    setup, podman.setup = podman.setup, process.whole_proc_setup(podman.directory)
     result = podman.run(device("1"), "--uidmap=0:200000:65536", ask=[*NODES, CUDA])
+    podman.setup = setup
     assert gpus_of(result) == {1}
     assert has_cuda(result)
 

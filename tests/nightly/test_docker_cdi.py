@@ -152,6 +152,37 @@ def test_file_of_nvidia_serves_docker(docker, programs, live_file):
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
+def rootless(request, tmp_path_factory, programs, image_archive):
+    need_docker()
+    for program in ("rootlesskit", "newuidmap"):
+        if shutil.which(program) is None:
+            skip_or_fail(f"{program} is not installed")
+    if not container.cgroup_version_possible(request.param):
+        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    made = engine.RootlessDocker(tmp_path_factory.mktemp("rootless") / request.param, request.param,
+                                 programs, image_archive, cdi=True)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("names, gpus", [(["1"], [1]), (["0", "1"], [0, 1]), (["all"], [0, 1])])
+def test_users_docker_gives_cdi_devices(rootless, names, gpus):
+    result = rootless.run(*map(device, names), ask=[*OPEN, CUDA])
+    assert result.code == 0, result.err
+    assert [result[query] for query in OPEN] == ["ENXIO" if index in gpus else "ENOENT" for index in range(2)]
+    assert result[CUDA].endswith(f"/libcuda.so.{make_driver.VERSION} libcuda")
+
+
+@pytest.mark.parametrize("words", [
+    ["--runtime=nvidia", "--env=NVIDIA_VISIBLE_DEVICES=1"], ["--gpus=device=0"]], ids=" ".join)
+def test_cdi_beside_another_door_of_users_docker(rootless, words):
+    result = rootless.run(*words, device("0"), ask=[*OPEN, CUDA, MOUNTS])
+    assert [result[query] for query in OPEN] == ["ENXIO", "ENOENT"], result.err
+    points = [line.split()[4] for line in result[MOUNTS].splitlines() if "libcuda" in line]
+    assert points and len(points) == len(set(points))
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
 def systemd(request, tmp_path_factory, programs, hook, image_archive):
     need_docker()
     for program in ("systemctl", "dbus-daemon"):

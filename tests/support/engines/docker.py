@@ -80,7 +80,7 @@ class Docker:
 class RootlessDocker(Docker):
     """A user's own: dockerd in a user namespace that rootlesskit made. No setting names it."""
 
-    def __init__(self, directory, cgroup, programs, archive):
+    def __init__(self, directory, cgroup, programs, archive, cdi=False):
         directory.mkdir(parents=True)
         process.make_reachable(directory)
         self.directory = directory
@@ -91,6 +91,7 @@ class RootlessDocker(Docker):
             "data-root": str(directory / "data"), "exec-root": str(directory / "exec"),
             "hosts": [self.socket], "pidfile": str(directory / "pid"), "storage-driver": "vfs",
             "iptables": False, "ip6tables": False, "bridge": "none", "shutdown-timeout": 1,
+            **({"features": {"cdi": True}} if cdi else {}),
             "runtimes": {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}}))
         setup = " && ".join((process.user_setup(directory), process.whole_proc_setup(directory)))
         process.give_to_user(directory)

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -26,13 +27,23 @@ events_logger = "file"
 """
 
 
+def version_of(program):
+    """As numbers."""
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    return tuple(map(int, re.findall(r"\d+", said.split()[2])[:2]))
+
+
 def major_version():
-    said = subprocess.run(["podman", "--version"], check=True, capture_output=True, text=True).stdout
-    return int(said.split()[2].split(".")[0])
+    return version_of("podman")[0]
+
+
+def crun_version():
+    return version_of("crun")
 
 
 class Podman:
     program = "podman"
+    host = ()  # a command that makes another host, up to its command
 
     def __init__(self, cgroup, runtime, hooks, archive, tools, rootless=False):
         """`hooks` is the directory of hooks.d files."""
@@ -74,7 +85,7 @@ class Podman:
             command = process.as_user(command)
         elif words[0] in ("run", "create"):
             command.insert(command.index(words[0]) + 1, f"--cgroup-parent={container.CGROUP}")
-        return process.answer(container.in_cgroup_view(self.cgroup, command, self.setup),
+        return process.answer([*self.host, *container.in_cgroup_view(self.cgroup, command, self.setup)],
                               env=self.environment, cwd=self.directory / "home")
 
     def is_busy(self):
