@@ -116,10 +116,9 @@ class Cli {
         const auto request = GRAPNEL_TRY(configure_request(options_, settings_));
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         planner.look_apart();
-        const auto prepared = GRAPNEL_TRY(classed(std::move(planner).prepare(request), detection));
-        steps_.end("prepare");
+        auto loaded = GRAPNEL_TRY(classed(std::move(planner).load_modules(request), detection));
         const auto run = [&] {
-            const auto done = serve(prepared, rootfs);
+            const auto done = serve(std::move(loaded), rootfs);
             return done ? 0 : fail(done.error(), log_);
         };
         const auto done = GRAPNEL_TRY(
@@ -131,7 +130,9 @@ class Cli {
         return done.code;
     }
 
-    Status serve(const PreparedPlanner& planner, const HostPath& rootfs) {
+    Status serve(LoadedPlanner loaded, const HostPath& rootfs) {
+        const auto planner = GRAPNEL_TRY(classed(std::move(loaded).prepare(), detection));
+        steps_.end("prepare");
         GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(open(rootfs).note("container error"));

@@ -90,7 +90,7 @@ class Hook {
         return [&](confine::FileRules& rules) { log_.allow_in(rules); };
     }
 
-    /// In a child process: a file system of the container may never answer.
+    /// In a child process: a file system of the driver or the container may never answer.
     template <typename Work>
     Result<int> supervised(const Work& work) {
         const auto run = [&] {
@@ -157,11 +157,10 @@ class Hook {
             planner.work_within(std::move(confined));
         else
             planner.look_apart();
-        auto prepared = GRAPNEL_TRY(std::move(planner).prepare(*asked.request));
-        steps_.end("prepare");
+        auto with_modules = GRAPNEL_TRY(std::move(planner).load_modules(*asked.request));
         if (options_.dry_run)
-            return code_of(print_plan(std::move(prepared), state, spec, settings));
-        return supervised([&] { return serve(prepared, state, spec, settings); });
+            return code_of(print_plan(std::move(with_modules), state, spec, settings));
+        return supervised([&] { return serve(std::move(with_modules), state, spec, settings); });
     }
 
     /// A mistake in the settings does not keep the root file system from being tidied.
@@ -178,8 +177,10 @@ class Hook {
         });
     }
 
-    Status serve(const PreparedPlanner& planner, const State& state, const Spec& spec,
+    Status serve(LoadedPlanner loaded, const State& state, const Spec& spec,
                  const Settings& settings) {
+        const auto planner = GRAPNEL_TRY(std::move(loaded).prepare());
+        steps_.end("prepare");
         GRAPNEL_TRY(modules_.await_end());
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::look_inside));
         auto container = GRAPNEL_TRY(apply::open_container(state, spec));
@@ -196,8 +197,9 @@ class Hook {
     }
 
     /// Without a process in the state, for a bundle that no container was made of yet.
-    [[nodiscard]] Status print_plan(PreparedPlanner planner, const State& state, const Spec& spec,
+    [[nodiscard]] Status print_plan(LoadedPlanner loaded, const State& state, const Spec& spec,
                                     const Settings& settings) const {
+        auto planner = GRAPNEL_TRY(std::move(loaded).prepare());
         GRAPNEL_TRY(modules_.await_end());
         if (!state.pid) {
             const auto rootfs = GRAPNEL_TRY(rootfs_path(spec, state.bundle));

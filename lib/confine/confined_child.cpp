@@ -21,6 +21,9 @@ namespace grapnel::confine {
 namespace {
 
 constexpr int computation_limit_ms = 20'000;
+// below a container's, so that a start says that a file system of the host is late
+constexpr int look_limit_ms = 45'000;
+static_assert(look_limit_ms < container_time_limit_ms);
 constexpr int exit_with_error = 1; ///< the output is the error's text
 constexpr int exit_with_line = 2;  ///< the output is the line of a fatal signal
 constexpr int exit_with_part = 3;  ///< the output is a part of the result
@@ -55,15 +58,15 @@ Status confine(sys::FdRef parent, std::size_t limit) {
     return filter_computation();
 }
 
-/// A process that hangs in the kernel must hold nothing that an engine waits for: the standard
-/// descriptors. Others are this program's own, and some of its modules keep one.
+/// A process that hangs in the kernel must hold nothing that others wait for: a descriptor of an
+/// engine, of a root file system or of a pipe. A look that was taken over cannot use one either.
 Status begin_look(sys::FdRef parent) {
     GRAPNEL_TRY(sys::end_with(parent));
     exit_on_fatal_signals_with(exit_with_line);
     if (dup3(STDOUT_FILENO, STDERR_FILENO, 0) < 0)
         return system_error("dup3");
     close(STDIN_FILENO);
-    return {};
+    return sys::close_inherited_descriptors();
 }
 
 /// An exception must not reach this copy of main().
@@ -155,7 +158,7 @@ Result<std::string> work_within(int time_limit_ms, std::size_t limit, const Comp
 
 Result<std::string> look_apart(std::size_t limit, const Computation& look) {
     return result_of({.name = "the look at the host",
-                      .time_limit_ms = container_time_limit_ms,
+                      .time_limit_ms = look_limit_ms,
                       .limit = limit,
                       .begin = begin_look,
                       .compute = look,

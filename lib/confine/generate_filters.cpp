@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <memory>
 #include <optional>
@@ -33,7 +34,6 @@ constexpr std::array reading{
     "exit",
     "exit_group",
     "faccessat",
-    "fcntl",
     "fstat",
     "fstatfs",
     "futex",
@@ -56,10 +56,7 @@ constexpr std::array reading{
     "mremap",
     "munmap",
     "newfstatat",
-    "open",
-    "openat",
     "pread64",
-    "prlimit64",
     "read",
     "readlink",
     "readlinkat",
@@ -75,12 +72,41 @@ constexpr std::array reading{
     "statfs",
     "statx",
     "sysinfo",
-    "tgkill",
     "time",
     "uname",
     "write",
     "writev",
 };
+
+/// These belong to it, and can do more: see Narrowed.
+constexpr std::array opening{"open", "openat"};
+constexpr std::array any_process{"fcntl", "prlimit64", "tgkill"};
+
+/// A call that is allowed if one of its arguments is so.
+struct Narrowed {
+    const char* call;
+    scmp_arg_cmp argument;
+};
+
+constexpr Narrowed with(const char* call, unsigned argument, std::uint64_t value) {
+    return {call, {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0}};
+}
+
+/// `any_process` without a way to another process: a root user's process can send a signal to each
+/// other one of that user, change its limits, and have the kernel send it signals (F_SETOWN).
+/// Without tgkill a bug that calls abort(3) ends in the line of a denied call.
+constexpr std::array own_process{
+    with("fcntl", 1, F_DUPFD),     with("fcntl", 1, F_DUPFD_CLOEXEC), with("fcntl", 1, F_GETFD),
+    with("fcntl", 1, F_SETFD),     with("fcntl", 1, F_GETFL),         with("fcntl", 1, F_SETFL),
+    with("fcntl", 1, F_OFD_SETLK), with("prlimit64", 0, 0),
+};
+
+/// `opening` without a way to change a file, where the kernel has no Landlock as well.
+constexpr Narrowed without_changes(const char* call, unsigned flags) {
+    constexpr std::uint64_t changes = O_ACCMODE | O_CREAT | O_TRUNC;
+    return {call, {.arg = flags, .op = SCMP_CMP_MASKED_EQ, .datum_a = changes, .datum_b = 0}};
+}
+constexpr std::array opening_to_read{without_changes("open", 1), without_changes("openat", 2)};
 
 /// A process that only computes needs these to have memory, to write its result, and to end.
 constexpr std::array computing{
@@ -114,30 +140,15 @@ constexpr std::array asking_devices{
 };
 
 /// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
-/// of loaders as their owner, to restrict files, and to watch its own processes.
+/// of loaders as their owner, and to watch its own processes.
 constexpr std::array attaching{
-    "capget",
-    "capset",
-    "fchownat",
-    "getgroups",
-    "getxattr",
-    "mount_setattr",
-    "move_mount",
-    "open_tree",
-    "openat2",
-    "pidfd_open",
-    "pidfd_send_signal",
-    "poll",
-    "ppoll",
-    "prctl",
-    "setfsgid",
-    "setfsuid",
-    "setgroups",
-    "setxattr",
-    "symlinkat",
-    "umask",
-    "utimensat",
-    "waitid",
+    "capget",     "capset",    "fchownat",  "getgroups",  "getxattr",          "mount_setattr",
+    "move_mount", "open_tree", "openat2",   "pidfd_open", "pidfd_send_signal", "poll",
+    "ppoll",      "prctl",     "setfsgid",  "setfsuid",   "setgroups",         "setxattr",
+    "symlinkat",  "umask",     "utimensat", "waitid",
+};
+
+constexpr std::array restricting{
     "landlock_add_rule",
     "landlock_create_ruleset",
     "landlock_restrict_self",
@@ -195,10 +206,7 @@ constexpr std::array<FormerCall, 14> former_calls{{
 }};
 
 /// Systemd listens on a socket of the file system.
-bool allow_local_sockets(scmp_filter_ctx filter) {
-    constexpr scmp_arg_cmp local{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX, .datum_b = 0};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &local) == 0;
-}
+constexpr std::array local_sockets{with("socket", 0, AF_UNIX)};
 
 struct Release {
     void operator()(void* filter) const { seccomp_release(filter); }
@@ -247,6 +255,16 @@ bool refuse(scmp_filter_ctx filter, std::span<const char* const> names) {
     return true;
 }
 
+bool allow(scmp_filter_ctx filter, std::uint32_t architecture, std::span<const Narrowed> some) {
+    return std::ranges::all_of(some, [&](const auto& one) {
+        // a call that this architecture lacks has a successor, which is narrowed on its own
+        return seccomp_syscall_resolve_name_arch(architecture, one.call) < 0
+               || seccomp_rule_add_array(filter, SCMP_ACT_ALLOW,
+                                         seccomp_syscall_resolve_name(one.call), 1, &one.argument)
+                      == 0;
+    });
+}
+
 Filter make_filter(std::uint32_t otherwise, std::uint32_t architecture, const Lists& lists) {
     Filter filter(seccomp_init(otherwise));
     if (!filter || seccomp_arch_remove(filter.get(), SCMP_ARCH_NATIVE) != 0
@@ -286,11 +304,13 @@ bool print_filter(const char* name, std::uint32_t architecture, const Lists& lis
 
 /// For the hook: other system calls are answered by the end that seccomp.cpp adds.
 bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
-                       bool local_sockets = false) {
+                       std::initializer_list<std::span<const Narrowed>> narrowed) {
     const auto filter = make_filter(to_the_end, architecture, lists);
-    if (!filter || !refuse(filter.get(), with_substitute)
-        || (local_sockets && !allow_local_sockets(filter.get())))
+    if (!filter || !refuse(filter.get(), with_substitute))
         return false;
+    for (const auto& some : narrowed)
+        if (!allow(filter.get(), architecture, some))
+            return false;
     auto code = code_of(filter);
     for (std::size_t i = 0; i < code.size(); ++i)
         if (code[i].code == (BPF_RET | BPF_K) && code[i].k == to_the_end)
@@ -321,17 +341,23 @@ int main(int argc, char** argv) {
     std::printf("// Made by generate_filters.cpp.\n#pragma once\n#include <linux/filter.h>\n"
                 "namespace grapnel::confine {\n");
     print_names(architecture);
-    if (!print_open_filter(
-            "host_filter", architecture,
-            {reading, executing, changing, changing_paths, attaching, preparing, asking_devices},
-            true)
-        || !print_open_filter("description_filter", architecture, {reading, changing, describing})
-        || !print_open_filter("container_filter", architecture, {reading, changing, attaching})
+    if (!print_open_filter("host_filter", architecture,
+                           {reading, opening, any_process, executing, changing, changing_paths,
+                            attaching, restricting, preparing, asking_devices},
+                           {local_sockets})
+        || !print_open_filter("look_filter", architecture, {reading, restricting},
+                              {opening_to_read, own_process})
+        || !print_open_filter("description_filter", architecture,
+                              {reading, opening, changing, describing}, {own_process})
+        || !print_open_filter("container_filter", architecture,
+                              {reading, opening, changing, attaching, restricting}, {own_process})
         || !print_open_filter("remounting_filter", architecture,
-                              {reading, changing, attaching, remounting})
+                              {reading, opening, changing, attaching, restricting, remounting},
+                              {own_process})
         || !print_filter("ldconfig_filter", architecture,
-                         {reading, executing, changing, changing_paths})
-        || !print_filter("probe_filter", architecture, {reading, executing, asking_devices})
+                         {reading, opening, any_process, executing, changing, changing_paths})
+        || !print_filter("probe_filter", architecture,
+                         {reading, opening, any_process, executing, asking_devices})
         || !print("computation_filter",
                   code_of(make_filter(SCMP_ACT_KILL_PROCESS, architecture, {computing}))))
         return 1;

@@ -93,6 +93,10 @@ Status filter_describing() {
     return load_with_end(description_filter);
 }
 
+Status filter_look() {
+    return load_with_end(look_filter);
+}
+
 Status filter_container() {
     return load_with_end(has_mount_setattr() ? std::span<const sock_filter>(container_filter)
                                              : std::span<const sock_filter>(remounting_filter));

@@ -5,6 +5,7 @@
 // | filter           | process                                   | other calls            |
 // | filter_host      | the hook, before it parses anything       | end it with a line     |
 // | filter_describing| the hook where it makes no mounts         | end it with a line     |
+// | filter_look      | the look at the host of a start           | end it with a line     |
 // | filter_container | the hook in the container's namespace     | end it with a line     |
 // | filter_probe     | grapnel-probe                             | ENOSYS                 |
 // | filter_ldconfig  | ldconfig                                  | ENOSYS                 |
@@ -23,6 +24,10 @@ namespace grapnel::confine {
 
 /// Without processes, programs, sockets, mounts, ioctl(2) and bpf(2).
 [[nodiscard]] Status filter_describing();
+
+/// To read files, to write open ones, and to restrict itself: no file can be opened for writing,
+/// and no other process be sent a signal.
+[[nodiscard]] Status filter_look();
 
 /// Without processes, programs, sockets, nodes, namespaces, ioctl(2), bpf(2) and mounts by path. On
 /// a kernel without mount_setattr(2) (before Linux 5.12) a child has to set options of mounts:

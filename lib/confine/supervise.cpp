@@ -74,11 +74,18 @@ Relayed relay(sys::FdRef pipe, const Deadline& deadline) {
     }
 }
 
-[[noreturn]] void be_child(sys::Fd parent, sys::FdRef pipe, const std::function<int()>& work) {
+struct Pipe {
+    sys::Fd from_child;
+    sys::Fd to_parent;
+};
+
+/// A process that the work leaves behind must not keep the pipe open.
+[[noreturn]] void be_child(sys::Fd parent, Pipe pipe, const std::function<int()>& work) {
     exit_on_fatal_signals_with(exit_fatal_signal);
     sys::stay_with(std::move(parent), exit_without_work);
-    if (!sys::use_descriptors(pipe, pipe))
+    if (!sys::use_descriptors(pipe.to_parent.ref(), pipe.to_parent.ref()))
         _exit(exit_without_work);
+    pipe = Pipe();
     _exit(work());
 }
 
@@ -89,8 +96,8 @@ Error judge(const sys::Ended& ended, int time_limit_ms) {
     if (ended.how == sys::Ended::How::by_signal)
         return refused(work + sys::describe(ended, ""));
     return refused(work + "took longer than " + std::to_string(time_limit_ms / 1000) + " seconds",
-                   "a file system in the container does not answer: look at its volumes (FUSE, "
-                   "NFS) and at where the image's links lead");
+                   "a file system does not answer (FUSE, NFS): look at the container's volumes, at "
+                   "where the image's links lead, and at the directories of the driver");
 }
 
 /// One failure is one line: if the child has told its own, nothing is added.
@@ -129,19 +136,18 @@ Result<Supervised> supervise(int time_limit_ms, const std::vector<HostPath>& log
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         return system_error("pipe2");
-    const sys::Fd from_child(ends[0]);
-    sys::Fd to_parent(ends[1]);
+    Pipe pipe{.from_child = sys::Fd(ends[0]), .to_parent = sys::Fd(ends[1])};
     int pidfd = -1;
     const auto pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
     if (pid < 0)
         return sys::call_error("clone", "of the hook");
     if (pid == 0)
-        be_child(std::move(self), to_parent.ref(), work);
+        be_child(std::move(self), std::move(pipe), work);
     const sys::Fd child(pidfd);
-    to_parent = sys::Fd();
+    pipe.to_parent = sys::Fd();
     const auto confined = confine_to_log(log_directories);
     GRAPNEL_TRY(begin_phase(Phase::done));
-    auto watched = GRAPNEL_TRY(watch(child.ref(), from_child.ref(), time_limit_ms));
+    auto watched = GRAPNEL_TRY(watch(child.ref(), pipe.from_child.ref(), time_limit_ms));
     watched.confined = confined;
     return watched;
 }

@@ -154,7 +154,7 @@ Status add_files(const sys::HostFs& host, const InventoryScope& scope,
     remark_missing_32bit(scope, out);
     remark_missing_smi(scope, out);
     remark_missing_drawing(scope, out);
-    out.same_places = driver::program_needs(host, out.binaries, out.remarks);
+    out.same_places = driver::program_needs(host, scope.readable.read, out.binaries, out.remarks);
     out.firmware = driver::firmware(host, out.driver_version);
     out.config_files = driver::config_files(host, scope, directories, out.remarks);
     out.x_server_modules = driver::x_server_modules(host, out.driver_version, wanted, directories);

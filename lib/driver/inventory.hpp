@@ -32,6 +32,12 @@ struct CsvScope {
     bool all_lists = false; ///< not only the lists of the board's own driver
 };
 
+/// Paths of a host; some are missing.
+struct ReadablePaths {
+    std::vector<HostPath> read = {};   ///< files, and directories with all below them
+    std::vector<HostPath> listed = {}; ///< directories whose names, and names below, can be read
+};
+
 /// The scope of the search. Anything outside is not looked at, and not in the inventory.
 struct InventoryScope {
     bool driver = true; ///< false: only IMEX channels and device groups; a driver need not be there
@@ -48,8 +54,8 @@ struct InventoryScope {
     /// A directory that changed later is not kept: a name of the same moment would not show.
     std::int64_t unchanged_since_ns = 0;
     /// By readable_paths(), for a process that can open no others: a file of the driver's that lies
-    /// elsewhere refuses the host. Empty: everything.
-    std::vector<HostPath> readable = {};
+    /// elsewhere refuses the host. Without a path to read: everything.
+    ReadablePaths readable = {};
     bool mig_devices = false;
     bool mig_management = false;
     bool all_nodes = false; ///< every node of the driver's, whatever it is for

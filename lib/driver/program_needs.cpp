@@ -2,6 +2,7 @@
 #include "driver/program_needs.hpp"
 
 #include "base/text.hpp"
+#include "driver/readable_paths.hpp"
 #include "elf/elf.hpp"
 
 #include <algorithm>
@@ -23,8 +24,9 @@ bool is_usual_loader(std::string_view path) {
 
 class Needs {
   public:
-    Needs(const sys::HostFs& host, std::vector<std::string>& remarks)
-        : host_(host), remarks_(remarks) {}
+    Needs(const sys::HostFs& host, const std::vector<HostPath>& readable,
+          std::vector<std::string>& remarks)
+        : host_(host), readable_(readable), remarks_(remarks) {}
 
     void take(Binary& binary) {
         const auto& program = binary.path;
@@ -56,7 +58,7 @@ class Needs {
         take_needed(program, *elf);
         for (const auto name : loaded_later)
             if (const auto path = find(std::string(name), own_path_))
-                take_library(*path);
+                take_library(program, *path);
     }
 
     std::vector<SamePlace> files = {};
@@ -104,8 +106,20 @@ class Needs {
         return std::nullopt;
     }
 
-    void take_library(const HostPath& path) {
-        if (!add(path))
+    /// The program may be of no use to a container: a warning, not the end of a start.
+    [[nodiscard]] bool is_readable(const HostPath& object, const HostPath& path) {
+        const auto real = host_.resolve(path);
+        if (!real || readable_.empty() || is_among(host_, readable_, *real))
+            return true;
+        remarks_.push_back(object.text() + ": it needs " + real->text()
+                           + ", which is in no directory that drivers are read from, and may not "
+                             "start in a container: name "
+                           + real->parent().text() + " in library-search-path of the settings");
+        return false;
+    }
+
+    void take_library(const HostPath& object, const HostPath& path) {
+        if (seen_.contains(path) || !is_readable(object, path) || !add(path))
             return;
         const auto file = host_.map(path);
         const auto elf = file ? read_elf(file->bytes()) : refused("unreadable");
@@ -117,7 +131,7 @@ class Needs {
         const auto path = directories(elf.run_path, object);
         for (const auto& name : elf.needed)
             if (const auto found = find(name, path))
-                take_library(*found);
+                take_library(object, *found);
             else
                 remarks_.push_back(object.text() + ": it needs " + name
                                    + ", which is not in its library path: it cannot start in a "
@@ -125,6 +139,7 @@ class Needs {
     }
 
     const sys::HostFs& host_;
+    const std::vector<HostPath>& readable_; ///< empty: everything
     std::vector<std::string>& remarks_;
     std::set<HostPath> seen_ = {};
     HostPath loader_directory_ = {};
@@ -133,9 +148,10 @@ class Needs {
 
 } // namespace
 
-std::vector<SamePlace> program_needs(const sys::HostFs& host, std::vector<Binary>& programs,
+std::vector<SamePlace> program_needs(const sys::HostFs& host, const std::vector<HostPath>& readable,
+                                     std::vector<Binary>& programs,
                                      std::vector<std::string>& remarks) {
-    Needs needs(host, remarks);
+    Needs needs(host, readable, remarks);
     for (auto& program : programs)
         needs.take(program);
     std::ranges::sort(needs.files, {}, &SamePlace::path);

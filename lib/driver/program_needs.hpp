@@ -11,9 +11,10 @@
 namespace grapnel::driver {
 
 /// The loaders of such programs with the libraries that they find, at the places of the host.
-/// Notes the loader of other programs. Warns of a program that is a script or that lacks one of
-/// these.
+/// Notes the loader of other programs. Warns of a program that is a script, that lacks one of
+/// these, or whose library lies where this process cannot read (InventoryScope::readable).
 [[nodiscard]] std::vector<SamePlace> program_needs(const sys::HostFs& host,
+                                                   const std::vector<HostPath>& readable,
                                                    std::vector<Binary>& programs,
                                                    std::vector<std::string>& remarks);
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 namespace grapnel {
@@ -46,27 +47,34 @@ constexpr std::array<std::string_view, 25> usual{
     "/var/lib/nvidia",             // Container-Optimized OS
 };
 
-/// The directory that a path of a list lies in, or above its first component that is a pattern.
-HostPath above_patterns(const HostPath& path) {
+/// The directory above the first component that is a pattern; nothing if none is.
+std::optional<HostPath> above_patterns(const HostPath& path) {
     const auto& text = path.text();
-    const auto pattern = std::min(text.find_first_of("*?["), text.size());
+    const auto pattern = text.find_first_of("*?[");
+    if (pattern == text.npos)
+        return std::nullopt;
     const auto end = text.rfind('/', pattern);
-    return end == 0 || end == text.npos ? path : host_path(std::string_view(text).substr(0, end));
+    return host_path(std::string_view(text).substr(0, std::max(end, std::size_t{1})));
+}
+
+bool covers(const std::vector<HostPath>& directories, const HostPath& path) {
+    return std::ranges::any_of(directories,
+                               [&](const auto& one) { return is_at_or_below(path, one); });
 }
 
 class Collector {
   public:
     Collector(const sys::HostFs& host, const InventoryScope& scope) : host_(host), scope_(scope) {
         for (const auto path : usual)
-            out_.push_back(host_path(path));
+            out_.read.push_back(host_path(path));
         for (const auto* const paths :
              {&scope.library_search_path, &scope.binary_search_path, &scope.config_search_path})
-            out_.insert(out_.end(), paths->begin(), paths->end());
-        out_.push_back(scope.ldcache_file);
-        out_.push_back(scope.csv.directory);
+            out_.read.insert(out_.read.end(), paths->begin(), paths->end());
+        out_.read.push_back(scope.ldcache_file);
+        out_.read.push_back(scope.csv.directory);
     }
 
-    std::vector<HostPath> collect() && {
+    ReadablePaths collect() && {
         for (const auto& directory : scope_.library_search_path)
             add_libraries(directory);
         for (const auto& directory : driver::usual_library_directories(true))
@@ -81,9 +89,14 @@ class Collector {
 
   private:
     void add(const HostPath& path) {
-        const auto covers = [&](const auto& one) { return is_at_or_below(path, one); };
-        if (path != host_path("/") && std::ranges::none_of(out_, covers))
-            out_.push_back(path);
+        if (path != host_path("/") && !covers(out_.read, path))
+            out_.read.push_back(path);
+    }
+
+    void add_names_in(const HostPath& directory) {
+        if (directory != host_path("/") && !covers(out_.read, directory)
+            && !covers(out_.listed, directory))
+            out_.listed.push_back(directory);
     }
 
     /// A directory of libraries, and the directories beside it of a driver that is unpacked there.
@@ -134,14 +147,27 @@ class Collector {
             if (!text || !name.ends_with(".csv"))
                 continue;
             for (const auto& entry : parse_csv_list(*text).entries)
-                if (entry.type != CsvEntry::Type::device)
-                    add(above_patterns(entry.path));
+                add_listed(entry);
+        }
+    }
+
+    /// libcuda says its CUDA version. The name of a library can be a link to the file beside it.
+    void add_listed(const CsvEntry& entry) {
+        if (const auto directory = above_patterns(entry.path))
+            add_names_in(*directory);
+        if (entry.type != CsvEntry::Type::library || !entry.path.name().starts_with("libcuda.so"))
+            return;
+        for (const auto& path : matching(host_, entry.path)) {
+            const auto directory = host_.resolve(path.parent());
+            const auto real = host_.resolve(path);
+            if (directory && real && real->parent() == *directory)
+                add(*real);
         }
     }
 
     const sys::HostFs& host_;
     const InventoryScope& scope_;
-    std::vector<HostPath> out_ = {};
+    ReadablePaths out_ = {};
     std::set<HostPath> seen_ = {};
 };
 
@@ -151,7 +177,14 @@ bool is_at_or_below(const HostPath& path, const HostPath& directory) {
     return path == directory || path.text().starts_with(directory.text() + "/");
 }
 
-std::vector<HostPath> readable_paths(const sys::HostFs& host, const InventoryScope& scope) {
+bool is_among(const sys::HostFs& host, const std::vector<HostPath>& paths, const HostPath& real) {
+    return std::ranges::any_of(paths, [&](const auto& path) {
+        const auto behind_links = host.resolve(path);
+        return behind_links && is_at_or_below(real, *behind_links);
+    });
+}
+
+ReadablePaths readable_paths(const sys::HostFs& host, const InventoryScope& scope) {
     return Collector(host, scope).collect();
 }
 

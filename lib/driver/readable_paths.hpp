@@ -11,12 +11,15 @@
 
 namespace grapnel {
 
-/// Files and directories, with all below them: where distributions and installers put drivers,
-/// where this host's ld.so.cache, settings and lists of JetPack name one. Some are missing. /dev is
-/// not in it: its nodes are listed and not opened.
-[[nodiscard]] std::vector<HostPath> readable_paths(const sys::HostFs& host,
-                                                   const InventoryScope& scope);
+/// Where distributions and installers put drivers, where this host's ld.so.cache and settings name
+/// one. Of the files in JetPack's lists, which are only mounted, it has libcuda alone; a pattern of
+/// a list needs the names in its directory. /dev is not in it: its nodes are listed and not opened.
+[[nodiscard]] ReadablePaths readable_paths(const sys::HostFs& host, const InventoryScope& scope);
 
 [[nodiscard]] bool is_at_or_below(const HostPath& path, const HostPath& directory);
+
+/// Whether the path, which has no link in it, lies at or below one of these, which may have.
+[[nodiscard]] bool is_among(const sys::HostFs& host, const std::vector<HostPath>& paths,
+                            const HostPath& real);
 
 } // namespace grapnel

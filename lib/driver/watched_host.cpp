@@ -32,22 +32,27 @@ Result<T> WatchedHost::watched(Result<T> result) const {
     return result;
 }
 
-bool WatchedHost::is_readable(const HostPath& real) const {
-    return std::ranges::any_of(readable_, [&](const auto& path) {
-        const auto behind_links = host_.resolve(path);
-        return behind_links && is_at_or_below(real, *behind_links);
-    });
-}
-
 /// A file that this user may not read is an answer; a file that Landlock denies is not.
 template <typename T>
-Result<T> WatchedHost::opened(const HostPath& path, Result<T> result) const {
-    if (!result && result.error().sys == EACCES && !readable_.empty() && !failure_) {
+Result<T> WatchedHost::permitted(const HostPath& path, Result<T> result, bool lists) const {
+    if (!result && result.error().sys == EACCES && !readable_.read.empty() && !failure_) {
         const auto real = host_.resolve(path);
-        if (real && !is_at_or_below(*real, host_path("/dev")) && !is_readable(*real))
+        if (real && !is_at_or_below(*real, host_path("/dev"))
+            && !is_among(host_, readable_.read, *real)
+            && !(lists && is_among(host_, readable_.listed, *real)))
             failure_ = outside(path, *real);
     }
     return watched(std::move(result));
+}
+
+template <typename T>
+Result<T> WatchedHost::opened(const HostPath& path, Result<T> result) const {
+    return permitted(path, std::move(result), false);
+}
+
+template <typename T>
+Result<T> WatchedHost::listed(const HostPath& path, Result<T> result) const {
+    return permitted(path, std::move(result), true);
 }
 
 Result<std::string> WatchedHost::read(const HostPath& path) const {
@@ -62,12 +67,12 @@ Result<sys::FileView> WatchedHost::map(const HostPath& path) const {
 }
 
 Result<std::vector<std::string>> WatchedHost::list(const HostPath& path) const {
-    return opened(path, host_.list(path));
+    return listed(path, host_.list(path));
 }
 
 Result<std::vector<std::string>> WatchedHost::list_matching(const HostPath& path,
                                                             const sys::NameFilter& keep) const {
-    return opened(path, host_.list_matching(path, keep));
+    return listed(path, host_.list_matching(path, keep));
 }
 
 Result<sys::FileFacts> WatchedHost::stat(const HostPath& path) const {

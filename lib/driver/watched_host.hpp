@@ -14,7 +14,7 @@ class WatchedHost final : public sys::HostFs {
   public:
     /// `host` must outlive this object. `readable`: all that this process can open; empty:
     /// everything.
-    WatchedHost(const sys::HostFs& host, std::vector<HostPath> readable)
+    WatchedHost(const sys::HostFs& host, ReadablePaths readable)
         : host_(host), readable_(std::move(readable)) {}
 
     [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
@@ -34,10 +34,13 @@ class WatchedHost final : public sys::HostFs {
     [[nodiscard]] Result<T> watched(Result<T> result) const;
     template <typename T>
     [[nodiscard]] Result<T> opened(const HostPath& path, Result<T> result) const;
-    [[nodiscard]] bool is_readable(const HostPath& real) const;
+    template <typename T>
+    [[nodiscard]] Result<T> listed(const HostPath& path, Result<T> result) const;
+    template <typename T>
+    [[nodiscard]] Result<T> permitted(const HostPath& path, Result<T> result, bool lists) const;
 
     const sys::HostFs& host_;
-    std::vector<HostPath> readable_;
+    ReadablePaths readable_;
     mutable std::optional<Error> failure_;
 };
 

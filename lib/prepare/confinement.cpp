@@ -28,15 +28,19 @@ std::vector<HostPath> roots_of_nodes(const Settings& settings) {
 
 /// Of the driver: returned as paths below its root. A root that is not there is the planner's
 /// error.
-std::vector<HostPath> allow_driver(confine::FileRules& rules, const Settings& settings) {
+ReadablePaths allow_driver(confine::FileRules& rules, const Settings& settings) {
     const sys::LinuxHostFs host;
     const auto root = rooted_host(host, settings.driver_root, settings.device_root);
     const auto* const rooted = root ? root->get() : nullptr;
     auto paths = readable_paths(rooted != nullptr ? static_cast<const sys::HostFs&>(*rooted) : host,
                                 inventory_scope({}, settings));
-    for (const auto& path : paths)
-        if (const auto place = rooted != nullptr ? rooted->place(path, true) : path)
-            rules.allow(*place, FileAccess::read);
+    const auto allow = [&](const std::vector<HostPath>& some, FileAccess access) {
+        for (const auto& path : some)
+            if (const auto place = rooted != nullptr ? rooted->place(path, true) : path)
+                rules.allow(*place, access);
+    };
+    allow(paths.read, FileAccess::read);
+    allow(paths.listed, FileAccess::list);
     for (const auto& at : roots_of_nodes(settings))
         rules.allow(at / "dev", FileAccess::list);
     return paths;
@@ -53,17 +57,17 @@ void allow_changes(confine::FileRules& rules, const Settings& settings, const Lo
             rules.allow(root / "dev", FileAccess::make_nodes);
 }
 
-Result<HostLook> restrict(const confine::FileRules& rules, std::vector<HostPath> readable) {
+HostLook restrict(const confine::FileRules& rules, ReadablePaths readable) {
     HostLook out{.landlock = rules.enforce()};
     if (out.landlock)
         out.readable = std::move(readable);
-    GRAPNEL_TRY(confine::filter_describing());
     return out;
 }
 
-Status restrict(const confine::FileRules& rules, std::vector<HostPath> readable, const Log& log,
+Status restrict(const confine::FileRules& rules, ReadablePaths readable, const Log& log,
                 Description& out) {
-    auto look = GRAPNEL_TRY(restrict(rules, std::move(readable)));
+    auto look = restrict(rules, std::move(readable));
+    GRAPNEL_TRY(confine::filter_describing());
     if (!look.landlock)
         log.debug(look.landlock.error().text());
     out.readable = std::move(look.readable);
@@ -112,6 +116,7 @@ Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root, c
 Result<HostLook> confine_look(const Settings& settings) {
     GRAPNEL_TRY(confine::keep_phases({Phase::read_host}));
     GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
+    GRAPNEL_TRY(confine::filter_look()); // before the places are read from ld.so.cache and lists
     confine::FileRules rules;
     auto readable = allow_driver(rules, settings);
     return restrict(rules, std::move(readable));

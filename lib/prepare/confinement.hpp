@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "driver/inventory.hpp"
 #include "prepare/log.hpp"
 #include "prepare/modules.hpp"
 #include "prepare/probe.hpp"
@@ -22,8 +23,8 @@ enum class Modules { can_be_loaded, stay };
 /// The means that a process keeps after confine_description() or confine_dry_run().
 struct Description {
     ProbeStarter probe = {};
-    /// Below the driver root; empty: Landlock does not confine this process.
-    std::vector<HostPath> readable = {};
+    /// Below the driver root; without a path to read: Landlock does not confine this process.
+    ReadablePaths readable = {};
 };
 
 /// For a program that describes the host and changes no container, once its settings are known and
@@ -46,8 +47,8 @@ enum class HostChanges { none, state, state_and_nodes };
                                                   const Log& log);
 
 struct HostLook {
-    std::vector<HostPath> readable = {}; ///< as Description::readable
-    Status landlock = {};                ///< an error: Landlock does not confine this process
+    ReadablePaths readable = {}; ///< as Description::readable
+    Status landlock = {};        ///< an error: Landlock does not confine this process
 };
 
 /// For a process that looks at the host for another one, and does nothing else: it reads where

@@ -98,27 +98,39 @@ std::vector<KnownGpu> known_gpus_of_this_boot() {
                                                     : std::vector<KnownGpu>();
 }
 
-Result<PreparedPlanner> Planner::prepare(Request request) && {
-    GRAPNEL_TRY(start(std::move(request)));
-    auto inventory = GRAPNEL_TRY(early_inventory());
-    return PreparedPlanner(std::move(*this), std::move(inventory));
-}
-
-Result<DescribedHost> Planner::describe(Request request) && {
-    describes_ = true;
-    GRAPNEL_TRY(start(std::move(request)));
-    auto inventory = GRAPNEL_TRY(described_inventory());
-    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-    say(inventory.remarks);
-    return DescribedHost(std::move(*this), std::move(inventory));
-}
-
-Status Planner::start(Request request) {
+Result<LoadedPlanner> Planner::load_modules(Request request) && {
     request_ = std::move(request);
-    rooted_ = GRAPNEL_TRY(rooted_host(this_host(), settings_.driver_root, settings_.device_root));
     module_trouble_ = GRAPNEL_TRY(modules_.load(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
         log_.warning(module_trouble_);
+    return LoadedPlanner(std::move(*this));
+}
+
+Result<PreparedPlanner> LoadedPlanner::prepare() && {
+    GRAPNEL_TRY(planner_.find_driver_root());
+    auto inventory = GRAPNEL_TRY(planner_.early_inventory());
+    return PreparedPlanner(std::move(planner_), std::move(inventory));
+}
+
+Result<DescribedHost> LoadedPlanner::describe() && {
+    planner_.describes_ = true;
+    GRAPNEL_TRY(planner_.find_driver_root());
+    auto inventory = GRAPNEL_TRY(planner_.described_inventory());
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    planner_.say(inventory.remarks);
+    return DescribedHost(std::move(planner_), std::move(inventory));
+}
+
+Result<PreparedPlanner> Planner::prepare(Request request) && {
+    return GRAPNEL_TRY(std::move(*this).load_modules(std::move(request))).prepare();
+}
+
+Result<DescribedHost> Planner::describe(Request request) && {
+    return GRAPNEL_TRY(std::move(*this).load_modules(std::move(request))).describe();
+}
+
+Status Planner::find_driver_root() {
+    rooted_ = GRAPNEL_TRY(rooted_host(this_host(), settings_.driver_root, settings_.device_root));
     return {};
 }
 

@@ -26,11 +26,12 @@ namespace grapnel {
 /// The GPU info cache, as a hook has filled it since this boot; nothing else is asked.
 [[nodiscard]] std::vector<KnownGpu> known_gpus_of_this_boot();
 
+class LoadedPlanner;
 class PreparedPlanner;
 class DescribedHost;
 
-/// The first stage: the means of a plan. prepare() makes the second one of it, and describe() the
-/// host's description; there is no other way to either, and no way back.
+/// The first stage: the means of a plan. There is no way to a later stage but from the one before,
+/// and no way back.
 class Planner {
   public:
     /// The three must outlive it. A dry run loads no module and keeps no answer.
@@ -48,8 +49,10 @@ class Planner {
     /// child looks at the host. Wants confine_process() before.
     void look_apart() { looks_apart_ = true; }
 
-    /// The part that the filters for the container and for a description forbid: loads missing
-    /// modules, and asks grapnel-probe if the plan can depend on it.
+    /// Loads the kernel modules that the request lacks; modprobe may take minutes.
+    [[nodiscard]] Result<LoadedPlanner> load_modules(Request request) &&;
+
+    /// Both stages at once.
     [[nodiscard]] Result<PreparedPlanner> prepare(Request request) &&;
 
     /// For a program that describes the host: asks grapnel-probe for the brand of each GPU, and
@@ -57,10 +60,11 @@ class Planner {
     [[nodiscard]] Result<DescribedHost> describe(Request request) &&;
 
   private:
+    friend class LoadedPlanner;
     friend class PreparedPlanner;
     friend class DescribedHost;
 
-    Status start(Request request);
+    Status find_driver_root();
     Result<std::optional<Inventory>> early_inventory();
     Result<Inventory> described_inventory();
     Status place_management_library(Inventory& inventory) const;
@@ -83,7 +87,24 @@ class Planner {
     std::unique_ptr<RootedHost> rooted_ = {}; ///< where the driver has a root of its own
 };
 
-/// The second stage, which needs neither programs nor modules: the plan of one request.
+/// The second stage: modules are loaded. All that follows can be held up for ever by a file system
+/// of the driver that does not answer.
+class LoadedPlanner {
+  public:
+    /// The part that the filters for the container and for a description forbid: asks grapnel-probe
+    /// if the plan can depend on it.
+    [[nodiscard]] Result<PreparedPlanner> prepare() &&;
+
+    [[nodiscard]] Result<DescribedHost> describe() &&; ///< Planner::describe()
+
+  private:
+    friend class Planner;
+    explicit LoadedPlanner(Planner planner) : planner_(std::move(planner)) {}
+
+    Planner planner_;
+};
+
+/// The third stage, which needs neither programs nor modules: the plan of one request.
 class PreparedPlanner {
   public:
     /// From now on in a process that is confined to this.
@@ -101,7 +122,7 @@ class PreparedPlanner {
     [[nodiscard]] Result<Plan> plan_without_image() const;
 
   private:
-    friend class Planner;
+    friend class LoadedPlanner;
     PreparedPlanner(Planner planner, std::optional<Inventory> inventory)
         : planner_(std::move(planner)), inventory_(std::move(inventory)) {}
 
@@ -124,7 +145,7 @@ class DescribedHost {
     [[nodiscard]] Result<Plan> plan_without_image(const Request& request) const;
 
   private:
-    friend class Planner;
+    friend class LoadedPlanner;
     DescribedHost(Planner planner, Inventory inventory)
         : planner_(std::move(planner)), inventory_(std::move(inventory)) {}
 

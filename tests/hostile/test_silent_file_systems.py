@@ -152,7 +152,7 @@ def test_most_cases_reach_the_silent_operation(starts):
 def test_late_start_says_its_cause_and_where_to_look(starts):
     bundle, result = starts["etc", "LOOKUP"]
     assert result.code != 0
-    assert "a file system in the container does not answer: look at its volumes" in result.err
+    assert "a file system does not answer (FUSE, NFS): look at the container's volumes" in result.err
     assert bundle.logged().count("error") == 1
 
 

@@ -74,10 +74,10 @@ class Watch:
         if role == "container process" and now["Seccomp"] == "0":
             role = "module helper"  # it was started before there was a filter
         sets = [int(now[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")]
-        if role == "container process" and sets[1] == 0:
+        if role == "ldconfig helper" and sets[1] == 0:
             role = "probe"  # on its way to become that program
-        if role in ("container process", "ldconfig helper") and sets[1] == 1 << NUMBERS["DAC_READ_SEARCH"]:
-            role = "host reader"  # a child of the container process, or of the hook before the probe
+        if role == "ldconfig helper" and sets[1] == 1 << NUMBERS["DAC_READ_SEARCH"]:
+            role = "host reader"
         # that helper has no filter; while it may still set its sets, it is on its way into the phase
         confined = not sets[1] >> NUMBERS["SETPCAP"] & 1 if role == "module helper" else now["Seccomp"] == "2"
         if role and confined:
@@ -158,7 +158,7 @@ def test_phases_have_the_capabilities_of_the_table(start, bundle):
     # until its first call a process is a copy of the one that starts it
     for (process, phase), copied in (
             (("hook", "poststop: read the settings"), "container process"),
-            (("hook", "start grapnel-probe"), "container process"),
+            (("container process", "start grapnel-probe"), "ldconfig helper"),
             (("container process", "read the host's files"), "ldconfig helper"),
             (("container process", "enter the mount namespace"), "ldconfig helper")):
         allowed.add(rows[process, phase]._replace(process=copied))

@@ -134,9 +134,11 @@ void ask_probe(Inventory& inventory, const std::optional<std::string>& said) {
 Status confine(test::MemoryHost& host, const RootedHost* rooted, InventoryScope& scope) {
     const sys::HostFs& seen = rooted != nullptr ? static_cast<const sys::HostFs&>(*rooted) : host;
     scope.readable = readable_paths(seen, scope);
-    std::vector<HostPath> on_host;
-    for (const auto& path : scope.readable)
-        on_host.push_back(rooted != nullptr ? GRAPNEL_TRY(rooted->place(path, true)) : path);
+    ReadablePaths on_host;
+    for (const auto& path : scope.readable.read)
+        on_host.read.push_back(rooted != nullptr ? GRAPNEL_TRY(rooted->place(path, true)) : path);
+    for (const auto& path : scope.readable.listed)
+        on_host.listed.push_back(rooted != nullptr ? GRAPNEL_TRY(rooted->place(path, true)) : path);
     host.confine_to(on_host);
     return {};
 }

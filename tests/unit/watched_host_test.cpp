@@ -90,7 +90,7 @@ TEST_CASE("a file that Landlock keeps from this process is no answer") {
     MemoryHost host;
     host.file("/srv/nvidia/libcuda.so.1", "");
     host.link("/usr/lib/libcuda.so.1", "/srv/nvidia/libcuda.so.1");
-    const std::vector<HostPath> readable{host_path("/usr")};
+    const ReadablePaths readable{.read = {host_path("/usr")}};
     host.confine_to(readable);
     const driver::WatchedHost watched(host, readable);
     CHECK(!watched.map(host_path("/usr/lib/libcuda.so.1")));
@@ -103,8 +103,21 @@ TEST_CASE("a file that Landlock keeps from this process is no answer") {
 TEST_CASE("a file that a user may not read is an answer below Landlock as well") {
     MemoryHost host;
     host.unreadable("/opt/nvidia/x", EACCES);
-    const std::vector<HostPath> readable{host_path("/opt/nvidia")};
+    const ReadablePaths readable{.read = {host_path("/opt/nvidia")}};
     const driver::WatchedHost watched(host, readable);
     CHECK(!watched.read(host_path("/opt/nvidia/x")));
     CHECK(!watched.failure());
+}
+
+TEST_CASE("names of a directory that is only listed can be read") {
+    MemoryHost host;
+    host.directory("/usr");
+    host.file("/srv/parts/libx.so", "");
+    const ReadablePaths readable{.read = {host_path("/usr")}, .listed = {host_path("/srv")}};
+    host.confine_to(readable);
+    const driver::WatchedHost watched(host, readable);
+    CHECK(watched.list(host_path("/srv/parts"))->size() == 1);
+    CHECK(!watched.failure());
+    CHECK(!watched.read(host_path("/srv/parts/libx.so")));
+    REQUIRE(watched.failure());
 }

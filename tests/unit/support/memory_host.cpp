@@ -17,6 +17,12 @@ Error error_of(int number, const std::string& path) {
     return {.kind = Error::Kind::system, .what = "open " + path, .sys = number};
 }
 
+bool is_in(const std::vector<std::string>& directories, const std::string& real) {
+    return std::ranges::any_of(directories, [&](const auto& path) {
+        return real == path || real.starts_with(path + "/");
+    });
+}
+
 } // namespace
 
 MemoryHost::MemoryHost() {
@@ -78,16 +84,17 @@ void MemoryHost::unreadable(std::string_view path, int error) {
     node.error = error;
 }
 
-void MemoryHost::confine_to(const std::vector<HostPath>& readable) {
-    for (const auto& path : readable)
+void MemoryHost::confine_to(const ReadablePaths& readable) {
+    for (const auto& path : readable.read)
         if (const auto behind_links = real(path.text(), 0))
             readable_.push_back(*behind_links);
+    for (const auto& path : readable.listed)
+        if (const auto behind_links = real(path.text(), 0))
+            listed_.push_back(*behind_links);
 }
 
 bool MemoryHost::is_readable(const std::string& real) const {
-    return readable_.empty() || std::ranges::any_of(readable_, [&](const auto& path) {
-               return real == path || real.starts_with(path + "/");
-           });
+    return readable_.empty() || is_in(readable_, real);
 }
 
 void MemoryHost::remove(std::string_view path) {
@@ -152,7 +159,8 @@ Result<std::vector<std::string>> MemoryHost::list(const HostPath& path) const {
     const auto directory = GRAPNEL_TRY(real(path.text(), 0));
     if (nodes_.at(directory).type != Type::directory)
         return error_of(ENOTDIR, path.text());
-    if (!is_readable(directory) && directory.find("/dev") == std::string::npos)
+    if (!is_readable(directory) && !is_in(listed_, directory)
+        && directory.find("/dev") == std::string::npos)
         return error_of(EACCES, path.text());
     const auto prefix = directory == "/" ? directory : directory + "/";
     std::vector<std::string> names;

@@ -3,6 +3,7 @@
 // kernel follows them; what was opened is written down.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "sys/host_fs.hpp"
 
 #include <cstdint>
@@ -26,7 +27,7 @@ class MemoryHost final : public sys::HostFs {
     /// A file that is there and gives this errno when it is read.
     void unreadable(std::string_view path, int error);
     /// read(), map() and list() fail elsewhere with EACCES, as below Landlock; /dev can be listed.
-    void confine_to(const std::vector<HostPath>& readable);
+    void confine_to(const ReadablePaths& readable);
     /// With everything below; nothing happens if there is no such thing.
     void remove(std::string_view path);
 
@@ -59,6 +60,7 @@ class MemoryHost final : public sys::HostFs {
 
     std::map<std::string, Node> nodes_;
     std::vector<std::string> readable_ = {}; ///< without links; empty: everything
+    std::vector<std::string> listed_ = {};   ///< the same
     std::uint64_t last_inode_ = 0;
     mutable std::vector<std::string> opened_;
 };
