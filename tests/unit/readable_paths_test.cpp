@@ -18,6 +18,8 @@ ReadablePaths paths_with_list(const char* lines) {
     MemoryHost host;
     host.file("/etc/lists/l4t.csv", lines);
     host.file("/srv/board/secret", "");
+    host.file("/srv/board/libother.so", "");
+    host.file("/srv/board/parts/x", "");
     host.file("/srv/board/libcuda.so.1.1", "");
     host.link("/srv/board/libcuda.so", "libcuda.so.1.1");
     host.link("/srv/board/libcuda.so.2", "/etc/shadow");
