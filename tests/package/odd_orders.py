@@ -51,8 +51,13 @@ class OddOrders:
     def purge(self):
         self.run("apt-get purge grapnel grapnel-nvidia-compat")
 
+    def purge_nvidias(self):
+        self.run("dpkg --purge nvidia-container-toolkit nvidia-container-toolkit-base libnvidia-container-tools")
+
     def interrupt_installation(self):
         """Before the files lie there, and then before steps of postinst; dpkg --configure -a mends."""
+        self.purge_nvidias()
+        self.run("rm -f /usr/bin/nvidia-container-cli")
         self.run(f"if dpkg -i /root/killed/*.deb; then exit 1; fi; dpkg -i {DEBS}")
         self.check_whole()
         self.purge()
@@ -64,6 +69,7 @@ class OddOrders:
 
     def interrupt_removal(self):
         """With a container running, by an error and by a kill after prerm; repeated once it has ended."""
+        self.run("grapnel configure docker; systemctl restart docker")
         self.machine.start("docker-interrupted")
         self.run(f"sed -i.whole '$i exit 1' {INFO}/grapnel.prerm; if apt-get remove grapnel; then exit 1; fi; "
                  f"mv {INFO}/grapnel.prerm.whole {INFO}/grapnel.prerm; dpkg -s grapnel | grep 'ok installed'; "
@@ -111,8 +117,8 @@ class OddOrders:
         self.run(f"apt-get install {DEBS}; apt-get install /root/nvidias/*.deb")
         assert self.machine.read("/usr/bin/nvidia-container-cli") == "#!/bin/sh\n"
         assert "grapnel" not in self.run("dpkg-divert --list")
-        self.run("! ls /usr/bin/*.diverted 2> /dev/null; apt-get purge grapnel; "
-                 "dpkg --purge nvidia-container-toolkit nvidia-container-toolkit-base libnvidia-container-tools")
+        self.run("! ls /usr/bin/*.diverted 2> /dev/null; apt-get purge grapnel")
+        self.purge_nvidias()
         self.check_nothing()
 
     def keep_local_diversion(self):
