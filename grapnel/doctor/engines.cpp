@@ -167,6 +167,11 @@ bool has_labelling_engine(const Facts& facts) {
     return find_daemon(facts, "crio") != nullptr || !find_program(facts.host, "podman").empty();
 }
 
+std::string string_at(const toml::table& table, std::string_view key) {
+    const auto* const value = table.get_as<std::string>(key);
+    return value == nullptr ? "" : value->get();
+}
+
 std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
                                      std::optional<Error>& mistake) {
     const auto text = host.read(path);

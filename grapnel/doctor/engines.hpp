@@ -55,6 +55,9 @@ enum class Maker { grapnel, nvidia, other };
 /// A program in the directories in which distributions install programs; empty if missing.
 [[nodiscard]] HostPath find_program(const sys::HostFs& host, std::string_view name);
 
+/// A string of a table; empty without it.
+[[nodiscard]] std::string string_at(const toml::table& table, std::string_view key);
+
 /// The value of an option of a daemon, as --name=VALUE or --name VALUE.
 [[nodiscard]] std::optional<std::string> option_of(const Daemon& daemon, std::string_view name);
 [[nodiscard]] std::vector<std::string> options_of(const Daemon& daemon, std::string_view name);

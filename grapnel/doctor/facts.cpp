@@ -73,12 +73,17 @@ std::int64_t start_of(const sys::HostFs& host, const HostPath& process) {
     return ticks ? boot * second_ns + *ticks * tick_ns : 0;
 }
 
-/// A process of another mount namespace, which reads other files of these names. That of a snap
-/// counts: it is the host's own daemon.
+/// A process with another root, which reads other files of these names: a container's. A service
+/// of systemd with a mount namespace of its own and rootless Docker have the host's root. That of
+/// a snap counts: it is the host's own daemon.
 bool sees_other_files(const sys::HostFs& host, const HostPath& process, std::string_view program) {
     const auto own = host.read_link(host_path("/proc/self/ns/mnt"));
     const auto others = host.read_link(process / "ns" / "mnt");
-    return own && others && *own != *others && !program.starts_with("/snap/");
+    if (!own || !others || *own == *others || program.starts_with("/snap/"))
+        return false;
+    const auto root = host.stat(host_path("/"));
+    const auto root_of_process = host.stat(process / "root");
+    return !root || !root_of_process || root->id() != root_of_process->id();
 }
 
 /// Of characters without a meaning for a shell: a command that a finding shows can name it.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd and CRI-O, by which kubelet starts containers.
+// containerd, by which kubelet starts containers.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/crio.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
+#include "doctor/kubelet.hpp"
 #include "doctor/shell.hpp"
 #include "engine_config/containerd.hpp"
 
@@ -29,6 +31,9 @@ struct Containerd {
     std::vector<HostPath> files = {}; ///< config.toml and its imports
     std::vector<std::string> imports = {};
     std::vector<Runtime> runtimes = {};
+    std::vector<Runtime> misplaced = {}; ///< in a section that this version of the file has not
+    std::string default_runtime = {};
+    HostPath disabling = {}; ///< the file that disables the CRI plugin
 };
 
 /// k3s and RKE2 start containerd with -c.
@@ -46,36 +51,65 @@ const Daemon* containerd_daemon(const Facts& facts) {
     return found == facts.daemons.end() ? nullptr : &*found;
 }
 
-std::string string_at(const toml::table& table, std::string_view key) {
-    const auto* const value = table.get_as<std::string>(key);
-    return value == nullptr ? "" : value->get();
+/// The plugin of CRI in a file of that version; empty: any name.
+std::string_view section_of(std::int64_t version) {
+    switch (version) {
+    case 1:
+        return "cri";
+    case 2:
+        return "io.containerd.grpc.v1.cri";
+    case 3:
+        return "io.containerd.cri.v1.runtime";
+    default:
+        return {};
+    }
 }
 
-void read_runtimes(const toml::table& document, const std::string& file,
-                   std::vector<Runtime>& out) {
+Runtime runtime_at(std::string_view name, const toml::table* table, const std::string& file) {
+    Runtime out{.name = std::string(name), .file = file};
+    const auto* const options =
+        table == nullptr ? nullptr : engine_config::table_at(*table, {"options"});
+    if (options != nullptr) {
+        out.program = string_at(*options, "BinaryName");
+        if (const auto* const flag = options->get_as<bool>("SystemdCgroup"))
+            out.systemd_cgroup = flag->get();
+    }
+    if (out.program.empty() && table != nullptr) // before containerd 1.3
+        out.program = string_at(*table, "runtime_engine");
+    return out;
+}
+
+void read_runtimes(const toml::table& document, const HostPath& file, Containerd& out) {
     const auto* const plugins = engine_config::table_at(document, {"plugins"});
     if (plugins == nullptr)
         return;
+    const auto* const version = document.get_as<std::int64_t>("version");
+    const bool is_first = file == out.config;
+    const auto meant = section_of(version != nullptr ? version->get() : is_first ? 1 : 0);
     for (const auto& [plugin, value] : *plugins) {
         const auto* const section = value.as_table();
-        const auto* const runtimes =
-            section == nullptr ? nullptr
-                               : engine_config::table_at(*section, {"containerd", "runtimes"});
-        if (runtimes == nullptr)
+        const auto* const containerd =
+            section == nullptr ? nullptr : engine_config::table_at(*section, {"containerd"});
+        if (containerd == nullptr)
             continue;
-        for (const auto& [name, entry] : *runtimes) {
-            const auto* const table = entry.as_table();
-            const auto* const options =
-                table == nullptr ? nullptr : engine_config::table_at(*table, {"options"});
-            Runtime runtime{.name = std::string(name.str()), .file = file};
-            if (options != nullptr) {
-                runtime.program = string_at(*options, "BinaryName");
-                if (const auto* const flag = options->get_as<bool>("SystemdCgroup"))
-                    runtime.systemd_cgroup = flag->get();
-            }
-            out.push_back(std::move(runtime));
-        }
+        const bool is_read = meant.empty() || plugin.str() == meant;
+        if (auto name = string_at(*containerd, "default_runtime_name"); is_read && !name.empty())
+            out.default_runtime = std::move(name);
+        const auto* const runtimes = engine_config::table_at(*containerd, {"runtimes"});
+        for (const auto& [name, entry] : runtimes == nullptr ? toml::table() : *runtimes)
+            (is_read ? out.runtimes : out.misplaced)
+                .push_back(runtime_at(name.str(), entry.as_table(), file.text()));
     }
+}
+
+bool disables_cri(const toml::table& document) {
+    const auto* const list = document.get_as<toml::array>("disabled_plugins");
+    return list != nullptr && std::ranges::any_of(*list, [](const toml::node& entry) {
+               const auto* const name = entry.as_string();
+               return name != nullptr
+                      && (name->get() == "cri" || name->get() == section_of(2)
+                          || name->get() == section_of(3));
+           });
 }
 
 void read_file(const sys::HostFs& host, const HostPath& path, Containerd& out) {
@@ -83,7 +117,9 @@ void read_file(const sys::HostFs& host, const HostPath& path, Containerd& out) {
     if (!table)
         return;
     out.files.push_back(path);
-    read_runtimes(*table, path.text(), out.runtimes);
+    if (disables_cri(*table))
+        out.disabling = path;
+    read_runtimes(*table, path, out);
 }
 
 Containerd containerd_of(const Facts& facts) {
@@ -122,6 +158,11 @@ bool gives_driver(const sys::HostFs& host, const Runtime& runtime) {
     return maker_of(host, runtime.program) != Maker::other;
 }
 
+bool has_runtime(const sys::HostFs& host, const Containerd& containerd) {
+    return std::ranges::any_of(containerd.runtimes,
+                               [&](const Runtime& runtime) { return gives_driver(host, runtime); });
+}
+
 /// k3s, RKE2 and microk8s write the file again at each start.
 bool is_generated(const Containerd& containerd) {
     const auto& path = containerd.config.text();
@@ -132,11 +173,33 @@ std::string restart_containerd(const Facts& facts, const Containerd& containerd)
     return restart_command(facts, containerd.daemon, "containerd");
 }
 
+bool is_of_microk8s(const Containerd& containerd) {
+    return containerd.config.text().starts_with("/var/snap/microk8s/");
+}
+
+constexpr std::string_view microk8s_template =
+    "/var/snap/microk8s/current/args/containerd-template.toml";
+constexpr std::string_view restart_microk8s = "snap restart microk8s.daemon-containerd";
+
+/// A template in the place of k3s' own, which enters no runtime; empty without one.
+HostPath own_template(const sys::HostFs& host, const Containerd& containerd) {
+    for (const auto* const name : {"config-v3.toml.tmpl", "config.toml.tmpl"}) {
+        const auto path = containerd.config.parent() / name;
+        if (exists(host, path)
+            && text_of(host, path).find("template \"base\"") == std::string::npos)
+            return path;
+    }
+    return {};
+}
+
 /// k3s and RKE2 enter each nvidia-container-runtime that they find in their PATH at a start.
 std::string configure_generated(const Facts& facts, const Containerd& containerd, Code code) {
-    if (containerd.config.text().starts_with("/var/snap/"))
+    if (is_of_microk8s(containerd)) // a drop-in would hold the template's ${...} unresolved
         return page_command(code);
     auto restart = restart_containerd(facts, containerd);
+    if (const auto own = own_template(facts.host, containerd); !own.empty())
+        return R"(sed -i '1i {{ template "base" . }}' )" + shell_word(own.text()) + " && "
+               + restart;
     if (!find_program(facts.host, "nvidia-container-runtime").empty())
         return restart;
     const auto install = install_command(facts.host, packages("grapnel-nvidia-compat"), code);
@@ -154,10 +217,11 @@ std::string options_of_configure(const Containerd& containerd) {
     return out;
 }
 
-std::string configure(const Facts& facts, const Containerd& containerd, Code code) {
+std::string configure(const Facts& facts, const Containerd& containerd, Code code,
+                      const std::string& option = {}) {
     if (is_generated(containerd))
         return configure_generated(facts, containerd, code);
-    return "grapnel configure containerd" + options_of_configure(containerd) + " && "
+    return "grapnel configure containerd" + options_of_configure(containerd) + option + " && "
            + restart_containerd(facts, containerd);
 }
 
@@ -192,14 +256,16 @@ void check_programs(const Facts& facts, const Containerd& containerd,
 /// Without the key there is no line to change: it is copied from the options of runc.
 std::string use_systemd_command(const Facts& facts, const Containerd& containerd,
                                 const Runtime& runtime) {
-    if (is_generated(containerd))
+    if (is_generated(containerd) && !is_of_microk8s(containerd))
         return page_command(Code::GR1007);
-    const auto restart = restart_containerd(facts, containerd);
+    const auto file = is_of_microk8s(containerd) ? std::string(microk8s_template) : runtime.file;
+    const auto restart = is_of_microk8s(containerd) ? std::string(restart_microk8s)
+                                                    : restart_containerd(facts, containerd);
     if (runtime.systemd_cgroup)
-        return R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )"
-               + shell_word(runtime.file) + " && " + restart;
+        return R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )" + shell_word(file)
+               + " && " + restart;
     return R"(sed -i '/runtimes\."\?)" + runtime.name + R"("\?\.options\]/a SystemdCgroup = true' )"
-           + shell_word(runtime.file) + " && " + restart;
+           + shell_word(file) + " && " + restart;
 }
 
 void check_managers(const Facts& facts, const Containerd& containerd,
@@ -241,16 +307,50 @@ void check_restart(const Facts& facts, const Containerd& containerd,
     }
 }
 
-bool has_kubelet(const Facts& facts) {
-    constexpr std::array<std::string_view, 4> names{"kubelet", "k3s-server", "k3s-agent",
-                                                    "kubelite"};
-    return std::ranges::any_of(
-        names, [&](std::string_view name) { return find_daemon(facts, name) != nullptr; });
-}
-
 /// GKE's device plugin mounts the driver itself.
 bool brings_driver_itself(const sys::HostFs& host) {
     return exists(host, host_path("/home/kubernetes/bin/nvidia"));
+}
+
+/// As containerd's package of Docker is installed: without it kubelet starts nothing.
+void check_plugin(const Facts& facts, const Containerd& containerd,
+                  std::vector<Finding>& findings) {
+    const bool gives = has_runtime(facts.host, containerd);
+    if (containerd.disabling.empty() || !(gives || kubelet_uses_containerd(facts)))
+        return;
+    findings.push_back(
+        {.code = Code::GR1010,
+         .text = containerd.disabling.text()
+                 + ": disabled_plugins has the CRI plugin, by which kubelet starts containers",
+         .command = R"x(sed -i '/^\s*disabled_plugins/s/"\(io\.containerd\.[a-z]*\.v1\.\)\?)x"
+                    R"x(\(cri\|runtime\)",\?//' )x"
+                    + shell_word(containerd.disabling.text()) + " && "
+                    + restart_containerd(facts, containerd)});
+}
+
+void check_default(const Facts& facts, const Containerd& containerd,
+                   std::vector<Finding>& findings) {
+    const auto& name = containerd.default_runtime;
+    if (name.empty() || name == "runc" || runtime_of(containerd, name) != nullptr)
+        return;
+    findings.push_back(
+        {.code = Code::GR1011,
+         .text = containerd.config.text() + ": the default runtime " + quote(name)
+                 + " is not among the runtimes, so the CRI plugin does not start",
+         .command = configure(facts, containerd, Code::GR1011, " --set-as-default")});
+}
+
+/// containerd reads the section of the file's version alone.
+void check_sections(const Facts& facts, const Containerd& containerd,
+                    std::vector<Finding>& findings) {
+    const auto found = std::ranges::find_if(containerd.misplaced, [&](const Runtime& runtime) {
+        return gives_driver(facts.host, runtime);
+    });
+    if (found != containerd.misplaced.end())
+        findings.push_back({.code = Code::GR1009,
+                            .text = found->file + ": the runtime " + quote(found->name)
+                                    + " is in a section that a file of this version does not have",
+                            .command = configure(facts, containerd, Code::GR1009)});
 }
 
 void check_containerd(const Facts& facts, const Containerd& containerd,
@@ -264,54 +364,22 @@ void check_containerd(const Facts& facts, const Containerd& containerd,
         return;
     }
     check_import(facts, containerd, findings);
+    check_plugin(facts, containerd, findings);
+    check_default(facts, containerd, findings);
     check_programs(facts, containerd, findings);
     check_managers(facts, containerd, findings);
-    const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
-        return gives_driver(facts.host, runtime);
-    });
+    const bool gives = has_runtime(facts.host, containerd);
     if (gives)
         check_restart(facts, containerd, findings);
-    if (findings.empty() && !gives && containerd.daemon != nullptr && has_kubelet(facts)
+    else
+        check_sections(facts, containerd, findings);
+    if (findings.empty() && !gives && containerd.daemon != nullptr && kubelet_uses_containerd(facts)
         && !brings_driver_itself(facts.host))
         findings.push_back({.code = Code::GR1006,
                             .text = containerd.config.text()
                                     + ": kubelet runs, and no runtime "
                                       "gives containers the driver",
                             .command = configure(facts, containerd, Code::GR1006)});
-}
-
-/// crio.conf(5) and its drop-ins.
-std::vector<HostPath> crio_files(const sys::HostFs& host) {
-    const auto directory = host_path("/etc/crio/crio.conf.d");
-    std::vector<HostPath> out{host_path("/etc/crio/crio.conf")};
-    for (const auto& name : names_in(host, directory))
-        out.push_back(directory / name);
-    return out;
-}
-
-void check_crio(const Facts& facts, std::vector<Finding>& findings) {
-    for (const auto& path : crio_files(facts.host)) {
-        const auto table = engine_config::parse_settings(text_of(facts.host, path), path.text());
-        const auto* const runtimes =
-            table ? engine_config::table_at(*table, {"crio", "runtime", "runtimes"}) : nullptr;
-        if (runtimes == nullptr)
-            continue;
-        for (const auto& [key, entry] : *runtimes) {
-            const auto* const runtime = entry.as_table();
-            const auto program =
-                HostPath::make(runtime == nullptr ? "" : string_at(*runtime, "runtime_path"));
-            const bool is_of_driver =
-                key.str() == "nvidia"
-                || (program && maker_of(facts.host, program->text()) != Maker::other);
-            if (program && is_of_driver && !exists(facts.host, *program))
-                findings.push_back(
-                    {.code = Code::GR1008,
-                     .text = path.text() + ": the program of the runtime " + quote(key.str())
-                             + " is missing: " + program->text(),
-                     .command = "grapnel configure crio && "
-                                + restart_command(facts, find_daemon(facts, "crio"), "crio")});
-        }
-    }
 }
 
 } // namespace
@@ -322,9 +390,7 @@ Area kubernetes_area(const Facts& facts) {
     check_containerd(facts, containerd, area.findings);
     check_crio(facts, area.findings);
     const bool has_crio = find_daemon(facts, "crio") != nullptr;
-    const bool gives = std::ranges::any_of(containerd.runtimes, [&](const Runtime& runtime) {
-        return gives_driver(facts.host, runtime);
-    });
+    const bool gives = has_runtime(facts.host, containerd);
     area.is_used = has_crio || gives || has_kubelet(facts);
     area.summary = has_crio ? "CRI-O" : area.is_used ? "containerd" : "not used";
     return area;

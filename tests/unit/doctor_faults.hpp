@@ -34,10 +34,12 @@ struct Fault {
 
 /// The same faults by other files, engines and lines of a log.
 [[nodiscard]] const std::vector<Fault>& fault_variants();
+[[nodiscard]] const std::vector<Fault>& engine_faults();
 
 /// Hosts that look like one with a fault.
 [[nodiscard]] const std::vector<Fault>& near_faults();
 [[nodiscard]] const std::vector<Fault>& healthy_variants();
+[[nodiscard]] const std::vector<Fault>& healthy_engines();
 
 [[nodiscard]] std::vector<std::string> healthy_hosts();
 

@@ -61,7 +61,8 @@ bool is_parsed_by_shell(std::string command) {
 
 std::vector<Fault> all_faults() {
     auto out = faults();
-    out.insert(out.end(), fault_variants().begin(), fault_variants().end());
+    for (const auto* const table : {&fault_variants(), &engine_faults()})
+        out.insert(out.end(), table->begin(), table->end());
     return out;
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("healthy hosts are silent") {
 }
 
 TEST_CASE("near faults are silent") {
-    for (const auto* const table : {&near_faults(), &healthy_variants()})
+    for (const auto* const table : {&near_faults(), &healthy_variants(), &healthy_engines()})
         for (const auto& fault : *table) {
             DoctoredHost host(fault.base);
             fault.make(host);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// kubelet, and the engine that it starts containers with.
+#pragma once
+
+#include "doctor/facts.hpp"
+
+namespace grapnel::doctor_command {
+
+/// kubelet itself, or k3s and microk8s, which run it within their own process.
+[[nodiscard]] bool has_kubelet(const Facts& facts);
+
+/// By the socket that kubelet is given; without one by the engine that runs.
+[[nodiscard]] bool kubelet_uses_containerd(const Facts& facts);
+[[nodiscard]] bool kubelet_uses_crio(const Facts& facts);
+
+} // namespace grapnel::doctor_command

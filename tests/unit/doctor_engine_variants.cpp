@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Variants of the engines' configuration with a fault, and their healthy twins.
+#include "doctor_faults.hpp"
+
+namespace grapnel::test {
+
+namespace {
+
+using enum doctor_command::Code;
+
+constexpr const char* config = "/etc/containerd/config.toml";
+
+/// `words` is its command line, with a blank between two words.
+void start_daemon(DoctoredHost& host, const std::string& pid, const std::string& name,
+                  std::string words) {
+    const auto process = "/proc/" + pid;
+    for (char& c : words)
+        c = c == ' ' ? '\0' : c;
+    host.files.file(process + "/comm", name + "\n");
+    host.files.file(process + "/status", "Uid:\t0\t0\t0\t0\nNSpid:\t" + pid + "\n");
+    host.files.file(process + "/cmdline", words + std::string(1, '\0'));
+    host.files.file(process + "/environ", "PATH=/usr/sbin:/usr/bin");
+}
+
+std::string runtime_in(const std::string& section) {
+    return "[plugins.\"" + section
+           + "\".containerd.runtimes.nvidia.options]\nBinaryName = \"/usr/bin/grapnel-runtime\"\n";
+}
+
+void containerd_with(DoctoredHost& host, const std::string& text) {
+    host.files.file("/usr/bin/grapnel-runtime", "");
+    host.files.file(config, text);
+    start_daemon(host, "88", "containerd", "containerd");
+    start_daemon(host, "89", "kubelet", "kubelet");
+}
+
+void crio_with(DoctoredHost& host, const std::string& text) {
+    host.files.file("/usr/bin/grapnel-runtime", "");
+    host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", text);
+    start_daemon(host, "88", "crio", "crio");
+    start_daemon(host, "89", "kubelet", "kubelet");
+}
+
+constexpr const char* crio_runtime =
+    "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/usr/bin/grapnel-runtime\"\n";
+
+/// A process of before every file, which is changed at 0 s and later.
+void start_early(DoctoredHost& host, const std::string& pid) {
+    host.files.file("/proc/stat", "btime -1000\n");
+    host.files.file("/proc/" + pid + "/stat",
+                    "88 (x y) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 5 1\n");
+}
+
+/// containerd for Docker beside another engine of kubelet's.
+void containerd_without_use(DoctoredHost& host, const std::string& kubelet) {
+    host.files.file(config, "version = 2\ndisabled_plugins = [\"cri\"]\n");
+    start_daemon(host, "88", "containerd", "containerd");
+    start_daemon(host, "89", "kubelet", kubelet);
+}
+
+} // namespace
+
+const std::vector<Fault>& engine_faults() {
+    static const std::vector<Fault> table{
+        {GR1009, "section of version 2 in a file without a version", "h200", "'nvidia'",
+         [](DoctoredHost& host) {
+             containerd_with(host, runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {GR1009, "section of version 2 in a file of version 3", "h200", "config.toml",
+         [](DoctoredHost& host) {
+             containerd_with(host, "version = 3\n" + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {GR1009, "section of version 3 in a file of version 2", "h200", "config.toml",
+         [](DoctoredHost& host) {
+             containerd_with(host, "version = 2\n" + runtime_in("io.containerd.cri.v1.runtime"));
+         }},
+        {GR1010, "CRI plugin that is disabled", "h200", "disabled_plugins",
+         [](DoctoredHost& host) {
+             containerd_with(host, "version = 2\ndisabled_plugins = [\"cri\"]\n"
+                                       + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {GR1011, "default runtime of containerd without an entry", "h200", "'kata'",
+         [](DoctoredHost& host) {
+             containerd_with(host,
+                             "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+                             "default_runtime_name = \"kata\"\n"
+                                 + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {GR1012, "crio.conf that is no TOML", "h200", "99-grapnel.toml",
+         [](DoctoredHost& host) { crio_with(host, "[crio.runtime\n"); }},
+        {GR1013, "CRI-O without runtime and hook", "h200", "neither a runtime nor a hook",
+         [](DoctoredHost& host) { crio_with(host, "[crio]\n"); }},
+        {GR1014, "CRI-O that was not restarted", "h200", "after CRI-O started",
+         [](DoctoredHost& host) {
+             crio_with(host, crio_runtime);
+             start_early(host, "88");
+         }},
+        {GR1006, "k3s with a template of its own", "h200", "kubelet",
+         [](DoctoredHost& host) {
+             const std::string directory = "/var/lib/rancher/k3s/agent/etc/containerd/";
+             host.files.file(directory + "config.toml", "version = 2\n");
+             host.files.file(directory + "config.toml.tmpl", "version = 2\n");
+             start_daemon(host, "88", "containerd", "containerd -c " + directory + "config.toml");
+             start_daemon(host, "89", "k3s-server", "k3s server");
+         }},
+        {GR0802, "rootless dockerd in its own mount namespace", "h200", "/home/anna/.config",
+         [](DoctoredHost& host) {
+             host.files.file("/home/anna/.config/docker/daemon.json", "{}");
+             start_daemon(host, "77", "dockerd", "dockerd");
+             host.files.file("/proc/77/status", "Uid:\t1000\t1000\t1000\t1000\nNSpid:\t77\n");
+             host.files.file("/proc/77/environ", std::string("HOME=/home/anna") + '\0');
+             host.files.link("/proc/77/ns/mnt", "mnt:[2]");
+             host.files.link("/proc/self/ns/mnt", "mnt:[1]");
+             host.files.link("/proc/77/root", "/");
+         }},
+    };
+    return table;
+}
+
+const std::vector<Fault>& healthy_engines() {
+    static const std::vector<Fault> table{
+        {{},
+         "containerd with a file of version 1",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_with(host, "[plugins.cri.containerd.runtimes.nvidia]\n"
+                                   "runtime_engine = \"/usr/bin/grapnel-runtime\"\n");
+         }},
+        {{},
+         "containerd with a file of version 3",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_with(host,
+                             "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd]"
+                             "\ndefault_runtime_name = \"nvidia\"\n"
+                                 + runtime_in("io.containerd.cri.v1.runtime"));
+         }},
+        {{},
+         "containerd with both sections",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_with(host, "version = 3\n" + runtime_in("io.containerd.cri.v1.runtime")
+                                       + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {{},
+         "kubelet with CRI-O beside Docker's containerd",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             crio_with(host, crio_runtime);
+             host.files.file(config, "version = 2\ndisabled_plugins = [\"cri\"]\n");
+             start_daemon(host, "90", "containerd", "containerd");
+         }},
+        {{},
+         "kubelet with cri-dockerd",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_without_use(
+                 host, "kubelet --container-runtime-endpoint=unix:///run/cri-dockerd.sock");
+         }},
+        {{},
+         "kubelet with CRI-O by its configuration",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_without_use(host, "kubelet --config=/etc/kubelet.yaml");
+             host.files.file("/etc/kubelet.yaml",
+                             "containerRuntimeEndpoint: unix:///var/run/crio/crio.sock\n");
+         }},
+        {{},
+         "CRI-O with a hook",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             crio_with(host, "[crio.runtime]\nhooks_dir = [\"/etc/hooks.d\"]\n");
+             host.files.file("/etc/hooks.d/a.json",
+                             R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})");
+         }},
+        {{},
+         "CRI-O without kubelet",
+         "h200",
+         "",
+         [](DoctoredHost& host) { start_daemon(host, "88", "crio", "crio"); }},
+        {{}, "runc without an engine", "h200", "", [](DoctoredHost&) {}},
+    };
+    return table;
+}
+
+} // namespace grapnel::test
