@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+for name in ("integration", "support"):
+    sys.path.insert(0, str(pathlib.Path(__file__).parent / name))
 
 import container  # noqa: E402
 import container_cli  # noqa: E402

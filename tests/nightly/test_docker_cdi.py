@@ -14,7 +14,7 @@ import nvidia_cdi
 import pytest
 from conftest import built, skip_or_fail
 from engines import docker as engine
-from engines import under_systemd
+from engines import process, under_systemd
 
 MINORS = [make_driver.minor(index, 2) for index in range(2)]
 OPEN = [f"open:/dev/nvidia{minor}" for minor in MINORS]
@@ -152,15 +152,18 @@ def test_file_of_nvidia_serves_docker(docker, programs, live_file):
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
-def rootless(request, tmp_path_factory, programs, image_archive):
+def rootless(request, tmp_path_factory, programs, image_archive, live_file):
     need_docker()
     for program in ("rootlesskit", "newuidmap"):
         if shutil.which(program) is None:
             skip_or_fail(f"{program} is not installed")
     if not container.cgroup_version_possible(request.param):
         skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    files = tmp_path_factory.mktemp("cdi")
+    process.make_reachable(files)
+    shutil.copy(live_file, files)
     made = engine.RootlessDocker(tmp_path_factory.mktemp("rootless") / request.param, request.param,
-                                 programs, image_archive, cdi=True)
+                                 programs, image_archive, cdi=files)
     yield made
     made.end()
 

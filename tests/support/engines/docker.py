@@ -80,7 +80,9 @@ class Docker:
 class RootlessDocker(Docker):
     """A user's own: dockerd in a user namespace that rootlesskit made. No setting names it."""
 
-    def __init__(self, directory, cgroup, programs, archive, cdi=False):
+    def __init__(self, directory, cgroup, programs, archive, cdi=None):
+        """`cdi` is a directory of CDI files: Docker before 29 does not follow the links that rootlesskit makes
+        of /etc/cdi and /run/cdi."""
         directory.mkdir(parents=True)
         process.make_reachable(directory)
         self.directory = directory
@@ -91,7 +93,7 @@ class RootlessDocker(Docker):
             "data-root": str(directory / "data"), "exec-root": str(directory / "exec"),
             "hosts": [self.socket], "pidfile": str(directory / "pid"), "storage-driver": "vfs",
             "iptables": False, "ip6tables": False, "bridge": "none", "shutdown-timeout": 1,
-            **({"features": {"cdi": True}} if cdi else {}),
+            **({"features": {"cdi": True}, "cdi-spec-dirs": [str(cdi)]} if cdi else {}),
             "runtimes": {"nvidia": {"path": f"{programs}/nvidia-container-runtime"}}}))
         setup = " && ".join((process.user_setup(directory), process.whole_proc_setup(directory)))
         process.give_to_user(directory)
