@@ -58,14 +58,39 @@ bool has_podman_storage(const sys::HostFs& host, const HostPath& data) {
     return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
 }
 
+namespace {
+
+/// Directories in /home, and homes elsewhere by /etc/passwd.
+std::vector<HostPath> homes_of_users(const sys::HostFs& host) {
+    constexpr std::size_t place = 5; // of the home among the fields of passwd(5)
+    constexpr std::size_t number = 2;
+    constexpr std::uint32_t first_user = 1000;
+    const auto usual = host_path("/home");
+    std::vector<HostPath> out;
+    for (const auto& name : names_in(host, usual))
+        out.push_back(usual / name);
+    const auto text = text_of(host, host_path("/etc/passwd"));
+    for (const auto line : split(text, '\n')) {
+        const auto fields = split(line, ':');
+        if (fields.size() <= place
+            || parse_number<std::uint32_t>(fields[number]).value_or(0) < first_user)
+            continue;
+        const auto home = HostPath::make(fields[place]);
+        if (home && home->text() != "/" && std::ranges::find(out, *home) == out.end())
+            out.push_back(*home);
+    }
+    return out;
+}
+
+} // namespace
+
 std::vector<HostPath> podman_homes(const Facts& facts) {
     if (facts.here.user != 0)
         return facts.here.home.empty() ? std::vector<HostPath>() : std::vector{facts.here.home};
     std::vector<HostPath> out;
-    const auto homes = host_path("/home");
-    for (const auto& name : names_in(facts.host, homes))
-        if (has_podman_storage(facts.host, homes / name / ".local" / "share"))
-            out.push_back(homes / name);
+    for (auto& home : homes_of_users(facts.host))
+        if (has_podman_storage(facts.host, home / ".local" / "share"))
+            out.push_back(std::move(home));
     return out;
 }
 

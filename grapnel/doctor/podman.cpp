@@ -201,6 +201,13 @@ std::string as_owner(const Facts& facts, const HostPath& home, const std::string
 void check_user(const Facts& facts, const HostPath& home, const HostPath& directory,
                 std::vector<Finding>& findings) {
     const auto conf = conf_of(facts.host, home);
+    if (conf.mistake && conf.mistake->text().find(home.text() + "/") != std::string::npos) {
+        findings.push_back({.code = Code::GR0905,
+                            .text = conf.mistake->text(),
+                            .command = as_owner(facts, home, "podman info"),
+                            .needs_root = false});
+        return;
+    }
     if (directory.empty() || has_cdi_door(facts.host) || reads(conf, directory, false))
         return;
     const auto own = home / ".config" / "containers" / "containers.conf.d";

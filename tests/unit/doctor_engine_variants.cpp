@@ -51,6 +51,15 @@ void start_early(DoctoredHost& host, const std::string& pid) {
                     "88 (x y) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 5 1\n");
 }
 
+/// As root and as a user with that home.
+void podman_with_hook(DoctoredHost& host, const std::string& home) {
+    host.files.file("/usr/bin/podman", "");
+    host.files.file("/usr/bin/grapnel-hook", "");
+    host.files.file("/usr/share/containers/oci/hooks.d/99-grapnel.json",
+                    R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})");
+    host.files.file(home + "/.local/share/containers/storage/db.sql", "");
+}
+
 /// containerd for Docker beside another engine of kubelet's.
 void containerd_without_use(DoctoredHost& host, const std::string& kubelet) {
     host.files.file(config, "version = 2\ndisabled_plugins = [\"cri\"]\n");
@@ -102,6 +111,16 @@ const std::vector<Fault>& engine_faults() {
              host.files.file(directory + "config.toml.tmpl", "version = 2\n");
              start_daemon(host, "88", "containerd", "containerd -c " + directory + "config.toml");
              start_daemon(host, "89", "k3s-server", "k3s server");
+         }},
+        {GR0905, "a user's containers.conf that is no TOML", "h200", "/home/anna/.config",
+         [](DoctoredHost& host) {
+             podman_with_hook(host, "/home/anna");
+             host.files.file("/home/anna/.config/containers/containers.conf", "[engine\n");
+         }},
+        {GR0906, "rootless podman with a home outside of /home", "h200", "/srv/anna",
+         [](DoctoredHost& host) {
+             podman_with_hook(host, "/srv/anna");
+             host.files.file("/etc/passwd", "anna:x:1000:1000::/srv/anna:/bin/sh\n");
          }},
         {GR0802, "rootless dockerd in its own mount namespace", "h200", "/home/anna/.config",
          [](DoctoredHost& host) {
@@ -185,6 +204,15 @@ const std::vector<Fault>& healthy_engines() {
          "h200",
          "",
          [](DoctoredHost& host) { start_daemon(host, "88", "crio", "crio"); }},
+        {{},
+         "a service's home without podman",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             podman_with_hook(host, "/var/lib/none");
+             host.files.file("/etc/passwd", "ada:x:1000:1000::/srv/ada:/bin/sh\n"
+                                            "daemon:x:7:7::/var/lib/none:/bin/false\n");
+         }},
         {{}, "runc without an engine", "h200", "", [](DoctoredHost&) {}},
     };
     return table;
