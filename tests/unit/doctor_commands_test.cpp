@@ -12,18 +12,19 @@ namespace grapnel::test {
 namespace {
 
 struct Row {
-    std::string fault = {};   ///< the name of one of faults()
+    std::string fault = {};   ///< its name
     std::string release = {}; ///< os-release(5)
     std::string command = {};
     void (*more)(DoctoredHost& host) = nullptr;
 };
 
 const Fault& fault_named(const std::string& name) {
-    const auto& all = faults();
-    const auto found = std::ranges::find(all, name, &Fault::name);
-    if (found == all.end())
-        throw std::runtime_error("no fault " + name);
-    return *found;
+    for (const auto* const table : {&faults(), &fault_variants(), &engine_faults()}) {
+        const auto found = std::ranges::find(*table, name, &Fault::name);
+        if (found != table->end())
+            return *found;
+    }
+    throw std::runtime_error("no fault " + name);
 }
 
 std::string command_of(const Row& row) {
@@ -206,6 +207,13 @@ const std::vector<Row>& rows() {
          "sed -i s/native.cgroupdriver=systemd/native.cgroupdriver=cgroupfs/ "
          "/etc/docker/daemon.json && rc-service docker restart",
          [](DoctoredHost& host) { program(host, "rc-service"); }},
+        {"cgroup manager of microk8s", ubuntu,
+         R"(sed -i '/runtimes\."\?nvidia"\?\.options\]/a SystemdCgroup = true' )"
+         "/var/snap/microk8s/current/args/containerd-template.toml && "
+         "snap restart microk8s.daemon-containerd"},
+        {"container with an earlier driver", debian, "docker restart web"},
+        {"initramfs with the old module", debian, "update-initramfs -u && reboot"},
+        {"kernel that was replaced", debian, "reboot"},
         {"cgroup manager of Docker", debian,
          "sed -i s/native.cgroupdriver=systemd/native.cgroupdriver=cgroupfs/ "
          "/etc/docker/daemon.json && service docker restart"},

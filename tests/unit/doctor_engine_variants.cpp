@@ -112,6 +112,15 @@ const std::vector<Fault>& engine_faults() {
              start_daemon(host, "88", "containerd", "containerd -c " + directory + "config.toml");
              start_daemon(host, "89", "k3s-server", "k3s server");
          }},
+        {GR1007, "cgroup manager of microk8s", "h200", "kubelet",
+         [](DoctoredHost& host) {
+             const std::string file = "/var/snap/microk8s/6089/args/containerd.toml";
+             host.files.file("/usr/bin/grapnel-runtime", "");
+             host.files.file(file, "version = 2\n" + runtime_in("io.containerd.grpc.v1.cri"));
+             host.files.file("/var/lib/kubelet/config.yaml", "cgroupDriver: systemd\n");
+             start_daemon(host, "88", "containerd", "containerd --config " + file);
+             start_daemon(host, "89", "kubelite", "kubelite");
+         }},
         {GR0905, "a user's containers.conf that is no TOML", "h200", "/home/anna/.config",
          [](DoctoredHost& host) {
              podman_with_hook(host, "/home/anna");
