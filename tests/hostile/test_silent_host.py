@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import threading
 import time
 
@@ -114,3 +115,31 @@ def test_late_look_ends_before_the_start_does(starts):
     late = {case: start for case, start in starts.items() if start.done.stderr == LATE_LOOK}
     assert len(late) >= len(CASES) / 2, [start.done.stderr for start in starts.values()]
     assert all(start.seconds < LOOK_LIMIT + slow_machine.seconds(SPARE) for start in late.values())
+
+
+RUNTIME_LIMIT = 120  # seconds that grapnel-runtime gives the stage precreate
+
+
+def test_silent_driver_never_holds_the_runtime(bundle, runtime):
+    if not os.path.exists("/dev/fuse"):
+        skip_or_fail("this machine has no /dev/fuse")
+    server = Server(bundle.directory, "LOOKUP")
+    too_late = threading.Timer(2 * RUNTIME_LIMIT, server.end)
+    too_late.start()
+    try:
+        del bundle.config["hooks"]
+        bundle.set_settings(f'[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n'
+                            f'[nvidia-container-cli]\nroot = "{server.place}/driver"\n')
+        bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+        server.trigger.touch()
+        began = time.monotonic()
+        done = subprocess.run([runtime, "create", "-b", bundle.directory, "c1"], capture_output=True,
+                              env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings)}, text=True,
+                              check=False)
+        seconds = time.monotonic() - began
+    finally:
+        too_late.cancel()
+        server.end()
+    assert seconds < RUNTIME_LIMIT + slow_machine.seconds(SPARE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "grapnel-runtime: grapnel-hook took longer than two minutes\n"
