@@ -42,6 +42,8 @@ class OddOrders:
                         "ls -A /etc/grapnel") == "config.toml\n"
         for name in COMPAT:
             assert self.run(f"readlink /usr/bin/{name}").startswith("grapnel"), name
+        # which knows --gpus only if NVIDIA's name was there at its start
+        self.run("grapnel configure docker; systemctl restart docker")
         self.machine.check_gpus("docker run --rm --gpus all IMAGE nvidia-smi -L")
 
     def check_nothing(self):
@@ -69,7 +71,6 @@ class OddOrders:
 
     def interrupt_removal(self):
         """With a container running, by an error and by a kill after prerm; repeated once it has ended."""
-        self.run("grapnel configure docker; systemctl restart docker")
         self.machine.start("docker-interrupted")
         self.run(f"sed -i.whole '$i exit 1' {INFO}/grapnel.prerm; if apt-get remove grapnel; then exit 1; fi; "
                  f"mv {INFO}/grapnel.prerm.whole {INFO}/grapnel.prerm; dpkg -s grapnel | grep 'ok installed'; "
