@@ -142,6 +142,8 @@ std::string restart_container_command(const DriverHolder& holder) {
 
 /// It keeps the libraries that it was started with; they do not match the module any more.
 void check_holders(const Facts& facts, std::vector<Finding>& findings) {
+    if (!facts.inventory) // a fault of the driver, after whose mend containers start again
+        return;
     const auto branch = driver_branch(facts.host);
     for (const auto& holder : facts.here.holders)
         if (branch && !holder.driver_version.empty()

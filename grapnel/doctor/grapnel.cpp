@@ -49,6 +49,8 @@ bool is_installed(const Facts& facts) {
 
 void check_programs(const Facts& facts, std::vector<Finding>& findings) {
     constexpr std::uint32_t setid_bits = 06000;
+    constexpr std::uint32_t execute_bits = 0111;
+    constexpr std::uint32_t permission_bits = 0777;
     for (const auto* const name : {"grapnel-hook", "grapnel-runtime"}) {
         const auto path = facts.here.programs / name;
         const auto found = facts.host.stat(path);
@@ -56,6 +58,10 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
             findings.push_back({.code = Code::GR0703,
                                 .text = path.text() + " is missing",
                                 .command = reinstall_command(facts.host, "grapnel", Code::GR0703)});
+        if (found && (found->mode & permission_bits) != 0 && (found->mode & execute_bits) == 0)
+            findings.push_back({.code = Code::GR0703,
+                                .text = path.text() + " is not executable",
+                                .command = "chmod a+rx " + shell_word(path.text())});
         if (found && (found->mode & setid_bits) != 0)
             findings.push_back({.code = Code::GR0704,
                                 .text = path.text() + " is setuid or setgid, which it refuses",

@@ -180,6 +180,10 @@ const std::vector<Fault>& fault_variants() {
              host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 154, GPU recovery action changed "
                                      "from 0x0 (None) to 0x1 (GPU Reset Required)"};
          }},
+        {GR0703, "hook that is not executable", "h200", "not executable",
+         [](DoctoredHost& host) {
+             host.files.character_device("/usr/bin/grapnel-hook", 1, 3, 0644);
+         }},
         // containers
         {GR1304, "container with an earlier driver", "h200", "575.57.08",
          [](DoctoredHost& host) { hold(host, "docker", "575.57.08"); }},
