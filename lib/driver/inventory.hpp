@@ -36,6 +36,7 @@ struct CsvScope {
 struct ReadablePaths {
     std::vector<HostPath> read = {};   ///< files, and directories with all below them
     std::vector<HostPath> listed = {}; ///< directories whose names, and names below, can be read
+    std::vector<HostPath> given = {};  ///< files of JetPack's lists, which are mounted and not read
 };
 
 /// The scope of the search. Anything outside is not looked at, and not in the inventory.

@@ -153,8 +153,11 @@ class Collector {
 
     /// libcuda says its CUDA version. The name of a library can be a link to the file beside it.
     void add_listed(const CsvEntry& entry) {
-        if (const auto directory = above_patterns(entry.path))
+        const auto directory = above_patterns(entry.path);
+        if (directory)
             add_names_in(*directory);
+        if (entry.type != CsvEntry::Type::device)
+            out_.given.push_back(directory.value_or(entry.path));
         if (entry.type != CsvEntry::Type::library || !entry.path.name().starts_with("libcuda.so"))
             return;
         for (const auto& path : matching(host_, entry.path)) {
@@ -186,6 +189,12 @@ bool is_among(const sys::HostFs& host, const std::vector<HostPath>& paths, const
 
 ReadablePaths readable_paths(const sys::HostFs& host, const InventoryScope& scope) {
     return Collector(host, scope).collect();
+}
+
+Error outside_readable(const HostPath& path, const HostPath& real) {
+    const auto leads = path == real ? std::string() : " leads to " + real.text() + ", which";
+    return refused(path.text() + leads + " is in no directory that drivers are read from",
+                   "name " + real.parent().text() + " in library-search-path of the settings");
 }
 
 } // namespace grapnel

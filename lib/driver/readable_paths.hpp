@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/path.hpp"
+#include "base/result.hpp"
 #include "driver/inventory.hpp"
 #include "sys/host_fs.hpp"
 
@@ -15,6 +16,9 @@ namespace grapnel {
 /// one. Of the files in JetPack's lists, which are only mounted, it has libcuda alone; a pattern of
 /// a list needs the names in its directory. /dev is not in it: its nodes are listed and not opened.
 [[nodiscard]] ReadablePaths readable_paths(const sys::HostFs& host, const InventoryScope& scope);
+
+/// The error of a driver's file that leads to none of them; `real`: where it leads.
+[[nodiscard]] Error outside_readable(const HostPath& path, const HostPath& real);
 
 [[nodiscard]] bool is_at_or_below(const HostPath& path, const HostPath& directory);
 

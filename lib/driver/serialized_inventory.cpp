@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <concepts>
 #include <limits>
+#include <set>
 #include <tuple>
 #include <type_traits>
 
@@ -11,7 +12,7 @@ namespace grapnel {
 
 namespace {
 
-constexpr std::string_view header = "grapnel inventory 2\n";
+constexpr std::string_view header = "grapnel inventory 3\n";
 constexpr std::size_t number_size = 8;
 
 template <typename T, typename Type>
@@ -25,6 +26,9 @@ concept Enum = std::is_enum_v<T>;
 
 constexpr auto last_of(SamePlace::Kind /*any*/) {
     return SamePlace::Kind::link;
+}
+constexpr auto last_of(driver::Observation::Kind /*any*/) {
+    return driver::Observation::Kind::names;
 }
 constexpr auto last_of(Error::Kind /*any*/) {
     return Error::Kind::usage;
@@ -102,6 +106,31 @@ auto members_of(Is<Inventory> auto& of) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y] = of;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y);
 }
+auto members_of(Is<driver::Observation> auto& of) {
+    auto& [a, b, c] = of;
+    return std::tie(a, b, c);
+}
+auto members_of(Is<ObservedInventory> auto& of) {
+    auto& [a, b] = of;
+    return std::tie(a, b);
+}
+auto members_of(Is<ImexChannels> auto& of) {
+    auto& [a, b] = of;
+    return std::tie(a, b);
+}
+auto members_of(Is<CsvScope> auto& of) {
+    auto& [a, b, c] = of;
+    return std::tie(a, b, c);
+}
+/// Of its members those that an inventory depends on.
+auto members_of(Is<InventoryScope> auto& of) {
+    auto& [driver, capabilities, named, cuda_version, arch, libraries, binaries, configs, ldcache,
+           known_gpus, known_directories, unchanged_since_ns, readable, mig_devices, mig_management,
+           all_nodes, channels, groups, may_make_nodes, may_make_channels, csv] = of;
+    return std::tie(driver, capabilities, named, cuda_version, arch, libraries, binaries, configs,
+                    ldcache, mig_devices, mig_management, all_nodes, channels, groups,
+                    may_make_channels, csv);
+}
 auto members_of(Is<Error> auto& of) {
     auto& [a, b, c, d, e, f] = of;
     return std::tie(a, b, c, d, e, f);
@@ -138,6 +167,12 @@ class InventoryWriter {
     }
     template <typename T>
     void put(const std::vector<T>& values) {
+        put(values.size());
+        for (const auto& value : values)
+            put(value);
+    }
+    template <typename T>
+    void put(const std::set<T>& values) {
         put(values.size());
         for (const auto& value : values)
             put(value);
@@ -286,7 +321,9 @@ bool is_sound(const Inventory& inventory) {
                                   })
            && std::ranges::is_sorted(inventory.libraries, {}, &Library::path)
            && std::ranges::all_of(inventory.binaries,
-                                  [](const Binary& binary) { return is_plain_name(binary.name); });
+                                  [](const Binary& binary) { return is_plain_name(binary.name); })
+           && std::ranges::all_of(inventory.mig_management.nodes,
+                                  [](const Node& node) { return node.found.has_value(); });
 }
 
 Error malformed() {
@@ -298,7 +335,7 @@ Error malformed() {
 
 } // namespace
 
-std::string serialize(const Result<Inventory>& inventory) {
+std::string serialize(const Result<ObservedInventory>& inventory) {
     std::string out(header);
     InventoryWriter writer(out);
     writer.put(inventory.has_value());
@@ -309,22 +346,30 @@ std::string serialize(const Result<Inventory>& inventory) {
     return out;
 }
 
-Result<Inventory> parse_serialized_inventory(std::string_view bytes) {
+Result<ObservedInventory> parse_serialized_inventory(std::string_view bytes) {
     if (bytes.size() > serialized_inventory_limit || !bytes.starts_with(header))
         return malformed();
     InventoryReader reader(bytes.substr(header.size()));
     bool is_inventory = false;
     if (!reader.take(is_inventory))
         return malformed();
-    Inventory inventory;
+    ObservedInventory observed;
     Error error;
     const bool whole =
-        is_inventory ? reader.take(inventory) && is_sound(inventory) : reader.take(error);
+        is_inventory ? reader.take(observed) && is_sound(observed.inventory) : reader.take(error);
     if (!whole || !reader.is_at_end())
         return malformed();
     if (!is_inventory)
         return error;
-    return inventory;
+    return observed;
+}
+
+std::string serialize(const InventoryScope& scope, bool may_make_nodes) {
+    std::string out;
+    InventoryWriter writer(out);
+    writer.put(scope);
+    writer.put(may_make_nodes);
+    return out;
 }
 
 } // namespace grapnel

@@ -17,12 +17,6 @@ bool is_of_silent_gpu(const HostPath& path, const Result<std::string>& text) {
            && path.parent().parent() == host_path("/proc/driver/nvidia/gpus");
 }
 
-Error outside(const HostPath& path, const HostPath& real) {
-    const auto leads = path == real ? std::string() : " leads to " + real.text() + ", which";
-    return refused(path.text() + leads + " is in no directory that drivers are read from",
-                   "name " + real.parent().text() + " in library-search-path of the settings");
-}
-
 } // namespace
 
 template <typename T>
@@ -40,7 +34,7 @@ Result<T> WatchedHost::permitted(const HostPath& path, Result<T> result, bool li
         if (real && !is_at_or_below(*real, host_path("/dev"))
             && !is_among(host_, readable_.read, *real)
             && !(lists && is_among(host_, readable_.listed, *real)))
-            failure_ = outside(path, *real);
+            failure_ = outside_readable(path, *real);
     }
     return watched(std::move(result));
 }

@@ -9,6 +9,7 @@
 #include "driver/readable_paths.hpp"
 #include "driver/rooted_host.hpp"
 #include "plan/scope.hpp"
+#include "prepare/inventory_cache.hpp"
 #include "prepare/state_file.hpp"
 
 namespace grapnel {
@@ -52,13 +53,15 @@ void allow_changes(confine::FileRules& rules, const Settings& settings, const Lo
         return rules.allow(state_directory(), FileAccess::read);
     rules.allow(state_directory(), FileAccess::change);
     log.allow_in(rules);
-    if (changes == HostChanges::state_and_nodes)
-        for (const auto& root : roots_of_nodes(settings))
-            rules.allow(root / "dev", FileAccess::make_nodes);
+    if (changes != HostChanges::state_and_nodes)
+        return;
+    rules.allow(inventory_cache_directory(), FileAccess::read);
+    for (const auto& root : roots_of_nodes(settings))
+        rules.allow(root / "dev", FileAccess::make_nodes);
 }
 
-HostLook restrict(const confine::FileRules& rules, ReadablePaths readable) {
-    HostLook out{.landlock = rules.enforce()};
+ConfinedLook restrict(const confine::FileRules& rules, ReadablePaths readable) {
+    ConfinedLook out{.landlock = rules.enforce()};
     if (out.landlock)
         out.readable = std::move(readable);
     return out;
@@ -113,7 +116,7 @@ Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root, c
     return out;
 }
 
-Result<HostLook> confine_look(const Settings& settings) {
+Result<ConfinedLook> confine_look(const Settings& settings) {
     GRAPNEL_TRY(confine::keep_phases({Phase::read_host}));
     GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
     GRAPNEL_TRY(confine::filter_look()); // before the places are read from ld.so.cache and lists

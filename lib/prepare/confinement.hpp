@@ -37,6 +37,8 @@ struct Description {
 /// | none            |     |              |               |
 /// | state           | yes | yes          |               |
 /// | state_and_nodes | yes | yes          | yes           |
+///
+/// With state_and_nodes it reads /run/grapnel-inventory (inventory_cache.hpp).
 enum class HostChanges { none, state, state_and_nodes };
 [[nodiscard]] Result<Description> confine_description(const Settings& settings, const Log& log,
                                                       HostChanges changes,
@@ -46,13 +48,13 @@ enum class HostChanges { none, state, state_and_nodes };
 [[nodiscard]] Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root,
                                                   const Log& log);
 
-struct HostLook {
+struct ConfinedLook {
     ReadablePaths readable = {}; ///< as Description::readable
     Status landlock = {};        ///< an error: Landlock does not confine this process
 };
 
 /// For a process that looks at the host for another one, and does nothing else: it reads where
 /// drivers lie, lists /dev, and changes no file. Its one Linux capability is CAP_DAC_READ_SEARCH.
-[[nodiscard]] Result<HostLook> confine_look(const Settings& settings);
+[[nodiscard]] Result<ConfinedLook> confine_look(const Settings& settings);
 
 } // namespace grapnel

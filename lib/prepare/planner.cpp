@@ -3,9 +3,7 @@
 
 #include "apply/container.hpp"
 #include "base/text.hpp"
-#include "confine/confined_child.hpp"
 #include "confine/phase.hpp"
-#include "driver/serialized_inventory.hpp"
 #include "image/compat_library.hpp"
 #include "image/layout.hpp"
 #include "plan/make_plan.hpp"
@@ -13,43 +11,18 @@
 #include "plan/requirements.hpp"
 #include "plan/scope.hpp"
 #include "plan/select.hpp"
-#include "prepare/state_file.hpp"
-#include "sys/file.hpp"
-#include "sys/node.hpp"
+#include "prepare/host_look.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
-#include <new>
 
 namespace grapnel {
 
 namespace {
 
-constexpr auto gpus_file = "gpus";
-constexpr auto directories_file = "directories";
-constexpr std::size_t boot_id_limit = 4096;
-constexpr std::size_t look_limit = serialized_inventory_limit + (std::size_t{64} << 10);
-
 const sys::HostFs& this_host() {
     static const sys::LinuxHostFs host;
     return host;
-}
-
-Result<std::string> boot_id() {
-    return sys::read_host_file(host_path("/proc/sys/kernel/random/boot_id"), boot_id_limit);
-}
-
-std::vector<KnownDirectory> known_directories() {
-    const auto text = read_state_file(directories_file);
-    return text ? parse_known_directories(*text) : std::vector<KnownDirectory>();
-}
-
-/// A file's time is the kernel's last tick, and on the coarsest file system a whole second.
-std::int64_t moments_ago_ns() {
-    namespace chrono = std::chrono;
-    const auto then = chrono::system_clock::now() - chrono::seconds(2);
-    return chrono::duration_cast<chrono::nanoseconds>(then.time_since_epoch()).count();
 }
 
 /// Warnings, one for each loader: an image with musl, or without a dynamic loader, lacks glibc's.
@@ -88,15 +61,6 @@ Inventory narrowed(Inventory inventory, const Request& request) {
 }
 
 } // namespace
-
-/// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
-/// of a driver from the start of the machine: another boot knows nothing.
-std::vector<KnownGpu> known_gpus_of_this_boot() {
-    const auto text = read_state_file(gpus_file);
-    const auto boot = boot_id();
-    return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
-                                                    : std::vector<KnownGpu>();
-}
 
 Result<LoadedPlanner> Planner::load_modules(Request request) && {
     request_ = std::move(request);
@@ -172,49 +136,17 @@ Status Planner::place_management_library(Inventory& inventory) const {
 }
 
 Result<Inventory> Planner::take_inventory_with(bool arch) const {
-    const auto known = known_gpus_of_this_boot();
     auto scope = inventory_scope(request_, settings_);
     scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
     scope.arch = arch;
-    scope.readable = confined_.readable;
-    scope.known_gpus = known;
-    scope.known_directories = known_directories();
-    scope.unchanged_since_ns = moments_ago_ns();
-    scope.may_make_nodes = [&] { return settings_.load_kmods && sys::may_make_nodes(); };
-    auto inventory = GRAPNEL_TRY(look_at_host(scope));
-    if (!dry_run_ && inventory.known_gpus != known)
-        if (const auto boot = boot_id())
-            keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), log_);
-    if (!dry_run_ && inventory.known_directories != scope.known_directories)
-        keep_state_file(directories_file, to_text(inventory.known_directories), log_);
-    return inventory;
-}
-
-/// The output of the child is not trusted: a line, which says why Landlock does not confine it or
-/// is empty, and the inventory.
-Result<Inventory> Planner::look_at_host(const InventoryScope& scope) const {
-    if (!looks_apart_)
-        return take_inventory(host(), scope);
-    const auto output =
-        GRAPNEL_TRY(confine::look_apart(look_limit, [&] { return look_confined(scope); }));
-    const std::string_view bytes = output;
-    const auto end = std::min(bytes.find('\n'), bytes.size());
-    if (end > 0)
-        log_.debug("look at the host: " + fit_line(bytes.substr(0, end)));
-    return parse_serialized_inventory(bytes.substr(std::min(end + 1, bytes.size())));
-}
-
-Result<std::string> Planner::look_confined(InventoryScope scope) const {
-    try {
-        const bool may_make_nodes = scope.may_make_nodes(); // as this process's parent may
-        scope.may_make_nodes = [=] { return may_make_nodes; };
-        auto look = GRAPNEL_TRY(confine_look(settings_));
-        scope.readable = std::move(look.readable);
-        return (look.landlock ? "" : look.landlock.error().text()) + "\n"
-               + serialize(take_inventory(host(), scope));
-    } catch (const std::bad_alloc&) {
-        return refused(out_of_memory);
-    }
+    return look_at_host(
+        {.host = host(),
+         .settings = settings_,
+         .log = log_,
+         .readable = confined_.readable,
+         .in_child = looks_apart_,
+         .caches = dry_run_ ? HostLook::Caches::are_left : HostLook::Caches::are_filled},
+        std::move(scope));
 }
 
 /// A driver below a root of its own has other paths on the host.

@@ -23,9 +23,6 @@
 
 namespace grapnel {
 
-/// The GPU info cache, as a hook has filled it since this boot; nothing else is asked.
-[[nodiscard]] std::vector<KnownGpu> known_gpus_of_this_boot();
-
 class LoadedPlanner;
 class PreparedPlanner;
 class DescribedHost;
@@ -69,8 +66,6 @@ class Planner {
     Result<Inventory> described_inventory();
     Status place_management_library(Inventory& inventory) const;
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
-    [[nodiscard]] Result<Inventory> look_at_host(const InventoryScope& scope) const;
-    [[nodiscard]] Result<std::string> look_confined(InventoryScope scope) const;
     [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
     void say(const std::vector<std::string>& remarks) const;
     [[nodiscard]] const sys::HostFs& host() const;

@@ -17,7 +17,10 @@ namespace grapnel {
 [[nodiscard]] Result<std::string> read_state_file(std::string_view name);
 
 /// Atomic replace, best effort: a failure is a warning in the log. A read-only /run
-/// is no failure.
+/// is no failure. The file's directory is made.
+void keep_file(const HostPath& path, std::string_view text, const Log& log);
+
+/// The same in /run/grapnel.
 void keep_state_file(std::string_view name, std::string_view text, const Log& log);
 
 } // namespace grapnel

@@ -27,13 +27,16 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         expect(inventory.error().text().find('\n') == std::string::npos, "an error is one line");
         return 0;
     }
-    for (std::size_t i = 0; i < inventory->gpus.size(); ++i)
-        expect(inventory->gpus[i].index == i, "a GPU's index is its place");
-    for (const auto& library : inventory->libraries)
+    const auto& found = inventory->inventory;
+    for (std::size_t i = 0; i < found.gpus.size(); ++i)
+        expect(found.gpus[i].index == i, "a GPU's index is its place");
+    for (const auto& library : found.libraries)
         expect_path(library.path);
-    for (const auto& file : inventory->config_files)
+    for (const auto& file : found.config_files)
         expect_path(file.path);
-    for (const auto& node : inventory->control_nodes)
+    for (const auto& node : found.control_nodes)
         expect_path(node.path);
+    for (const auto& one : inventory->observations.value_or(driver::Observations()))
+        expect_path(one.path);
     return 0;
 }

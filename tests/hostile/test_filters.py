@@ -13,14 +13,20 @@ import signal
 import stat
 import subprocess
 
+import container
 import pytest
 
 
 @pytest.fixture
-def made(hand_made, bundle, make_bundle):
+def made(hand_made, bundle, make_bundle, tmp_path):
+    """A container whose hook looks at the host each time."""
     # what the GPUs are is on file then
     assert hand_made(make_bundle(name="first").env("NVIDIA_VISIBLE_DEVICES=all")).hook().returncode == 0
-    return hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    one = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    cache = container.inventory_cache_in(tmp_path / "cache", "ro")
+    hook = one.hook
+    one.hook = lambda *arguments, prefix=(), **options: hook(*arguments, prefix=[*cache, *prefix], **options)
+    return one
 
 
 def changed(tools, call, other, nth=1, program="grapnel-hook"):
@@ -183,6 +189,18 @@ def test_taken_over_description_reads_no_secret(bundle, tools, stage, elsewhere)
     assert not re.search(r"^result -", done.stdout, re.M), done.stdout[-100:]
 
 
+def test_taken_over_description_changes_no_inventory_cache(bundle, tools):
+    """Which decides what later containers get."""
+    skip_without_landlock()
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
+    config = (bundle.directory / "config.json").read_text()
+    cache = pathlib.Path("/run/grapnel-inventory")
+    cache.mkdir(mode=0o700, exist_ok=True)
+    for path in (cache / "0", cache / "new"):
+        done = run_taken_over(bundle, tools, ["precreate"], config, OPENAT, -100, path, CREATE, 0o600)
+        assert f"result -{errno.EACCES}\n" in done.stdout, (path, done.stdout[-100:], done.stderr)
+
+
 def test_taken_over_explain_reads_no_secret(bundle, tools, grapnel, elsewhere):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
     skip_without_landlock()
@@ -249,6 +267,25 @@ def test_taken_over_look_of_a_start_reads_no_secret(made, tools, elsewhere):
         done = taken_over_look(made, tools, OPENAT, -100, path, flags, 0o644)
         result = int(re.search(r"^result (-?[0-9]+)$", done.stdout, re.M)[1])
         assert (result == -errno.EACCES) == denied, (path, result)
+
+
+def test_look_that_names_a_secret_as_a_file_of_the_driver_refuses_a_start(made, tools, tmp_path):
+    """Taken over, it writes other paths and numbers than it found."""
+    text = "/opt/nvidia/share/OpenCL/vendors/nvidia.icd"
+    secret = pathlib.Path("/var/tmp/" + "s" * (len(text) - len("/var/tmp/")))
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    try:
+        done = taken_over_look(made, tools, "--change", text, secret)
+        assert f"{secret} is in no directory that drivers are read from" in done.stderr, done.stderr
+    finally:
+        secret.unlink()
+    done = taken_over_look(made, tools, "--change", "/dev/nvidiactl", "/dev/../sdaaaa")
+    assert "its output is not of the form" in done.stderr
+    done = taken_over_look(made, tools, "--change", "/dev/nvidia-uvm", "/dev/mapper/abc")
+    assert done.returncode == 1
+    assert "/dev/nvidia0" not in made.mounts()
+    assert str(secret) not in made.mountinfo()
 
 
 def test_driver_file_that_leads_to_a_secret_refuses_a_start(made, bundle):
@@ -392,7 +429,7 @@ def test_each_version_of_landlock_restricts_files(made, tmp_path, version):
     assert (done.returncode, done.stderr) == (0, "")
     text = record.read_text()
     assert set(re.findall(r"handled_access_fs=(0x[0-9a-f]+)", text)) == {hex(OF_VERSION[version])}
-    assert len(re.findall(r"landlock_restrict_self.*= 0\n", text)) == 3  # some lines are in two parts
+    assert len(re.findall(r"landlock_restrict_self.*= 0\n", text)) == 4  # some lines are in two parts
 
 
 def test_without_landlock_a_start_serves_and_says_so(made, tools):

@@ -10,6 +10,7 @@ import platform
 import shutil
 import time
 
+import container
 import pytest
 from conftest import skip_or_fail
 from faults import starts
@@ -27,9 +28,10 @@ def counted(bundle, hand_made, tmp_path):
     if shutil.which("strace") is None:
         skip_or_fail("strace is not installed")
     trace = tmp_path / "trace"
+    cache = container.inventory_cache_in(tmp_path / "cache")
 
     def run(made, stage="prestart", **options):
-        done = made.hook(stage=stage, prefix=["strace", "-f", "-qq", "-o", str(trace)], **options)
+        done = made.hook(stage=stage, prefix=[*cache, "strace", "-f", "-qq", "-o", str(trace)], **options)
         assert done.returncode == 0, done.stderr
         lines = trace.read_text().splitlines()
         return {"processes": len({line.split()[0] for line in lines}),

@@ -6,6 +6,8 @@
 #include "base/format.hpp"
 #include "base/text.hpp"
 #include "driver/inventory.hpp"
+#include "driver/inventory_check.hpp"
+#include "driver/observed_host.hpp"
 #include "driver/probe_answer.hpp"
 #include "driver/readable_paths.hpp"
 #include "driver/rooted_host.hpp"
@@ -27,6 +29,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -152,6 +155,22 @@ Result<std::string> cdi_file(const Request& request, const Inventory& inventory)
                            {.hook = host_path("/usr/bin/grapnel-hook")});
 }
 
+/// As the process does that looks at the host for a start, and the one that takes its inventory
+/// over.
+Result<Inventory> look_at(const sys::HostFs& host, const InventoryScope& scope) {
+    const driver::ObservedHost observed(host);
+    auto taken = take_inventory(observed, scope);
+    auto look = taken ? Result<ObservedInventory>({.inventory = std::move(*taken)})
+                      : Result<ObservedInventory>(taken.error());
+    if (look)
+        look->observations = observed.observations(std::numeric_limits<std::int64_t>::max());
+    auto parsed = GRAPNEL_TRY(parse_serialized_inventory(serialize(look)));
+    GRAPNEL_TRY(check_inventory(host, scope, readable_paths(host, scope), parsed.inventory));
+    if (parsed.observations && !driver::gives_same_answers(host, *parsed.observations))
+        return refused("the host did not change, and gives other answers");
+    return std::move(parsed.inventory);
+}
+
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost& host,
                                     const ImageLayout& layout, std::vector<std::string>& remarks,
@@ -172,9 +191,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
     scope.arch = names_gpu(request);
     scope.may_make_nodes = [&] { return chosen.load_kmods; };
     GRAPNEL_TRY(confine(host, rooted.get(), scope));
-    // through the process that looks at the host for a start
-    auto inventory =
-        GRAPNEL_TRY(parse_serialized_inventory(serialize(take_inventory(seen, scope))));
+    auto inventory = GRAPNEL_TRY(look_at(seen, scope));
     if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
         || needs_probe(request, inventory))
         ask_probe(inventory, test::file_text(directory / "probe.txt"));

@@ -43,6 +43,16 @@ def watched(command, record):
     return ["sh", "-c", script, "sh", str(record), *command]
 
 
+def inventory_cache_in(directory, options="rw"):
+    """The beginning of a command that has its inventory cache in that directory: an empty one is an
+    empty cache, and stays so with "ro"."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    cache = "/run/grapnel-inventory"
+    script = (f'mkdir -p -m 700 {cache} && mount --bind {directory} {cache} && '
+              f'mount -o remount,bind,{options} {cache} && exec "$@"')
+    return ["unshare", "--mount", "sh", "-c", script, "sh"]
+
+
 def settings_setup(file, directory):
     """Shell that makes a file the settings of a mount namespace, in a copy of /etc in DIRECTORY."""
     copy = directory / "etc"

@@ -3,6 +3,9 @@
 // makes another system call instead, as injected code would.
 //
 //   take_over [--powerful] [--at CALL] NUMBER [ARGUMENT]... -- COMMAND...
+//   take_over [--powerful] --change TEXT OTHER -- COMMAND...
+//
+// With --change the process writes OTHER, of the same length, in the place of each TEXT.
 //
 // With --at it is the first that makes that call, named by its number; with --powerful one that has
 // Linux capabilities left, as a process that only computes has not.
@@ -10,6 +13,8 @@
 // An ARGUMENT is a number, or a text whose address the call gets. Prints the /proc/PID/status and
 // limits of that process, then "result N" (meaningless if it is killed for the call), and "killed
 // by SIGNAL". Exits as the command does.
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,9 +56,31 @@ static unsigned long long put_text(pid_t pid, unsigned long long at, const char*
     return at;
 }
 
+static int changes;
+
+static void change_output(pid_t pid, const struct user_regs_struct* regs) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    const int memory = open(path, O_RDWR);
+    char* const bytes = malloc(regs->rdx);
+    const ssize_t size = pread(memory, bytes, regs->rdx, (off_t)regs->rsi);
+    const size_t length = strlen(word[0]);
+    int changed = 0;
+    for (char* at = bytes; size > 0 && (at = memmem(at, bytes + size - at, word[0], length));
+         ++changed)
+        memcpy(at, word[1], length);
+    printf("changed %d\n", changed);
+    if (size > 0 && pwrite(memory, bytes, size, (off_t)regs->rsi) != size)
+        printf("not written\n");
+    free(bytes);
+    close(memory);
+}
+
 static void take_over(pid_t pid) {
     struct user_regs_struct regs;
     ptrace(PTRACE_GETREGS, pid, 0, &regs);
+    if (changes)
+        return change_output(pid, &regs);
     unsigned long long* const arguments[] = {&regs.rdi, &regs.rsi, &regs.rdx,
                                              &regs.r10, &regs.r8,  &regs.r9};
     regs.orig_rax = strtoull(word[0], NULL, 0);
@@ -78,6 +105,11 @@ int main(int argc, char** argv) {
         at = strtol(word[1], NULL, 0);
         word += 2;
         argc -= 2;
+    }
+    if (argc > 1 && strcmp(word[0], "--change") == 0) {
+        changes = 1;
+        ++word;
+        --argc;
     }
     while (words < argc - 1 && strcmp(word[words], "--") != 0)
         ++words;

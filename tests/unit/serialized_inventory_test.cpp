@@ -90,6 +90,13 @@ Inventory whole() {
     return out;
 }
 
+ObservedInventory observed(const Inventory& inventory) {
+    return {.inventory = inventory,
+            .observations = driver::Observations{{.kind = driver::Observation::Kind::names,
+                                                  .path = host_path("/proc/a"),
+                                                  .answer = "=b/"}}};
+}
+
 Error error() {
     return {.kind = Error::Kind::system,
             .what = "open 'a'",
@@ -112,10 +119,11 @@ void expect_one_form(const std::string& bytes) {
 } // namespace
 
 TEST_CASE("an inventory comes back as it was") {
-    for (const auto& inventory : {whole(), Inventory()}) {
-        const auto read = parse_serialized_inventory(serialize(inventory));
+    for (const auto& one :
+         {observed(whole()), ObservedInventory{.inventory = whole()}, ObservedInventory()}) {
+        const auto read = parse_serialized_inventory(serialize(one));
         REQUIRE(read);
-        CHECK(*read == inventory);
+        CHECK(*read == one);
     }
 }
 
@@ -128,12 +136,12 @@ TEST_CASE("an error comes back with all its parts") {
 }
 
 TEST_CASE("the form does not depend on addresses") {
-    CHECK(serialize(whole()) == serialize(whole()));
-    CHECK(serialize(Inventory()).starts_with("grapnel inventory 2\n\1"));
+    CHECK(serialize(observed(whole())) == serialize(observed(whole())));
+    CHECK(serialize(ObservedInventory()).starts_with("grapnel inventory 3\n\1"));
 }
 
 TEST_CASE("no beginning of an inventory or an error is one") {
-    for (const auto& bytes : {serialize(whole()), serialize(error())}) {
+    for (const auto& bytes : {serialize(observed(whole())), serialize(error())}) {
         for (std::size_t size = 0; size < bytes.size(); ++size)
             CHECK(contains(error_of(parse_serialized_inventory(bytes.substr(0, size))),
                            "not of the form"));
@@ -142,7 +150,7 @@ TEST_CASE("no beginning of an inventory or an error is one") {
 }
 
 TEST_CASE("a changed byte is refused or another value") {
-    for (const auto& bytes : {serialize(whole()), serialize(error())})
+    for (const auto& bytes : {serialize(observed(whole())), serialize(error())})
         for (std::size_t i = 0; i < bytes.size(); ++i)
             for (const char change : {'\x01', '\x02', '\x04', '\x10', '\x40', '\x80', '\xff'}) {
                 auto changed = bytes;
@@ -152,7 +160,7 @@ TEST_CASE("a changed byte is refused or another value") {
 }
 
 TEST_CASE("a count that nothing follows takes no memory") {
-    auto bytes = serialize(Inventory());
+    auto bytes = serialize(ObservedInventory());
     for (std::size_t i = begin_of_fields; i + 8 <= bytes.size(); ++i) {
         auto changed = bytes;
         changed.replace(i, 8, 8, '\x7f');
@@ -164,7 +172,7 @@ TEST_CASE("an inventory that breaks its own rules is refused") {
     const auto refuses = [](const auto& change) {
         auto inventory = whole();
         change(inventory);
-        return contains(error_of(parse_serialized_inventory(serialize(inventory))),
+        return contains(error_of(parse_serialized_inventory(serialize(observed(inventory)))),
                         "not of the form");
     };
     CHECK(refuses([](Inventory& one) { one.gpus[0].index = 1; }));
@@ -174,13 +182,14 @@ TEST_CASE("an inventory that breaks its own rules is refused") {
     CHECK(refuses([](Inventory& one) { one.libraries[0].subdirectory = "../a"; }));
     CHECK(refuses([](Inventory& one) { one.libraries[0].soname = "a/b"; }));
     CHECK(refuses([](Inventory& one) { one.binaries[0].name = ".."; }));
+    CHECK(refuses([](Inventory& one) { one.mig_management.nodes[0].found = std::nullopt; }));
     CHECK(refuses(
         [](Inventory& one) { one.libraries.push_back({.path = host_path("/usr/lib/a")}); }));
     CHECK(refuses([](Inventory& one) { one.proc_files[0].text.resize(17U << 20U); }));
 }
 
 TEST_CASE("a relative path is refused") {
-    auto bytes = serialize(whole());
+    auto bytes = serialize(observed(whole()));
     for (const std::string_view path : {"/dev/nvidiactl", "/usr/lib/liba.so.1", "/etc/a"}) {
         for (const char other : {'.', 'x', '\0'}) {
             auto changed = bytes;
@@ -188,4 +197,37 @@ TEST_CASE("a relative path is refused") {
             CHECK(contains(error_of(parse_serialized_inventory(changed)), "not of the form"));
         }
     }
+}
+
+TEST_CASE("two scopes have the same bytes if an inventory of them is the same") {
+    const auto bytes = serialize(InventoryScope(), false);
+    const auto differs = [&](const auto& change) {
+        InventoryScope scope;
+        change(scope);
+        return serialize(scope, false) != bytes;
+    };
+    CHECK(serialize(InventoryScope(), true) != bytes);
+    CHECK(differs([](InventoryScope& one) { one.driver = false; }));
+    CHECK(
+        differs([](InventoryScope& one) { one.driver_capabilities = {DriverCapability::video}; }));
+    CHECK(differs([](InventoryScope& one) { one.named_capabilities = {DriverCapability::video}; }));
+    CHECK(differs([](InventoryScope& one) { one.cuda_version = true; }));
+    CHECK(differs([](InventoryScope& one) { one.arch = true; }));
+    CHECK(differs([](InventoryScope& one) { one.library_search_path = {host_path("/a")}; }));
+    CHECK(differs([](InventoryScope& one) { one.binary_search_path = {host_path("/a")}; }));
+    CHECK(differs([](InventoryScope& one) { one.config_search_path = {host_path("/a")}; }));
+    CHECK(differs([](InventoryScope& one) { one.ldcache_file = host_path("/a"); }));
+    CHECK(differs([](InventoryScope& one) { one.mig_devices = true; }));
+    CHECK(differs([](InventoryScope& one) { one.mig_management = true; }));
+    CHECK(differs([](InventoryScope& one) { one.all_nodes = true; }));
+    CHECK(differs([](InventoryScope& one) { one.imex_channels = {.listed = {1}}; }));
+    CHECK(differs([](InventoryScope& one) { one.device_groups = {DeviceGroup::gds}; }));
+    CHECK(differs([](InventoryScope& one) { one.may_make_imex_channels = false; }));
+    CHECK(differs([](InventoryScope& one) { one.csv.all_lists = true; }));
+    CHECK(differs([](InventoryScope& one) { one.csv.directory = host_path("/a"); }));
+    CHECK(differs([](InventoryScope& one) { one.csv.use = CsvScope::Use::never; }));
+    CHECK(!differs([](InventoryScope& one) { one.known_gpus = {{}}; }));
+    CHECK(!differs([](InventoryScope& one) { one.known_directories = {{}}; }));
+    CHECK(!differs([](InventoryScope& one) { one.unchanged_since_ns = 1; }));
+    CHECK(!differs([](InventoryScope& one) { one.readable.read = {host_path("/a")}; }));
 }

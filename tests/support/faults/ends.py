@@ -44,6 +44,8 @@ class NextStart(starts.Start):
     """A start on a root file system that another start, of a hook that was killed, left as it
     was then: it undoes that first."""
 
+    keeps_inventory = True
+
     def prepare(self):
         name = self.bundle.name
         self.bundle.name = name + "-former"

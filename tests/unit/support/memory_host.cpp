@@ -31,11 +31,20 @@ MemoryHost::MemoryHost() {
 
 MemoryHost::Node& MemoryHost::make(std::string_view path) {
     const auto normal = host_path(path);
-    for (auto parent = normal.parent(); parent.text() != "/"; parent = parent.parent())
-        nodes_.try_emplace(parent.text());
+    if (normal.parent().text() != "/" && !nodes_.contains(normal.parent().text()))
+        make(normal.parent().text());
+    touch_directory_of(normal);
     auto& node = nodes_[normal.text()];
-    node = {.inode = ++last_inode_};
+    node = {.inode = ++last_inode_, .changed = ticks_};
     return node;
+}
+
+void MemoryHost::touch_directory_of(const HostPath& path) {
+    const auto directory = real(path.parent().text(), 0);
+    ticks_ += time_passes_ ? 1 : 0;
+    if (const auto found = directory ? nodes_.find(*directory) : nodes_.end();
+        found != nodes_.end())
+        found->second.changed = ticks_;
 }
 
 sys::FileFacts MemoryHost::facts_of(const Node& node) {
@@ -45,7 +54,8 @@ sys::FileFacts MemoryHost::facts_of(const Node& node) {
             .minor = node.minor,
             .mode = node.mode,
             .owner = {.group = node.group},
-            .modified_ns = static_cast<std::int64_t>(node.inode)};
+            .modified_ns = static_cast<std::int64_t>(node.inode),
+            .changed_ns = static_cast<std::int64_t>(node.changed)};
 }
 
 void MemoryHost::directory(std::string_view path) {
@@ -98,6 +108,7 @@ bool MemoryHost::is_readable(const std::string& real) const {
 }
 
 void MemoryHost::remove(std::string_view path) {
+    touch_directory_of(host_path(path));
     const auto prefix = std::string(path) + "/";
     std::erase_if(nodes_, [&](const auto& entry) {
         return entry.first == path || entry.first.starts_with(prefix);

@@ -26,6 +26,8 @@ class MemoryHost final : public sys::HostFs {
     void socket(std::string_view path);
     /// A file that is there and gives this errno when it is read.
     void unreadable(std::string_view path, int error);
+    /// From now on each change sets the time of change of a file and its directory.
+    void let_time_pass() { time_passes_ = true; }
     /// read(), map() and list() fail elsewhere with EACCES, as below Landlock; /dev can be listed.
     void confine_to(const ReadablePaths& readable);
     /// With everything below; nothing happens if there is no such thing.
@@ -51,9 +53,11 @@ class MemoryHost final : public sys::HostFs {
         std::uint32_t mode = 0;
         std::uint32_t group = 0;
         int error = 0;
-        std::uint64_t inode = 0; ///< a new one each time that something is made
+        std::uint64_t inode = 0;   ///< a new one each time that something is made
+        std::uint64_t changed = 0; ///< ticks: of a directory, when a name in it was made or removed
     };
     Node& make(std::string_view path);
+    void touch_directory_of(const HostPath& path);
     [[nodiscard]] static sys::FileFacts facts_of(const Node& node);
     [[nodiscard]] Result<std::string> real(const std::string& path, int links) const;
     [[nodiscard]] bool is_readable(const std::string& real) const;
@@ -62,6 +66,8 @@ class MemoryHost final : public sys::HostFs {
     std::vector<std::string> readable_ = {}; ///< without links; empty: everything
     std::vector<std::string> listed_ = {};   ///< the same
     std::uint64_t last_inode_ = 0;
+    std::uint64_t ticks_ = 0;
+    bool time_passes_ = false;
     mutable std::vector<std::string> opened_;
 };
 

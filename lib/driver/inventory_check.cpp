@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/inventory_check.hpp"
+
+#include "driver/auxiliary_devices.hpp"
+#include "driver/files.hpp"
+#include "driver/nodes.hpp"
+#include "driver/readable_paths.hpp"
+#include "driver/tegra/tegra.hpp"
+#include "driver/wsl/wsl.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace grapnel {
+
+namespace {
+
+constexpr std::uint32_t nvidia_assigned_major = 195; // Documentation/admin-guide/devices.txt
+constexpr std::uint32_t misc_major = 10;             // MISC_MAJOR of linux/major.h
+
+Error untrue(const std::string& claim) {
+    return refused("the confined process that looks at the host says that " + claim,
+                   "report this with the output of --dry-run: the process was taken over, or this "
+                   "is a mistake in Grapnel");
+}
+
+class InventoryCheck {
+  public:
+    InventoryCheck(const sys::HostFs& host, const InventoryScope& scope,
+                   const ReadablePaths& places)
+        : host_(host), scope_(scope), majors_(driver::character_majors(host)) {
+        const auto is_of_kernel = [](const HostPath& path) {
+            return is_at_or_below(path, host_path("/proc"))
+                   || is_at_or_below(path, host_path("/sys"));
+        };
+        for (const auto* const paths : {&places.read, &places.given})
+            for (const auto& path : *paths)
+                if (auto real = host.resolve(path); real && !is_of_kernel(*real))
+                    places_.push_back(std::move(*real));
+    }
+
+    [[nodiscard]] Status files(const Inventory& inventory) const {
+        for (const auto& path : files_of(inventory))
+            if (!path.empty())
+                GRAPNEL_TRY(file(path));
+        return {};
+    }
+
+    [[nodiscard]] Status nodes(const Inventory& inventory) const {
+        // those two have nodes of many modules
+        const bool of_gpu_modules = !driver::is_wsl(host_) && !driver::is_tegra(host_);
+        for (const auto* const one : nodes_of(inventory))
+            GRAPNEL_TRY(node(*one, of_gpu_modules));
+        for (const auto& [gpu, numbers] : inventory.mig_management.gpus)
+            for (const auto& one : numbers)
+                GRAPNEL_TRY(number(one, "a MIG device"));
+        return {};
+    }
+
+    /// The few that can be asked for again.
+    [[nodiscard]] Status others(const Inventory& inventory) const {
+        std::vector<std::string> remarks; // are the inventory's
+        const auto wanted = scope_.driver_capabilities;
+        const auto groups = driver::group_devices(host_, majors_, scope_.device_groups, remarks);
+        if (!is_within(inventory.sockets, driver::sockets(host_, wanted))
+            || !is_within(inventory.socket_directories, driver::socket_directories(host_, wanted))
+            || !is_within(inventory.group_devices.files, groups.files)
+            || !is_within(inventory.group_devices.directories, groups.directories))
+            return untrue("the driver has a socket or directory that it does not have");
+        return {};
+    }
+
+  private:
+    static std::vector<HostPath> files_of(const Inventory& inventory) {
+        std::vector<HostPath> out{inventory.management_library};
+        for (const auto* const paths :
+             {&inventory.firmware, &inventory.x_server_modules, &inventory.same_place_libraries})
+            out.insert(out.end(), paths->begin(), paths->end());
+        for (const auto& library : inventory.libraries)
+            out.push_back(library.path);
+        for (const auto& binary : inventory.binaries)
+            out.push_back(binary.path);
+        for (const auto& config : inventory.config_files)
+            out.push_back(config.path);
+        for (const auto& place : inventory.same_places)
+            if (place.kind != SamePlace::Kind::link) // made in the container
+                out.push_back(place.path);
+        return out;
+    }
+
+    static std::vector<const Node*> nodes_of(const Inventory& inventory) {
+        std::vector<const Node*> out;
+        const auto add = [&](const auto& nodes) {
+            for (const auto& one : nodes)
+                out.push_back(&one);
+        };
+        for (const auto* const nodes :
+             {&inventory.control_nodes, &inventory.other_nodes, &inventory.imex_channels,
+              &inventory.group_devices.nodes, &inventory.mig_management.nodes})
+            add(*nodes);
+        for (const auto* const one :
+             {&inventory.mig_management.config, &inventory.mig_management.monitor})
+            if (*one)
+                out.push_back(&**one);
+        for (const auto& gpu : inventory.gpus) {
+            if (!gpu.node.path.empty())
+                out.push_back(&gpu.node);
+            add(gpu.more_nodes);
+            add(gpu.drm_nodes);
+            for (const auto& device : gpu.mig_devices)
+                add(device.nodes);
+        }
+        return out;
+    }
+
+    [[nodiscard]] Status file(const HostPath& path) const {
+        const auto real = host_.resolve(path);
+        if (!real && sys::is_missing(real.error()))
+            return {}; // since then; no file can be given
+        if (!real)
+            return real.error();
+        if (std::ranges::any_of(places_,
+                                [&](const auto& place) { return is_at_or_below(*real, place); }))
+            return {};
+        return outside_readable(path, *real);
+    }
+
+    [[nodiscard]] bool is_of_gpu_module(const DeviceNumber& number) const {
+        constexpr std::array<std::string_view, 3> others{"drm", "infiniband_verbs", "gdrdrv"};
+        if (number.major == nvidia_assigned_major)
+            return true;
+        if (number.major == misc_major)
+            return driver::misc_minor(host_, "rdma_cm") == number.minor;
+        return std::ranges::any_of(majors_, [&](const auto& module) {
+            return module.second == number.major
+                   && (module.first.starts_with("nvidia")
+                       || std::ranges::find(others, module.first) != others.end());
+        });
+    }
+
+    [[nodiscard]] Status number(const DeviceNumber& one, const std::string& of) const {
+        if (is_of_gpu_module(one))
+            return {};
+        return untrue(of + " of device number " + std::to_string(one.major) + ":"
+                      + std::to_string(one.minor) + " is the driver's");
+    }
+
+    [[nodiscard]] Status node(const Node& one, bool of_gpu_modules) const {
+        static const auto dev = host_path("/dev");
+        if (!is_at_or_below(one.path, dev))
+            return untrue(one.path.text() + " is a device node of the driver");
+        // the plan refuses a node of another number
+        if (one.expected && of_gpu_modules)
+            GRAPNEL_TRY(number(*one.expected, one.path.text()));
+        const auto facts = one.found ? host_.stat(one.path) : Result<sys::FileFacts>(Error());
+        if (facts
+            && (facts->type != sys::FileFacts::Type::character_device
+                || DeviceNumber{facts->major, facts->minor} != *one.found))
+            return untrue(one.path.text() + " has another device number than it has");
+        return {};
+    }
+
+    static bool is_within(const std::vector<HostPath>& paths, const std::vector<HostPath>& known) {
+        return std::ranges::all_of(
+            paths, [&](const auto& path) { return std::ranges::find(known, path) != known.end(); });
+    }
+
+    const sys::HostFs& host_;
+    const InventoryScope& scope_;
+    driver::Majors majors_;
+    std::vector<HostPath> places_ = {};
+};
+
+} // namespace
+
+Status check_inventory(const sys::HostFs& host, const InventoryScope& scope,
+                       const ReadablePaths& places, const Inventory& inventory) {
+    const InventoryCheck check(host, scope, places);
+    GRAPNEL_TRY(check.files(inventory));
+    GRAPNEL_TRY(check.nodes(inventory));
+    return check.others(inventory);
+}
+
+} // namespace grapnel

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inventory cache: inventories that starts took of this host, in /run/grapnel-inventory, each
+// with the answers of the host that it follows from. An entry is valid for as long as the host
+// gives the same answers, since this boot, to the same program. A start then looks at each file of
+// the driver once and parses none.
+//
+// An entry decides which files of the host later containers get. So the cache is not in
+// /run/grapnel, which processes can change that parse what an image or a user wrote: nothing that
+// does so can write here.
+#pragma once
+
+#include "base/path.hpp"
+#include "driver/serialized_inventory.hpp"
+#include "prepare/log.hpp"
+#include "sys/host_fs.hpp"
+
+#include <optional>
+#include <string>
+
+namespace grapnel {
+
+/// The place of one scope's inventory in the cache.
+class InventoryCache {
+  public:
+    /// `host` must outlive this object; the driver is seen through it. `may_make_nodes`: the
+    /// scope's answer.
+    InventoryCache(const sys::HostFs& host, const InventoryScope& scope, bool may_make_nodes);
+
+    /// Nothing: there is no entry, it is stale or damaged, or a user other than root can write it.
+    [[nodiscard]] std::optional<Inventory> read() const;
+
+    /// Best effort, as keep_file(). An inventory without observations is not kept.
+    void keep(const ObservedInventory& observed, const Log& log) const;
+
+  private:
+    const sys::HostFs& host_;
+    std::string key_ = {}; ///< empty: this boot or program cannot be told from another
+    HostPath file_ = {};
+};
+
+/// /run/grapnel-inventory
+[[nodiscard]] const HostPath& inventory_cache_directory();
+
+} // namespace grapnel
