@@ -37,11 +37,11 @@ std::string describe(const HostPath& path, const sys::FileFacts& facts) {
 }
 
 /// A directory whose names change all the time, by other programs.
-bool is_busy(const HostPath& directory) {
-    static const std::array busy{host_path("/dev"), host_path("/run"), host_path("/tmp"),
-                                 host_path("/var")};
-    return directory == host_path("/") || std::ranges::any_of(busy, [&](const auto& one) {
-               return is_at_or_below(directory, one);
+bool is_busy(const HostPath& path) {
+    static const std::array places{host_path("/dev"), host_path("/run"), host_path("/tmp"),
+                                   host_path("/var")};
+    return path == host_path("/") || std::ranges::any_of(places, [&](const HostPath& place) {
+               return is_at_or_below(path, place);
            });
 }
 
@@ -99,8 +99,8 @@ Observations without_repetition(Observations observations) {
         return one.path == other.path && one.answer == other.answer;
     };
     std::ranges::stable_sort(observations, {}, &Observation::path);
-    const auto rest = std::ranges::unique(observations, is_same);
-    observations.erase(rest.begin(), rest.end());
+    observations.erase(std::unique(observations.begin(), observations.end(), is_same),
+                       observations.end());
     return observations;
 }
 

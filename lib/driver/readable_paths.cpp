@@ -153,11 +153,11 @@ class Collector {
 
     /// libcuda says its CUDA version. The name of a library can be a link to the file beside it.
     void add_listed(const CsvEntry& entry) {
-        const auto directory = above_patterns(entry.path);
-        if (directory)
-            add_names_in(*directory);
+        const auto above = above_patterns(entry.path);
+        if (above)
+            add_names_in(*above);
         if (entry.type != CsvEntry::Type::device)
-            out_.given.push_back(directory.value_or(entry.path));
+            out_.given.push_back(above.value_or(entry.path));
         if (entry.type != CsvEntry::Type::library || !entry.path.name().starts_with("libcuda.so"))
             return;
         for (const auto& path : matching(host_, entry.path)) {

@@ -36,7 +36,7 @@ struct ObservedInventory {
 };
 
 /// An error takes the place of it with all its parts.
-[[nodiscard]] std::string serialize(const Result<ObservedInventory>& look);
+[[nodiscard]] std::string serialize(const Result<ObservedInventory>& inventory);
 
 /// The bytes are not trusted. Refuses any that serialize() cannot have written, so also relative
 /// paths, names with a slash, indices out of order, and bytes beyond the end.

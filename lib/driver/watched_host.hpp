@@ -4,9 +4,11 @@
 // that has no memory or no descriptor left says nothing about the file, and neither does Landlock.
 #pragma once
 
+#include "driver/inventory.hpp"
 #include "sys/host_fs.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace grapnel::driver {
 
