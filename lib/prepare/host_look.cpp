@@ -88,7 +88,9 @@ Result<std::string> check_confined(const HostLook& look, const InventoryScope& s
 std::optional<InventoryCache> inventory_cache(const HostLook& look, const InventoryScope& scope) {
     if (look.caches == HostLook::Caches::are_left)
         return std::nullopt;
-    return InventoryCache(look.host, scope, scope.may_make_nodes());
+    return InventoryCache(look.host, look.settings.driver_root.text() + "\n"
+                                         + look.settings.device_root.text() + "\n"
+                                         + serialize(scope, scope.may_make_nodes()));
 }
 
 Result<Inventory> inventory_by_child(const HostLook& look, const InventoryScope& scope,

@@ -13,7 +13,8 @@ namespace grapnel {
 
 namespace {
 
-constexpr std::size_t places = 16; ///< so many scopes are kept at once
+constexpr std::size_t places = 256;                        ///< so many scopes are kept at once
+constexpr std::size_t most_bytes = std::size_t{256} << 10; ///< of an entry: /run is memory
 constexpr std::size_t most_observations = 4096;
 constexpr std::uint32_t writable_by_others = 022;
 
@@ -45,14 +46,12 @@ const HostPath& inventory_cache_directory() {
     return directory;
 }
 
-InventoryCache::InventoryCache(const sys::HostFs& host, const InventoryScope& scope,
-                               bool may_make_nodes)
-    : host_(host) {
+InventoryCache::InventoryCache(const sys::HostFs& host, const std::string& question) : host_(host) {
     const auto identity = program_and_boot(host);
     if (!identity)
         return;
-    const auto key = serialize(scope, may_make_nodes);
-    key_ = format_text("grapnel inventory cache 1\n{}\n{}\n", *identity, key.size()) + key;
+    key_ =
+        format_text("grapnel inventory cache 1\n{}\n{}\n", *identity, question.size()) + question;
     file_ =
         inventory_cache_directory() / format_text("{:x}", std::hash<std::string>()(key_) % places);
 }
@@ -70,9 +69,11 @@ std::optional<Inventory> InventoryCache::read() const {
 }
 
 void InventoryCache::keep(const ObservedInventory& observed, const Log& log) const {
-    if (!key_.empty() && observed.observations
-        && observed.observations->size() <= most_observations)
-        keep_file(file_, key_ + serialize(observed), log);
+    if (key_.empty() || !observed.observations || observed.observations->size() > most_observations)
+        return;
+    const auto text = key_ + serialize(observed);
+    if (text.size() <= most_bytes)
+        keep_file(file_, text, log);
 }
 
 } // namespace grapnel

@@ -19,17 +19,18 @@
 
 namespace grapnel {
 
-/// The place of one scope's inventory in the cache.
+/// The place of one inventory in the cache.
 class InventoryCache {
   public:
-    /// `host` must outlive this object; the driver is seen through it. `may_make_nodes`: the
-    /// scope's answer.
-    InventoryCache(const sys::HostFs& host, const InventoryScope& scope, bool may_make_nodes);
+    /// `host` must outlive this object; the driver is seen through it. `question`: all that an
+    /// inventory depends on besides the host's answers.
+    InventoryCache(const sys::HostFs& host, const std::string& question);
 
     /// Nothing: there is no entry, it is stale or damaged, or a user other than root can write it.
     [[nodiscard]] std::optional<Inventory> read() const;
 
-    /// Best effort, as keep_file(). An inventory without observations is not kept.
+    /// Best effort, as keep_file(). An inventory without observations is not kept, nor one of more
+    /// than 256 KiB: /run is memory, and 256 of them are kept at most.
     void keep(const ObservedInventory& observed, const Log& log) const;
 
   private:
