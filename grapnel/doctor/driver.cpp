@@ -55,7 +55,7 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
                 .command = "lspci -nnk -d 10de:",
                 .needs_root = false};
     const bool is_installed = has_module(facts.host, release, "nvidia");
-    const Finding unsigned_module{
+    Finding unsigned_module{
         .code = Code::GR0107,
         .text = "Secure Boot: the kernel loads signed modules alone, and the nvidia module is not "
                 "loaded",

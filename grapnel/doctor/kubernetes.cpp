@@ -184,7 +184,7 @@ constexpr std::string_view restart_microk8s = "snap restart microk8s.daemon-cont
 /// A template in the place of k3s' own, which enters no runtime; empty without one.
 HostPath own_template(const sys::HostFs& host, const Containerd& containerd) {
     for (const auto* const name : {"config-v3.toml.tmpl", "config.toml.tmpl"}) {
-        const auto path = containerd.config.parent() / name;
+        auto path = containerd.config.parent() / name;
         if (exists(host, path)
             && text_of(host, path).find("template \"base\"") == std::string::npos)
             return path;

@@ -116,7 +116,7 @@ HostPath failed_build(const sys::HostFs& host) {
     for (const auto& tree : names_in(host, trees))
         for (const auto& version :
              tree.starts_with("nvidia") ? names_in(host, trees / tree) : std::vector<std::string>())
-            if (const auto log = trees / tree / version / "build" / "make.log"; exists(host, log))
+            if (auto log = trees / tree / version / "build" / "make.log"; exists(host, log))
                 return log;
     return {};
 }

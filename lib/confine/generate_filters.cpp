@@ -182,6 +182,10 @@ constexpr std::array with_substitute{
     "clone3", "close_range", "copy_file_range", "faccessat2", "fchmodat2", "mseal",
 };
 
+/// Its flags are in memory, where no filter sees them. Before Linux 5.8 it tells a mount's root,
+/// which a look at the host does not ask for.
+constexpr std::array not_needed_to_look{"openat2"};
+
 /// System calls that aarch64 and later architectures lack, and the calls that their C libraries use
 /// instead.
 struct FormerCall {
@@ -304,9 +308,10 @@ bool print_filter(const char* name, std::uint32_t architecture, const Lists& lis
 
 /// For the hook: other system calls are answered by the end that seccomp.cpp adds.
 bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
-                       std::initializer_list<std::span<const Narrowed>> narrowed) {
+                       std::initializer_list<std::span<const Narrowed>> narrowed,
+                       std::span<const char* const> refused = {}) {
     const auto filter = make_filter(to_the_end, architecture, lists);
-    if (!filter || !refuse(filter.get(), with_substitute))
+    if (!filter || !refuse(filter.get(), with_substitute) || !refuse(filter.get(), refused))
         return false;
     for (const auto& some : narrowed)
         if (!allow(filter.get(), architecture, some))
@@ -346,7 +351,7 @@ int main(int argc, char** argv) {
                             attaching, restricting, preparing, asking_devices},
                            {local_sockets})
         || !print_open_filter("look_filter", architecture, {reading, restricting},
-                              {opening_to_read, own_process})
+                              {opening_to_read, own_process}, not_needed_to_look)
         || !print_open_filter("description_filter", architecture,
                               {reading, opening, changing, describing}, {own_process})
         || !print_open_filter("container_filter", architecture,

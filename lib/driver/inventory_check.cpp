@@ -73,8 +73,7 @@ class InventoryCheck {
   private:
     static std::vector<HostPath> files_of(const Inventory& inventory) {
         std::vector<HostPath> out{inventory.management_library};
-        for (const auto* const paths :
-             {&inventory.firmware, &inventory.x_server_modules, &inventory.same_place_libraries})
+        for (const auto* const paths : {&inventory.firmware, &inventory.x_server_modules})
             out.insert(out.end(), paths->begin(), paths->end());
         for (const auto& library : inventory.libraries)
             out.push_back(library.path);

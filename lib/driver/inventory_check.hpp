@@ -9,7 +9,7 @@
 
 namespace grapnel {
 
-/// Refuses a file that leads to none of `places` (readable_paths.hpp), a socket or
+/// Refuses a file that is mounted and leads to none of `places` (readable_paths.hpp), a socket or
 /// directory of other kinds that drivers do not have, and a device node outside /dev, of another
 /// number than it has, or, but on WSL and a Jetson, of no module that GPUs come with. Parses no
 /// file but those of /proc.

@@ -5,6 +5,7 @@
 #include "sys/capabilities.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
+#include "sys/proc_self.hpp"
 #include "sys/process.hpp"
 
 #include <cerrno>
@@ -36,6 +37,7 @@ Status open_standard_descriptors(int flags = 0) {
 
 Status close_inherited_descriptors() {
     constexpr int first = 3;
+    forget_procfs();
     if (syscall(SYS_close_range, unsigned{first}, ~0U, 0U) == 0)
         return {};
     // before Linux 5.9

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <optional>
 #include <string>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -23,12 +24,23 @@ Result<Fd> open_procfs() {
     return proc;
 }
 
-const Result<Fd>& procfs() {
-    static const auto proc = open_procfs();
+std::optional<Result<Fd>>& kept_procfs() {
+    static std::optional<Result<Fd>> proc;
     return proc;
 }
 
+const Result<Fd>& procfs() {
+    auto& proc = kept_procfs();
+    if (!proc)
+        proc.emplace(open_procfs());
+    return *proc;
+}
+
 } // namespace
+
+void forget_procfs() {
+    kept_procfs().reset();
+}
 
 Status change_mode(FdRef file, std::uint32_t mode) {
     const auto& proc = procfs();

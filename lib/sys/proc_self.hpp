@@ -13,6 +13,9 @@ namespace grapnel::sys {
 /// process has entered a container, the path /proc belongs to the container.
 [[nodiscard]] Result<Fd> open_proc_self(const char* name, int flags);
 
+/// For a process that closes its descriptors: the next call opens procfs again.
+void forget_procfs();
+
 /// Changes the mode of the file behind a descriptor of O_PATH, which is not opened.
 [[nodiscard]] Status change_mode(FdRef file, std::uint32_t mode);
 

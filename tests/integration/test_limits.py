@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import container
 import pytest
 import waiting_hook
 
@@ -95,8 +96,9 @@ def test_config_json_that_takes_all_cpu_is_one_line(bundle):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", LATE)
 
 
-def test_too_long_file_is_one_line(made, bundle):
-    done = made.hook(prefix=["prlimit", "--fsize=512"])
+def test_too_long_file_is_one_line(made, bundle, tmp_path):
+    looks = container.inventory_cache_in(tmp_path / "cache", "ro")
+    done = made.hook(prefix=[*looks, "prlimit", "--fsize=512"])
     assert done.returncode == 1
     assert re.fullmatch(r"grapnel-hook: the look at the host could not write its result: .*\n", done.stderr)
     assert "/dev/nvidia0" not in made.mounts()

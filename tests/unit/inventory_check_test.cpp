@@ -90,7 +90,6 @@ TEST_CASE("a file that leads elsewhere is refused, whatever it is for") {
         CHECK(is_outside({.x_server_modules = {path}}));
         CHECK(is_outside({.management_library = path}));
         CHECK(is_outside({.same_places = {{.path = path}}}));
-        CHECK(is_outside({.same_place_libraries = {path}}));
     }
 }
 
