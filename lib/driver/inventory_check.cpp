@@ -47,7 +47,7 @@ class InventoryCheck {
     }
 
     [[nodiscard]] Status nodes(const Inventory& inventory) const {
-        // those two have nodes of many modules
+        // a node of WSL or a Jetson can be of any module
         const bool of_gpu_modules = !driver::is_wsl(host_) && !driver::is_tegra(host_);
         for (const auto* const one : nodes_of(inventory))
             GRAPNEL_TRY(node(*one, of_gpu_modules));
