@@ -41,7 +41,8 @@ Request request_for(const Settings& settings, const Generation& generation,
     return cdi_request(std::move(request), generation.devices, asked);
 }
 
-/// The devices of --device-id, each once; none: all devices. Refuses one that is missing.
+/// The devices that --device-id names, each once, or all devices without it. Refuses a device that
+/// is missing.
 Result<std::vector<CdiDevice>> wanted_devices(const Inventory& inventory,
                                               const Generation& generation) {
     using enum CdiNaming;

@@ -77,7 +77,7 @@ std::string run_command(const Container& container) {
            + " && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all";
 }
 
-/// Grapnel's own line in the engine's message; empty if it has none.
+/// The line that Grapnel wrote, out of the engine's message; empty if there is no such line.
 std::string refusal_in(const std::string& failure) {
     const auto at = failure.find("grapnel-");
     const auto line = at == std::string::npos ? std::string() : failure.substr(at);
@@ -142,7 +142,7 @@ std::string restart_container_command(const DriverHolder& holder) {
 
 /// It keeps the libraries that it was started with; they do not match the module any more.
 void check_holders(const Facts& facts, std::vector<Finding>& findings) {
-    if (!facts.inventory) // a fault of the driver, after whose mend containers start again
+    if (!facts.inventory) // a fault of the driver has a finding of its own
         return;
     const auto branch = driver_branch(facts.host);
     for (const auto& holder : facts.here.holders)

@@ -20,8 +20,8 @@ struct Variable {
 /// Empty for a variable that is not set.
 [[nodiscard]] std::string value_of(const Variable& variable);
 
-/// The words of variables whose options are not given on the command line. Options with the same
-/// effect are synonyms; of several variables of one option, the first counts.
+/// The options that environment variables set, without those on the command line. Options with the
+/// same effect are synonyms; if several variables set one option, the first counts.
 template <typename T>
 [[nodiscard]] std::vector<std::string> words_of(std::span<const Variable> variables,
                                                 const std::vector<cmdline::Row<T>>& rows,

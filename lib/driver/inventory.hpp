@@ -35,7 +35,7 @@ struct CsvScope {
 /// Paths of a host; some are missing.
 struct ReadablePaths {
     std::vector<HostPath> read = {};   ///< files, and directories with all below them
-    std::vector<HostPath> listed = {}; ///< directories whose names, and names below, can be read
+    std::vector<HostPath> listed = {}; ///< directories of which the names can be read, at any depth
     std::vector<HostPath> given = {};  ///< files of JetPack's lists, which are mounted and not read
 };
 

@@ -9,10 +9,14 @@
 
 namespace grapnel {
 
-/// Refuses a file that is mounted and leads to none of `places` (readable_paths.hpp), a socket or
-/// directory of other kinds that drivers do not have, and a device node outside /dev, of another
-/// number than it has, or, but on WSL and a Jetson, of no module that GPUs come with. Parses no
-/// file but those of /proc.
+/// Refuses an inventory that names
+///
+/// - a file to mount that leads to none of `places` (readable_paths.hpp);
+/// - a socket or directory of a service that is not the driver's;
+/// - a device node that is not below /dev, or has another device number on this host;
+/// - a device number of a module that GPUs do not come with. On WSL and a Jetson all modules count.
+///
+/// Parses no file but those of /proc.
 [[nodiscard]] Status check_inventory(const sys::HostFs& host, const InventoryScope& scope,
                                      const ReadablePaths& places, const Inventory& inventory);
 
