@@ -17,6 +17,7 @@ using Command = int(std::span<const std::string> words);
 
 [[nodiscard]] Command cdi;
 [[nodiscard]] Command cdi_of_nvidia_ctk; ///< in NVIDIA's form by default
+[[nodiscard]] Command cache;
 [[nodiscard]] Command config;
 [[nodiscard]] Command configure;
 [[nodiscard]] Command doctor;

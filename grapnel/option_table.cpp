@@ -27,7 +27,7 @@ Program tool_program() {
         .commands = {configure_command::command(), cdi_command::command(), info_command().command,
                      list_command().command, doctor_command::command(), explain_command().command,
                      ps_command().command, config_command_table().command, nodes_command().command,
-                     log_command().command, blame_command().command}};
+                     cache_command().command, log_command().command, blame_command().command}};
     program.itself = {
         .synopsis = "grapnel COMMAND [ARGUMENT]...",
         .operand = "commands",

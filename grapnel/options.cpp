@@ -110,6 +110,18 @@ const LookCommand& nodes_command() {
     return made_once;
 }
 
+const LookCommand& cache_command() {
+    static const auto made_once = made(
+        {.name = "cache",
+         .help = "show or drop the facts on this host that the hook keeps for later starts",
+         .synopsis = "grapnel cache COMMAND [OPTION]...",
+         .operand = "commands",
+         .words = {{"show", "print each file of the caches, its content, and whether it is valid"},
+                   {"drop", "remove these files: the next start looks at the host"}}},
+        {json_row, help_row});
+    return made_once;
+}
+
 const LookCommand& log_command() {
     static const auto made_once = made({.name = "log",
                                         .help = "print the log's lines of a container",

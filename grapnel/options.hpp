@@ -38,6 +38,7 @@ struct LookCommand {
 [[nodiscard]] const LookCommand& ps_command();
 [[nodiscard]] const LookCommand& config_command_table();
 [[nodiscard]] const LookCommand& nodes_command();
+[[nodiscard]] const LookCommand& cache_command();
 [[nodiscard]] const LookCommand& log_command();
 [[nodiscard]] const LookCommand& blame_command();
 

@@ -37,6 +37,7 @@ constexpr auto commands = std::to_array<Entry>({
     {"ps", ps},
     {"config", config},
     {"nodes", nodes},
+    {"cache", cache},
     {"log", log},
     {"blame", blame},
 });

@@ -222,9 +222,10 @@ std::optional<Observations> ObservedHost::observations(std::int64_t unchanged_si
     return without_repetition(std::move(out));
 }
 
-bool gives_same_answers(const sys::HostFs& host, const Observations& observations) {
-    return std::ranges::all_of(
-        observations, [&](const Observation& one) { return asked_again(host, one) == one.answer; });
+std::optional<HostPath> changed_answer(const sys::HostFs& host, const Observations& observations) {
+    const auto changed = std::ranges::find_if(
+        observations, [&](const Observation& one) { return asked_again(host, one) != one.answer; });
+    return changed == observations.end() ? std::nullopt : std::optional(changed->path);
 }
 
 } // namespace grapnel::driver

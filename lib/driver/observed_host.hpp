@@ -15,18 +15,18 @@
 
 namespace grapnel::driver {
 
-/// One question and its answer.
+/// One question and its answer, which is empty where nothing is at the path:
 ///
-/// | kind   | question                                  | answer | | file   | what is at the path,
-/// behind links         | type, identity, owner, mode, number of a | | link   | what is at the
-/// path, a link itself        | device; not below /proc and /sys: size   | |        | | and time of
-/// change                       | | text   | the text of a file below /proc or /sys    | the text |
-/// | target | the target of a link below /proc or /sys  | its text | | names  | the names in a
-/// directory of these         | the names                                |
+/// | kind   | question                                  | answer                               |
+/// | file   | the file at the path, behind links        | type, identity, owner, mode, number  |
+/// | link   | the file at the path, a link itself       | of a device; size, time of change    |
+/// | text   | the text of a file below /proc or /sys    | the text                             |
+/// | target | the target of a link below /proc or /sys  | its text                             |
+/// | names  | the names in a directory of these         | the names                            |
 ///
-/// The kernel sets the time of change whenever a file is written, a name in a directory is added
-/// or removed, and nobody can set it back; in /proc and /sys no time says anything. The answer is
-/// empty where nothing is at the path.
+/// The kernel sets the time of change whenever a file is written, or a name in a directory is added
+/// or removed, and nobody can set it back. Size and time say nothing in /proc and /sys, and are not
+/// part of the answer there.
 struct Observation {
     enum class Kind { file, link, text, target, names };
     Kind kind = Kind::file;
@@ -75,7 +75,13 @@ class ObservedHost final : public sys::HostFs {
     mutable bool told_ = true;           ///< the system could answer each question
 };
 
-/// Whether the host gives all these answers still. Reads files of the kernel, and looks at others.
-[[nodiscard]] bool gives_same_answers(const sys::HostFs& host, const Observations& observations);
+/// The path of the first answer that the host gives no longer; nothing: it gives all of them still.
+/// Reads files of the kernel, and looks at others.
+[[nodiscard]] std::optional<HostPath> changed_answer(const sys::HostFs& host,
+                                                     const Observations& observations);
+[[nodiscard]] inline bool gives_same_answers(const sys::HostFs& host,
+                                             const Observations& observations) {
+    return !changed_answer(host, observations);
+}
 
 } // namespace grapnel::driver

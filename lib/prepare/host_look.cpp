@@ -25,8 +25,6 @@ namespace grapnel {
 
 namespace {
 
-constexpr auto gpus_file = "gpus";
-constexpr auto directories_file = "directories";
 constexpr std::size_t boot_id_limit = 4096;
 constexpr std::size_t look_limit = serialized_inventory_limit + (std::size_t{64} << 10);
 constexpr std::size_t error_limit = std::size_t{64} << 10;
@@ -36,7 +34,7 @@ Result<std::string> boot_id() {
 }
 
 std::vector<KnownDirectory> known_directories() {
-    const auto text = read_state_file(directories_file);
+    const auto text = read_state_file(directory_cache);
     return text ? parse_known_directories(*text) : std::vector<KnownDirectory>();
 }
 
@@ -88,9 +86,8 @@ Result<std::string> check_confined(const HostLook& look, const InventoryScope& s
 std::optional<InventoryCache> inventory_cache(const HostLook& look, const InventoryScope& scope) {
     if (look.caches == HostLook::Caches::are_left)
         return std::nullopt;
-    return InventoryCache(look.host, look.settings.driver_root.text() + "\n"
-                                         + look.settings.device_root.text() + "\n"
-                                         + serialize(scope, scope.may_make_nodes()));
+    return InventoryCache(look.host, {look.settings.driver_root, look.settings.device_root},
+                          serialize(scope, scope.may_make_nodes()));
 }
 
 Result<Inventory> inventory_by_child(const HostLook& look, const InventoryScope& scope,
@@ -109,7 +106,7 @@ Result<Inventory> inventory_by_child(const HostLook& look, const InventoryScope&
 /// Without the file, or with a damaged one, the driver is asked. The kernel counts the bindings
 /// of a driver from the start of the machine: another boot knows nothing.
 std::vector<KnownGpu> known_gpus_of_this_boot() {
-    const auto text = read_state_file(gpus_file);
+    const auto text = read_state_file(gpu_info_cache);
     const auto boot = boot_id();
     return text && boot && text->starts_with(*boot) ? parse_known_gpus(*text)
                                                     : std::vector<KnownGpu>();
@@ -134,9 +131,9 @@ Result<Inventory> look_at_host(const HostLook& look, InventoryScope scope) {
         return inventory;
     if (inventory.known_gpus != known)
         if (const auto boot = boot_id())
-            keep_state_file(gpus_file, *boot + to_text(inventory.known_gpus), look.log);
+            keep_state_file(gpu_info_cache, *boot + to_text(inventory.known_gpus), look.log);
     if (inventory.known_directories != directories)
-        keep_state_file(directories_file, to_text(inventory.known_directories), look.log);
+        keep_state_file(directory_cache, to_text(inventory.known_directories), look.log);
     return inventory;
 }
 

@@ -19,12 +19,18 @@
 
 namespace grapnel {
 
+/// The settings' roots, below which the driver is seen.
+struct DriverRoots {
+    HostPath driver = {};
+    HostPath device = {};
+};
+
 /// The place of one inventory in the cache.
 class InventoryCache {
   public:
-    /// `host` must outlive this object; the driver is seen through it. `question`: all that an
-    /// inventory depends on besides the host's answers.
-    InventoryCache(const sys::HostFs& host, const std::string& question);
+    /// `host` must outlive this object; the driver is seen through it. `scope`: serialized, all
+    /// that an inventory depends on besides the host's answers and the roots.
+    InventoryCache(const sys::HostFs& host, const DriverRoots& roots, const std::string& scope);
 
     /// Nothing: there is no entry, it is stale or damaged, or a user other than root can write it.
     [[nodiscard]] std::optional<Inventory> read() const;
@@ -41,5 +47,17 @@ class InventoryCache {
 
 /// /run/grapnel-inventory
 [[nodiscard]] const HostPath& inventory_cache_directory();
+
+/// One entry, for a program that shows it.
+struct CachedInventory {
+    HostPath program = {};      ///< it was made by that, and serves that
+    bool is_of_program = false; ///< the program was not replaced since
+    DriverRoots roots = {};
+    ObservedInventory observed = {};
+};
+
+/// Nothing: the file is damaged, of another boot, or a user other than root can write it.
+[[nodiscard]] std::optional<CachedInventory> read_cached_inventory(const sys::HostFs& host,
+                                                                   const HostPath& file);
 
 } // namespace grapnel

@@ -12,7 +12,6 @@ namespace grapnel {
 
 namespace {
 
-constexpr auto state_name = "probe";
 constexpr int probe_time_limit_ms = 15'000; // of the helper process: the probe has 10 seconds
 constexpr std::size_t output_limit = std::size_t{64} << 10;
 
@@ -79,7 +78,7 @@ void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& pro
                const Log& log) {
     const auto key = probe_key(sys::LinuxHostFs(), inventory);
     if (key)
-        if (const auto file = read_state_file(state_name))
+        if (const auto file = read_state_file(probe_cache))
             if (const auto kept = parse_kept_answer(*file, *key))
                 return add_answer(inventory, *kept);
     const auto answer = probe_answer(inventory, settings, probe);
@@ -90,7 +89,7 @@ void ask_probe(Inventory& inventory, const Settings& settings, ProbeStarter& pro
     }
     add_answer(inventory, *answer);
     if (keep == Keep::yes && key && is_complete(*answer, inventory))
-        keep_state_file(state_name, kept_answer(*key, *answer), log);
+        keep_state_file(probe_cache, kept_answer(*key, *answer), log);
 }
 
 } // namespace grapnel

@@ -14,6 +14,12 @@ namespace grapnel {
 /// /run/grapnel
 [[nodiscard]] const HostPath& state_directory();
 
+/// Names of these files: the GPU info cache (driver/known_gpus.hpp), the directory cache
+/// (driver/known_directories.hpp), the probe cache (driver/probe_answer.hpp).
+inline constexpr std::string_view gpu_info_cache = "gpus";
+inline constexpr std::string_view directory_cache = "directories";
+inline constexpr std::string_view probe_cache = "probe";
+
 [[nodiscard]] Result<std::string> read_state_file(std::string_view name);
 
 /// Atomic replace, best effort: a failure is a warning in the log. A read-only /run

@@ -2,9 +2,12 @@
 """The inventory cache: a start whose host is as it was reads no file of the driver, and one whose host
 has changed gives what the host has now."""
 
+import json
+import os
 import pathlib
 import re
 import shutil
+import subprocess
 import time
 
 import container
@@ -36,6 +39,7 @@ def start(hand_made, make_bundle, tmp_path, driver):
         made.done = made.hook(stage=stage, prefix=[*cache, *mount, *watch], **options)
         assert made.done.returncode == 0, made.done.stderr
         return made
+    run.prefix = [*cache, *mount]
     return run
 
 
@@ -173,3 +177,57 @@ def test_cache_that_cannot_be_written_is_no_failure(start, tmp_path):
         made = start(watch=["unshare", "--mount", "sh", "-c", script, "sh"])
         assert f"{LIBRARIES}/{SPARE}" in made.mounts()
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.fixture
+def shown(grapnel, start):
+    """A function: the entry of the inventory cache, as `grapnel cache show` prints it."""
+    def run():
+        done = subprocess.run([*start.prefix, grapnel.program, "cache", "show", "--json"], capture_output=True,
+                              text=True, timeout=30, check=True)
+        of_inventory = [one for one in json.loads(done.stdout)["caches"] if "grapnel-inventory" in one["file"]]
+        assert len(of_inventory) == 1
+        return of_inventory[0]
+    return run
+
+
+def test_show_names_the_change_that_made_an_inventory_stale(settled, shown, driver):
+    entry = shown()
+    assert entry["valid"] and make_driver.VERSION in entry["content"], entry
+    os.utime(driver / "lib64" / SPARE)
+    entry = shown()
+    link = SPARE.removesuffix(f".{make_driver.VERSION}")  # of the library, whose links are looked through
+    assert not entry["valid"] and entry["fault"] == f"{DRIVER}/lib64/{link} has changed"
+
+
+def test_show_names_the_program_that_was_replaced(settled, shown, tmp_path, bundle):
+    entry, = entries(tmp_path)
+    lines = entry.read_bytes().split(b"\n", 4)
+    lines[3] = b"1 2 3"  # the program's identity
+    entry.write_bytes(b"\n".join(lines))
+    assert shown()["fault"] == f"{bundle.hook} was replaced"
+
+
+def test_show_tells_a_damaged_entry(settled, shown, tmp_path):
+    entry, = entries(tmp_path)
+    entry.write_bytes(entry.read_bytes()[:-1])
+    assert shown()["fault"].startswith("damaged")
+
+
+def test_drop_empties_the_caches_and_leaves_records(settled, start, grapnel, tmp_path):
+    state = pathlib.Path("/run/grapnel")
+    caches = {"gpus", "directories", "probe"}
+    records = {file.name for file in state.iterdir()} - caches
+    done = subprocess.run([*start.prefix, grapnel.program, "cache", "drop"], capture_output=True, text=True,
+                          timeout=30, check=True)
+    assert "dropped /run/grapnel-inventory/" in done.stdout
+    assert not entries(tmp_path)
+    assert records and {file.name for file in state.iterdir()} == records
+    assert start().done.returncode == 0
+
+
+def test_caches_of_root_are_not_shown_to_a_user(settled, grapnel):
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", grapnel.program, "cache", "show"],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "run this command as root" in done.stderr

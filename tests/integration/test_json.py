@@ -58,6 +58,9 @@ SCHEMAS = {
     "CDI LIST AND VALIDATE": {
         "files": [{"file": str, "state": str, "devices": LIST_OF_TEXTS, "reasons": LIST_OF_TEXTS,
                    "mistakes": [{"place": str, "text": str}]}]},
+    "CACHE SHOW": {"caches": [{"file": str, "bytes": int, "written": str, "content": str, "valid": bool,
+                               "fault": (str, NULL)}]},
+    "CACHE DROP": {"dropped": LIST_OF_TEXTS},
     "LOG": {"container": str, "lines": LIST_OF_TEXTS},
     "BLAME": {"container": str, "time": str, "ms": (int, float), "steps": dict},
 }
@@ -121,6 +124,7 @@ def outputs(grapnel, started, tmp_path):
         "INFO": ["info"], "LIST": ["list"], "DOCTOR": ["doctor"], "PS": ["ps"], "EXPLAIN": ["explain", started.directory],
         "CONFIG SHOW": ["config", "show"],
         "CDI LIST AND VALIDATE": ["cdi", "list", "--spec-dir", tmp_path],
+        "CACHE SHOW": ["cache", "show"], "CACHE DROP": ["cache", "drop"],
         "LOG": ["log", started.name], "BLAME": ["blame", started.name]}
     environment = {**os.environ, "NVIDIA_CTK_CONFIG_FILE_PATH": str(started.settings)}
 

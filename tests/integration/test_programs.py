@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from conftest import built
 
-COMMANDS = ["configure", "cdi", "info", "list", "doctor", "explain", "ps", "config", "nodes", "log", "blame"]
+COMMANDS = ["configure", "cdi", "info", "list", "doctor", "explain", "ps", "config", "nodes", "cache",
+            "log", "blame"]
 # name: (folder, program, exit code of a wrong command line, its name in messages)
 PROGRAMS = {
     "hook": ("hook", "grapnel-hook", 2, "grapnel-hook"),
@@ -79,7 +80,7 @@ def test_wrong_command_line_is_one_line_with_hint(hook, name, words):
 # words with which a program works, on any host
 RIGHT = {"hook": ["poststart"], "cli": ["info"], "grapnel": ["help", "doctor"], "configure": ["docker"],
          "cdi": ["generate"], "info": [], "list": [], "doctor": [], "explain": ["GR0103"], "ps": [],
-         "config": ["show"], "nodes": ["create"], "log": ["x"], "blame": ["x"], "probe": ["/lib/x.so"]}
+         "config": ["show"], "nodes": ["create"], "cache": ["show"], "log": ["x"], "blame": ["x"], "probe": ["/lib/x.so"]}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -90,7 +91,7 @@ def test_surplus_argument_is_refused(hook, name):
 
 
 PRINT = {name: [RIGHT[name]] for name in ["cli", "cdi", "info", "list", "doctor", "explain", "ps"]}
-PRINT |= {"config": [["show"], ["default"], ["check"]], "nodes": [["create", "--dry-run"]]}
+PRINT |= {"config": [["show"], ["default"], ["check"]], "nodes": [["create", "--dry-run"]], "cache": [["show"]]}
 PRINT["cli"] += [["list"]]
 
 
