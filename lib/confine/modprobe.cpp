@@ -19,21 +19,6 @@ constexpr int modprobe_time_limit_ms = 60'000;
 constexpr std::string_view default_program = "/sbin/modprobe";
 constexpr std::size_t path_limit = 4096;
 
-Result<HostPath> program() {
-    const auto text = sys::read_host_file(host_path("/proc/sys/kernel/modprobe"), path_limit);
-    const auto named = text ? trim(*text) : std::string_view();
-    if (text && named.empty())
-        return refused("this kernel loads no modules (/proc/sys/kernel/modprobe is empty)");
-    auto path = GRAPNEL_TRY(HostPath::make(text ? named : default_program));
-    const auto file = GRAPNEL_TRY(sys::open_host_file(path));
-    struct stat found {};
-    if (fstat(file.ref().value, &found) != 0)
-        return system_error("fstat " + path.text());
-    if (found.st_uid != 0 || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return refused(path.text() + " is not run: others than root can change it");
-    return path;
-}
-
 Status become(const HostPath& path, const std::string& module, sys::FdRef messages,
               sys::FdRef parent) {
     GRAPNEL_TRY(sys::end_with(parent));
@@ -50,8 +35,23 @@ Status become(const HostPath& path, const std::string& module, sys::FdRef messag
 
 } // namespace
 
+Result<HostPath> find_modprobe() {
+    const auto text = sys::read_host_file(host_path("/proc/sys/kernel/modprobe"), path_limit);
+    const auto named = text ? trim(*text) : std::string_view();
+    if (text && named.empty())
+        return refused("this kernel loads no modules (/proc/sys/kernel/modprobe is empty)");
+    auto path = GRAPNEL_TRY(HostPath::make(text ? named : default_program));
+    const auto file = GRAPNEL_TRY(sys::open_host_file(path));
+    struct stat found {};
+    if (fstat(file.ref().value, &found) != 0)
+        return system_error("fstat " + path.text());
+    if (found.st_uid != 0 || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return refused(path.text() + " is not run: others than root can change it");
+    return path;
+}
+
 Status run_modprobe(const std::string& module) {
-    const auto path = GRAPNEL_TRY(program());
+    const auto path = GRAPNEL_TRY(find_modprobe());
     const auto what = "modprobe " + module;
     const auto messages = GRAPNEL_TRY(sys::memory_file("grapnel-messages", sys::MemoryFile::data));
     const auto ended = GRAPNEL_TRY(sys::run_child(

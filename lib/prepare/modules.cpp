@@ -61,6 +61,7 @@ ModuleLoader ModuleLoader::prepare() {
         || !sys::in_initial_user_namespace())
         return loader;
     const auto start = []() -> Result<confine::Helper> {
+        (void)GRAPNEL_TRY(confine::find_modprobe()); // else a process for nothing
         GRAPNEL_TRY(confine::bound_to_modules());
         return confine::Helper::start(confine::confine_to_modules, load_named);
     };

@@ -207,6 +207,27 @@ def test_a_program_that_others_can_change_is_not_run(start, modules):
     assert modules.runs() == []
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_helper_process_is_started_only_where_modprobe_is(start, modules, bundle, tmp_path, is_there):
+    bundle.env()  # no GPU: there is no other process
+    if not is_there:
+        (modules.directory / "sbin" / "modprobe").unlink()
+    trace = tmp_path / "trace"
+    prefix = modules.prefix
+    modules.prefix = lambda: [*prefix(), "/usr/bin/strace", "-f", "-qq", "-e", "trace=clone", "-o", str(trace)]
+    done = start()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert trace.read_text().count("clone(") == is_there
+
+
+def test_missing_modprobe_is_the_reason_in_the_error(start, modules):
+    modules.without_uvm()
+    (modules.directory / "sbin" / "modprobe").unlink()
+    done = start()
+    assert done.returncode == 1
+    assert "open /sbin/modprobe: No such file or directory" in done.stderr
+
+
 def test_the_program_that_the_kernel_names_is_run(start, modules, tmp_path):
     modules.without_uvm().program(modules.loads_uvm)
     other = tmp_path / "other-modprobe"
