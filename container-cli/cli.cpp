@@ -3,6 +3,7 @@
 
 #include "apply/apply.hpp"
 #include "base/format.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
@@ -139,12 +140,12 @@ class Cli {
         const auto plan = GRAPNEL_TRY(classed(planner.plan_for(container.root), detection));
         steps_.end("plan");
         log_.hold();
-        const auto remarks = GRAPNEL_TRY(
-            classed(apply::carry_out(plan, std::move(container), settings_.ldconfig,
-                                     [&](confine::FileRules& rules) { log_.allow_in(rules); }),
-                    "mount error"));
-        for (const auto& remark : remarks)
-            log_.warning(remark);
+        Notices notices;
+        GRAPNEL_TRY(classed(apply::carry_out(
+                                plan, std::move(container), settings_.ldconfig,
+                                [&](confine::FileRules& rules) { log_.allow_in(rules); }, notices),
+                            "mount error"));
+        log_.write(notices);
         steps_.end("apply");
         log_.info(describe_start(plan, asked_for()), steps_);
         return {};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/exit_code.hpp"
+#include "base/notices.hpp"
 #include "base/result.hpp"
 
 #include <span>
@@ -31,6 +32,9 @@ using Command = int(std::span<const std::string> words);
 
 /// Writes "grapnel: TEXT" on standard error.
 void complain(std::string_view text);
+
+/// Each in a line of its own.
+void complain(const Notices& notices);
 
 /// Writes the text on standard output.
 [[nodiscard]] Status say(std::string_view text);

@@ -13,8 +13,7 @@ using namespace configure_command;
 
 Status run(const Options& options) {
     const auto work = GRAPNEL_TRY(work_for(options));
-    for (const auto& remark : work.remarks)
-        complain(remark);
+    complain(work.notices);
     if (!changes_anything(work.changes))
         return say("nothing to change\n");
     if (options.dry_run)

@@ -138,8 +138,8 @@ void add_recorded(const RecordStore& store, const std::string& user, Containers&
 
 std::vector<Gpu> host_gpus() {
     const sys::LinuxHostFs host;
-    std::vector<std::string> remarks;
-    auto found = driver::gpus(host, driver::character_majors(host), {}, remarks);
+    Notices notices;
+    auto found = driver::gpus(host, driver::character_majors(host), {}, notices);
     return found ? std::move(found->gpus) : std::vector<Gpu>();
 }
 
@@ -157,9 +157,9 @@ GpuContainers gpu_containers() {
         if (store)
             add_recorded(*store, user, out.containers);
         else if (user.empty() && store.error().sys == EACCES)
-            out.warnings.push_back(path.text()
-                                   + ": permission denied: containers of other users are left "
-                                     "out: run this as root");
+            out.notices.warn(path.text()
+                             + ": permission denied: containers of other users are left "
+                               "out: run this as root");
     }
     add_unrecorded(out);
     std::ranges::sort(out.containers, {}, &GpuContainer::id);

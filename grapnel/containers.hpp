@@ -4,6 +4,7 @@
 #pragma once
 
 #include "apply/cleanup_record.hpp"
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "driver/inventory.hpp"
 #include "sys/process_identity.hpp"
@@ -29,7 +30,7 @@ struct GpuContainer {
 
 struct GpuContainers {
     std::vector<GpuContainer> containers = {}; ///< by ID
-    std::vector<std::string> warnings = {};    ///< containers that can be missing, and why
+    Notices notices = {};                      ///< containers that can be missing, and why
 };
 
 /// For root the containers of all users, for a user the user's own.

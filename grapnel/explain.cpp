@@ -175,7 +175,7 @@ void add_plan(Confined confined, const LoadedSettings& loaded, const Request& re
 std::string nothing_given(const Asked& asked) {
     if (!asked.no_request.empty())
         return asked.no_request;
-    return asked.remarks.empty() ? "asks for no GPU" : asked.remarks.front();
+    return asked.notices.list.empty() ? "asks for no GPU" : asked.notices.list.front().text;
 }
 
 void add_request(Confined confined, const Spec& spec, const LoadedSettings& loaded,
@@ -189,7 +189,7 @@ void add_request(Confined confined, const Spec& spec, const LoadedSettings& load
         report.summary = "its start is refused: " + asked.error().text();
         return;
     }
-    report.warnings = asked->remarks;
+    report.warnings = asked->notices;
     if (!asked->request) {
         report.outcome = Report::Outcome::nothing;
         report.summary = nothing_given(*asked);
@@ -213,7 +213,7 @@ Result<Report> report_on(const Subject& subject, const LoadedSettings& loaded, C
             "no hook of Grapnel's is called for it: " + way_to_the_hook(subject.engine);
     }
     if (!subject.failure.empty())
-        report.warnings.push_back("the engine says: " + subject.failure);
+        report.warnings.warn("the engine says: " + subject.failure);
     if (!subject.engine.empty() && !loaded.settings.log.empty())
         report.log = lines_of_last_start(loaded.settings.log, subject.id);
     return report;

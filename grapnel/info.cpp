@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // grapnel info: the driver, the GPUs and the container engines of this host.
 #include "base/format.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "driver/inventory.hpp"
 #include "driver/library_table.hpp"
@@ -87,7 +88,7 @@ Json facts_json(const sys::HostFs& host, const HostFacts& facts) {
                           {"cuda", text_or_null(facts.inventory->cuda_version.value_or(""))}};
         for (const auto& gpu : facts.inventory->gpus)
             json["gpus"].push_back(gpu_json(host, gpu));
-        json["warnings"] = facts.inventory->remarks;
+        json["warnings"] = texts(facts.inventory->notices);
     } else {
         json["error"] = facts.inventory.error().text();
     }
@@ -137,8 +138,8 @@ void add_driver(Tree& tree, const sys::HostFs& host, const HostFacts& facts) {
                              : format_text("{}: {} librar{}", capability.name, capability.libraries,
                                            capability.libraries == 1 ? "y" : "ies"),
                          capability.libraries == 0 ? Colour::dim : Colour::none);
-    for (const auto& remark : inventory.remarks)
-        tree.add(printable(remark), Colour::yellow);
+    for (const auto& notice : inventory.notices.list)
+        tree.add(printable(notice.text), Colour::yellow);
 }
 
 std::string facts_text(const sys::HostFs& host, const HostFacts& facts) {

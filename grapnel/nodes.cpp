@@ -2,6 +2,7 @@
 // grapnel nodes: the driver's device nodes, made where they are missing.
 #include "nodes.hpp"
 #include "apply/host_nodes.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "base/usage.hpp"
 #include "host.hpp"
@@ -54,11 +55,10 @@ Result<std::vector<HostPath>> create_nodes(const Settings& settings, const NodeC
     Log log("grapnel");
     log.warnings_to_stderr(true);
     const auto plan = GRAPNEL_TRY(plan_of(settings, creation, log));
-    std::vector<std::string> warnings;
+    Notices notices;
     if (!creation.dry_run)
-        warnings = GRAPNEL_TRY(apply::make_host_nodes(plan));
-    for (const auto& warning : warnings)
-        complain(warning);
+        GRAPNEL_TRY(apply::make_host_nodes(plan, notices));
+    complain(notices);
     std::vector<HostPath> nodes;
     for (const auto& node : plan.host_nodes)
         nodes.push_back(node.path);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // grapnel ps: which container has which GPUs.
 #include "base/format.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "containers.hpp"
 #include "driver/inventory.hpp"
@@ -18,7 +19,7 @@ namespace {
 struct Listing {
     std::string host_driver = {};              ///< empty: not known
     std::vector<GpuContainer> containers = {}; ///< by ID
-    std::vector<std::string> warnings = {};    ///< see GpuContainers
+    Notices notices = {};                      ///< see GpuContainers
 
     /// A container that has only device nodes has no library that tells its driver.
     [[nodiscard]] bool is_known(const GpuContainer& container) const {
@@ -195,7 +196,7 @@ Listing list_containers() {
         listing.host_driver = branch->driver_version;
     auto found = gpu_containers();
     listing.containers = std::move(found.containers);
-    listing.warnings = std::move(found.warnings);
+    listing.notices = std::move(found.notices);
     return listing;
 }
 
@@ -208,8 +209,7 @@ Status run(const LookArguments& arguments) {
         return wrong_operand(ps_command(),
                              "--gpu: " + quote(*options.gpu) + " is neither an index nor a UUID");
     auto listing = list_containers();
-    for (const auto& warning : listing.warnings)
-        complain(warning);
+    complain(listing.notices);
     if (options.gpu)
         std::erase_if(listing.containers,
                       [&](const auto& container) { return !has_gpu(container, *options.gpu); });

@@ -2,6 +2,7 @@
 #include "tool.hpp"
 
 #include "base/format.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "base/usage.hpp"
 #include "cdi_hook.hpp"
@@ -89,6 +90,11 @@ int run(std::span<const std::string> words) {
 void complain(std::string_view text) {
     // nowhere is left to say that this failed
     (void)sys::write_all({STDERR_FILENO}, format_text("grapnel: {}\n", fit_line(text)), "stderr");
+}
+
+void complain(const Notices& notices) {
+    for (const auto& notice : notices.list)
+        complain(notice.text);
 }
 
 Status say(std::string_view text) {

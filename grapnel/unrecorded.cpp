@@ -228,7 +228,7 @@ void add_unrecorded(GpuContainers& out) {
         if (nodes.empty())
             return;
         if (looked_at++ == most) {
-            out.warnings.push_back(format_text(
+            out.notices.warn(format_text(
                 "{} mount namespaces without a record were not looked at: containers of LXC and "
                 "ctr --gpus can be missing",
                 others.size() - most));

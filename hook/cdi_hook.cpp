@@ -5,6 +5,7 @@
 #include "apply/cdi_hook_plan.hpp"
 #include "apply/container.hpp"
 #include "base/exit_code.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "cdi_hook_options.hpp"
 #include "cdi_hook_table.hpp"
@@ -138,11 +139,11 @@ class Run {
         if (!plan.views.empty())
             GRAPNEL_TRY(apply::check_own_mount_namespace());
         log_.hold();
-        const auto warnings = GRAPNEL_TRY(apply::carry_out(
+        Notices notices;
+        GRAPNEL_TRY(apply::carry_out(
             plan, std::move(container), options_.request.ldconfig.value_or(settings.ldconfig),
-            [&](confine::FileRules& rules) { log_.allow_in(rules); }));
-        for (const auto& warning : warnings)
-            log_.warning(warning);
+            [&](confine::FileRules& rules) { log_.allow_in(rules); }, notices));
+        log_.write(notices);
         steps_.end("apply");
         if (start)
             log_.info(*start, steps_);

@@ -5,6 +5,7 @@
 #include "apply/cleanup.hpp"
 #include "apply/container.hpp"
 #include "base/exit_code.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "cdi_hook.hpp"
 #include "cdi_hook_options.hpp"
@@ -145,8 +146,7 @@ class Hook {
         if (!takes_cdi_devices(spec))
             return nothing_given();
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
-        for (const auto& remark : asked.remarks)
-            log_.warning(remark);
+        log_.write(asked.notices);
         steps_.end("read");
         if (!asked.request)
             return nothing_given();
@@ -187,10 +187,10 @@ class Hook {
         const auto plan = GRAPNEL_TRY(planner.plan_for(container.root));
         steps_.end("plan");
         log_.hold();
-        const auto remarks = GRAPNEL_TRY(
-            apply::carry_out(plan, std::move(container), settings.ldconfig, allow_log()));
-        for (const auto& remark : remarks)
-            log_.warning(remark);
+        Notices notices;
+        GRAPNEL_TRY(
+            apply::carry_out(plan, std::move(container), settings.ldconfig, allow_log(), notices));
+        log_.write(notices);
         steps_.end("apply");
         log_.info(describe_start(plan, describe(device_source(spec, settings))), steps_);
         return {};

@@ -2,6 +2,7 @@
 #include "precreate.hpp"
 
 #include "apply/host_nodes.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
@@ -84,8 +85,7 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     spec.cdi_devices.clear(); // they have a hook of their own
     const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
     if (options.container.empty() && !asked.request)
-        for (const auto& remark : asked.remarks) // else the hook or the caller writes it
-            log.warning(remark);
+        log.write(asked.notices); // else the hook or the caller writes them
     if (!asked.request && may_hold_added_rules(text)) {
         const auto edited = GRAPNEL_TRY(without_added_rules(text));
         return sys::write_all({STDOUT_FILENO}, edited, "stdout");
@@ -101,8 +101,9 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     auto edits = GRAPNEL_TRY(edits_for(plan, options));
     edits.groups = groups_inside(plan, spec, may_change_groups, log);
     const auto edited = GRAPNEL_TRY(edit_spec(text, edits));
+    Notices left_to_hook;
     if (!options.dry_run)
-        GRAPNEL_TRY(apply::make_host_nodes(plan));
+        GRAPNEL_TRY(apply::make_host_nodes(plan, left_to_hook));
     return sys::write_all({STDOUT_FILENO}, edited, "stdout");
 }
 

@@ -9,6 +9,8 @@
 #include "request/request.hpp"
 
 #include <algorithm>
+#include <span>
+#include <string_view>
 
 namespace grapnel {
 
@@ -17,15 +19,15 @@ namespace {
 constexpr std::size_t reading_limit = std::size_t{1} << 20;
 constexpr char separator = '\0'; // is in no printable text
 
-/// How a reading leaves the confined process: four digits and the notice, then the warnings.
+/// How a reading leaves the confined process: four digits, then each notice with its severity's.
 std::string encode(const ConfigReading& reading) {
     std::string text;
     for (const bool flag :
          {reading.has_request, reading.needs_edit, reading.new_procfs, reading.user_namespace})
         text += flag ? '1' : '0';
-    text += reading.notice;
-    for (const auto& warning : reading.warnings)
-        text += separator + warning;
+    for (const auto& notice : reading.notices.list)
+        text +=
+            separator + std::string(notice.severity == Severity::warning ? "1" : "0") + notice.text;
     return text;
 }
 
@@ -34,13 +36,16 @@ Result<ConfigReading> decode(const std::string& text) {
     const auto digits = text.substr(0, flags);
     if (digits.size() != flags || digits.find_first_not_of("01") != std::string::npos)
         return refused("the confined process gave no answer");
+    ConfigReading reading{.has_request = digits[0] == '1',
+                          .needs_edit = digits[1] == '1',
+                          .new_procfs = digits[2] == '1',
+                          .user_namespace = digits[3] == '1'};
     const auto parts = split(std::string_view(text).substr(flags), separator);
-    return ConfigReading{.has_request = digits[0] == '1',
-                         .needs_edit = digits[1] == '1',
-                         .new_procfs = digits[2] == '1',
-                         .user_namespace = digits[3] == '1',
-                         .warnings = {parts.begin() + 1, parts.end()},
-                         .notice = std::string(parts.front())};
+    for (const auto part : std::span(parts).subspan(1))
+        reading.notices.list.push_back(
+            {part.starts_with('1') ? Severity::warning : Severity::notice,
+             std::string(part.substr(std::min<std::size_t>(1, part.size())))});
+    return reading;
 }
 
 Result<std::string> read(const std::string& config, const LoadedSettings& settings) {
@@ -57,9 +62,10 @@ Result<std::string> read(const std::string& config, const LoadedSettings& settin
         .user_namespace = !spec.gid_mappings.empty(),
     };
     if (!outcome.request) { // else the hook writes them
-        for (const auto& warning : outcome.remarks)
-            reading.warnings.push_back(fit_line(warning));
-        reading.notice = fit_line(outcome.no_request);
+        for (const auto& notice : outcome.notices.list)
+            reading.notices.list.push_back({notice.severity, fit_line(notice.text)});
+        if (!outcome.no_request.empty())
+            reading.notices.notify(fit_line(outcome.no_request));
     }
     return encode(reading);
 }

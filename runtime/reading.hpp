@@ -3,13 +3,13 @@
 // low-level runtime all rights that the engine gave it.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "prepare/settings_file.hpp"
 
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace grapnel {
 
@@ -19,8 +19,7 @@ struct ConfigReading {
     bool needs_edit = false;     ///< the hook has something to add to config.json, or to take out
     bool new_procfs = false;     ///< a procfs is mounted at /proc
     bool user_namespace = false; ///< the container gets a new one
-    std::vector<std::string> warnings = {}; ///< about a request that does not count
-    std::string notice = {};                ///< why there is no request, if no warning says so
+    Notices notices = {};        ///< why there is no request
 
     bool operator==(const ConfigReading&) const = default;
 };

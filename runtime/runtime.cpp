@@ -111,19 +111,12 @@ class Runtime {
             return config.error();
         const auto& text = config->text();
         const auto reading = GRAPNEL_TRY(read_config(text, loaded).note(config->path().text()));
-        log_reasons(reading);
+        log_.write(reading.notices);
         if (!reading.needs_edit)
             return {};
         if (reading.has_request && reading.new_procfs)
             GRAPNEL_TRY(check_procfs(reading.user_namespace));
         return config->replace(GRAPNEL_TRY(ask_hook(text, loaded.named, line_.id)));
-    }
-
-    void log_reasons(const ConfigReading& reading) const {
-        for (const auto& warning : reading.warnings)
-            log_.warning(warning);
-        if (!reading.notice.empty())
-            log_.notice(reading.notice);
     }
 
     const CommandLine& line_;

@@ -96,8 +96,7 @@ class StaticText {
 
     Result<std::string> text(const std::vector<CdiDevice>& devices) const {
         const auto common = GRAPNEL_TRY(plan({}));
-        for (const auto& line : beyond_static_cdi(common))
-            log_.warning(line);
+        log_.write(beyond_static_cdi(common));
         std::vector<CdiDevicePlan> plans;
         for (const auto& device : devices) {
             auto planned = plan(device.asked);

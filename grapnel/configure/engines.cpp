@@ -54,7 +54,7 @@ Result<Work> docker(const Options& options) {
             GRAPNEL_TRY(engine_config::remove_from_docker(file.text(), std::nullopt, plain, name));
         back_up = without.text == file.text() || GRAPNEL_TRY(backups_of(file.path())).empty();
     }
-    work.remarks = std::move(edit.remarks);
+    work.notices = std::move(edit.notices);
     work.changes.push_back({.file = std::move(file),
                             .after = std::move(edit.text),
                             .back_up = back_up,
@@ -103,7 +103,7 @@ Result<Work> set_containerd(const Options& options) {
     if (ours != imported.end())
         files.later.assign(ours + 1, imported.end());
     auto edit = GRAPNEL_TRY(engine_config::containerd_drop_in(files, options.entry));
-    Work work{.remarks = std::move(edit.remarks)};
+    Work work{.notices = std::move(edit.notices)};
     // the drop-in can repeat secrets
     work.changes.push_back(
         {.file = std::move(drop_in), .after = std::move(edit.text), .like = config.known()});
@@ -127,7 +127,7 @@ Result<Work> crio(const Options& options) {
     for (auto& file : others)
         (file.path < files.drop_in ? files.earlier : files.later).push_back(std::move(file));
     auto edit = GRAPNEL_TRY(engine_config::crio_drop_in(files, options.entry));
-    work.remarks = std::move(edit.remarks);
+    work.notices = std::move(edit.notices);
     work.changes.push_back(
         {.file = std::move(drop_in), .after = std::move(edit.text), .like = config.known()});
     return work;
@@ -142,14 +142,14 @@ std::vector<HostPath> hook_directories(const HostPath& chosen) {
     return {usual.begin(), usual.end()};
 }
 
-Status remark_nvidias_hooks(const HostPath& chosen, std::vector<std::string>& remarks) {
+Status warn_of_nvidias_hooks(const HostPath& chosen, Notices& notices) {
     for (const auto& directory : hook_directories(chosen)) {
         const auto files = GRAPNEL_TRY(files_in(directory, HostPath()));
         for (const auto& file : files)
             if (file.path.ends_with(".json") && engine_config::runs_nvidias_hook(file.text))
-                remarks.push_back(file.path
-                                  + " runs NVIDIA's hook: both would work on each container; "
-                                    "remove that file, or the package that it is from");
+                notices.warn(file.path
+                             + " runs NVIDIA's hook: both would work on each container; "
+                               "remove that file, or the package that it is from");
     }
     return {};
 }
@@ -161,7 +161,7 @@ Result<Work> podman(const Options& options) {
                           "  [engine]\n  hooks_dir = [\""
                           + options.hook_dir.text() + "\"]";
     if (options.entry.cdi)
-        work.remarks.emplace_back("podman reads CDI specifications without --cdi");
+        work.notices.warn("podman reads CDI specifications without --cdi");
     for (const auto& hook : engine_config::hook_files) {
         const auto path = options.hook_dir / hook.name;
         auto file = GRAPNEL_TRY(open(path));
@@ -176,7 +176,7 @@ Result<Work> podman(const Options& options) {
     if (options.unset)
         return work;
     std::ranges::reverse(work.changes);
-    GRAPNEL_TRY(remark_nvidias_hooks(options.hook_dir, work.remarks));
+    GRAPNEL_TRY(warn_of_nvidias_hooks(options.hook_dir, work.notices));
     return work;
 }
 

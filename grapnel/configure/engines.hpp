@@ -2,6 +2,7 @@
 // For each engine: the files that change, and the command to run afterwards.
 #pragma once
 
+#include "base/notices.hpp"
 #include "configure/changes.hpp"
 #include "configure/options.hpp"
 
@@ -9,7 +10,7 @@ namespace grapnel::configure_command {
 
 struct Work {
     std::vector<Change> changes = {}; ///< in the order in which they are safe
-    std::vector<std::string> remarks = {};
+    Notices notices = {};
     std::string afterwards = {}; ///< a sentence, for when something was changed
 };
 

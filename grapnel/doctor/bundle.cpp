@@ -66,8 +66,8 @@ std::string nodes_text(const Facts& facts) {
                + "\n";
     for (const auto& library : facts.inventory->libraries)
         out += library.path.text() + "\n";
-    for (const auto& warning : facts.inventory->remarks)
-        out += "warning: " + printable(warning) + "\n";
+    for (const auto& notice : facts.inventory->notices.list)
+        out += "warning: " + printable(notice.text) + "\n";
     return out;
 }
 

@@ -86,7 +86,7 @@ std::string json_text(const Report& report) {
               {"devices", report.plan ? Json(nodes_of(*report.plan)) : Json::array()},
               {"plan", report.plan ? parse_ordered_json(to_json(report.plan)) : Json()},
               {"left_out", report.left_out},
-              {"warnings", report.warnings},
+              {"warnings", texts(report.warnings)},
               {"log", report.log}};
     return to_text(json);
 }
@@ -105,7 +105,7 @@ std::string tree_text(const Report& report, const Terminal& terminal) {
     if (report.plan)
         add_plan(tree, *report.plan);
     add_lines(tree, "left out", report.left_out, Colour::none);
-    add_lines(tree, "warnings", report.warnings, Colour::yellow);
+    add_lines(tree, "warnings", texts(report.warnings), Colour::yellow);
     add_lines(tree, "log of the last start", report.log, Colour::none);
     return to_text(tree, terminal);
 }

@@ -2,6 +2,7 @@
 // The answer of grapnel explain: the hook's decisions for a container, and their reasons.
 #pragma once
 
+#include "base/notices.hpp"
 #include "plan/plan.hpp"
 #include "terminal.hpp"
 
@@ -34,7 +35,7 @@ struct Report {
     std::vector<Decision> decisions = {};
     std::optional<Plan> plan = {};
     std::vector<std::string> left_out = {};
-    std::vector<std::string> warnings = {};
+    Notices warnings = {};
     std::vector<std::string> log = {}; ///< lines of its last start
 };
 

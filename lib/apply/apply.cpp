@@ -2,6 +2,7 @@
 #include "apply/apply.hpp"
 
 #include "apply/cleanup.hpp"
+#include "apply/downgrade.hpp"
 #include "apply/host_mounts.hpp"
 #include "apply/host_nodes.hpp"
 #include "apply/ldcache.hpp"
@@ -9,7 +10,6 @@
 #include "apply/loader_files.hpp"
 #include "apply/mounts.hpp"
 #include "apply/prune.hpp"
-#include "apply/remarks.hpp"
 #include "base/format.hpp"
 #include "confine/helper.hpp"
 #include "confine/phase.hpp"
@@ -32,7 +32,6 @@ struct HostSide {
     LdConfig ldconfig = {};
     HostMounts mounts = {};
     std::optional<RecordStore> records = {}; ///< nothing where the container has no record
-    std::vector<std::string> remarks = {};
 };
 
 /// A start without a cleanup record is refused, but for two reasons: a lock that another process
@@ -48,9 +47,9 @@ Result<std::string> unrecorded_warning(const Error& error) {
 }
 
 Result<HostSide> open_host_side(const Plan& plan, const Container& container,
-                                const HostPath& ldconfig) {
+                                const HostPath& ldconfig, Notices& notices) {
     HostSide host;
-    host.remarks = GRAPNEL_TRY(make_host_nodes(plan));
+    GRAPNEL_TRY(make_host_nodes(plan, notices));
     GRAPNEL_TRY(confine::begin_phase(Phase::clone_sources));
     host.sources = GRAPNEL_TRY(open_sources(plan, container.mount_label));
     if (updates_ldcache(plan))
@@ -64,7 +63,7 @@ Result<HostSide> open_host_side(const Plan& plan, const Container& container,
     if (records)
         host.records = std::move(*records);
     else
-        host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(records.error())));
+        notices.warn(GRAPNEL_TRY(unrecorded_warning(records.error())));
     return host;
 }
 
@@ -81,7 +80,8 @@ StartFacts start_facts(const Plan& plan, const State& state) {
 }
 
 /// Another container that ended meanwhile may have removed files that were looked up before.
-Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& container) {
+Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& container,
+                                   Notices& notices) {
     using Claimed = std::optional<Claim>;
     if (!host.records)
         return Claimed();
@@ -90,7 +90,7 @@ Result<std::optional<Claim>> claim(const Plan& plan, HostSide& host, Container& 
                     start_facts(plan, *container.state), container.rootfs, container.root);
     container.root.invalidate();
     if (!claimed) {
-        host.remarks.push_back(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
+        notices.warn(GRAPNEL_TRY(unrecorded_warning(claimed.error())));
         return Claimed();
     }
     prune_stale_records(*host.records, container.rootfs);
@@ -142,10 +142,6 @@ Result<std::string> run_prepared(LdconfigHelper& ldconfig) {
     return helper->ask("run", ldconfig_time_limit_ms, ldconfig_cache_limit);
 }
 
-void append(std::vector<std::string>& remarks, const std::vector<std::string>& more) {
-    remarks.insert(remarks.end(), more.begin(), more.end());
-}
-
 void restrict_to_root(const HostSide& host, const sys::RootDir& root, const AllowLog& allow_log) {
     confine::FileRules rules;
     rules.allow(root.ref(), confine::FileAccess::change);
@@ -153,58 +149,51 @@ void restrict_to_root(const HostSide& host, const sys::RootDir& root, const Allo
 }
 
 /// Nothing that a container needs to start depends on them.
-Result<std::vector<std::string>> write_files(const Plan& plan, sys::RootDir& root) {
-    std::vector<std::string> remarks;
+Status write_files(const Plan& plan, sys::RootDir& root, Notices& notices) {
     for (const auto& file : plan.files)
-        GRAPNEL_TRY(downgrade(root.put_file(file.inside, file.text), remarks));
+        GRAPNEL_TRY(downgrade(root.put_file(file.inside, file.text), notices));
     for (const auto& change : plan.modes)
         if (const auto done = root.change_mode(change.inside, change.mode); !done)
-            GRAPNEL_TRY(downgrade(done.error(), remarks));
-    return remarks;
+            GRAPNEL_TRY(downgrade(done.error(), notices));
+    return {};
 }
 
-Result<std::vector<std::string>> inside_work(const Plan& plan, const HostSide& host,
-                                             const std::optional<LoaderFiles>& loader,
-                                             Container& container, const AllowLog& allow_log) {
+Status inside_work(const Plan& plan, const HostSide& host, const std::optional<LoaderFiles>& loader,
+                   Container& container, const AllowLog& allow_log, Notices& notices) {
     auto& root = container.root;
     auto ldconfig = prepare_ldconfig(plan, host, loader, container);
     GRAPNEL_TRY(confine::filter_container());
     GRAPNEL_TRY(confine::begin_phase(Phase::attach));
-    auto remarks = host.remarks;
-    append(remarks, host.sources.remarks);
-    append(remarks,
-           GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container)));
+    notices.add(host.sources.notices);
+    GRAPNEL_TRY(attach_all(plan, host.sources, host.mounts.peer_groups, container, notices));
     restrict_to_root(host, root, allow_log);
     GRAPNEL_TRY(confine::begin_phase(Phase::write_files));
-    append(remarks, GRAPNEL_TRY(write_files(plan, root)));
+    GRAPNEL_TRY(write_files(plan, root, notices));
     if (!loader)
-        return remarks;
-    append(remarks, GRAPNEL_TRY(write_loader_files(plan, loader->conf, root)));
-    append(remarks,
-           GRAPNEL_TRY(update_ldcache(
-                           plan, loader->cache, [&] { return run_prepared(ldconfig); }, root)
-                           .note("update ld.so.cache")
-                           .about(Error::Subject::ldcache)));
-    return remarks;
+        return {};
+    GRAPNEL_TRY(write_loader_files(plan, loader->conf, root, notices));
+    return update_ldcache(
+               plan, loader->cache, [&] { return run_prepared(ldconfig); }, root, notices)
+        .note("update ld.so.cache")
+        .about(Error::Subject::ldcache);
 }
 
 /// After this the container's mount namespace is this process's.
-Result<std::vector<std::string>> change(const Plan& plan, HostSide& host, Container& container,
-                                        const AllowLog& allow_log) {
+Status change(const Plan& plan, const HostSide& host, Container& container,
+              const AllowLog& allow_log, Notices& notices) {
     if (plan.change_cgroup && container.process) {
         GRAPNEL_TRY(confine::begin_phase(Phase::device_cgroup));
-        const auto not_kept = GRAPNEL_TRY(devices::allow_devices(
-            *container.process, container.cgroup, plan.device_rules, host.mounts.cgroups));
-        append(host.remarks, not_kept);
+        GRAPNEL_TRY(devices::allow_devices(*container.process, container.cgroup, plan.device_rules,
+                                           host.mounts.cgroups, notices));
     }
     GRAPNEL_TRY(confine::begin_phase(Phase::enter));
     const auto loader = GRAPNEL_TRY(look_at_loader_files(plan, container.root));
     GRAPNEL_TRY(enter(container));
     sys::create_files_as(container.owner);
-    auto remarks = inside_work(plan, host, loader, container, allow_log);
+    auto done = inside_work(plan, host, loader, container, allow_log, notices);
     container.root.restore_times();
     sys::create_files_as(sys::own_user());
-    return remarks;
+    return done;
 }
 
 /// Completes the record, also after a failed start: its creations stay until poststop or the next
@@ -219,20 +208,17 @@ Status record(const HostSide& host, const Container& container, const Claim& cla
 
 } // namespace
 
-Result<std::vector<std::string>> carry_out(const Plan& plan, Container container,
-                                           const HostPath& ldconfig, const AllowLog& allow_log) {
-    auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig));
+Status carry_out(const Plan& plan, Container container, const HostPath& ldconfig,
+                 const AllowLog& allow_log, Notices& notices) {
+    auto host = GRAPNEL_TRY(open_host_side(plan, container, ldconfig, notices));
     container.root.set_host_file_systems(host.mounts.file_systems);
-    auto claimed = GRAPNEL_TRY(claim(plan, host, container));
+    auto claimed = GRAPNEL_TRY(claim(plan, host, container, notices));
     if (claimed)
         container.root.announce_to([&](const auto& planned) { return claimed->note(planned); });
-    auto remarks = change(plan, host, container, allow_log);
+    auto done = change(plan, host, container, allow_log, notices);
     GRAPNEL_TRY(confine::begin_phase(Phase::done));
-    const auto recorded =
-        claimed ? record(host, container, *claimed, remarks.has_value()) : Status();
-    if (remarks) // else its failure is the one to tell
-        GRAPNEL_TRY(recorded);
-    return remarks;
+    const auto recorded = claimed ? record(host, container, *claimed, done.has_value()) : Status();
+    return done ? recorded : done; // a failure to record comes second
 }
 
 } // namespace grapnel::apply

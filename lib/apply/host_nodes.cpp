@@ -5,6 +5,8 @@
 #include "sys/host_fs.hpp"
 #include "sys/node.hpp"
 
+#include <vector>
+
 namespace grapnel::apply {
 
 namespace {
@@ -26,34 +28,30 @@ Status make(const HostNode& node) {
         .cure("run 'nvidia-modprobe -u -c 0'");
 }
 
-Result<std::vector<std::string>> make_all(const Plan& plan,
-                                          const std::vector<const Mount*>& unlinked) {
+Status make_all(const Plan& plan, const std::vector<const Mount*>& unlinked, Notices& notices) {
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::make_nodes));
-    std::vector<std::string> remarks;
     for (const auto& node : plan.host_nodes) {
         auto made = make(node);
         if (!made && node.optional && !sys::is_transient(made.error()))
-            remarks.push_back(made.error().text());
+            notices.warn(made.error().text());
         else
             GRAPNEL_TRY(std::move(made));
     }
     for (const auto* const mount : unlinked)
         if (const auto made = sys::make_number_link(mount->host, *mount->device); !made)
-            remarks.push_back(made.error().text());
-    return remarks;
+            notices.warn(made.error().text());
+    return {};
 }
 
 } // namespace
 
-Result<std::vector<std::string>> make_host_nodes(const Plan& plan) {
+Status make_host_nodes(const Plan& plan, Notices& notices) {
     auto unlinked = without_link(plan);
     // in a user namespace the device rules are nobody's to change, and /dev is not the host's
     if (!unlinked.empty() && !sys::may_make_nodes())
         unlinked.clear();
-    std::vector<std::string> remarks;
-    if (!plan.host_nodes.empty() || !unlinked.empty())
-        remarks = GRAPNEL_TRY(make_all(plan, unlinked));
-    return remarks;
+    return plan.host_nodes.empty() && unlinked.empty() ? Status()
+                                                       : make_all(plan, unlinked, notices);
 }
 
 } // namespace grapnel::apply

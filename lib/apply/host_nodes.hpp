@@ -3,17 +3,15 @@
 // the nodes of device rules.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
-
-#include <string>
-#include <vector>
 
 namespace grapnel::apply {
 
 /// Makes the nodes, and where device rules are changed the missing link /dev/char/MAJOR:MINOR of
 /// each planned node. A failure to make a link is a warning. Drops the capabilities for both
 /// afterwards. Must run in the host's mount namespace, before the sources are opened.
-[[nodiscard]] Result<std::vector<std::string>> make_host_nodes(const Plan& plan);
+[[nodiscard]] Status make_host_nodes(const Plan& plan, Notices& notices);
 
 } // namespace grapnel::apply

@@ -78,17 +78,17 @@ std::vector<DriverName> all_names(const Plan& plan, sys::RootDir& root) {
 
 /// The file into which the driver's entries are merged. Without ldconfig's that is the image's.
 Result<std::string> base(const Plan& plan, const image::ImageCache& cache, const RunLdconfig& run,
-                         std::vector<std::string>& warnings) {
+                         Notices& notices) {
     const auto reason = reason_for_ldconfig(plan, cache);
     if (!reason)
         return cache.text;
     auto made = run();
     if (plan.ldcache == LdCache::ldconfig || (!made && sys::is_transient(made.error())))
         return made;
-    warnings.push_back(made ? "ldconfig was run for ld.so.cache: " + *reason
-                                  + ": run it at the end of the image's build"
-                            : "ld.so.cache can lack libraries of the image: " + *reason + ", and "
-                                  + made.error().text());
+    notices.warn(made ? "ldconfig was run for ld.so.cache: " + *reason
+                            + ": run it at the end of the image's build"
+                      : "ld.so.cache can lack libraries of the image: " + *reason + ", and "
+                            + made.error().text());
     return made ? std::move(made) : cache.text;
 }
 
@@ -127,26 +127,27 @@ std::optional<std::string> reason_for_ldconfig(const Plan& plan, const image::Im
     return cache.stale;
 }
 
-Result<std::vector<std::string>> update_ldcache(const Plan& plan, const image::ImageCache& cache,
-                                                const RunLdconfig& run, sys::RootDir& root) {
-    if (cache.fixed)
-        return std::vector{*cache.fixed};
-    std::vector<std::string> warnings;
-    const auto text = GRAPNEL_TRY(base(plan, cache, run, warnings));
+Status update_ldcache(const Plan& plan, const image::ImageCache& cache, const RunLdconfig& run,
+                      sys::RootDir& root, Notices& notices) {
+    if (cache.fixed) {
+        notices.warn(*cache.fixed);
+        return {};
+    }
+    const auto text = GRAPNEL_TRY(base(plan, cache, run, notices));
     const auto fresh = merged(text, all_names(plan, root));
     if (!fresh) {
-        warnings.push_back(stays(fresh.error().text()));
-        return warnings;
+        notices.warn(stays(fresh.error().text()));
+        return {};
     }
     GRAPNEL_TRY(root.answers());
     if (*fresh == cache.text)
-        return warnings;
+        return {};
     const auto written = replace(cache, *fresh, root);
     if (!written && !keeps_its_cache(written.error().sys))
         return written.error();
     if (!written)
-        warnings.push_back(stays(written.error().text()));
-    return warnings;
+        notices.warn(stays(written.error().text()));
+    return {};
 }
 
 } // namespace grapnel::apply

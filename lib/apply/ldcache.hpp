@@ -2,6 +2,7 @@
 // The container's ld.so.cache.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "image/loader_cache.hpp"
 #include "plan/plan.hpp"
@@ -10,7 +11,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace grapnel::apply {
 
@@ -35,13 +35,11 @@ using RunLdconfig = std::function<Result<std::string>()>;
 ///
 /// A cache that no loader can read is dropped. The file is replaced atomically, only if it differs,
 /// with the mode and owner of the one before; where it is fixed or cannot be replaced it stays as
-/// it is. Returns warnings: why ldconfig was run, and missing entries.
+/// it is. Warns of the reason why ldconfig was run, and of missing entries.
 ///
 /// Must run in the container's mount namespace, after the mounts. `run` is called where there is a
 /// reason_for_ldconfig() alone.
-[[nodiscard]] Result<std::vector<std::string>> update_ldcache(const Plan& plan,
-                                                              const image::ImageCache& cache,
-                                                              const RunLdconfig& run,
-                                                              sys::RootDir& root);
+[[nodiscard]] Status update_ldcache(const Plan& plan, const image::ImageCache& cache,
+                                    const RunLdconfig& run, sys::RootDir& root, Notices& notices);
 
 } // namespace grapnel::apply

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply/loader_files.hpp"
 
-#include "apply/remarks.hpp"
+#include "apply/downgrade.hpp"
 #include "base/text.hpp"
 #include "image/musl.hpp"
 #include "plan/forward_compat.hpp"
@@ -82,18 +82,16 @@ Status write_musl_path(const Plan& plan, sys::RootDir& root) {
 
 } // namespace
 
-Result<std::vector<std::string>> write_loader_files(const Plan& plan, const image::LdConf& conf,
-                                                    sys::RootDir& root) {
-    std::vector<std::string> remarks;
+Status write_loader_files(const Plan& plan, const image::LdConf& conf, sys::RootDir& root,
+                          Notices& notices) {
     if (plan.compat) {
-        GRAPNEL_TRY(downgrade(link_compat_library(*plan.compat, root), remarks));
-        GRAPNEL_TRY(downgrade(write_compat_file(*plan.compat, conf, root), remarks));
+        GRAPNEL_TRY(downgrade(link_compat_library(*plan.compat, root), notices));
+        GRAPNEL_TRY(downgrade(write_compat_file(*plan.compat, conf, root), notices));
     } else {
         GRAPNEL_TRY(remove_compat_file(root));
     }
-    GRAPNEL_TRY(downgrade(write_musl_path(plan, root), remarks));
-    GRAPNEL_TRY(root.answers());
-    return remarks;
+    GRAPNEL_TRY(downgrade(write_musl_path(plan, root), notices));
+    return root.answers();
 }
 
 } // namespace grapnel::apply

@@ -2,12 +2,10 @@
 // Small files of the image that tell its loaders where to look, beside the ld.so.cache.
 #pragma once
 
+#include "base/notices.hpp"
 #include "image/ld_conf.hpp"
 #include "plan/plan.hpp"
 #include "sys/root_dir.hpp"
-
-#include <string>
-#include <vector>
 
 namespace grapnel::apply {
 
@@ -19,9 +17,9 @@ namespace grapnel::apply {
 ///   default), followed by the directories of the driver's libraries, and preceded by the directory
 ///   of the image's libcuda if that is preferred.
 ///
-/// Creations are recorded, and removed with the container. A start does not depend on them: returns
-/// a warning for each failure. Must run in the container's mount namespace, after the mounts.
-[[nodiscard]] Result<std::vector<std::string>>
-write_loader_files(const Plan& plan, const image::LdConf& conf, sys::RootDir& root);
+/// Creations are recorded, and removed with the container. A start does not depend on them: a
+/// failure is a warning. Must run in the container's mount namespace, after the mounts.
+[[nodiscard]] Status write_loader_files(const Plan& plan, const image::LdConf& conf,
+                                        sys::RootDir& root, Notices& notices);
 
 } // namespace grapnel::apply

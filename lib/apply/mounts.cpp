@@ -224,20 +224,19 @@ bool may_fail(const Item& item, const Error& /*error*/) {
 
 /// An image that spoils the target of an optional item lacks that item, and its container starts.
 template <typename Item>
-Status downgrade_optional(const Status& attached, const Item& item,
-                          std::vector<std::string>& remarks) {
+Status downgrade_optional(const Status& attached, const Item& item, Notices& notices) {
     if (attached || !may_fail(item, attached.error()) || sys::is_transient(attached.error()))
         return attached;
-    remarks.push_back(item.inside.text() + " is left out: " + attached.error().text());
+    notices.warn(item.inside.text() + " is left out: " + attached.error().text());
     return {};
 }
 
 /// The files of a view that the plan shows elsewhere. Without the view they are left out, with it.
 Status attach_files(const Plan& plan, const View& view, sys::FdRef tree, Attacher& attacher,
-                    std::vector<std::string>& remarks) {
+                    Notices& notices) {
     for (const auto& mount : plan.mounts)
         if (mount.view_file.text().starts_with(view.inside.text() + "/"))
-            GRAPNEL_TRY(downgrade_optional(attacher.view_file(mount, view, tree), mount, remarks));
+            GRAPNEL_TRY(downgrade_optional(attacher.view_file(mount, view, tree), mount, notices));
     return {};
 }
 
@@ -251,7 +250,7 @@ Result<Sources> open_sources(const Plan& plan, const std::string& label) {
             continue; // a file of a view, or nothing that is shown
         auto source = open_source(mount);
         if (!source && may_be_missing(plan, mount) && !sys::is_transient(source.error()))
-            sources.remarks.push_back(source.error().text());
+            sources.notices.warn(source.error().text());
         else
             sources.mounts.push_back(GRAPNEL_TRY(std::move(source)));
     }
@@ -261,10 +260,9 @@ Result<Sources> open_sources(const Plan& plan, const std::string& label) {
     return sources;
 }
 
-Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sources,
-                                            const std::set<std::uint64_t>& peer_groups,
-                                            Container& container) {
-    std::vector<std::string> remarks;
+Status attach_all(const Plan& plan, const Sources& sources,
+                  const std::set<std::uint64_t>& peer_groups, Container& container,
+                  Notices& notices) {
     PeerGroups peers(peer_groups, container.root);
     Attacher attacher(container.root, peers);
     for (std::size_t i = 0; i < plan.views.size(); ++i) {
@@ -272,15 +270,15 @@ Result<std::vector<std::string>> attach_all(const Plan& plan, const Sources& sou
         const auto tree = sources.views[i].ref();
         const auto attached = attacher.view(view, tree);
         if (!attached)
-            GRAPNEL_TRY(downgrade_optional(attached.error(), view, remarks));
+            GRAPNEL_TRY(downgrade_optional(attached.error(), view, notices));
         else if (*attached)
-            GRAPNEL_TRY(attach_files(plan, view, tree, attacher, remarks));
+            GRAPNEL_TRY(attach_files(plan, view, tree, attacher, notices));
     }
     for (const auto& source : sources.mounts)
-        GRAPNEL_TRY(downgrade_optional(attacher.mount(source), *source.mount, remarks));
+        GRAPNEL_TRY(downgrade_optional(attacher.mount(source), *source.mount, notices));
     for (const auto& link : plan.links)
-        GRAPNEL_TRY(downgrade_optional(attacher.link(link, plan, sources), link, remarks));
-    return remarks;
+        GRAPNEL_TRY(downgrade_optional(attacher.link(link, plan, sources), link, notices));
+    return {};
 }
 
 } // namespace grapnel::apply

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "apply/container.hpp"
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 #include "sys/fd.hpp"
@@ -22,8 +23,8 @@ struct Source {
 
 struct Sources {
     std::vector<Source> mounts = {};
-    std::vector<sys::Fd> views = {};       ///< filled and read-only, in the order of the plan
-    std::vector<std::string> remarks = {}; ///< failures of optional items
+    std::vector<sys::Fd> views = {}; ///< filled and read-only, in the order of the plan
+    Notices notices = {};            ///< failures of optional items
 };
 
 /// Clones the plan's mounts, and checks the type of each source and the number of each device node.
@@ -32,10 +33,10 @@ struct Sources {
 [[nodiscard]] Result<Sources> open_sources(const Plan& plan, const std::string& label);
 
 /// Attaches the sources and makes the links. Files of an earlier run stay. A target on a volume
-/// that is shared with the host is refused (peer_groups.hpp); `peer_groups` are the host's. Returns
-/// warnings. Must run in the container's mount namespace.
-[[nodiscard]] Result<std::vector<std::string>>
-attach_all(const Plan& plan, const Sources& sources, const std::set<std::uint64_t>& peer_groups,
-           Container& container);
+/// that is shared with the host is refused (peer_groups.hpp); `peer_groups` are the host's. Must
+/// run in the container's mount namespace.
+[[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources,
+                                const std::set<std::uint64_t>& peer_groups, Container& container,
+                                Notices& notices);
 
 } // namespace grapnel::apply

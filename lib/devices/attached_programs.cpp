@@ -122,31 +122,32 @@ std::optional<DeviceRule> AttachedPrograms::denied_by_pinned(const HostPath& pat
     return judged.permits == false ? std::optional(judged.rule) : std::nullopt;
 }
 
-Result<std::vector<std::string>> AttachedPrograms::open_level(const CgroupLevel& level) {
+Status AttachedPrograms::open_level(const CgroupLevel& level, Notices& notices) {
     constexpr int attempts = 3;
     auto opened = try_level(level);
     // ENOENT: systemd replaced a program meanwhile
     for (int more = 1; more < attempts && !opened && opened.error().sys == ENOENT; ++more)
         opened = try_level(level);
-    return opened;
+    notices.add(GRAPNEL_TRY(std::move(opened)));
+    return {};
 }
 
-Result<std::vector<std::string>> AttachedPrograms::try_level(const CgroupLevel& level) {
+Result<Notices> AttachedPrograms::try_level(const CgroupLevel& level) {
     const auto cgroup = GRAPNEL_TRY(sys::open_cgroup(level.directory));
     const auto attached = GRAPNEL_TRY(sys::attached_device_programs(cgroup.ref()));
-    Remarks remarks;
+    Notices notices;
     // A program without BPF_F_ALLOW_MULTI is overridden by any program of a descendant cgroup (the
     // kernel's compute_effective_progs)
     if (found_below_ && (attached.flags & BPF_F_ALLOW_MULTI) == 0)
-        return remarks;
+        return notices;
     for (const auto id : attached.ids)
-        GRAPNEL_TRY(open_attached(level, cgroup.ref(), id, attached.flags, remarks));
+        GRAPNEL_TRY(open_attached(level, cgroup.ref(), id, attached.flags, notices));
     found_below_ = found_below_ || !attached.ids.empty();
-    return remarks;
+    return notices;
 }
 
 Status AttachedPrograms::open_attached(const CgroupLevel& level, sys::FdRef cgroup,
-                                       std::uint32_t id, std::uint32_t flags, Remarks& remarks) {
+                                       std::uint32_t id, std::uint32_t flags, Notices& notices) {
     const auto program = GRAPNEL_TRY(sys::program_by_id(id));
     const auto code = GRAPNEL_TRY(readable_code(program.ref()));
     const auto judged = judge_shown(code, rules_);
@@ -158,12 +159,12 @@ Status AttachedPrograms::open_attached(const CgroupLevel& level, sys::FdRef cgro
         return sys::replace_device_program(cgroup, pinned->second.ref(), program.ref(), flags);
     const auto fresh = GRAPNEL_TRY(replacement_program(code, judged));
     if (!fresh) {
-        remarks.push_back(undecided_warning(level, id, judged.rule));
+        notices.warn(undecided_warning(level, id, judged.rule));
         return {};
     }
     GRAPNEL_TRY(sys::replace_device_program(cgroup, fresh->ref(), program.ref(), flags));
     if (!code)
-        remarks.push_back(rebuilt_warning(level));
+        notices.warn(rebuilt_warning(level));
     return {};
 }
 

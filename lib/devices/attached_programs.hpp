@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/device_number.hpp"
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "devices/cgroup_path.hpp"
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace grapnel::devices {
@@ -37,15 +37,13 @@ class AttachedPrograms {
 
     /// Every effective program of the level: to be called for each level, from the lowest up. A
     /// program that was pinned too is replaced by the pinned replacement: the kernel refuses to
-    /// attach the same program twice. Returns warnings.
-    [[nodiscard]] Result<std::vector<std::string>> open_level(const CgroupLevel& level);
+    /// attach the same program twice.
+    [[nodiscard]] Status open_level(const CgroupLevel& level, Notices& notices);
 
   private:
-    using Remarks = std::vector<std::string>;
-
-    [[nodiscard]] Result<Remarks> try_level(const CgroupLevel& level);
+    [[nodiscard]] Result<Notices> try_level(const CgroupLevel& level);
     [[nodiscard]] Status open_attached(const CgroupLevel& level, sys::FdRef cgroup,
-                                       std::uint32_t id, std::uint32_t flags, Remarks& remarks);
+                                       std::uint32_t id, std::uint32_t flags, Notices& notices);
     [[nodiscard]] Result<std::optional<sys::Fd>>
     replacement_program(const std::optional<Code>& code, const Judgement& judged) const;
     [[nodiscard]] Result<sys::Fd> rebuild_from_spec() const;

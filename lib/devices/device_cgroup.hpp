@@ -4,12 +4,12 @@
 
 #include "base/device_number.hpp"
 #include "base/mountinfo.hpp"
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "devices/cgroup_path.hpp"
 #include "sys/process.hpp"
 
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace grapnel::devices {
@@ -38,8 +38,8 @@ struct CgroupFacts {
 ///
 /// `hierarchies` are the host's mounts of cgroup file systems; must run in the host's mount
 /// namespace.
-[[nodiscard]] Result<std::vector<std::string>>
-allow_devices(const sys::Process& process, const CgroupFacts& facts,
-              const std::vector<DeviceRule>& rules, const std::vector<MountInfo>& hierarchies);
+[[nodiscard]] Status allow_devices(const sys::Process& process, const CgroupFacts& facts,
+                                   const std::vector<DeviceRule>& rules,
+                                   const std::vector<MountInfo>& hierarchies, Notices& notices);
 
 } // namespace grapnel::devices

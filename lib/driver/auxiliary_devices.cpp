@@ -75,8 +75,8 @@ bool has_stem(std::string_view name, std::string_view stem) {
 /// Lines of /proc/misc: " 58 rdma_cm".
 class GroupReader {
   public:
-    GroupReader(const sys::HostFs& host, const Majors& majors, std::vector<std::string>& remarks)
-        : host_(host), majors_(majors), remarks_(remarks) {}
+    GroupReader(const sys::HostFs& host, const Majors& majors, Notices& notices)
+        : host_(host), majors_(majors), notices_(notices) {}
 
     [[nodiscard]] std::vector<Node> nodes(const Pattern& pattern) const {
         std::vector<Node> out;
@@ -92,8 +92,8 @@ class GroupReader {
                 one.expected = one.found;
                 out.push_back(std::move(one));
             } else {
-                remarks_.push_back(one.path.text() + " is not given: it is no device of "
-                                   + std::string(pattern.module));
+                notices_.warn(one.path.text() + " is not given: it is no device of "
+                              + std::string(pattern.module));
             }
         }
         return out;
@@ -111,7 +111,7 @@ class GroupReader {
 
     const sys::HostFs& host_;
     const Majors& majors_;
-    std::vector<std::string>& remarks_;
+    Notices& notices_;
 };
 
 bool is_of_type(const sys::HostFs& host, const HostPath& path, sys::FileFacts::Type type) {
@@ -134,7 +134,7 @@ std::uint32_t imex_channel_count(const sys::HostFs& host) {
 }
 
 std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
-                                const ImexChannels& wanted, std::vector<std::string>& remarks) {
+                                const ImexChannels& wanted, Notices& notices) {
     std::vector<Node> out;
     if (wanted.empty())
         return out;
@@ -144,8 +144,8 @@ std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
         major = found->second;
     const auto channels = wanted.all ? channels_that_are_there(host) : wanted.listed;
     if (channels.empty())
-        remarks.push_back("all IMEX channels are asked for, and " + channel_directory().text()
-                          + " holds none");
+        notices.warn("all IMEX channels are asked for, and " + channel_directory().text()
+                     + " holds none");
     const auto count = imex_channel_count(host);
     for (const auto channel : channels)
         out.push_back(channel_node(host, major, channel, count));
@@ -153,9 +153,9 @@ std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
 }
 
 GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
-                           const DeviceGroups& wanted, std::vector<std::string>& remarks) {
+                           const DeviceGroups& wanted, Notices& notices) {
     GroupDevices out;
-    const GroupReader reader(host, majors, remarks);
+    const GroupReader reader(host, majors, notices);
     for (const auto group : wanted) {
         std::vector<Node> nodes;
         for (const auto& pattern : patterns)
@@ -163,7 +163,7 @@ GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
                 std::ranges::move(reader.nodes(pattern), std::back_inserter(nodes));
         if (nodes.empty()) {
             const auto name = std::string(device_group_names[static_cast<std::size_t>(group)]);
-            remarks.push_back(name + " is asked for, and this host has no such device");
+            notices.warn(name + " is asked for, and this host has no such device");
             continue;
         }
         std::ranges::move(nodes, std::back_inserter(out.nodes));

@@ -2,12 +2,12 @@
 // IMEX channels and device groups.
 #pragma once
 
+#include "base/notices.hpp"
 #include "driver/inventory.hpp"
 #include "driver/nodes.hpp"
 #include "sys/host_fs.hpp"
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace grapnel::driver {
@@ -16,12 +16,10 @@ namespace grapnel::driver {
 [[nodiscard]] std::uint32_t imex_channel_count(const sys::HostFs& host);
 
 [[nodiscard]] std::vector<Node> imex_channels(const sys::HostFs& host, const Majors& majors,
-                                              const ImexChannels& wanted,
-                                              std::vector<std::string>& remarks);
+                                              const ImexChannels& wanted, Notices& notices);
 
 /// A node that is missing, or no longer belongs to its module, is a warning.
 [[nodiscard]] GroupDevices group_devices(const sys::HostFs& host, const Majors& majors,
-                                         const DeviceGroups& wanted,
-                                         std::vector<std::string>& remarks);
+                                         const DeviceGroups& wanted, Notices& notices);
 
 } // namespace grapnel::driver

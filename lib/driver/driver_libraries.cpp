@@ -46,8 +46,8 @@ struct Place {
 class Collector {
   public:
     Collector(const sys::HostFs& host, const std::string& version, DriverCapabilities wanted,
-              std::vector<std::string>& remarks)
-        : host_(host), version_(version), wanted_(wanted), remarks_(remarks) {}
+              Notices& notices)
+        : host_(host), version_(version), wanted_(wanted), notices_(notices) {}
 
     void take(const Place& place) {
         std::map<std::string_view, std::pair<Version, std::string_view>> highest;
@@ -76,9 +76,9 @@ class Collector {
                 names.emplace(name, library.is_32bit);
         for (const auto& [library, needed] : needed_)
             if (!names.contains({needed, libraries[library].is_32bit}))
-                remarks_.push_back(libraries[library].path.text() + " cannot be loaded: it needs "
-                                   + needed + ", which is not among the driver's files here "
-                                   + "(install the driver's package that holds it)");
+                notices_.warn(libraries[library].path.text() + " cannot be loaded: it needs "
+                              + needed + ", which is not among the driver's files here "
+                              + "(install the driver's package that holds it)");
     }
 
     std::vector<Library> libraries = {};
@@ -89,7 +89,7 @@ class Collector {
         auto found =
             read_library(host_, place.directory / name, wanted_.has(DriverCapability::compat32));
         if (!found) {
-            remarks_.push_back("passed over: " + found.error().text());
+            notices_.warn("passed over: " + found.error().text());
             return;
         }
         const auto whole_key = place.subdirectory + "/" + std::string(key);
@@ -109,7 +109,7 @@ class Collector {
     const sys::HostFs& host_;
     const std::string& version_;
     DriverCapabilities wanted_;
-    std::vector<std::string>& remarks_;
+    Notices& notices_;
     std::set<std::pair<std::string, bool>> taken_ = {};
     std::vector<std::pair<std::size_t, std::string>> needed_ = {}; ///< by the index of a library
 };
@@ -152,8 +152,8 @@ Result<std::optional<ReadLibrary>> read_library(const sys::HostFs& host, const H
 Result<std::vector<Library>> libraries(const sys::HostFs& host,
                                        const std::vector<LibraryDirectory>& directories,
                                        const std::string& version, DriverCapabilities wanted,
-                                       std::vector<std::string>& remarks) {
-    Collector collector(host, version, wanted, remarks);
+                                       Notices& notices) {
+    Collector collector(host, version, wanted, notices);
     for (const auto& directory : directories) {
         collector.take({.directory = directory.path, .names = directory.names});
         // libvdpau looks for its drivers below
@@ -166,13 +166,13 @@ Result<std::vector<Library>> libraries(const sys::HostFs& host,
                             .names = std::move(*vdpau)});
     }
     collector.warn_of_gaps();
-    add_egl_platforms(host, wanted, collector.libraries, remarks);
+    add_egl_platforms(host, wanted, collector.libraries, notices);
     std::ranges::sort(collector.libraries, {}, &Library::path);
     return std::move(collector.libraries);
 }
 
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
-                       std::vector<Library>& have, std::vector<std::string>& remarks) {
+                       std::vector<Library>& have, Notices& notices) {
     if (!wanted.wants_graphics())
         return;
     const bool with_32bit = wanted.has(DriverCapability::compat32);
@@ -194,7 +194,7 @@ void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
                 continue;
             auto found = read_library(host, *path, with_32bit);
             if (!found)
-                remarks.push_back("passed over: " + found.error().text());
+                notices.warn("passed over: " + found.error().text());
             else if (*found && !has(stem, (*found)->library.is_32bit))
                 have.push_back(std::move((*found)->library));
         }

@@ -2,6 +2,7 @@
 // The driver's libraries that a container is given.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "base/version.hpp"
@@ -21,7 +22,7 @@ namespace grapnel::driver {
 /// with a warning.
 [[nodiscard]] Result<std::vector<Library>>
 libraries(const sys::HostFs& host, const std::vector<LibraryDirectory>& directories,
-          const std::string& version, DriverCapabilities wanted, std::vector<std::string>& remarks);
+          const std::string& version, DriverCapabilities wanted, Notices& notices);
 
 struct ReadLibrary {
     Library library = {};
@@ -44,6 +45,6 @@ struct OwnVersion {
 /// Libraries of EGL's external platforms (Wayland, GBM, X11), which distributions package apart
 /// from the driver. A library that is not in `have` is added, as the host's loader finds it.
 void add_egl_platforms(const sys::HostFs& host, DriverCapabilities wanted,
-                       std::vector<Library>& have, std::vector<std::string>& remarks);
+                       std::vector<Library>& have, Notices& notices);
 
 } // namespace grapnel::driver

@@ -89,7 +89,7 @@ Gpu gpu(const sys::HostFs& host, const std::string& pci, const std::vector<Known
 } // namespace
 
 Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors, const std::vector<KnownGpu>& known,
-                  std::vector<std::string>& remarks) {
+                  Notices& notices) {
     auto addresses = host.list(host_path("/proc/driver/nvidia/gpus"));
     if (!addresses && sys::is_missing(addresses.error()))
         return Gpus();
@@ -105,7 +105,7 @@ Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors, const std::vect
             continue; // NVML does not count it
         one.index = static_cast<unsigned>(out.gpus.size());
         if (!one.fault.empty())
-            remarks.push_back("GPU " + address + " cannot be given to a container: " + one.fault);
+            notices.warn("GPU " + address + " cannot be given to a container: " + one.fault);
         else
             one.node = node(host, host_path("/dev") / ("nvidia" + std::to_string(*one.minor)),
                             DeviceNumber{major, *one.minor});

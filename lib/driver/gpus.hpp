@@ -2,12 +2,12 @@
 // The GPUs that the nvidia module has.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "driver/inventory.hpp"
 #include "driver/nodes.hpp"
 #include "sys/host_fs.hpp"
 
-#include <string>
 #include <vector>
 
 namespace grapnel::driver {
@@ -18,7 +18,6 @@ struct Gpus {
 };
 
 [[nodiscard]] Result<Gpus> gpus(const sys::HostFs& host, const Majors& majors,
-                                const std::vector<KnownGpu>& known,
-                                std::vector<std::string>& remarks);
+                                const std::vector<KnownGpu>& known, Notices& notices);
 
 } // namespace grapnel::driver

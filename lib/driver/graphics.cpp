@@ -107,7 +107,7 @@ std::optional<std::uint32_t> drm_minor(std::string_view name) {
 
 std::vector<ConfigFile> config_files(const sys::HostFs& host, const InventoryScope& scope,
                                      const std::vector<LibraryDirectory>& library_directories,
-                                     std::vector<std::string>& remarks) {
+                                     Notices& notices) {
     std::vector<ConfigFile> out;
     for (const auto& file : known_files) {
         if (!is_wanted(file, scope.driver_capabilities))
@@ -120,7 +120,7 @@ std::vector<ConfigFile> config_files(const sys::HostFs& host, const InventorySco
         if (file.names_library) {
             const auto text = host.read(one.path);
             if (!text) {
-                remarks.push_back("passed over: " + text.error().text());
+                notices.warn("passed over: " + text.error().text());
                 continue;
             }
             one.text = without_library_paths(*text);
@@ -157,7 +157,7 @@ std::vector<HostPath> x_server_modules(const sys::HostFs& host, const std::strin
 }
 
 std::vector<Node> drm_nodes(const sys::HostFs& host, const Majors& majors, const std::string& pci,
-                            std::vector<std::string>& remarks) {
+                            Notices& notices) {
     const auto names = host.list(host_path("/sys/bus/pci/devices") / pci / "drm");
     const auto major = majors.find("drm");
     if (!names || major == majors.end())
@@ -174,8 +174,7 @@ std::vector<Node> drm_nodes(const sys::HostFs& host, const Majors& majors, const
         if (right)
             out.push_back(std::move(one));
         else if (one.found || one.other_file)
-            remarks.push_back(one.path.text() + " is not the node of GPU " + pci
-                              + ", and is not given");
+            notices.warn(one.path.text() + " is not the node of GPU " + pci + ", and is not given");
     }
     return out;
 }

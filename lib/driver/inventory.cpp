@@ -46,11 +46,11 @@ namespace {
 void note_gpus_of_others(const sys::HostFs& host, Inventory& inventory) {
     inventory.gpus_of_others = driver::gpus_of_others(host);
     if (!inventory.gpus_of_others.empty())
-        inventory.remarks.push_back("the nvidia driver holds none of this host's NVIDIA GPUs: "
-                                    + enumerate(inventory.gpus_of_others));
+        inventory.notices.warn("the nvidia driver holds none of this host's NVIDIA GPUs: "
+                               + enumerate(inventory.gpus_of_others));
 }
 
-void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
+void warn_of_missing_capabilities(const InventoryScope& scope, Inventory& out) {
     using enum DriverCapability;
     constexpr std::array<std::pair<DriverCapability, std::string_view>, 2> first_libraries{
         {{compute, "libcuda.so."}, {utility, "libnvidia-ml.so."}}};
@@ -61,14 +61,14 @@ void remark_missing_capabilities(const InventoryScope& scope, Inventory& out) {
         if (!scope.driver_capabilities.has(capability) || scope.named_capabilities.has(capability)
             || std::ranges::any_of(out.libraries, is_it))
             continue;
-        out.remarks.push_back("driver capability " + DriverCapabilities{capability}.names().front()
-                              + " is left out: this host has no " + std::string(name)
-                              + out.driver_version);
+        out.notices.warn("driver capability " + DriverCapabilities{capability}.names().front()
+                         + " is left out: this host has no " + std::string(name)
+                         + out.driver_version);
     }
 }
 
 /// Without these libraries programs draw by the processor, without a message.
-void remark_missing_drawing(const InventoryScope& scope, Inventory& out) {
+void warn_of_missing_drawing(const InventoryScope& scope, Inventory& out) {
     using enum DriverCapability;
     using Names = std::vector<std::string_view>;
     static const std::array<std::pair<DriverCapability, Names>, 2> libraries{
@@ -81,42 +81,40 @@ void remark_missing_drawing(const InventoryScope& scope, Inventory& out) {
             });
         };
         if (scope.named_capabilities.has(capability) && std::ranges::none_of(out.libraries, is_one))
-            out.remarks.push_back(
-                "driver capability " + DriverCapabilities{capability}.names().front()
-                + " is asked for, and this host has no " + std::string(names.front())
-                + out.driver_version + ": install that part of the driver");
+            out.notices.warn("driver capability " + DriverCapabilities{capability}.names().front()
+                             + " is asked for, and this host has no " + std::string(names.front())
+                             + out.driver_version + ": install that part of the driver");
     }
 }
 
 /// A request for compat32 alone brings no library.
-void remark_missing_32bit(const InventoryScope& scope, Inventory& out) {
+void warn_of_missing_32bit(const InventoryScope& scope, Inventory& out) {
     if (scope.named_capabilities.has(DriverCapability::compat32) && !out.libraries.empty()
         && std::ranges::none_of(out.libraries, &Library::is_32bit))
-        out.remarks.push_back(
-            "driver capability compat32 is asked for, and this host has no 32-bit "
-            "libraries of driver "
-            + out.driver_version
-            + ": install them (NVIDIA has none for aarch64), or leave compat32 out");
+        out.notices.warn("driver capability compat32 is asked for, and this host has no 32-bit "
+                         "libraries of driver "
+                         + out.driver_version
+                         + ": install them (NVIDIA has none for aarch64), or leave compat32 out");
 }
 
-void remark_missing_smi(const InventoryScope& scope, Inventory& out) {
+void warn_of_missing_smi(const InventoryScope& scope, Inventory& out) {
     static constexpr std::string_view program = "nvidia-smi";
     if (!scope.named_capabilities.has(DriverCapability::utility)
         || std::ranges::any_of(out.binaries,
                                [](const Binary& binary) { return binary.name == program; }))
         return;
-    out.remarks.push_back(std::string(program)
-                          + " was not found on this host, and driver capability utility is asked "
-                            "for: install it, or name its directory in binary-search-path");
+    out.notices.warn(std::string(program)
+                     + " was not found on this host, and driver capability utility is asked "
+                       "for: install it, or name its directory in binary-search-path");
 }
 
 /// Devices of other modules do not depend on the driver root.
 void add_special_devices(const sys::HostFs& host, const driver::Majors& majors,
                          const InventoryScope& scope, Inventory& out) {
-    std::vector<std::string> unsaid; // a request for every node is no request for channels
+    Notices unsaid; // a request for every node is no request for channels
     out.imex_channels = driver::imex_channels(host, majors, scope.imex_channels,
-                                              scope.all_nodes ? unsaid : out.remarks);
-    out.group_devices = driver::group_devices(host, majors, scope.device_groups, out.remarks);
+                                              scope.all_nodes ? unsaid : out.notices);
+    out.group_devices = driver::group_devices(host, majors, scope.device_groups, out.notices);
 }
 
 Result<Inventory> with_special_devices(const sys::HostFs& host, const InventoryScope& scope,
@@ -141,8 +139,8 @@ Status add_files(const sys::HostFs& host, const InventoryScope& scope,
                  const std::vector<driver::LibraryDirectory>& directories, Inventory& out) {
     const auto wanted = scope.driver_capabilities;
     out.libraries =
-        GRAPNEL_TRY(driver::libraries(host, directories, out.driver_version, wanted, out.remarks));
-    remark_missing_capabilities(scope, out);
+        GRAPNEL_TRY(driver::libraries(host, directories, out.driver_version, wanted, out.notices));
+    warn_of_missing_capabilities(scope, out);
     if (scope.cuda_version)
         out.cuda_version = driver::cuda_version(host, directories, out.driver_version);
     if (scope.arch) {
@@ -151,12 +149,12 @@ Status add_files(const sys::HostFs& host, const InventoryScope& scope,
         out.management_library = driver::management_library(host, directories, out.driver_version);
     }
     out.binaries = driver::binaries(host, scope, directories);
-    remark_missing_32bit(scope, out);
-    remark_missing_smi(scope, out);
-    remark_missing_drawing(scope, out);
-    out.same_places = driver::program_needs(host, scope.readable.read, out.binaries, out.remarks);
+    warn_of_missing_32bit(scope, out);
+    warn_of_missing_smi(scope, out);
+    warn_of_missing_drawing(scope, out);
+    out.same_places = driver::program_needs(host, scope.readable.read, out.binaries, out.notices);
     out.firmware = driver::firmware(host, out.driver_version);
-    out.config_files = driver::config_files(host, scope, directories, out.remarks);
+    out.config_files = driver::config_files(host, scope, directories, out.notices);
     out.x_server_modules = driver::x_server_modules(host, out.driver_version, wanted, directories);
     out.sockets = driver::sockets(host, wanted);
     out.socket_directories = driver::socket_directories(host, wanted);
@@ -178,16 +176,16 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
         return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
     out.driver_version = GRAPNEL_TRY(std::move(version).about(Error::Subject::driver));
     const auto majors = driver::character_majors(host);
-    auto gpus = GRAPNEL_TRY(driver::gpus(host, majors, scope.known_gpus, out.remarks));
+    auto gpus = GRAPNEL_TRY(driver::gpus(host, majors, scope.known_gpus, out.notices));
     out.gpus = std::move(gpus.gpus);
     out.known_gpus = std::move(gpus.known);
     if (driver::is_served_by_csv_lists(host, scope.csv, out.gpus))
         return with_special_devices(host, scope, driver::from_csv_lists(host, scope));
     if (wanted.wants_graphics())
         for (auto& gpu : out.gpus)
-            gpu.drm_nodes = driver::drm_nodes(host, majors, gpu.pci, out.remarks);
+            gpu.drm_nodes = driver::drm_nodes(host, majors, gpu.pci, out.notices);
     if (scope.mig_devices)
-        driver::add_mig_devices(host, majors, out.gpus, out.remarks);
+        driver::add_mig_devices(host, majors, out.gpus, out.notices);
     if (scope.mig_management)
         out.mig_management = driver::mig_management(host, majors);
     add_special_devices(host, majors, scope, out);
@@ -195,10 +193,10 @@ Result<Inventory> inventory_of(const sys::HostFs& host, const InventoryScope& sc
         note_gpus_of_others(host, out);
     out.control_nodes = driver::control_nodes(host, majors, wanted);
     if (scope.all_nodes)
-        out.other_nodes = driver::other_nodes(host, majors, out, out.remarks);
+        out.other_nodes = driver::other_nodes(host, majors, out, out.notices);
     driver::mark_missing_nodes(host, majors, scope, out);
     auto found =
-        GRAPNEL_TRY(driver::library_directories(host, scope, out.driver_version, out.remarks)
+        GRAPNEL_TRY(driver::library_directories(host, scope, out.driver_version, out.notices)
                         .about(Error::Subject::driver));
     out.known_directories = std::move(found.known);
     GRAPNEL_TRY(add_files(host, scope, found.directories, out));

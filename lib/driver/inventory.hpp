@@ -8,6 +8,7 @@
 #include "base/device_number.hpp"
 #include "base/driver_capability.hpp"
 #include "base/node_attributes.hpp"
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "base/special_devices.hpp"
@@ -226,7 +227,7 @@ struct Inventory {
     std::optional<PassThrough> pass_through = {}; ///< nothing: the nvidia kernel module serves
     std::vector<SamePlace> same_places = {};
     std::vector<HostPath> same_place_libraries = {}; ///< directories, for the ld.so.cache
-    std::vector<std::string> remarks = {};           ///< warnings, for the log
+    Notices notices = {};                            ///< for the log
 
     bool operator==(const Inventory&) const = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/inventory_check.hpp"
 
+#include "base/notices.hpp"
 #include "driver/auxiliary_devices.hpp"
 #include "driver/files.hpp"
 #include "driver/nodes.hpp"
@@ -59,9 +60,9 @@ class InventoryCheck {
 
     /// The few that can be asked for again.
     [[nodiscard]] Status others(const Inventory& inventory) const {
-        std::vector<std::string> remarks; // are the inventory's
+        Notices notices; // are the inventory's
         const auto wanted = scope_.driver_capabilities;
-        const auto groups = driver::group_devices(host_, majors_, scope_.device_groups, remarks);
+        const auto groups = driver::group_devices(host_, majors_, scope_.device_groups, notices);
         if (!is_within(inventory.sockets, driver::sockets(host_, wanted))
             || !is_within(inventory.socket_directories, driver::socket_directories(host_, wanted))
             || !is_within(inventory.group_devices.files, groups.files)

@@ -148,15 +148,15 @@ class Search {
 
 /// Returns the warning about the first stale entry; empty if all files exist.
 std::string look_at_cache(const sys::HostFs& host, const HostPath& cache, bool with_32bit,
-                          Search& search, std::vector<std::string>& remarks) {
+                          Search& search, Notices& notices) {
     const auto file = host.map(cache);
     if (!file) {
-        remarks.push_back(file.error().text());
+        notices.warn(file.error().text());
         return {};
     }
     const auto cached = parse_ld_cache(file->bytes());
     if (!cached) {
-        remarks.push_back(cache.text() + " is passed over: " + cached.error().text());
+        notices.warn(cache.text() + " is passed over: " + cached.error().text());
         return {};
     }
     std::string stale;
@@ -171,7 +171,7 @@ std::string look_at_cache(const sys::HostFs& host, const HostPath& cache, bool w
                     + ", which is not there (run ldconfig)";
     }
     if (!stale.empty())
-        remarks.push_back(stale);
+        notices.warn(stale);
     return stale;
 }
 
@@ -218,13 +218,12 @@ bool has_version(std::string_view name, std::string_view version) {
 }
 
 Result<LibraryDirectories> library_directories(const sys::HostFs& host, const InventoryScope& scope,
-                                               const std::string& version,
-                                               std::vector<std::string>& remarks) {
+                                               const std::string& version, Notices& notices) {
     const bool with_32bit = scope.driver_capabilities.has(DriverCapability::compat32);
     Search search(host, scope, version);
     for (const auto& directory : scope.library_search_path)
         search.look_below(directory);
-    const auto stale = look_at_cache(host, scope.ldcache_file, with_32bit, search, remarks);
+    const auto stale = look_at_cache(host, scope.ldcache_file, with_32bit, search, notices);
     for (const auto& directory : usual_library_directories(with_32bit))
         search.look_below(directory);
     LibraryDirectories found;

@@ -2,6 +2,7 @@
 // The directories that hold this driver's libraries.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "driver/inventory.hpp"
@@ -30,7 +31,7 @@ struct LibraryDirectories {
 [[nodiscard]] Result<LibraryDirectories> library_directories(const sys::HostFs& host,
                                                              const InventoryScope& scope,
                                                              const std::string& version,
-                                                             std::vector<std::string>& remarks);
+                                                             Notices& notices);
 
 /// True of libX.so.VERSION.
 [[nodiscard]] bool has_version(std::string_view name, std::string_view version);

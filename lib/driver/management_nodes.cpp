@@ -33,7 +33,7 @@ bool is_of_driver(const Majors& majors, const DeviceNumber& number) {
 } // namespace
 
 std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
-                              const Inventory& inventory, std::vector<std::string>& remarks) {
+                              const Inventory& inventory, Notices& notices) {
     std::set<HostPath> have;
     for (const auto& gpu : inventory.gpus)
         have.insert(gpu.node.path);
@@ -52,7 +52,7 @@ std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
             one.expected = one.found;
             out.push_back(std::move(one));
         } else {
-            remarks.push_back(path.text() + " is not given: it is no device of the nvidia driver");
+            notices.warn(path.text() + " is not given: it is no device of the nvidia driver");
         }
     }
     return out;

@@ -2,11 +2,11 @@
 // All of the driver's nodes, for a container that manages the host's driver.
 #pragma once
 
+#include "base/notices.hpp"
 #include "driver/inventory.hpp"
 #include "driver/nodes.hpp"
 #include "sys/host_fs.hpp"
 
-#include <string>
 #include <vector>
 
 namespace grapnel::driver {
@@ -15,7 +15,6 @@ namespace grapnel::driver {
 /// and of NVLink, as NVIDIA's CDI mode "management" has them. A node of another driver is a
 /// warning.
 [[nodiscard]] std::vector<Node> other_nodes(const sys::HostFs& host, const Majors& majors,
-                                            const Inventory& inventory,
-                                            std::vector<std::string>& remarks);
+                                            const Inventory& inventory, Notices& notices);
 
 } // namespace grapnel::driver

@@ -47,7 +47,7 @@ class Reader {
     Reader(const sys::HostFs& host, const Majors& majors)
         : host_(host), major_(capability_major(majors)) {}
 
-    void add_devices(Gpu& gpu, std::vector<std::string>& remarks) const {
+    void add_devices(Gpu& gpu, Notices& notices) const {
         const auto all = capabilities() / ("gpu" + std::to_string(*gpu.minor)) / "mig";
         for (const auto gpu_instance : numbered(host_, all, "gi")) {
             const auto part = all / ("gi" + std::to_string(gpu_instance));
@@ -58,9 +58,9 @@ class Reader {
                 add_node(device, part);
                 add_node(device, part / ("ci" + std::to_string(compute_instance)));
                 if (!device.fault.empty())
-                    remarks.push_back("MIG device " + std::to_string(gpu.index) + ":"
-                                      + std::to_string(device.index)
-                                      + " cannot be given to a container: " + device.fault);
+                    notices.warn("MIG device " + std::to_string(gpu.index) + ":"
+                                 + std::to_string(device.index)
+                                 + " cannot be given to a container: " + device.fault);
                 gpu.mig_devices.push_back(std::move(device));
             }
         }
@@ -103,11 +103,11 @@ std::optional<std::uint32_t> gpu_of(std::string_view capability) {
 } // namespace
 
 void add_mig_devices(const sys::HostFs& host, const Majors& majors, std::vector<Gpu>& gpus,
-                     std::vector<std::string>& remarks) {
+                     Notices& notices) {
     const Reader reader(host, majors);
     for (auto& gpu : gpus)
         if (gpu.fault.empty())
-            reader.add_devices(gpu, remarks);
+            reader.add_devices(gpu, notices);
 }
 
 MigManagement mig_management(const sys::HostFs& host, const Majors& majors) {

@@ -134,9 +134,9 @@ void name_mig_device(Inventory& inventory, const ProbedMig& said) {
         return;
     device->uuid = said.uuid;
     if (device->index != said.index)
-        inventory.remarks.push_back("MIG device " + std::to_string(gpu->index) + ":"
-                                    + std::to_string(device->index) + " has index "
-                                    + std::to_string(said.index) + " by the driver's library");
+        inventory.notices.warn("MIG device " + std::to_string(gpu->index) + ":"
+                               + std::to_string(device->index) + " has index "
+                               + std::to_string(said.index) + " by the driver's library");
 }
 
 } // namespace

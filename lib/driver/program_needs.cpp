@@ -24,9 +24,8 @@ bool is_usual_loader(std::string_view path) {
 
 class Needs {
   public:
-    Needs(const sys::HostFs& host, const std::vector<HostPath>& readable,
-          std::vector<std::string>& remarks)
-        : host_(host), readable_(readable), remarks_(remarks) {}
+    Needs(const sys::HostFs& host, const std::vector<HostPath>& readable, Notices& notices)
+        : host_(host), readable_(readable), notices_(notices) {}
 
     void take(Binary& binary) {
         const auto& program = binary.path;
@@ -34,9 +33,9 @@ class Needs {
         if (!file)
             return;
         if (file->bytes().starts_with("#!")) {
-            remarks_.push_back(program.text()
-                               + ": it is a script, and a container may lack the files it starts: "
-                                 "name the program's directory in binary-search-path");
+            notices_.warn(program.text()
+                          + ": it is a script, and a container may lack the files it starts: "
+                            "name the program's directory in binary-search-path");
             return;
         }
         const auto elf = read_elf(file->bytes());
@@ -48,8 +47,8 @@ class Needs {
         }
         const auto loader = HostPath::make(elf->interpreter);
         if (!loader || !is_there(*loader)) {
-            remarks_.push_back(program.text() + ": its loader " + elf->interpreter
-                               + " is not on this host: it cannot start in a container");
+            notices_.warn(program.text() + ": its loader " + elf->interpreter
+                          + " is not on this host: it cannot start in a container");
             return;
         }
         add(*loader);
@@ -111,10 +110,10 @@ class Needs {
         const auto real = host_.resolve(path);
         if (!real || readable_.empty() || is_among(host_, readable_, *real))
             return true;
-        remarks_.push_back(object.text() + ": it needs " + real->text()
-                           + ", which is in no directory that drivers are read from, and may not "
-                             "start in a container: name "
-                           + real->parent().text() + " in library-search-path of the settings");
+        notices_.warn(object.text() + ": it needs " + real->text()
+                      + ", which is in no directory that drivers are read from, and may not "
+                        "start in a container: name "
+                      + real->parent().text() + " in library-search-path of the settings");
         return false;
     }
 
@@ -133,14 +132,14 @@ class Needs {
             if (const auto found = find(name, path))
                 take_library(object, *found);
             else
-                remarks_.push_back(object.text() + ": it needs " + name
-                                   + ", which is not in its library path: it cannot start in a "
-                                     "container");
+                notices_.warn(object.text() + ": it needs " + name
+                              + ", which is not in its library path: it cannot start in a "
+                                "container");
     }
 
     const sys::HostFs& host_;
     const std::vector<HostPath>& readable_; ///< empty: everything
-    std::vector<std::string>& remarks_;
+    Notices& notices_;
     std::set<HostPath> seen_ = {};
     HostPath loader_directory_ = {};
     std::vector<HostPath> own_path_ = {};
@@ -149,9 +148,8 @@ class Needs {
 } // namespace
 
 std::vector<SamePlace> program_needs(const sys::HostFs& host, const std::vector<HostPath>& readable,
-                                     std::vector<Binary>& programs,
-                                     std::vector<std::string>& remarks) {
-    Needs needs(host, readable, remarks);
+                                     std::vector<Binary>& programs, Notices& notices) {
+    Needs needs(host, readable, notices);
     for (auto& program : programs)
         needs.take(program);
     std::ranges::sort(needs.files, {}, &SamePlace::path);

@@ -3,9 +3,9 @@
 // a loader that images lack (PT_INTERP), and by DT_RUNPATH the libraries that this loader finds.
 #pragma once
 
+#include "base/notices.hpp"
 #include "driver/inventory.hpp"
 
-#include <string>
 #include <vector>
 
 namespace grapnel::driver {
@@ -15,7 +15,6 @@ namespace grapnel::driver {
 /// these, or whose library lies where this process cannot read (InventoryScope::readable).
 [[nodiscard]] std::vector<SamePlace> program_needs(const sys::HostFs& host,
                                                    const std::vector<HostPath>& readable,
-                                                   std::vector<Binary>& programs,
-                                                   std::vector<std::string>& remarks);
+                                                   std::vector<Binary>& programs, Notices& notices);
 
 } // namespace grapnel::driver

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/serialized_inventory.hpp"
 
+#include "base/notices.hpp"
+
 #include <algorithm>
 #include <concepts>
 #include <limits>
@@ -12,7 +14,7 @@ namespace grapnel {
 
 namespace {
 
-constexpr std::string_view header = "grapnel inventory 3\n";
+constexpr std::string_view header = "grapnel inventory 4\n";
 constexpr std::size_t number_size = 8;
 
 template <typename T, typename Type>
@@ -26,6 +28,9 @@ concept Enum = std::is_enum_v<T>;
 
 constexpr auto last_of(SamePlace::Kind /*any*/) {
     return SamePlace::Kind::link;
+}
+constexpr auto last_of(Severity /*any*/) {
+    return Severity::warning;
 }
 constexpr auto last_of(driver::Observation::Kind /*any*/) {
     return driver::Observation::Kind::names;
@@ -101,6 +106,14 @@ auto members_of(Is<sys::FileId> auto& of) {
 auto members_of(Is<KnownDirectory> auto& of) {
     auto& [a, b, c, d] = of;
     return std::tie(a, b, c, d);
+}
+auto members_of(Is<Notice> auto& of) {
+    auto& [a, b] = of;
+    return std::tie(a, b);
+}
+auto members_of(Is<Notices> auto& of) {
+    auto& [a] = of;
+    return std::tie(a);
 }
 auto members_of(Is<Inventory> auto& of) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y] = of;

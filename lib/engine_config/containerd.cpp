@@ -2,6 +2,7 @@
 #include "engine_config/containerd.hpp"
 
 #include "base/format.hpp"
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "engine_config/toml.hpp"
 #include "engine_config/toml_imports.hpp"
@@ -74,7 +75,7 @@ class Sections {
         const auto main = GRAPNEL_TRY(parse(files.config));
         Sections sections(GRAPNEL_TRY(version_of(main)));
         if (sections.version_ == 1)
-            sections.remarks_.push_back(
+            sections.notices_.warn(
                 main.path
                 + " is of version 1: containerd 2 passes over the runtimes of such "
                   "files; before an update to it, write the file in version 2");
@@ -87,7 +88,7 @@ class Sections {
     }
 
     [[nodiscard]] std::int64_t version() const { return version_; }
-    [[nodiscard]] std::vector<std::string> remarks() const { return remarks_; }
+    [[nodiscard]] Notices notices() const { return notices_; }
 
     /// The last file's: see the header.
     [[nodiscard]] const Parsed* last() const { return found_.empty() ? nullptr : &found_.back(); }
@@ -115,23 +116,23 @@ class Sections {
         const auto version = GRAPNEL_TRY(version_of(file));
         const auto* const section = table_at(file.table, {"plugins", plugin_of(version)});
         if (section != nullptr && plugin_of(version) != plugin_of(version_))
-            remarks_.push_back(format_text("{} is of version {}, not {}: before containerd 2.1 "
-                                           "what it says about {} has no effect any more",
-                                           file.path, version, version_, plugin_of(version)));
+            notices_.warn(format_text("{} is of version {}, not {}: before containerd 2.1 "
+                                      "what it says about {} has no effect any more",
+                                      file.path, version, version_, plugin_of(version)));
         else if (section != nullptr)
             found_.push_back({.path = file.path, .table = *section});
         if (const auto* const disabled = file.table.get_as<toml::array>("disabled_plugins"))
             for (const auto& plugin : *disabled)
                 if (plugin.value<std::string_view>() == plugin_of(version))
-                    remarks_.push_back(file.path + " disables the plugin "
-                                       + std::string(plugin_of(version))
-                                       + ": until it does not, Kubernetes finds no runtime");
+                    notices_.warn(file.path + " disables the plugin "
+                                  + std::string(plugin_of(version))
+                                  + ": until it does not, Kubernetes finds no runtime");
         return {};
     }
 
     std::int64_t version_;
     std::vector<Parsed> found_ = {}; ///< the plugin's table alone
-    std::vector<std::string> remarks_ = {};
+    Notices notices_ = {};
 };
 
 bool is_runc(const toml::table& runtime) {
@@ -268,7 +269,7 @@ Result<Edit> containerd_drop_in(const ContainerdFiles& files, const RuntimeEntry
     // the version stands before every table
     auto text = format_text("{}\nversion = {}\n\n{}", header(sections), sections.version(), body);
     GRAPNEL_TRY(parse_settings(text, files.drop_in));
-    return Edit{.text = std::move(text), .remarks = sections.remarks()};
+    return Edit{.text = std::move(text), .notices = sections.notices()};
 }
 
 } // namespace grapnel::engine_config

@@ -78,7 +78,7 @@ Result<Edit> crio_drop_in(const CrioFiles& files, const RuntimeEntry& entry) {
     GRAPNEL_TRY(parse_settings(text, files.drop_in));
     Edit edit{.text = std::move(text)};
     if (entry.cdi)
-        edit.remarks.emplace_back("CRI-O reads CDI specifications without --cdi");
+        edit.notices.warn("CRI-O reads CDI specifications without --cdi");
     return edit;
 }
 

@@ -122,14 +122,14 @@ Result<Edit> remove_from_docker(const Text& text, const Text& copy, const Runtim
     if (path == entry.path)
         GRAPNEL_TRY(take_out_runtime(json, before, entry));
     else if (path)
-        edit.remarks.push_back("the runtime " + quote(entry.name) + " is " + quote(*path)
-                               + ", and stays: --runtime-path names the one to take out");
+        edit.notices.warn("the runtime " + quote(entry.name) + " is " + quote(*path)
+                          + ", and stays: --runtime-path names the one to take out");
     // features that are no object hold nothing of ours
     const bool cdi = json.value({"features", "cdi"}).value_or(std::nullopt) == "true";
     if (cdi && entry.cdi)
         GRAPNEL_TRY(put_back(json, before, {"features", "cdi"}));
     else if (cdi && path == entry.path)
-        edit.remarks.emplace_back("the feature cdi stays: --unset --cdi takes it out as well");
+        edit.notices.warn("the feature cdi stays: --unset --cdi takes it out as well");
     edit.text = json.text();
     if (json.text() != *text && GRAPNEL_TRY(json.is_empty_object({}))
         && GRAPNEL_TRY(before.is_empty_object({})))

@@ -3,12 +3,12 @@
 // and writes the files.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/result.hpp"
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace grapnel::engine_config {
 
@@ -26,7 +26,7 @@ using Text = std::optional<std::string>;
 /// The new text of a file, and warnings for the administrator.
 struct Edit {
     Text text = {};
-    std::vector<std::string> remarks = {};
+    Notices notices = {};
 };
 
 /// Another file that an engine reads beside its main one.

@@ -51,7 +51,7 @@ Result<FoundCompat> find_compat_library(sys::RootDir& root, const InsidePath& di
     GRAPNEL_TRY(root.answers());
     const auto unused = "the image's libcuda in " + directory.text() + " is not used: ";
     if (candidates.size() > 1)
-        found.remarks.push_back(unused + "there are several");
+        found.notices.warn(unused + "there are several");
     if (candidates.size() != 1)
         return found;
     auto library = read_library(root, directory, candidates.front());
@@ -60,7 +60,7 @@ Result<FoundCompat> find_compat_library(sys::RootDir& root, const InsidePath& di
     else if (sys::is_without_answer(library.error()))
         return library.error();
     else
-        found.remarks.push_back(unused + quote(candidates.front()) + ": " + library.error().text());
+        found.notices.warn(unused + quote(candidates.front()) + ": " + library.error().text());
     return found;
 }
 

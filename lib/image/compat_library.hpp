@@ -2,19 +2,18 @@
 // Looks into an image for a libcuda of its own (plan/forward_compat.hpp).
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "image/facts.hpp"
 #include "sys/root_dir.hpp"
 
 #include <optional>
-#include <string>
-#include <vector>
 
 namespace grapnel::image {
 
 struct FoundCompat {
     std::optional<CompatLibrary> library = {};
-    std::vector<std::string> remarks = {}; ///< why one that is there cannot be used
+    Notices notices = {}; ///< why one that is there cannot be used
 };
 
 /// The one regular file libcuda.so.*.* in `directory`; links and directories do not count; nothing

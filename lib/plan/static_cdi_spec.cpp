@@ -163,17 +163,17 @@ Result<std::string> static_cdi_spec(const Plan& common, const std::vector<CdiDev
     return plan::cdi_text(Writer(common, options).spec(devices));
 }
 
-std::vector<std::string> beyond_static_cdi(const Plan& plan) {
-    std::vector<std::string> out;
+Notices beyond_static_cdi(const Plan& plan) {
+    Notices out;
     for (const auto& node : plan.host_nodes)
-        out.push_back(node.path.text()
-                      + " is missing, and the file is without it: run 'grapnel nodes create' and "
-                        "write the file again");
+        out.warn(node.path.text()
+                 + " is missing, and the file is without it: run 'grapnel nodes create' and "
+                   "write the file again");
     for (const auto& mount : plan.mounts)
         if (!mount.view_file.empty() && mount.kind == Kind::config)
-            out.push_back(mount.inside.text()
-                          + " is not in the file: it names libraries by their places on this host: "
-                            "a live file gives it");
+            out.warn(mount.inside.text()
+                     + " is not in the file: it names libraries by their places on this host: "
+                       "a live file gives it");
     return out;
 }
 

@@ -5,6 +5,7 @@
 // takes their numbers at each start.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
@@ -36,7 +37,7 @@ struct CdiDevicePlan {
                                                   const StaticCdiOptions& options);
 
 /// Items of the plan that a static file cannot have: missing nodes, and files of the host with
-/// another text. Each as a line that names the cure.
-[[nodiscard]] std::vector<std::string> beyond_static_cdi(const Plan& plan);
+/// another text.
+[[nodiscard]] Notices beyond_static_cdi(const Plan& plan);
 
 } // namespace grapnel

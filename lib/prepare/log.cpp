@@ -257,12 +257,16 @@ void Log::error(std::string_view text) const {
 
 void Log::warning(std::string_view text) const {
     if (collected_ != nullptr)
-        collected_->emplace_back(text);
-    remark(LogLevel::warning, text);
+        collected_->warn(std::string(text));
+    write_bounded(LogLevel::warning, text);
 }
 
-void Log::notice(std::string_view text) const {
-    remark(LogLevel::notice, text);
+void Log::write(const Notices& notices) const {
+    for (const auto& notice : notices.list)
+        if (notice.severity == Severity::warning)
+            warning(notice.text);
+        else
+            write_bounded(LogLevel::notice, notice.text);
 }
 
 void Log::info(std::string_view text, const Steps& steps) const {
@@ -274,15 +278,15 @@ void Log::debug(std::string_view text) const {
         to_stderr(text);
 }
 
-void Log::remark(LogLevel level, std::string_view text) const {
-    if (remarks_left_ == 0)
+void Log::write_bounded(LogLevel level, std::string_view text) const {
+    if (bounded_left_ == 0)
         return;
     const auto size = std::min(text.size(), line_limit);
-    if (size >= remarks_left_) {
-        remarks_left_ = 0;
+    if (size >= bounded_left_) {
+        bounded_left_ = 0;
         text = "further warnings and notices are left out";
     } else {
-        remarks_left_ -= size;
+        bounded_left_ -= size;
     }
     write(level, text);
     if (warnings_to_stderr_)

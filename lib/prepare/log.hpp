@@ -3,6 +3,7 @@
 // throw a hook's output away.
 #pragma once
 
+#include "base/notices.hpp"
 #include "base/path.hpp"
 #include "confine/landlock.hpp"
 #include "settings/settings.hpp"
@@ -49,8 +50,8 @@ class Log {
     /// The caller of this program writes its failure into the log.
     void leave_error_to_caller() { caller_logs_error_ = true; }
     void warnings_to_stderr(bool yes) { warnings_to_stderr_ = yes; }
-    /// Warnings are added there as well, in the order in which they come.
-    void collect_warnings(std::vector<std::string>& warnings) { collected_ = &warnings; }
+    /// Warnings are added there as well.
+    void collect_warnings(Notices& warnings) { collected_ = &warnings; }
 
     /// Where its file can be.
     [[nodiscard]] std::vector<HostPath> directories() const;
@@ -73,8 +74,8 @@ class Log {
     /// A line in the file, and on standard error where that was asked for. All warnings and
     /// notices of a run are 64 KiB at most: an image can cause as many as it likes.
     void warning(std::string_view text) const;
-    /// The same for a fact that is as it should be.
-    void notice(std::string_view text) const;
+    /// Each by its severity.
+    void write(const Notices& notices) const;
     /// A line about a start that was made, with the milliseconds of its steps.
     void info(std::string_view text, const Steps& steps) const;
     /// On standard error alone, where warnings are written there too: of no use to most readers.
@@ -90,7 +91,7 @@ class Log {
     [[nodiscard]] std::string line_of(LogLevel level, std::string_view text,
                                       const Steps* steps) const;
     void send(LogLevel level, std::string_view text, const Steps* steps) const;
-    void remark(LogLevel level, std::string_view text) const;
+    void write_bounded(LogLevel level, std::string_view text) const;
     void append(std::string_view line) const;
     void to_stderr(std::string_view text) const;
 
@@ -104,8 +105,8 @@ class Log {
     sys::Fd socket_ = {}; ///< of the journal or syslog; invalid: it cannot be reached
     bool warnings_to_stderr_ = false;
     bool caller_logs_error_ = false;
-    std::vector<std::string>* collected_ = nullptr;
-    mutable std::size_t remarks_left_ = std::size_t{64} << 10; ///< bytes
+    Notices* collected_ = nullptr;
+    mutable std::size_t bounded_left_ = std::size_t{64} << 10; ///< bytes
     /// In the order in which they are tried; nothing: the paths are as they were.
     std::optional<std::vector<Place>> held_ = {};
 };

@@ -2,6 +2,7 @@
 #include "prepare/planner.hpp"
 
 #include "apply/container.hpp"
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "confine/phase.hpp"
 #include "image/compat_library.hpp"
@@ -26,16 +27,16 @@ const sys::HostFs& this_host() {
 }
 
 /// Warnings, one for each loader: an image with musl, or without a dynamic loader, lacks glibc's.
-std::vector<std::string> programs_without_loader(const Inventory& inventory, sys::RootDir& root) {
+Notices programs_without_loader(const Inventory& inventory, sys::RootDir& root) {
     std::map<std::string, std::vector<std::string>> programs;
     for (const auto& binary : inventory.binaries)
         if (!binary.loader.empty())
             programs[binary.loader].push_back(binary.name);
-    std::vector<std::string> warnings;
+    Notices warnings;
     for (const auto& [loader, names] : programs)
         if (!image::has_loader(root, loader))
-            warnings.push_back(loader + ": the image lacks this loader, without which "
-                               + enumerate(names) + " cannot start: use an image with glibc");
+            warnings.warn(loader + ": the image lacks this loader, without which "
+                          + enumerate(names) + " cannot start: use an image with glibc");
     return warnings;
 }
 
@@ -81,7 +82,7 @@ Result<DescribedHost> LoadedPlanner::describe() && {
     GRAPNEL_TRY(planner_.find_driver_root());
     auto inventory = GRAPNEL_TRY(planner_.described_inventory());
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-    planner_.say(inventory.remarks);
+    planner_.log_.write(inventory.notices);
     return DescribedHost(std::move(planner_), std::move(inventory));
 }
 
@@ -159,11 +160,6 @@ Result<Plan> Planner::placed_on_host(Plan plan) const {
     return plan;
 }
 
-void Planner::say(const std::vector<std::string>& remarks) const {
-    for (const auto& remark : remarks)
-        log_.warning(remark);
-}
-
 const sys::HostFs& Planner::host() const {
     return rooted_ ? static_cast<const sys::HostFs&>(*rooted_) : this_host();
 }
@@ -171,7 +167,7 @@ const sys::HostFs& Planner::host() const {
 Result<Inventory> PreparedPlanner::inventory() const {
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
     auto inventory = inventory_ ? *inventory_ : GRAPNEL_TRY(planner_.take_inventory_with(false));
-    planner_.say(inventory.remarks);
+    planner_.log_.write(inventory.notices);
     return inventory;
 }
 
@@ -200,14 +196,14 @@ Result<Plan> PreparedPlanner::plan_without_image() const {
 Result<ImageLayout> PreparedPlanner::look_at_image(const Inventory& inventory,
                                                    sys::RootDir& root) const {
     auto layout = GRAPNEL_TRY(image::image_layout(root));
-    planner_.say(programs_without_loader(inventory, root));
+    planner_.log_.write(programs_without_loader(inventory, root));
     if (!planner_.request_.forward_compat)
         return layout;
     auto compat = GRAPNEL_TRY(image::find_compat_library(
         root, inventory.pass_through && inventory.pass_through->csv_compat
                   ? planner_.settings_.csv_compat_directory
                   : compat_directory()));
-    planner_.say(compat.remarks);
+    planner_.log_.write(compat.notices);
     layout.compat = std::move(compat.library);
     return layout;
 }

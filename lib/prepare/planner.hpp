@@ -19,7 +19,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace grapnel {
 
@@ -67,7 +66,6 @@ class Planner {
     Status place_management_library(Inventory& inventory) const;
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
     [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
-    void say(const std::vector<std::string>& remarks) const;
     [[nodiscard]] const sys::HostFs& host() const;
 
     const Settings& settings_;

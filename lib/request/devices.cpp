@@ -90,8 +90,7 @@ Status take_annotation(DeviceNames& names, const std::string& key, const std::st
     return {};
 }
 
-Result<Requested> from_annotations(const Spec& spec, const Settings& settings,
-                                   std::vector<std::string>& remarks) {
+Result<Requested> from_annotations(const Spec& spec, const Settings& settings, Notices& notices) {
     const auto policy = annotations_of(settings.mode);
     if (policy == Annotations::not_read)
         return Requested();
@@ -101,17 +100,17 @@ Result<Requested> from_annotations(const Spec& spec, const Settings& settings,
         if (!has_prefix(key, settings))
             continue;
         if (policy == Annotations::as_environment && !environment_counts(spec, settings)) {
-            remarks.push_back("annotation " + quote(key)
-                              + " is passed over: the container is not privileged and the "
-                                "settings accept the environment of privileged containers only; "
-                                "mode = \"cdi\" accepts annotations");
+            notices.warn("annotation " + quote(key)
+                         + " is passed over: the container is not privileged and the "
+                           "settings accept the environment of privileged containers only; "
+                           "mode = \"cdi\" accepts annotations");
             continue;
         }
         GRAPNEL_TRY(take_annotation(names, key, value));
     }
     for (const auto& word : names.passed_over())
-        remarks.push_back("annotation of " + quote(word)
-                          + " is passed over: its kind is none of NVIDIA's devices");
+        notices.warn("annotation of " + quote(word)
+                     + " is passed over: its kind is none of NVIDIA's devices");
     return finished(names).note("annotations");
 }
 
@@ -166,16 +165,15 @@ std::string with_kind(const std::string& word, const Settings& settings) {
     return settings.default_kind + "=" + word;
 }
 
-Result<Requested> from_environment(const Spec& spec, const Settings& settings,
-                                   std::vector<std::string>& remarks) {
+Result<Requested> from_environment(const Spec& spec, const Settings& settings, Notices& notices) {
     const auto list = device_list(spec, settings);
     const auto words = list ? comma_list(*list) : std::vector<std::string>();
     if (words.empty() || has_void(words))
         return Requested();
     if (!environment_counts(spec, settings)) {
-        remarks.push_back("the environment asks for devices " + quote(*list)
-                          + ", but the container is not privileged and the settings accept the "
-                            "environment of privileged containers only: nothing is given");
+        notices.warn("the environment asks for devices " + quote(*list)
+                     + ", but the container is not privileged and the settings accept the "
+                       "environment of privileged containers only: nothing is given");
         return Requested();
     }
     DeviceNames names(settings, DeviceNames::NoneIs::special_word, DeviceNames::Unknown::refused);
@@ -207,15 +205,14 @@ bool is_legacy_image(const Spec& spec) {
     return set("CUDA_VERSION") && !set("NVIDIA_REQUIRE_CUDA");
 }
 
-Result<Requested> requested_devices(const Spec& spec, const Settings& settings,
-                                    std::vector<std::string>& remarks) {
+Result<Requested> requested_devices(const Spec& spec, const Settings& settings, Notices& notices) {
     if (is_cdi_request(spec))
         return from_cdi(spec, settings).note("CDI device");
-    if (auto annotated = GRAPNEL_TRY(from_annotations(spec, settings, remarks)))
+    if (auto annotated = GRAPNEL_TRY(from_annotations(spec, settings, notices)))
         return Requested(std::move(annotated));
     if (auto mounted = GRAPNEL_TRY(from_mounts(spec, settings)))
         return Requested(std::move(mounted));
-    return from_environment(spec, settings, remarks);
+    return from_environment(spec, settings, notices);
 }
 
 namespace {
@@ -242,8 +239,8 @@ DeviceSource device_source(const Spec& spec, const Settings& settings) {
     };
     if (is_cdi_request(spec))
         return {.kind = Kind::cdi, .value = joined(spec.cdi_devices)};
-    std::vector<std::string> remarks;
-    const auto annotated = from_annotations(spec, settings, remarks);
+    Notices notices;
+    const auto annotated = from_annotations(spec, settings, notices);
     if (!annotated || *annotated)
         for (const auto& [key, value] : spec.annotations)
             if (has_prefix(key, settings))

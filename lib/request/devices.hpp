@@ -2,6 +2,7 @@
 // Which devices a container asks for, by the rules of request.hpp.
 #pragma once
 
+#include "base/notices.hpp"
 #include "request/device_names.hpp"
 #include "request/request.hpp"
 
@@ -13,7 +14,7 @@ namespace grapnel {
 
 /// Nothing: the container asks for nothing at all.
 [[nodiscard]] Result<std::optional<RequestedDevices>>
-requested_devices(const Spec& spec, const Settings& settings, std::vector<std::string>& remarks);
+requested_devices(const Spec& spec, const Settings& settings, Notices& notices);
 
 /// Where the devices of a container come from, by rule 1 of request.hpp, whether they count or not.
 struct DeviceSource {

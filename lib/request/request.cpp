@@ -74,7 +74,7 @@ std::optional<std::string> cuda_requirement(std::string_view cuda_version) {
 }
 
 /// Truth as Go's strconv.ParseBool has it, since NVIDIA's hook uses that.
-bool requirements_disabled(const Spec& spec, std::vector<std::string>& remarks) {
+bool requirements_disabled(const Spec& spec, Notices& notices) {
     const auto value = spec.variable("NVIDIA_DISABLE_REQUIRE");
     if (!value || value->empty())
         return false;
@@ -83,8 +83,8 @@ bool requirements_disabled(const Spec& spec, std::vector<std::string>& remarks) 
     if (std::ranges::find(yes, *value) != yes.end())
         return true;
     if (std::ranges::find(no, *value) == no.end())
-        remarks.push_back("NVIDIA_DISABLE_REQUIRE=" + quote(*value)
-                          + " is neither true nor false: requirements are checked");
+        notices.warn("NVIDIA_DISABLE_REQUIRE=" + quote(*value)
+                     + " is neither true nor false: requirements are checked");
     return false;
 }
 
@@ -119,10 +119,10 @@ bool is_forward_compat_on(const Settings& settings) {
 }
 
 Status ask_for_driver(const Spec& spec, const Settings& settings, Request& request,
-                      std::vector<std::string>& remarks) {
+                      Notices& notices) {
     GRAPNEL_TRY(ask_for_mig_management(spec, request));
     GRAPNEL_TRY(ask_for_capabilities(spec, settings.supported_driver_capabilities, request));
-    if (!settings.disable_require && !requirements_disabled(spec, remarks))
+    if (!settings.disable_require && !requirements_disabled(spec, notices))
         request.requirements = GRAPNEL_TRY(requirements(spec));
     request.forward_compat = is_forward_compat_on(settings);
     request.all_csv_lists = spec.variable(require_jetpack) == "csv-mounts=all";
@@ -133,7 +133,7 @@ Status ask_for_driver(const Spec& spec, const Settings& settings, Request& reque
 
 Result<Asked> make_request(const Spec& spec, const Settings& settings) {
     Asked asked;
-    auto devices = GRAPNEL_TRY(requested_devices(spec, settings, asked.remarks));
+    auto devices = GRAPNEL_TRY(requested_devices(spec, settings, asked.notices));
     if (!devices) {
         asked.no_request = describe_missing_request(spec, settings);
         return asked;
@@ -156,9 +156,9 @@ Result<Asked> make_request(const Spec& spec, const Settings& settings) {
         return asked;
     }
     if (request.driver)
-        GRAPNEL_TRY(ask_for_driver(spec, settings, request, asked.remarks));
-    GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.remarks));
-    ask_for_device_groups(spec, settings, request, asked.remarks);
+        GRAPNEL_TRY(ask_for_driver(spec, settings, request, asked.notices));
+    GRAPNEL_TRY(ask_for_imex_channels(spec, settings, request, asked.notices));
+    ask_for_device_groups(spec, settings, request, asked.notices);
     asked.request = std::move(request);
     return asked;
 }
@@ -169,7 +169,7 @@ Result<Asked> resolve_request(const Spec& spec, const SettingsReading& reading) 
         return asked;
     if (!asked || asked->request)
         return *reading.mistake;
-    asked->remarks.push_back(reading.mistake->text());
+    asked->notices.warn(reading.mistake->text());
     return asked;
 }
 

@@ -39,6 +39,7 @@
 #pragma once
 
 #include "base/driver_capability.hpp"
+#include "base/notices.hpp"
 #include "base/result.hpp"
 #include "base/special_devices.hpp"
 #include "oci/spec.hpp"
@@ -81,7 +82,7 @@ struct Request {
 struct Asked {
     std::optional<Request> request = {}; ///< nothing: not a GPU container
     std::string no_request = {}; ///< the reason why there is no request, unless a warning has it
-    std::vector<std::string> remarks = {}; ///< for the log
+    Notices notices = {};        ///< for the log
 
     bool operator==(const Asked&) const = default;
 };

@@ -68,7 +68,7 @@ Status ask_for_mig_management(const Spec& spec, Request& request) {
 }
 
 Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request& request,
-                             std::vector<std::string>& remarks) {
+                             Notices& notices) {
     if (settings.ignore_imex_channel_requests)
         return {};
     const auto add = [&](const ImexChannels& channels) {
@@ -83,7 +83,7 @@ Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request
     if (list.special == Special::none)
         return {};
     if (!environment_counts(spec, settings)) {
-        remarks.push_back(not_counted(imex_variable));
+        notices.warn(not_counted(imex_variable));
         return {};
     }
     if (list.special == Special::all)
@@ -103,17 +103,17 @@ Status ask_for_management(const Spec& spec, const Settings& settings, Request& r
 }
 
 void ask_for_device_groups(const Spec& spec, const Settings& settings, Request& request,
-                           std::vector<std::string>& remarks) {
+                           Notices& notices) {
     for (std::size_t i = 0; i < device_group_names.size(); ++i) {
         const auto variable = "NVIDIA_" + std::string(device_group_names[i]);
         const auto value = spec.variable(variable);
         if (!value || value->empty())
             continue;
         if (*value != "enabled")
-            remarks.push_back(variable + "=" + quote(*value)
-                              + " is passed over: 'enabled' is the only value that it has");
+            notices.warn(variable + "=" + quote(*value)
+                         + " is passed over: 'enabled' is the only value that it has");
         else if (!environment_counts(spec, settings))
-            remarks.push_back(not_counted(variable));
+            notices.warn(not_counted(variable));
         else
             request.device_groups.insert(static_cast<DeviceGroup>(i));
     }

@@ -3,6 +3,7 @@
 // module.
 #pragma once
 
+#include "base/notices.hpp"
 #include "request/request.hpp"
 
 namespace grapnel {
@@ -15,9 +16,9 @@ namespace grapnel {
 
 /// In addition to channels that the request names.
 [[nodiscard]] Status ask_for_imex_channels(const Spec& spec, const Settings& settings,
-                                           Request& request, std::vector<std::string>& remarks);
+                                           Request& request, Notices& notices);
 
 void ask_for_device_groups(const Spec& spec, const Settings& settings, Request& request,
-                           std::vector<std::string>& remarks);
+                           Notices& notices);
 
 } // namespace grapnel

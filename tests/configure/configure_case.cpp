@@ -52,9 +52,9 @@ void keep(Outcome& outcome, const std::string& name, const Text& text) {
         outcome[name] = *text;
 }
 
-void keep_remarks(Outcome& outcome, const std::vector<std::string>& remarks) {
-    for (const auto& remark : remarks)
-        outcome["remarks.txt"] += remark + "\n";
+void keep_notices(Outcome& outcome, const Notices& notices) {
+    for (const auto& notice : notices.list)
+        outcome["remarks.txt"] += notice.text + "\n";
 }
 
 Status hold(bool holds, const std::string& what, const Text& found) {
@@ -79,7 +79,7 @@ Status docker(const fs::path& directory, const RuntimeEntry& entry, Outcome& out
         return {};
     }
     keep(outcome, "after.json", edit->text);
-    keep_remarks(outcome, edit->remarks);
+    keep_notices(outcome, edit->notices);
     const auto again = GRAPNEL_TRY(add_to_docker(edit->text, entry, "daemon.json"));
     GRAPNEL_TRY(hold(again.text == edit->text, "a second run changes it to", again.text));
     if (edit->text == before)
@@ -127,7 +127,7 @@ Status containerd(const fs::path& directory, const RuntimeEntry& entry, Outcome&
     }
     keep(outcome, "config.after.toml", *after);
     keep(outcome, "drop-in.toml", edit->text);
-    keep_remarks(outcome, edit->remarks);
+    keep_notices(outcome, edit->notices);
     const auto again = GRAPNEL_TRY(import_drop_in(input.config, input.drop_in));
     GRAPNEL_TRY(hold(again == *after, "a second run changes it to", again));
     const auto unset = GRAPNEL_TRY(forget_drop_in(input.config, input.drop_in));
@@ -144,7 +144,7 @@ Status crio(const fs::path& directory, const RuntimeEntry& entry, Outcome& outco
         return {};
     }
     keep(outcome, "drop-in.toml", edit->text);
-    keep_remarks(outcome, edit->remarks);
+    keep_notices(outcome, edit->notices);
     return {};
 }
 

@@ -211,8 +211,8 @@ void expect_same_places(const Inventory& inventory) {
         expect((place.kind == SamePlace::Kind::link) != place.target.empty(),
                "links have a target");
     }
-    for (const auto& remark : inventory.remarks)
-        expect_line(remark);
+    for (const auto& notice : inventory.notices.list)
+        expect_line(notice.text);
 }
 
 void expect_sound(const Inventory& inventory) {
@@ -260,8 +260,8 @@ void expect_sound(const Inventory& inventory) {
                    || !driver::without_library_paths(*file.text),
                "a text that was changed names no library by its path");
     }
-    for (const auto& remark : inventory.remarks)
-        expect_line(remark);
+    for (const auto& notice : inventory.notices.list)
+        expect_line(notice.text);
 }
 
 } // namespace

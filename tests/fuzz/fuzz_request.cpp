@@ -126,8 +126,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         fuzz::expect_printable(asked.error());
         return 0;
     }
-    for (const auto& remark : asked->remarks)
-        expect(fuzz::is_printable_ascii(remark), "a remark is one line of printable ASCII");
+    for (const auto& notice : asked->notices.list)
+        expect(fuzz::is_printable_ascii(notice.text), "a notice is one line of printable ASCII");
     if (!asked->request)
         return 0;
     expect_sound(*asked->request, *spec, settings);

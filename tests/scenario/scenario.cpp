@@ -111,7 +111,7 @@ struct Outcome {
     std::optional<std::string> json = {};
     std::optional<std::string> cdi = {};
     std::optional<std::string> error = {};
-    std::optional<std::string> remarks = {};
+    std::optional<std::string> notices = {};
 };
 
 std::optional<std::string> lines(const std::vector<std::string>& texts) {
@@ -173,14 +173,14 @@ Result<Inventory> look_at(const sys::HostFs& host, const InventoryScope& scope) 
 
 /// What the hook does on a dry run, without its system calls.
 Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost& host,
-                                    const ImageLayout& layout, std::vector<std::string>& remarks,
+                                    const ImageLayout& layout, Notices& notices,
                                     std::optional<std::string>& cdi) {
     const auto reading = settings(directory);
     const auto& chosen = reading.settings;
     const auto spec =
         GRAPNEL_TRY(parse_spec(test::file_text(directory / "config.json").value_or("")));
     const auto asked = GRAPNEL_TRY(resolve_request(spec, reading));
-    remarks = asked.remarks;
+    notices = asked.notices;
     if (!asked.request)
         return std::optional<Plan>();
     const auto& request = *asked.request;
@@ -195,7 +195,7 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
     if (needs_gpu_uuids(request, inventory) || needs_mig_uuids(request, inventory)
         || needs_probe(request, inventory))
         ask_probe(inventory, test::file_text(directory / "probe.txt"));
-    remarks.insert(remarks.end(), inventory.remarks.begin(), inventory.remarks.end());
+    notices.add(inventory.notices);
     auto plan = GRAPNEL_TRY(make_plan(request, inventory, layout));
     if (fs::exists(directory / "cdi.json"))
         cdi = GRAPNEL_TRY(cdi_file(request, inventory));
@@ -212,13 +212,13 @@ Result<Outcome> run(const fs::path& directory, const fs::path& hosts) {
         GRAPNEL_TRY(test::read_host_file((directory / "host.txt").string(), hosts.string(), host));
     const auto layout = GRAPNEL_TRY(image(directory / "image.txt"));
     Outcome outcome;
-    std::vector<std::string> remarks;
-    const auto plan = plan_of(directory, host, layout, remarks, outcome.cdi);
+    Notices notices;
+    const auto plan = plan_of(directory, host, layout, notices, outcome.cdi);
     if (plan)
         outcome.json = to_json(*plan);
     else
         outcome.error = plan.error().text() + "\n";
-    outcome.remarks = lines(remarks);
+    outcome.notices = lines(texts(notices));
     return outcome;
 }
 
@@ -229,7 +229,7 @@ test::GoldenFiles golden_files(const fs::path& directory, const Outcome& outcome
         lines_of_plan = test::plan_lines(*outcome.json);
     test::GoldenFiles files{{"plan.txt", lines_of_plan},
                             {"error.txt", outcome.error},
-                            {"remarks.txt", outcome.remarks}};
+                            {"remarks.txt", outcome.notices}};
     if (fs::exists(directory / "plan.json"))
         files["plan.json"] = outcome.json;
     if (fs::exists(directory / "cdi.json"))

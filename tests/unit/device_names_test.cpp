@@ -178,8 +178,8 @@ TEST_CASE("in mode auto annotations count no more than the environment") {
     const auto nothing = make_request(spec, strict);
     CHECK(summary(nothing) == "no request");
     REQUIRE(nothing);
-    REQUIRE(nothing->remarks.size() == 1);
-    CHECK(contains(nothing->remarks.front(), "mode = \"cdi\" accepts annotations"));
+    REQUIRE(nothing->notices.list.size() == 1);
+    CHECK(contains(nothing->notices.list.front().text, "mode = \"cdi\" accepts annotations"));
     spec.bounding_sys_admin = true;
     CHECK(summary(make_request(spec, strict)) == "list 1");
     spec.bounding_sys_admin = false;
@@ -191,7 +191,7 @@ TEST_CASE("what an annotation names beside NVIDIA's devices is the engine's") {
     const auto others = make_request(annotated("vendor.com/x=y"), {});
     CHECK(summary(others) == "no request");
     REQUIRE(others);
-    CHECK(contains(others->remarks.front(), "'vendor.com/x=y' is passed over"));
+    CHECK(contains(others->notices.list.front().text, "'vendor.com/x=y' is passed over"));
     CHECK(summary(make_request(annotated("vendor.com/x=y,nvidia.com/gpu=0"), {})) == "list 0");
     CHECK(contains(summary(make_request(annotated("0"), {})),
                    "annotation 'cdi.k8s.io/plugin_gpu': '0' is no CDI name"));

@@ -67,8 +67,8 @@ InventoryScope scope(DriverCapabilities wanted = {compute, utility}) {
             .ldcache_file = host_path("/etc/ld.so.cache")};
 }
 
-Result<std::vector<Gpu>> gpus_of(const sys::HostFs& host, std::vector<std::string>& remarks) {
-    auto found = GRAPNEL_TRY(driver::gpus(host, driver::character_majors(host), {}, remarks));
+Result<std::vector<Gpu>> gpus_of(const sys::HostFs& host, Notices& notices) {
+    auto found = GRAPNEL_TRY(driver::gpus(host, driver::character_majors(host), {}, notices));
     return std::move(found.gpus);
 }
 
@@ -173,8 +173,8 @@ TEST_CASE("the CUDA version is libcuda's own word, else that of the driver's bra
 
 TEST_CASE("a GPU is what the kernel says about it") {
     MemoryHost host;
-    std::vector<std::string> remarks;
-    const auto gpus = gpus_of(plain_host(host), remarks);
+    Notices notices;
+    const auto gpus = gpus_of(plain_host(host), notices);
     REQUIRE(gpus);
     REQUIRE(gpus->size() == 1);
     CHECK((*gpus)[0]
@@ -186,7 +186,7 @@ TEST_CASE("a GPU is what the kernel says about it") {
                  .node = {.path = host_path("/dev/nvidia0"),
                           .expected = DeviceNumber{195, 0},
                           .found = DeviceNumber{195, 0}}});
-    CHECK(remarks.empty());
+    CHECK(notices.list.empty());
 }
 
 TEST_CASE("GPUs are counted by PCI address, whatever their minors are") {
@@ -196,8 +196,8 @@ TEST_CASE("GPUs are counted by PCI address, whatever their minors are") {
     add_gpu(host, "10000:01:00.0", 1, "d");
     add_gpu(host, "ffff:01:00.0", 2, "c");
     host.directory("/proc/driver/nvidia/gpus/not-an-address");
-    std::vector<std::string> remarks;
-    const auto gpus = gpus_of(host, remarks);
+    Notices notices;
+    const auto gpus = gpus_of(host, notices);
     REQUIRE(gpus);
     std::string order;
     for (const auto& gpu : *gpus)
@@ -207,14 +207,14 @@ TEST_CASE("GPUs are counted by PCI address, whatever their minors are") {
 
 TEST_CASE("a host without GPUs has none") {
     MemoryHost host;
-    std::vector<std::string> remarks;
-    CHECK(gpus_of(host, remarks)->empty());
+    Notices notices;
+    CHECK(gpus_of(host, notices)->empty());
     host.directory("/proc/driver/nvidia/gpus");
-    CHECK(gpus_of(host, remarks)->empty());
-    CHECK(remarks.empty());
+    CHECK(gpus_of(host, notices)->empty());
+    CHECK(notices.list.empty());
 }
 
-TEST_CASE("a GPU that cannot be given keeps its index, and its fault is remarked upon") {
+TEST_CASE("a GPU that cannot be given keeps its index, and its fault is warned of") {
     struct Row {
         const char* what;
         void (*change)(MemoryHost&);
@@ -246,16 +246,16 @@ TEST_CASE("a GPU that cannot be given keeps its index, and its fault is remarked
         add_gpu(host, "0000:00:06.0", 0, "a");
         add_gpu(host, "0000:00:08.0", 2, "c");
         row.change(host);
-        std::vector<std::string> remarks;
-        const auto gpus = gpus_of(host, remarks);
+        Notices notices;
+        const auto gpus = gpus_of(host, notices);
         REQUIRE(gpus);
         REQUIRE(gpus->size() == 3);
         CHECK((*gpus)[0].fault.empty());
         CHECK(contains((*gpus)[1].fault, row.fault));
         CHECK((*gpus)[2].fault.empty());
         CHECK((*gpus)[2].index == 2);
-        REQUIRE(remarks.size() == 1);
-        CHECK(contains(remarks.front(), "0000:00:07.0"));
+        REQUIRE(notices.list.size() == 1);
+        CHECK(contains(notices.list.front().text, "0000:00:07.0"));
     }
 }
 
@@ -263,8 +263,8 @@ TEST_CASE("a GPU that the driver excludes is never given") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
               "Device Minor: \t 0\nGPU Excluded:\t Yes\n");
-    std::vector<std::string> remarks;
-    const auto gpus = gpus_of(host, remarks);
+    Notices notices;
+    const auto gpus = gpus_of(host, notices);
     REQUIRE(gpus);
     for (const auto& gpu : *gpus)
         CHECK_FALSE(gpu.fault.empty());
@@ -363,7 +363,7 @@ TEST_CASE("an unchanged directory is not listed again") {
     const auto directory = first->libraries.front().path.parent();
     host.file((directory / ("libnvidia-late.so." + first->driver_version)).text(), "no library");
     const auto says_late = [&](const InventoryScope& with) {
-        return contains(joined(take_inventory(host, with)->remarks), "libnvidia-late");
+        return contains(joined(texts(take_inventory(host, with)->notices)), "libnvidia-late");
     };
 
     CHECK_FALSE(says_late(again));
@@ -594,8 +594,8 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
         row.build(host);
         auto where = scope();
         where.library_search_path = {host_path("/search")};
-        std::vector<std::string> remarks;
-        const auto found = driver::library_directories(host, where, "580.1", remarks);
+        Notices notices;
+        const auto found = driver::library_directories(host, where, "580.1", notices);
         CAPTURE(error_of(found));
         REQUIRE(found);
         std::string text;
@@ -643,37 +643,38 @@ TEST_CASE(
         CAPTURE(row.what);
         MemoryHost host;
         row.build(host);
-        std::vector<std::string> remarks;
-        const auto error = error_of(driver::library_directories(host, scope(), "580.1", remarks));
+        Notices notices;
+        const auto error = error_of(driver::library_directories(host, scope(), "580.1", notices));
         CAPTURE(error);
         CHECK(contains(error, row.error));
     }
 }
 
-TEST_CASE("a cache that cannot be read is remarked upon, and the usual directories serve") {
+TEST_CASE("a cache that cannot be read is warned of, and the usual directories serve") {
     for (const auto* const content : {"", "nonsense"}) {
         MemoryHost host;
         add_libraries(host, "/usr/lib64", "580.1");
         host.file("/etc/ld.so.cache", content);
-        std::vector<std::string> remarks;
-        CHECK(driver::library_directories(host, scope(), "580.1", remarks));
-        CHECK(contains(joined(remarks), "/etc/ld.so.cache is passed over: not an ld.so.cache"));
+        Notices notices;
+        CHECK(driver::library_directories(host, scope(), "580.1", notices));
+        CHECK(contains(joined(texts(notices)),
+                       "/etc/ld.so.cache is passed over: not an ld.so.cache"));
     }
 }
 
 TEST_CASE(
     "32-bit libraries and those of other machines are no part of the driver unless asked for") {
     MemoryHost host;
-    std::vector<std::string> remarks;
+    Notices notices;
     add_libraries(host, "/usr/lib64", "580.1");
     host.file("/usr/lib64/libnvidia-nvvm.so.580.1", library_file("x", ElfSketch::Machine::other));
     host.file("/usr/lib32/libcuda.so.580.1",
               library_file("libcuda.so.1", ElfSketch::Machine::native32));
     const auto directories = listed(host, {host_path("/usr/lib64"), host_path("/usr/lib32")});
-    const auto plain = driver::libraries(host, directories, "580.1", {compute}, remarks);
+    const auto plain = driver::libraries(host, directories, "580.1", {compute}, notices);
     REQUIRE(plain);
     CHECK(names(*plain) == std::vector<std::string>{"/usr/lib64/libcuda.so.580.1"});
-    const auto both = driver::libraries(host, directories, "580.1", {compute, compat32}, remarks);
+    const auto both = driver::libraries(host, directories, "580.1", {compute, compat32}, notices);
     REQUIRE(both);
     CHECK(
         names(*both)
@@ -684,11 +685,11 @@ TEST_CASE(
 
 TEST_CASE("of a library in two directories the first one counts") {
     MemoryHost host;
-    std::vector<std::string> remarks;
+    Notices notices;
     add_libraries(host, "/a", "580.1");
     add_libraries(host, "/b", "580.1");
     const auto found = driver::libraries(host, listed(host, {host_path("/b"), host_path("/a")}),
-                                         "580.1", {compute, utility}, remarks);
+                                         "580.1", {compute, utility}, notices);
     REQUIRE(found);
     CHECK(names(*found)
           == std::vector<std::string>{"/b/libcuda.so.580.1", "/b/libnvidia-ml.so.580.1"});
@@ -696,13 +697,13 @@ TEST_CASE("of a library in two directories the first one counts") {
 
 TEST_CASE("only files of the driver's version are its libraries") {
     MemoryHost host;
-    std::vector<std::string> remarks;
+    Notices notices;
     add_libraries(host, "/l", "580.1");
     for (const auto* const name : {"libcuda.so.580.12", "libcuda.so.1580.1", "libcuda.so.1",
                                    "libcuda.so", "notlib.so.580.1", "libnvidia-x.580.1"})
         host.file("/l/" + std::string(name), "no ELF file: reading it would be an error");
     const auto found =
-        driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {compute}, remarks);
+        driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {compute}, notices);
     CAPTURE(error_of(found));
     REQUIRE(found);
     CHECK(names(*found) == std::vector<std::string>{"/l/libcuda.so.580.1"});
@@ -711,7 +712,7 @@ TEST_CASE("only files of the driver's version are its libraries") {
 TEST_CASE("a library that is damaged is passed over by name") {
     struct Row {
         std::string file;
-        const char* remark;
+        const char* warning;
     };
     const Row rows[] = {
         {"", "passed over: /l/libcuda.so.580.1: not an ELF file: reinstall the driver's libraries"},
@@ -719,16 +720,16 @@ TEST_CASE("a library that is damaged is passed over by name") {
         {library_file(".."), "SONAME '..' is not a file name"},
     };
     for (const auto& row : rows) {
-        CAPTURE(row.remark);
+        CAPTURE(row.warning);
         MemoryHost host;
         host.file("/l/libcuda.so.580.1", row.file);
-        std::vector<std::string> remarks;
+        Notices notices;
         const auto found =
-            driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {compute}, remarks);
+            driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {compute}, notices);
         REQUIRE(found);
         CHECK(found->empty());
-        REQUIRE(remarks.size() == 1);
-        CHECK(contains(remarks.front(), row.remark));
+        REQUIRE(notices.list.size() == 1);
+        CHECK(contains(notices.list.front().text, row.warning));
     }
 }
 
@@ -739,14 +740,14 @@ TEST_CASE("a needed driver library that is missing is named") {
                         .needed = {"libc.so.6", "libnvidia-glcore.so.580.1",
                                    "libnvidia-tls.so.580.1", "libX11.so.6"}}));
     host.file("/l/libnvidia-tls.so.580.1", library_file("libnvidia-tls.so.580.1"));
-    std::vector<std::string> remarks;
+    Notices notices;
     const auto found =
-        driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {graphics}, remarks);
+        driver::libraries(host, listed(host, {host_path("/l")}), "580.1", {graphics}, notices);
     REQUIRE(found);
     CHECK(found->size() == 2);
-    REQUIRE(remarks.size() == 1);
+    REQUIRE(notices.list.size() == 1);
     CHECK(
-        contains(remarks.front(),
+        contains(notices.list.front().text,
                  "/l/libGLX_nvidia.so.580.1 cannot be loaded: it needs libnvidia-glcore.so.580.1"));
 }
 

@@ -98,8 +98,8 @@ TEST_CASE("a runtime of another path is not taken out of daemon.json") {
     const auto edit = remove_from_docker(text, std::nullopt, {.path = "/ours"}, "daemon.json");
     REQUIRE(edit);
     CHECK(edit->text == text);
-    REQUIRE(edit->remarks.size() == 1);
-    CHECK(contains(edit->remarks[0], "'/other'"));
+    REQUIRE(edit->notices.list.size() == 1);
+    CHECK(contains(edit->notices.list[0].text, "'/other'"));
 }
 
 TEST_CASE("an empty object that was not made by us stays") {

@@ -68,10 +68,10 @@ TEST_CASE("DRM nodes are those that the kernel has for the GPU, with the numbers
     host.character_device("/dev/dri/card0", 226, 0);
     host.character_device("/dev/dri/card1", 226, 1);
     host.character_device("/dev/dri/renderD129", 226, 129);
-    std::vector<std::string> remarks;
+    Notices notices;
     const auto names = [&](const driver::Majors& majors, const char* pci) {
         std::string text;
-        for (const auto& node : driver::drm_nodes(host, majors, pci, remarks))
+        for (const auto& node : driver::drm_nodes(host, majors, pci, notices))
             text += std::string(node.path.name()) + " ";
         return text;
     };
@@ -79,25 +79,25 @@ TEST_CASE("DRM nodes are those that the kernel has for the GPU, with the numbers
     CHECK(names({{"drm", 226}}, "0000:02:00.0") == "card0 ");
     CHECK(names({{"drm", 226}}, "0000:03:00.0").empty());
     CHECK(names({}, "0000:01:00.0").empty());
-    CHECK(remarks.empty());
+    CHECK(notices.list.empty());
     CHECK(names({{"drm", 227}}, "0000:02:00.0").empty());
-    CHECK(remarks
+    CHECK(texts(notices)
           == std::vector<std::string>{
               "/dev/dri/card0 is not the node of GPU 0000:02:00.0, and is not given"});
     host.remove("/dev/dri/card1");
     host.file("/dev/dri/card1", "");
     CHECK(names({{"drm", 226}}, "0000:01:00.0") == "renderD129 ");
-    CHECK(remarks.size() == 2);
+    CHECK(notices.list.size() == 2);
 }
 
 TEST_CASE("files of loaders are looked for where hosts keep them") {
     MemoryHost host;
     const char* const name = "/vulkan/icd.d/nvidia_icd.json";
     const auto found = [&](InventoryScope scope = {.driver_capabilities = {graphics}}) {
-        std::vector<std::string> remarks;
+        Notices notices;
         const auto files = driver::config_files(
             host, scope,
-            {{.path = host_path("/opt/nvidia/lib64")}, {.path = host_path("/usr/lib64")}}, remarks);
+            {{.path = host_path("/opt/nvidia/lib64")}, {.path = host_path("/usr/lib64")}}, notices);
         return files.empty() ? "" : files.front().path.text();
     };
     CHECK(found().empty());

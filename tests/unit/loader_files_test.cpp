@@ -35,8 +35,10 @@ void make_compat(const Ground& ground) {
         ground.directory(directory);
 }
 
-std::vector<std::string> warnings(const Plan& plan, sys::RootDir& root) {
-    return apply::write_loader_files(plan, image::read_ld_conf(root), root).value();
+std::vector<Notice> warnings(const Plan& plan, sys::RootDir& root) {
+    Notices notices;
+    CHECK(apply::write_loader_files(plan, image::read_ld_conf(root), root, notices));
+    return notices.list;
 }
 
 } // namespace
@@ -122,13 +124,13 @@ TEST_CASE("an image's libcuda is found if it is one regular file") {
     ground.write(place + "libcuda.so.1", "");
     ground.write(place + "libnvidia-nvvm.so.3.3", "");
     CHECK_FALSE(found().library);
-    CHECK(found().remarks.empty());
+    CHECK(found().notices.list.empty());
     ground.write(place + "libcuda.so.4.4",
                  "no ELF file, though long enough to be one of 64 bytes....");
     CHECK_FALSE(found().library);
-    REQUIRE(found().remarks.size() == 1);
-    CHECK(contains(found().remarks.front(), "libcuda.so.4.4"));
+    REQUIRE(found().notices.list.size() == 1);
+    CHECK(contains(found().notices.list.front().text, "libcuda.so.4.4"));
     ground.write(place + "libcuda.so.5.5", "");
-    REQUIRE(found().remarks.size() == 1);
-    CHECK(contains(found().remarks.front(), "there are several"));
+    REQUIRE(found().notices.list.size() == 1);
+    CHECK(contains(found().notices.list.front().text, "there are several"));
 }

@@ -198,16 +198,16 @@ TEST_CASE("an unprivileged container's variables count only where the settings a
     const auto refused_quietly = make_request(spec, strict);
     REQUIRE(refused_quietly);
     CHECK_FALSE(refused_quietly->request);
-    REQUIRE(refused_quietly->remarks.size() == 1);
-    CHECK(contains(refused_quietly->remarks.front(), "'all'"));
+    REQUIRE(refused_quietly->notices.list.size() == 1);
+    CHECK(contains(refused_quietly->notices.list.front().text, "'all'"));
 
     spec.bounding_sys_admin = true;
     CHECK(devices_text(make_request(spec, strict)) == "all");
 
-    SUBCASE("a container that asks for nothing is not remarked upon") {
+    SUBCASE("a container that asks for nothing is not warned of") {
         const auto nothing = asked({"NVIDIA_VISIBLE_DEVICES=void"}, strict);
         REQUIRE(nothing);
-        CHECK(nothing->remarks.empty());
+        CHECK(nothing->notices.list.empty());
     }
     SUBCASE("a legacy image asks by its environment too") {
         CHECK(devices_text(asked({"CUDA_VERSION=9.0"}, strict)) == "no request");
@@ -397,11 +397,11 @@ TEST_CASE("CUDA_VERSION of a legacy image counts with its first two parts") {
     }
 }
 
-TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is remarked upon") {
+TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is warned of") {
     struct Row {
         const char* value;
         bool disabled;
-        bool remarked;
+        bool warned;
     };
     const Row rows[] = {
         {"1", true, false},      {"t", true, false},    {"T", true, false},   {"TRUE", true, false},
@@ -415,7 +415,7 @@ TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is r
                                    "NVIDIA_DISABLE_REQUIRE=" + std::string(row.value)});
         REQUIRE(result);
         CHECK(result->request->requirements.empty() == row.disabled);
-        CHECK(result->remarks.empty() != row.remarked);
+        CHECK(result->notices.list.empty() != row.warned);
     }
 }
 

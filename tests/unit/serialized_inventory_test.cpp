@@ -86,7 +86,7 @@ Inventory whole() {
     out.same_places = {
         {.kind = SamePlace::Kind::link, .path = host_path("/usr/lib/l"), .target = "a"}};
     out.same_place_libraries = {host_path("/usr/lib")};
-    out.remarks = {"a warning"};
+    out.notices.warn("a warning");
     return out;
 }
 
@@ -137,7 +137,7 @@ TEST_CASE("an error comes back with all its parts") {
 
 TEST_CASE("the form does not depend on addresses") {
     CHECK(serialize(observed(whole())) == serialize(observed(whole())));
-    CHECK(serialize(ObservedInventory()).starts_with("grapnel inventory 3\n\1"));
+    CHECK(serialize(ObservedInventory()).starts_with("grapnel inventory 4\n\1"));
 }
 
 TEST_CASE("no beginning of an inventory or an error is one") {

@@ -14,8 +14,6 @@ namespace {
 
 using namespace grapnel;
 using test::MemoryHost;
-using Remarks = std::vector<std::string>;
-
 const driver::Majors majors{{"nvidia-caps", 241}, {"nvidia-caps-imex-channels", 242},
                             {"nvidia-fs", 234},   {"infiniband_verbs", 231},
                             {"gdrdrv", 236},      {"infiniband_verbs", 509}};
@@ -31,10 +29,10 @@ void add_access(MemoryHost& host, const std::string& name, unsigned minor) {
 }
 
 /// Index 0, minor 2.
-std::vector<Gpu> gpus_on(const MemoryHost& host, Remarks& remarks,
+std::vector<Gpu> gpus_on(const MemoryHost& host, Notices& notices,
                          const driver::Majors& known = majors) {
     std::vector<Gpu> gpus{{.uuid = "GPU-a", .pci = "0000:01:00.0", .minor = 2}};
-    driver::add_mig_devices(host, known, gpus, remarks);
+    driver::add_mig_devices(host, known, gpus, notices);
     return gpus;
 }
 
@@ -56,22 +54,22 @@ TEST_CASE("MIG devices are counted by the numbers of their instances") {
     add_access(host, "gi9/ci3", 14);
     add_access(host, "gi9/ci0", 11);
     add_access(host, "gi1", 30); // cut off, and not yet cut further
-    Remarks remarks;
-    const auto gpus = gpus_on(host, remarks);
+    Notices notices;
+    const auto gpus = gpus_on(host, notices);
     REQUIRE(gpus[0].mig_devices.size() == 3);
     CHECK(text_of(gpus[0].mig_devices[0]) == "0=9/0 nvidia-cap10 nvidia-cap11");
     CHECK(text_of(gpus[0].mig_devices[1]) == "1=9/3 nvidia-cap10 nvidia-cap14");
     CHECK(text_of(gpus[0].mig_devices[2]) == "2=10/0 nvidia-cap20 nvidia-cap21");
     CHECK(gpus[0].mig_devices[0].nodes[0].expected == DeviceNumber{241, 10});
     CHECK(gpus[0].mig_devices[0].nodes[0].found == DeviceNumber{241, 10});
-    CHECK(remarks.empty());
+    CHECK(notices.list.empty());
 }
 
 TEST_CASE("a GPU without MIG has no MIG devices and costs one look") {
     const MemoryHost host;
-    Remarks remarks;
-    CHECK(gpus_on(host, remarks)[0].mig_devices.empty());
-    CHECK(remarks.empty());
+    Notices notices;
+    CHECK(gpus_on(host, notices)[0].mig_devices.empty());
+    CHECK(notices.list.empty());
     CHECK(host.opened().empty());
 }
 
@@ -81,8 +79,8 @@ TEST_CASE("names that are no instances are passed over") {
          {"gi", "gi-1/ci0", "gi+1/ci0", "gi01/ci0", "gi1x/ci0", "gi0x1/ci0", "gi4294967296/ci0",
           "ci0", "gi2/ci", "gi2/ci00", "gi2/x"})
         add_access(host, name, 9);
-    Remarks remarks;
-    CHECK(gpus_on(host, remarks)[0].mig_devices.empty());
+    Notices notices;
+    CHECK(gpus_on(host, notices)[0].mig_devices.empty());
 }
 
 TEST_CASE("an instance that does not say its minor is a fault of its device alone") {
@@ -95,26 +93,26 @@ TEST_CASE("an instance that does not say its minor is a fault of its device alon
         add_access(host, "gi1/ci0", 11);
         add_access(host, "gi1/ci1", 12);
         host.file(instance("gi1/ci0"), text);
-        Remarks remarks;
-        const auto devices = gpus_on(host, remarks)[0].mig_devices;
+        Notices notices;
+        const auto devices = gpus_on(host, notices)[0].mig_devices;
         REQUIRE(devices.size() == 2);
         CHECK(devices[0].fault.ends_with("ci0/access names no device minor"));
         CHECK(devices[1].fault.empty());
-        CHECK(remarks.size() == 1);
+        CHECK(notices.list.size() == 1);
     }
     MemoryHost host;
     add_access(host, "gi1/ci0", 11);
     host.unreadable(instance("gi1"), EIO);
-    Remarks remarks;
-    CHECK_FALSE(gpus_on(host, remarks)[0].mig_devices.at(0).fault.empty());
+    Notices notices;
+    CHECK_FALSE(gpus_on(host, notices)[0].mig_devices.at(0).fault.empty());
 }
 
 TEST_CASE("a driver without MIG's nodes has its files alone") {
     MemoryHost host;
     add_access(host, "gi1", 10);
     add_access(host, "gi1/ci0", 11);
-    Remarks remarks;
-    const auto devices = gpus_on(host, remarks, {{"nvidia", 195}})[0].mig_devices;
+    Notices notices;
+    const auto devices = gpus_on(host, notices, {{"nvidia", 195}})[0].mig_devices;
     REQUIRE(devices.size() == 1);
     CHECK(devices[0].fault.empty());
     CHECK(devices[0].nodes.empty());
@@ -125,17 +123,17 @@ TEST_CASE("what the driver's library says names the MIG devices") {
     for (const auto* const name : {"gi1", "gi1/ci0", "gi1/ci1"})
         add_access(host, name, 9);
     Inventory inventory;
-    inventory.gpus = gpus_on(host, inventory.remarks);
+    inventory.gpus = gpus_on(host, inventory.notices);
     add_answer(inventory, {.migs = {{"0000:01:00.0", 0, 1, 0, "MIG-a"},
                                     {"0000:02:00.0", 0, 1, 1, "MIG-of-another-gpu"},
                                     {"0000:01:00.0", 2, 7, 0, "MIG-that-is-gone"}}});
     CHECK(inventory.gpus[0].mig_devices[0].uuid == "MIG-a");
     CHECK(inventory.gpus[0].mig_devices[1].uuid.empty());
-    CHECK(inventory.remarks.empty());
+    CHECK(inventory.notices.list.empty());
     add_answer(inventory, {.migs = {{"0000:01:00.0", 0, 1, 1, "MIG-b"}}});
     CHECK(inventory.gpus[0].mig_devices[1].uuid == "MIG-b");
     CHECK(inventory.gpus[0].mig_devices[1].index == 1);
-    CHECK(inventory.remarks.size() == 1);
+    CHECK(inventory.notices.list.size() == 1);
 }
 
 TEST_CASE("an answer that leaves a MIG device without its UUID is not complete") {
@@ -143,7 +141,7 @@ TEST_CASE("an answer that leaves a MIG device without its UUID is not complete")
     for (const auto* const name : {"gi1", "gi1/ci0", "gi1/ci1"})
         add_access(host, name, 9);
     Inventory inventory;
-    inventory.gpus = gpus_on(host, inventory.remarks);
+    inventory.gpus = gpus_on(host, inventory.notices);
     ProbeAnswer answer{
         .gpus = {{.pci = "0000:01:00.0", .uuid = "GPU-a", .brand = "Tesla", .arch = "9.0"}},
         .migs = {{"0000:01:00.0", 0, 1, 0, "MIG-a"}, {"0000:02:00.0", 0, 1, 1, "MIG-x"}}};
@@ -190,21 +188,21 @@ TEST_CASE("IMEX channels are nodes of their own major") {
     host.file("/dev/nvidia-caps-imex-channels/channels", "");
     host.file("/dev/nvidia-caps-imex-channels/channel010", "");
     host.file("/dev/nvidia-caps-imex-channels/channel1048576", "");
-    Remarks remarks;
-    const auto all = driver::imex_channels(host, majors, {.all = true}, remarks);
+    Notices notices;
+    const auto all = driver::imex_channels(host, majors, {.all = true}, notices);
     REQUIRE(all.size() == 2);
     CHECK(all[0].path.name() == "channel9");
     CHECK(all[0].expected == DeviceNumber{242, 9});
     CHECK(all[0].found == DeviceNumber{5, 9});
     CHECK(all[1].path.name() == "channel10");
-    const auto listed = driver::imex_channels(host, majors, {.listed = {3}}, remarks);
+    const auto listed = driver::imex_channels(host, majors, {.listed = {3}}, notices);
     REQUIRE(listed.size() == 1);
     CHECK_FALSE(listed[0].found);
     CHECK(listed[0].cure.find("c 242 3") != std::string::npos);
-    CHECK_FALSE(driver::imex_channels(host, {}, {.listed = {3}}, remarks)[0].expected);
-    CHECK(remarks.empty());
-    CHECK(driver::imex_channels(MemoryHost(), majors, {.all = true}, remarks).empty());
-    CHECK(remarks.size() == 1);
+    CHECK_FALSE(driver::imex_channels(host, {}, {.listed = {3}}, notices)[0].expected);
+    CHECK(notices.list.empty());
+    CHECK(driver::imex_channels(MemoryHost(), majors, {.all = true}, notices).empty());
+    CHECK(notices.list.size() == 1);
 }
 
 TEST_CASE("a group of a node counts where its members may do what others may not") {
@@ -236,41 +234,41 @@ TEST_CASE("a device group is its module's nodes alone") {
     host.character_device("/dev/infiniband/umad0", 231, 0);
     host.character_device("/dev/infiniband/rdma_cm", 10, 58);
     host.link("/dev/gdrdrv", "/dev/nvidia-fs0");
-    const auto found = [&](const DeviceGroups& wanted, Remarks& remarks) {
+    const auto found = [&](const DeviceGroups& wanted, Notices& notices) {
         std::string text;
-        for (const auto& node : driver::group_devices(host, majors, wanted, remarks).nodes) {
+        for (const auto& node : driver::group_devices(host, majors, wanted, notices).nodes) {
             CHECK(node.expected == node.found);
             text += (text.empty() ? "" : " ") + std::string(node.path.name());
         }
         return text;
     };
-    Remarks remarks;
-    CHECK(found({DeviceGroup::mofed}, remarks) == "uverbs0 uverbs40 rdma_cm");
-    CHECK(found({}, remarks).empty());
-    CHECK(remarks.empty());
-    CHECK(found({DeviceGroup::gds}, remarks) == "nvidia-fs0");
-    CHECK(remarks.size() == 2);
-    remarks.clear();
-    CHECK(found({DeviceGroup::gdrcopy}, remarks).empty());
-    CHECK(remarks.size() == 2);
+    Notices notices;
+    CHECK(found({DeviceGroup::mofed}, notices) == "uverbs0 uverbs40 rdma_cm");
+    CHECK(found({}, notices).empty());
+    CHECK(notices.list.empty());
+    CHECK(found({DeviceGroup::gds}, notices) == "nvidia-fs0");
+    CHECK(notices.list.size() == 2);
+    notices.list.clear();
+    CHECK(found({DeviceGroup::gdrcopy}, notices).empty());
+    CHECK(notices.list.size() == 2);
     host.character_device("/dev/infiniband/rdma_cm", 10, 59);
-    CHECK(found({DeviceGroup::mofed}, remarks) == "uverbs0 uverbs40");
+    CHECK(found({DeviceGroup::mofed}, notices) == "uverbs0 uverbs40");
 }
 
 TEST_CASE("GPUDirect Storage brings its files where there are nodes") {
     MemoryHost host;
     host.file("/run/udev/data/x", "");
     host.file("/etc/cufile.json", "{}");
-    Remarks remarks;
-    CHECK(driver::group_devices(host, majors, {DeviceGroup::gds}, remarks) == GroupDevices{});
+    Notices notices;
+    CHECK(driver::group_devices(host, majors, {DeviceGroup::gds}, notices) == GroupDevices{});
     host.character_device("/dev/nvidia-fs0", 234, 0);
-    auto found = driver::group_devices(host, majors, {DeviceGroup::gds}, remarks);
+    auto found = driver::group_devices(host, majors, {DeviceGroup::gds}, notices);
     CHECK(found.files == std::vector{host_path("/etc/cufile.json")});
     CHECK(found.directories == std::vector{host_path("/run/udev/data")});
     host.remove("/run/udev");
     host.remove("/etc/cufile.json");
     host.socket("/etc/cufile.json");
-    found = driver::group_devices(host, majors, {DeviceGroup::gds}, remarks);
+    found = driver::group_devices(host, majors, {DeviceGroup::gds}, notices);
     CHECK(found.files.empty());
     CHECK(found.directories.empty());
 }

@@ -117,7 +117,7 @@ TEST_CASE("device groups are asked for by the word enabled alone") {
     struct Row {
         const char* variable;
         DeviceGroups groups;
-        bool remarked;
+        bool warned;
     };
     const Row rows[] = {
         {"NVIDIA_GDS=enabled", {DeviceGroup::gds}, false},
@@ -137,11 +137,11 @@ TEST_CASE("device groups are asked for by the word enabled alone") {
         const auto asked = make_request(spec, {});
         REQUIRE(asked);
         CHECK(asked->request->device_groups == row.groups);
-        CHECK(asked->remarks.empty() != row.remarked);
+        CHECK(asked->notices.list.empty() != row.warned);
     }
 }
 
-TEST_CASE("where the environment does not count it asks for none of these, with a remark") {
+TEST_CASE("where the environment does not count it asks for none of these, with a warning") {
     Settings settings;
     settings.accept_volume_mounts = true;
     settings.accept_environment_when_unprivileged = false;
@@ -152,13 +152,13 @@ TEST_CASE("where the environment does not count it asks for none of these, with 
     REQUIRE(asked);
     CHECK(asked->request->device_groups.empty());
     CHECK(asked->request->imex_channels.empty());
-    CHECK(asked->remarks.size() == 2);
+    CHECK(asked->notices.list.size() == 2);
     spec.bounding_sys_admin = true;
     const auto privileged = make_request(spec, settings);
     REQUIRE(privileged);
     CHECK(privileged->request->device_groups == DeviceGroups{DeviceGroup::gds});
     CHECK(imex_text(privileged) == "0");
-    CHECK(privileged->remarks.empty());
+    CHECK(privileged->notices.list.empty());
 }
 
 TEST_CASE("a list as long as a config.json can hold is read") {

@@ -83,7 +83,7 @@ TEST_CASE("a node that a start would make is in no static file") {
     const auto nodes =
         spec_of({missing}).at("devices").at(0).at("containerEdits").at("deviceNodes");
     CHECK(nodes.size() == 1);
-    const auto lines = beyond_static_cdi(missing.plan);
-    REQUIRE(lines.size() == 1);
-    CHECK(lines[0].find("/dev/nvidia1 is missing") == 0);
+    const auto notices = beyond_static_cdi(missing.plan);
+    REQUIRE(notices.list.size() == 1);
+    CHECK(notices.list[0].text.find("/dev/nvidia1 is missing") == 0);
 }

@@ -74,7 +74,7 @@ bool is_served_by_nvgpu(const Gpu& gpu) {
 void assign_nodes_to_gpus(const sys::HostFs& host, const Majors& majors, Inventory& inventory) {
     auto& gpus = inventory.gpus;
     for (auto& gpu : gpus)
-        gpu.drm_nodes = drm_nodes(host, majors, gpu.pci, inventory.remarks);
+        gpu.drm_nodes = drm_nodes(host, majors, gpu.pci, inventory.notices);
     const auto of_one_gpu = nodes_of_one_gpu(gpus);
 
     std::vector<Node> common;

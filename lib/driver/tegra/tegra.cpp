@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/tegra/tegra.hpp"
 
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "driver/compute_capability.hpp"
 #include "driver/driver_version.hpp"
@@ -23,7 +24,7 @@ using Place = SamePlace::Kind;
 using FileType = sys::FileFacts::Type;
 
 constexpr std::array<std::string_view, 3> base_lists{"devices.csv", "drivers.csv", "l4t.csv"};
-constexpr std::size_t named_in_a_remark = 3;
+constexpr std::size_t named_in_a_warning = 3;
 
 const HostPath& release_file() {
     static const auto path = host_path("/etc/nv_tegra_release");
@@ -68,17 +69,17 @@ class Collector {
     void take(const HostPath& list) {
         const auto text = host_.read(list);
         if (!text) {
-            out_.remarks.push_back(text.error().text());
+            out_.notices.warn(text.error().text());
             return;
         }
         const auto parsed = parse_csv_list(*text);
         for (const auto& line : parsed.bad_lines)
-            out_.remarks.push_back(list.text() + ": passed over: " + line);
+            out_.notices.warn(list.text() + ": passed over: " + line);
         std::vector<std::string> missing;
         for (const auto& entry : parsed.entries)
             if (!add_matching(entry))
                 missing.push_back(entry.path.text());
-        remark_on_missing(list, std::move(missing));
+        warn_of_missing(list, std::move(missing));
     }
 
     [[nodiscard]] bool has(const HostPath& path) const { return taken_.contains(path); }
@@ -107,8 +108,7 @@ class Collector {
             return false;
         const auto place = link_destination(path.text(), *target);
         if (!place || is_below(*place, "/proc") || is_below(*place, "/sys")) {
-            out_.remarks.push_back(path.text() + " is left out: the link leads to "
-                                   + quote(*target));
+            out_.notices.warn(path.text() + " is left out: the link leads to " + quote(*target));
             return true;
         }
         out_.same_places.push_back(
@@ -153,15 +153,15 @@ class Collector {
     }
 
     /// A list is JetPack's, of every board and part: much of it is on no host.
-    void remark_on_missing(const HostPath& list, std::vector<std::string> missing) {
+    void warn_of_missing(const HostPath& list, std::vector<std::string> missing) {
         if (missing.empty())
             return;
         const auto count = missing.size();
-        if (count > named_in_a_remark) {
-            missing.resize(named_in_a_remark);
-            missing.push_back(std::to_string(count - named_in_a_remark) + " more");
+        if (count > named_in_a_warning) {
+            missing.resize(named_in_a_warning);
+            missing.push_back(std::to_string(count - named_in_a_warning) + " more");
         }
-        out_.remarks.push_back(list.text() + ": not on this host: " + enumerate(missing));
+        out_.notices.warn(list.text() + ": not on this host: " + enumerate(missing));
     }
 
     const sys::HostFs& host_;
@@ -193,15 +193,15 @@ std::optional<std::string> arch_of_chip(const sys::HostFs& host) {
 /// without any facts.
 Status add_gpus(const sys::HostFs& host, const Majors& majors, const InventoryScope& scope,
                 Inventory& out) {
-    std::vector<std::string> remarks;
-    auto shown = GRAPNEL_TRY(gpus(host, majors, scope.known_gpus, remarks));
+    Notices notices;
+    auto shown = GRAPNEL_TRY(gpus(host, majors, scope.known_gpus, notices));
     out.known_gpus = std::move(shown.known);
     if (std::ranges::none_of(shown.gpus, is_integrated)) {
         out.gpus.push_back({.arch = arch_of_chip(host)});
         return {};
     }
     out.gpus = std::move(shown.gpus);
-    std::ranges::move(remarks, std::back_inserter(out.remarks));
+    out.notices.add(notices);
     for (auto& gpu : out.gpus)
         gpu.arch = is_integrated(gpu) ? arch_of_chip(host) : compute_capability(host, gpu.pci);
     if (out.gpus.size() == 1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/wsl/wsl.hpp"
 
+#include "base/notices.hpp"
 #include "base/text.hpp"
 #include "driver/driver_version.hpp"
 #include "driver/nodes.hpp"
@@ -47,7 +48,7 @@ struct Store {
 };
 
 /// An update of Windows' driver brings a directory of its own, and the old one can stay.
-Result<HostPath> driver_store(const sys::HostFs& host, std::vector<std::string>& remarks) {
+Result<HostPath> driver_store(const sys::HostFs& host, Notices& notices) {
     const auto above = host_path("/usr/lib/wsl/drivers");
     std::vector<Store> stores;
     const auto names = host.list(above);
@@ -62,8 +63,8 @@ Result<HostPath> driver_store(const sys::HostFs& host, std::vector<std::string>&
                        "install NVIDIA's driver in Windows and run 'wsl --shutdown' there");
     std::ranges::sort(stores);
     if (stores.size() > 1)
-        remarks.push_back("of several driver stores the one that was changed last is taken: "
-                          + stores.back().path.text());
+        notices.warn("of several driver stores the one that was changed last is taken: "
+                     + stores.back().path.text());
     return stores.back().path;
 }
 
@@ -119,14 +120,14 @@ Result<Inventory> of_wsl(const sys::HostFs& host, const InventoryScope& scope) {
                                               .any_uuid = true}};
     out.gpus.emplace_back();
     out.control_nodes.push_back(GRAPNEL_TRY(device_node(host)));
-    const auto store = GRAPNEL_TRY(driver_store(host, out.remarks));
+    const auto store = GRAPNEL_TRY(driver_store(host, out.notices));
     GRAPNEL_TRY(add_store(host, store, out));
     const auto own = host_path("/usr/lib/wsl/lib");
     if (host.stat(own / "libdxcore.so"))
         out.same_places.push_back({.kind = Place::library, .path = own / "libdxcore.so"});
     else
-        out.remarks.push_back((own / "libdxcore.so").text()
-                              + " is not there: the driver's libraries need it");
+        out.notices.warn((own / "libdxcore.so").text()
+                         + " is not there: the driver's libraries need it");
     out.same_place_libraries = {store, own};
     if (scope.cuda_version)
         out.cuda_version = cuda_version_in(host, store / "libcuda.so.1.1");
