@@ -15,6 +15,7 @@
 #include "prepare/probe.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/file.hpp"
+#include "sys/free_space.hpp"
 #include "sys/installation.hpp"
 #include "sys/kernel_log.hpp"
 #include "sys/privilege.hpp"
@@ -57,7 +58,8 @@ std::int64_t now_ns() {
 }
 
 Result<std::string> ask_program(const std::vector<std::string>& words) {
-    for (const auto* const directory : {"/usr/local/bin", "/usr/bin", "/bin"})
+    for (const auto* const directory :
+         {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"})
         if (const auto path = host_path(directory) / words.front(); sys::is_program(path))
             return sys::ask_program(path, words, output_limit);
     return refused(words.front() + " is not installed");
@@ -111,6 +113,14 @@ std::vector<std::string> gpus_in_mig_mode(const Inventory& inventory, const Sett
     return out;
 }
 
+std::vector<HostPath> full_directories(const Settings& settings) {
+    std::vector<HostPath> out;
+    for (const auto& path : {host_path("/run"), settings.log.parent()})
+        if (const auto room = sys::has_free_space(path); room && !*room)
+            out.push_back(path);
+    return out;
+}
+
 Surroundings surroundings(const Settings& settings) {
     return {.user = sys::own_user().user,
             .groups = own_groups(),
@@ -120,6 +130,7 @@ Surroundings surroundings(const Settings& settings) {
             .kernel_log = kernel_lines(),
             .has_openat2 = has_openat2(),
             .now_ns = now_ns(),
+            .full_directories = full_directories(settings),
             .gpus_in_mig_mode =
                 [settings](const Inventory& inventory) {
                     return gpus_in_mig_mode(inventory, settings);

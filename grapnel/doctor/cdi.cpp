@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "cdi/form.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/shell.hpp"
@@ -34,10 +35,11 @@ std::string missing_gpu(const Facts& facts, const CdiScan& scan) {
 void check_file(const Facts& facts, const HostPath& file, const CdiScan& scan,
                 std::vector<Finding>& findings) {
     for (const auto& hook : scan.hooks)
-        if (!exists(facts.host, hook)) {
-            findings.push_back({.code = Code::GR1103,
-                                .text = file.text() + ": its hook is missing: " + hook.text(),
-                                .command = generate_command(file)});
+        if (const auto fault = fault_of_program(facts.host, hook); !fault.empty()) {
+            findings.push_back(
+                {.code = Code::GR1103,
+                 .text = file.text() + ": its hook " + std::string(fault) + ": " + hook.text(),
+                 .command = mend_program(fault, hook, generate_command(file))});
             return;
         }
     if (const auto reasons = stale_paths(facts.host, scan); !reasons.empty())
@@ -72,6 +74,23 @@ void check_conflicts(const std::map<HostPath, CdiScan>& scans, std::vector<Findi
         }
 }
 
+/// The first thing for which engines refuse the file; empty for a file that they take.
+std::string mistake_in(const nlohmann::json& spec) {
+    const auto mistakes = cdi_command::form_mistakes(spec);
+    if (mistakes.empty())
+        return {};
+    const auto& first = mistakes.front();
+    return first.place.empty() ? first.text : first.place + ": " + first.text;
+}
+
+/// "4.9.3"
+std::string version_text(const Version& version) {
+    std::string out;
+    for (const auto part : version.parts)
+        out += (out.empty() ? "" : ".") + std::to_string(part);
+    return out;
+}
+
 /// podman before 5.1 refuses a file with a key that is newer than it, and then knows no device.
 void check_podman(const Facts& facts, const HostPath& file, std::string_view text,
                   std::vector<Finding>& findings) {
@@ -80,13 +99,10 @@ void check_podman(const Facts& facts, const HostPath& file, std::string_view tex
     if (text.find(key) == std::string_view::npos || !facts.here.ask
         || find_program(facts.host, "podman").empty())
         return;
-    const auto answer = facts.here.ask({"podman", "--version"}); // "podman version 4.9.3"
-    const auto words = answer ? split(trim(*answer), ' ') : std::vector<std::string_view>();
-    const auto number = words.empty() ? std::string_view() : words.back();
-    const auto version = Version::parse(number.substr(0, number.find_first_not_of("0123456789.")));
+    const auto version = version_of(facts, "podman");
     if (version && *version < first)
         findings.push_back({.code = Code::GR1106,
-                            .text = file.text() + ": podman " + std::string(number)
+                            .text = file.text() + ": podman " + version_text(*version)
                                     + " does not know the key " + std::string(key)
                                     + ", and refuses the file",
                             .command = generate_command(file)});
@@ -104,6 +120,11 @@ Area cdi_area(const Facts& facts) {
         if (!spec && text.find("nvidia") != std::string::npos)
             area.findings.push_back({.code = Code::GR1101,
                                      .text = file.text() + ": " + spec.error().text(),
+                                     .command = generate_command(file)});
+        else if (auto text_of_mistake = spec ? mistake_in(*spec) : std::string();
+                 !text_of_mistake.empty() && text.find("nvidia") != std::string::npos)
+            area.findings.push_back({.code = Code::GR1107,
+                                     .text = file.text() + ": " + text_of_mistake,
                                      .command = generate_command(file)});
         else if (scan.kind.starts_with("nvidia.com/")
                  || scan.kind.starts_with("management.nvidia.com/"))

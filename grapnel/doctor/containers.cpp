@@ -2,6 +2,7 @@
 // Docker's containers that got no driver, and why.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/driver_commands.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
@@ -22,6 +23,7 @@ struct Container {
     bool by_gpus = false;                         ///< by --gpus
     std::optional<std::string> devices = {};      ///< its variable NVIDIA_VISIBLE_DEVICES
     std::optional<std::string> capabilities = {}; ///< its variable NVIDIA_DRIVER_CAPABILITIES
+    std::string library_path = {};                ///< its variable LD_LIBRARY_PATH
     std::string failure = {};                     ///< why its last start failed, as Docker says
     bool runs = false;
     bool lacked_program = false; ///< it ended because its nvidia-smi was not found
@@ -57,6 +59,7 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
     const auto environment = at(at(config, "Config"), "Env");
     out.devices = variable_in(environment, "NVIDIA_VISIBLE_DEVICES");
     out.capabilities = variable_in(environment, "NVIDIA_DRIVER_CAPABILITIES");
+    out.library_path = variable_in(environment, "LD_LIBRARY_PATH").value_or("");
     const auto state = at(config, "State");
     out.failure = text_at(state, "Error");
     out.runs = at(state, "Running") == true;
@@ -92,7 +95,46 @@ bool lacks_utility(const Container& container) {
            && std::ranges::find(names, "all") == names.end();
 }
 
-void check_container(const Container& container, std::vector<Finding>& findings) {
+/// CUDA's stubs are for the linker alone: a call of one fails.
+std::string stub_directory(const Container& container) {
+    for (const auto directory : split(container.library_path, ':')) {
+        auto plain = directory;
+        while (plain.ends_with('/'))
+            plain.remove_suffix(1);
+        if (plain.ends_with("/stubs"))
+            return std::string(directory);
+    }
+    return {};
+}
+
+bool lacks_32bit(const Facts& facts, const Container& container) {
+    const auto list = container.capabilities.value_or("");
+    const auto names = split(list, ',');
+    return is_plain_nvidia(facts) && std::ranges::find(names, "compat32") != names.end()
+           && std::ranges::none_of(facts.inventory->libraries, &Library::is_32bit);
+}
+
+/// Of a container that gets its GPU.
+void check_libraries(const Facts& facts, const Container& container,
+                     std::vector<Finding>& findings) {
+    const auto name = "container " + quote(container.name);
+    if (const auto stubs = stub_directory(container); !stubs.empty())
+        findings.push_back({.code = Code::GR1307,
+                            .text = name + ": LD_LIBRARY_PATH has " + stubs
+                                    + ", whose libcuda.so.1 goes before the driver's",
+                            .command = run_command(container) + " --env LD_LIBRARY_PATH= IMAGE",
+                            .needs_root = false});
+    if (lacks_32bit(facts, container))
+        findings.push_back(
+            {.code = Code::GR1308,
+             .text = name + " asks for compat32, and this host has no 32-bit library of driver "
+                     + facts.inventory->driver_version,
+             .command = install_32bit_command(facts.host, facts.inventory->driver_version),
+             .needs_root = true});
+}
+
+void check_container(const Facts& facts, const Container& container,
+                     std::vector<Finding>& findings) {
     const auto name = "container " + quote(container.name);
     if (const auto refusal = refusal_in(container.failure); !container.runs && !refusal.empty()) {
         findings.push_back({.code = Code::GR1306,
@@ -111,6 +153,8 @@ void check_container(const Container& container, std::vector<Finding>& findings)
              .command =
                  run_command(container) + " --env NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE",
              .needs_root = false});
+    if (container.by_gpus || (by_runtime && asks(container)))
+        check_libraries(facts, container, findings);
     if (container.by_gpus || !(container.lacked_program || (container.runs && asks(container))))
         return;
     if (!by_runtime)
@@ -179,12 +223,12 @@ Area containers_area(const Facts& facts) {
     Area area{.name = "containers", .is_used = false};
     std::size_t count = 0;
     for (const auto& docker : dockers(facts)) {
-        const auto directory = data_root(docker) / "containers";
-        for (const auto& id : names_in(facts.host, directory))
-            if (const auto container = container_at(facts, directory / id)) {
-                ++count;
-                check_container(*container, area.findings);
-            }
+        for (const auto& root : data_roots(facts.host, docker))
+            for (const auto& id : names_in(facts.host, root / "containers"))
+                if (const auto container = container_at(facts, root / "containers" / id)) {
+                    ++count;
+                    check_container(facts, *container, area.findings);
+                }
     }
     check_holders(facts, area.findings);
     check_leftovers(facts, area.findings);

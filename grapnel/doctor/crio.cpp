@@ -64,11 +64,10 @@ void read_runtimes(const Facts& facts, const HostPath& path, const toml::table& 
             continue;
         out.gives_driver = true;
         out.files.push_back(path);
-        if (!exists(facts.host, *program))
-            findings.push_back({.code = Code::GR1008,
-                                .text = path.text() + ": the program of the runtime "
-                                        + quote(key.str()) + " is missing: " + program->text(),
-                                .command = configure_crio(facts, out)});
+        if (auto finding = unusable_runtime(facts.host, Code::GR1008,
+                                            {path.text(), std::string(key.str()), *program},
+                                            configure_crio(facts, out)))
+            findings.push_back(std::move(*finding));
     }
 }
 

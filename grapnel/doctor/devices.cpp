@@ -152,10 +152,32 @@ std::string mode_command(const NodeAttributes& meant, const std::string& path) {
            + octal(meant.mode) + " " + shell_word(path);
 }
 
+/// The group root has no member beside root.
+bool is_for_others(const NodeAttributes& attributes) {
+    constexpr std::uint32_t of_others = 06;
+    constexpr std::uint32_t of_group = 060;
+    return (attributes.mode & of_others) != 0
+           || ((attributes.mode & of_group) != 0 && attributes.group != 0);
+}
+
+/// Programs in a container need no way through the host's /dev; a user's engine does.
+void check_directory(const Facts& facts, std::vector<Finding>& findings) {
+    constexpr std::uint32_t search = 001;
+    constexpr std::uint32_t permission_bits = 0777;
+    const auto dev = place_of(facts, host_path("/dev"));
+    const auto found = facts.host.stat(dev);
+    if (found && (found->mode & permission_bits) != 0 && (found->mode & search) == 0)
+        findings.push_back({.code = Code::GR0306,
+                            .text = dev.text()
+                                    + ": only root may enter it, so no other user may "
+                                      "open a device node",
+                            .command = "chmod 755 " + shell_word(dev.text())});
+}
+
 /// Against the module's parameters: a stricter mode there is the administrator's decision.
 void check_mode(const Facts& facts, const Node& node, std::vector<Finding>& findings) {
     constexpr std::uint32_t beside_owner = 066;
-    if (!node.found || node.found != node.expected || (node.attributes.mode & beside_owner) != 0)
+    if (!node.found || node.found != node.expected || is_for_others(node.attributes))
         return;
     const auto meant = driver::node_attributes(facts.host, host_path("/proc/driver/nvidia/params"));
     if (!meant || (meant->mode & beside_owner) == 0 || !node.described_by.empty())
@@ -242,6 +264,7 @@ Area devices_area(const Facts& facts) {
         check_node(facts, node, area.findings);
         check_mode(facts, node, area.findings);
     }
+    check_directory(facts, area.findings);
     check_creatable(facts, nodes, area.findings);
     check_user(facts, nodes, area.findings);
     check_links(facts, nodes, area.findings);

@@ -3,11 +3,12 @@
 #include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/docker_settings.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
-#include "engine_config/json_text.hpp"
+#include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -125,7 +126,7 @@ void check_hook(const Facts& facts, const Docker& docker, bool has_runtime,
                                       "its PATH, so it refuses --gpus",
                             .command = hook_command(facts, docker, elsewhere),
                             .needs_root = is_of_root(docker)});
-    else if (!has_runtime)
+    else if (!has_runtime && !serves_cdi(facts, docker))
         findings.push_back({.code = Code::GR0802,
                             .text = docker.config.text()
                                     + ": no runtime of Grapnel is registered, and dockerd finds "
@@ -176,12 +177,13 @@ void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Findin
     for (const auto& [name, path] : runtimes) {
         const auto maker = maker_of(facts.host, path);
         const auto at = HostPath::make(path);
-        if (at && (maker != Maker::other || name == "nvidia") && !exists(facts.host, *at))
-            findings.push_back({.code = Code::GR0803,
-                                .text = docker.config.text() + ": the program of the runtime "
-                                        + quote(name) + " is missing: " + path,
-                                .command = configure_docker_command(facts, docker, Code::GR0803),
-                                .needs_root = is_of_root(docker)});
+        if (at && (maker != Maker::other || name == "nvidia"))
+            if (auto finding =
+                    unusable_runtime(facts.host, Code::GR0803, {docker.config.text(), name, *at},
+                                     configure_docker_command(facts, docker, Code::GR0803))) {
+                finding->needs_root = is_of_root(docker);
+                findings.push_back(std::move(*finding));
+            }
         has_runtime = has_runtime || maker != Maker::other || name == "nvidia";
         if (maker == Maker::grapnel && !has_low_level_runtime(facts))
             findings.push_back(
@@ -193,6 +195,29 @@ void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Findin
     check_default(facts, docker, runtimes, findings);
 }
 
+/// The runtime or default runtime of the file that the running dockerd has not: `known` is its own
+/// answer. Empty if it has them, or gives no answer.
+std::string unknown_setting(const Facts& facts, const Docker& docker, const nlohmann::json& known) {
+    const auto runtimes =
+        known.is_object() ? known.value("runtimes", nlohmann::json()) : nlohmann::json();
+    if (!runtimes.is_object())
+        return {};
+    for (const auto& [name, path] : runtimes_of(facts, docker)) {
+        if (maker_of(facts.host, path) == Maker::other)
+            continue;
+        if (!runtimes.contains(name))
+            return "the runtime " + quote(name);
+        const auto its = path_of(facts.host, program_of(runtimes[name]));
+        if (!its.empty() && its != path)
+            return "the program of the runtime " + quote(name) + ": it starts " + its;
+    }
+    const auto meant = text_at(docker.settings, "default-runtime");
+    const auto now = text_at(known, "default");
+    return meant.empty() || now.empty() || meant == now
+               ? std::string()
+               : "the default runtime " + quote(meant) + ": its own is " + quote(now);
+}
+
 /// dockerd reads its file when it starts, and at a reload.
 void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
     if (docker.daemon == nullptr || docker.daemon->started_ns == 0 || !facts.here.ask)
@@ -200,19 +225,17 @@ void check_restart(const Facts& facts, const Docker& docker, std::vector<Finding
     const auto file = facts.host.stat(docker.config);
     if (!file || file->modified_ns <= docker.daemon->started_ns)
         return;
-    for (const auto& [name, path] : runtimes_of(facts, docker)) {
-        if (maker_of(facts.host, path) == Maker::other)
-            continue;
-        const auto known = facts.here.ask({"docker", "info", "--format", "{{json .Runtimes}}"});
-        if (known && known->find("\"" + name + "\"") == std::string::npos)
-            findings.push_back({.code = Code::GR0808,
-                                .text = docker.config.text()
-                                        + " was changed after dockerd "
-                                          "started, which does not know the runtime "
-                                        + quote(name),
-                                .command = restart_command(facts, docker.daemon, "docker"),
-                                .needs_root = is_of_root(docker)});
-    }
+    const auto known =
+        facts.here.ask({"docker", "info", "--format",
+                        "{\"default\":{{json .DefaultRuntime}},\"runtimes\":{{json .Runtimes}}}"});
+    const auto unknown = known ? unknown_setting(facts, docker, parse_json(*known)) : std::string();
+    if (!unknown.empty())
+        findings.push_back({.code = Code::GR0808,
+                            .text = docker.config.text()
+                                    + " was changed after dockerd started, which does not know "
+                                    + unknown,
+                            .command = restart_command(facts, docker.daemon, "docker"),
+                            .needs_root = is_of_root(docker)});
 }
 
 bool is_of_snap(const Docker& docker) {
@@ -237,23 +260,27 @@ void check_manager(const Facts& facts, const Docker& docker, std::vector<Finding
                             .needs_root = is_of_root(docker)});
 }
 
-Packages docker_packages() {
+/// Red Hat has no Docker, and Amazon's has its own name.
+Packages docker_packages(const sys::HostFs& host) {
+    const bool has_dockers = has_repository(host, {"download.docker.com"});
     return {.debian = "docker.io",
             .ubuntu = "docker.io",
             .fedora = "moby-engine",
-            .rhel = "docker-ce",
+            .rhel = has_dockers                       ? "docker-ce"
+                    : distribution_of(host) == "amzn" ? "docker"
+                                                      : "",
             .suse = "docker",
             .arch = "docker"};
 }
 
 /// Ubuntu Core has snaps alone.
 std::string replace_snap_command(const sys::HostFs& host) {
-    const auto install = install_command(host, docker_packages(), Code::GR0807);
+    const auto install = install_command(host, docker_packages(host), Code::GR0807);
     return install == page_command(Code::GR0807) ? install : "snap remove docker && " + install;
 }
 
 std::string use_own_docker_command(const sys::HostFs& host) {
-    const auto install = install_command(host, docker_packages(), Code::GR0809);
+    const auto install = install_command(host, docker_packages(host), Code::GR0809);
     return install == page_command(Code::GR0809) ? install
                                                  : install + " && docker context use default";
 }
@@ -267,18 +294,25 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
                             .command = replace_snap_command(facts.host)});
         return;
     }
-    if (docker.mistake) {
-        const auto parsed = engine_config::JsonText::parse(*docker.mistake, docker.config.text());
-        findings.push_back(
-            {.code = Code::GR0801,
-             .text = parsed ? docker.config.text() + " is no JSON object" : parsed.error().text(),
-             .command = "dockerd --validate --config-file " + shell_word(docker.config.text()),
-             .needs_root = false});
+    if (auto refused = refused_settings(facts, docker)) {
+        findings.push_back(std::move(*refused));
         return;
     }
+    if (docker.unreadable)
+        return;
+    if (auto unread = unread_cdi_file(facts, docker))
+        findings.push_back(std::move(*unread));
     check_runtimes(facts, docker, findings);
     check_restart(facts, docker, findings);
     check_manager(facts, docker, findings);
+}
+
+/// It was stopped, or does not start.
+void check_service(const Facts& facts, Area& area) {
+    if (area.findings.empty() && is_enabled_without(facts, "docker.service", "dockerd"))
+        area.findings.push_back({.code = Code::GR0812,
+                                 .text = "docker.service is enabled, but dockerd does not run",
+                                 .command = restart_command(facts, nullptr, "docker")});
 }
 
 /// Installed without a dockerd of the host's own.
@@ -309,8 +343,10 @@ Area docker_area(const Facts& facts) {
         check_docker(facts, docker, area.findings);
     if (found.empty())
         check_other_kinds(facts, area);
-    area.is_used = !found.empty();
-    area.summary = found.empty()                     ? "not used"
+    check_service(facts, area);
+    area.is_used = !found.empty() || !area.findings.empty();
+    area.summary = !area.is_used                     ? "not used"
+                   : found.empty()                   ? "not running"
                    : found.front().daemon == nullptr ? "does not run"
                                                      : found.front().config.text();
     return area;

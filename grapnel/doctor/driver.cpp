@@ -52,7 +52,7 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
     if (gpus.empty())
         return {.code = Code::GR0204,
                 .text = cause + ", and the PCI bus shows no NVIDIA GPU",
-                .command = "lspci -nnk -d 10de:",
+                .command = list_pci_command(facts.host),
                 .needs_root = false};
     const bool is_installed = has_module(facts.host, release, "nvidia");
     Finding unsigned_module{
@@ -128,6 +128,8 @@ void check_libraries(const Facts& facts, const Inventory& inventory,
                                     + " is stale: " + found.stale_reason,
                             .command = ldconfig_command(facts),
                             .fix = {.words = ldconfig_words(facts)}});
+    if (!found.stub.empty())
+        findings.push_back(stub_in_cache(facts, found.stub));
     const auto lacks = [&](std::string_view name) {
         return std::ranges::none_of(inventory.libraries, [&](const Library& library) {
             return !library.is_32bit && library.path.name().starts_with(name);

@@ -12,57 +12,63 @@ namespace grapnel::doctor_command {
 
 namespace {
 
-/// RPM Fusion's packages have names of their own; NVIDIA's repository goes before it.
-bool has_rpm_fusion(const sys::HostFs& host) {
-    const auto repositories = names_in(host, host_path("/etc/yum.repos.d"));
-    const auto has = [&](std::string_view start) {
-        return std::ranges::any_of(
-            repositories, [&](const std::string& name) { return name.starts_with(start); });
-    };
-    return has("rpmfusion-nonfree") && !has("cuda-");
+/// The packages of NVIDIA's repository, which goes before RPM Fusion's; empty without both.
+std::string of_rpm(const sys::HostFs& host, const char* of_nvidia, const char* of_fusion) {
+    if (has_repository(host, {"cuda-", "nvidia.com/compute/cuda", "negativo17"}))
+        return of_nvidia;
+    return has_repository(host, {"rpmfusion-nonfree"}) ? of_fusion : "";
+}
+
+/// The component non-free of Debian, or NVIDIA's repository.
+std::string of_debian(const sys::HostFs& host, const char* names) {
+    return has_repository(host, {"non-free ", "non-free\n", "nvidia.com/compute/cuda"}) ? names
+                                                                                        : "";
+}
+
+/// NVIDIA's repository for openSUSE and SLE.
+std::string of_suse(const sys::HostFs& host, const char* names) {
+    return has_repository(host, {"nvidia"}) ? names : "";
 }
 
 Packages driver_packages(const sys::HostFs& host) {
-    Packages out{.debian = "nvidia-driver",
-                 .fedora = "nvidia-driver nvidia-driver-cuda",
-                 .rhel = "nvidia-driver nvidia-driver-cuda",
-                 .suse = "nvidia-open-driver-G06-signed-kmp-default nvidia-compute-utils-G06",
-                 .arch = "nvidia-open nvidia-utils"};
-    if (has_rpm_fusion(host))
-        out.fedora = out.rhel = "akmod-nvidia xorg-x11-drv-nvidia-cuda";
-    return out;
+    const auto rpm =
+        of_rpm(host, "nvidia-driver nvidia-driver-cuda", "akmod-nvidia xorg-x11-drv-nvidia-cuda");
+    return {.debian = of_debian(host, "nvidia-driver"),
+            .ubuntu = {},
+            .fedora = rpm,
+            .rhel = rpm,
+            .suse = of_suse(host, "nvidia-open-driver-G06-signed-kmp-default "
+                                  "nvidia-compute-utils-G06"),
+            .arch = "nvidia-open nvidia-utils"};
 }
 
 Packages cuda_packages(const sys::HostFs& host, const std::string& version) {
-    const std::string of_rpm =
-        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-cuda-libs" : "nvidia-driver-cuda";
-    return {.debian = "libcuda1",
+    const auto rpm = of_rpm(host, "nvidia-driver-cuda", "xorg-x11-drv-nvidia-cuda-libs");
+    return {.debian = of_debian(host, "libcuda1"),
             .ubuntu = "libnvidia-compute-" + ubuntu_branch(host, version),
-            .fedora = of_rpm,
-            .rhel = of_rpm,
-            .suse = "nvidia-compute-G06",
+            .fedora = rpm,
+            .rhel = rpm,
+            .suse = of_suse(host, "nvidia-compute-G06"),
             .arch = "nvidia-utils"};
 }
 
 Packages tool_packages(const sys::HostFs& host, const std::string& version) {
     const auto branch = ubuntu_branch(host, version);
-    const std::string of_rpm =
-        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-cuda" : "nvidia-driver-cuda";
-    return {.debian = "nvidia-smi libnvidia-ml1",
+    const auto rpm = of_rpm(host, "nvidia-driver-cuda", "xorg-x11-drv-nvidia-cuda");
+    return {.debian = of_debian(host, "nvidia-smi libnvidia-ml1"),
             .ubuntu = "nvidia-utils-" + branch + " libnvidia-compute-" + branch,
-            .fedora = of_rpm,
-            .rhel = of_rpm,
-            .suse = "nvidia-compute-utils-G06",
+            .fedora = rpm,
+            .rhel = rpm,
+            .suse = of_suse(host, "nvidia-compute-utils-G06"),
             .arch = "nvidia-utils"};
 }
 
 Packages firmware_packages(const sys::HostFs& host, const std::string& version) {
-    const std::string of_rpm =
-        has_rpm_fusion(host) ? "xorg-x11-drv-nvidia-kmodsrc" : "nvidia-kmod-common";
-    return {.debian = "firmware-nvidia-gsp",
+    const auto rpm = of_rpm(host, "nvidia-kmod-common", "xorg-x11-drv-nvidia-kmodsrc");
+    return {.debian = has_repository(host, {"non-free"}) ? "firmware-nvidia-gsp" : "",
             .ubuntu = "nvidia-firmware-" + ubuntu_branch(host, version) + "-" + version,
-            .fedora = of_rpm,
-            .rhel = of_rpm,
+            .fedora = rpm,
+            .rhel = rpm,
             .suse = "kernel-firmware-nvidia-gspx-G06",
             .arch = "nvidia-utils"};
 }
@@ -120,12 +126,13 @@ std::string other_driver_command(const sys::HostFs& host, const std::string& rea
         return install_driver_command(host) + " && reboot";
     if (!needs_open && !is_proprietary)
         return page_command(Code::GR0414);
-    const Packages names{.debian = needs_open ? "nvidia-open-kernel-dkms" : "nvidia-kernel-dkms",
-                         .ubuntu = {},
-                         .fedora = {},
-                         .rhel = {},
-                         .suse = {},
-                         .arch = {}};
+    const Packages names{
+        .debian = of_debian(host, needs_open ? "nvidia-open-kernel-dkms" : "nvidia-kernel-dkms"),
+        .ubuntu = {},
+        .fedora = {},
+        .rhel = {},
+        .suse = {},
+        .arch = {}};
     const auto install = install_command(host, names, Code::GR0414);
     return install == page_command(Code::GR0414) ? install : install + " && reboot";
 }
@@ -187,6 +194,23 @@ std::string install_cuda_command(const sys::HostFs& host, const std::string& ver
 
 std::string install_tools_command(const sys::HostFs& host, const std::string& version) {
     return install_command(host, tool_packages(host, version), Code::GR0210);
+}
+
+std::string install_32bit_command(const sys::HostFs& host, const std::string& version) {
+    const auto branch = ubuntu_branch(host, version);
+    const auto rpm = of_rpm(host, "nvidia-driver-libs.i686 nvidia-driver-cuda-libs.i686",
+                            "xorg-x11-drv-nvidia-libs.i686 xorg-x11-drv-nvidia-cuda-libs.i686");
+    const Packages names{.debian = of_debian(host, "libcuda1:i386 nvidia-driver-libs:i386"),
+                         .ubuntu = "libnvidia-compute-" + branch + ":i386 libnvidia-gl-" + branch
+                                   + ":i386",
+                         .fedora = rpm,
+                         .rhel = rpm,
+                         .suse = of_suse(host, "nvidia-compute-G06-32bit nvidia-gl-G06-32bit"),
+                         .arch = "lib32-nvidia-utils"};
+    const auto install = install_command(host, names, Code::GR1308);
+    return install.starts_with("apt-get ")
+               ? "dpkg --add-architecture i386 && apt-get update && " + install
+               : install;
 }
 
 std::string install_firmware_command(const sys::HostFs& host, const std::string& version) {

@@ -15,6 +15,8 @@ namespace grapnel::doctor_command {
 [[nodiscard]] std::string install_cuda_command(const sys::HostFs& host, const std::string& version);
 [[nodiscard]] std::string install_tools_command(const sys::HostFs& host,
                                                 const std::string& version);
+[[nodiscard]] std::string install_32bit_command(const sys::HostFs& host,
+                                                const std::string& version);
 [[nodiscard]] std::string install_firmware_command(const sys::HostFs& host,
                                                    const std::string& version);
 

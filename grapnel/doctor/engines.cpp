@@ -31,6 +31,8 @@ HostPath config_of(const Daemon* daemon) {
 Docker docker_with(const sys::HostFs& host, const Daemon* daemon) {
     Docker out{.daemon = daemon, .config = config_of(daemon), .settings = nlohmann::json::object()};
     const auto text = host.read(out.config);
+    if (!text && !sys::is_missing(text.error()))
+        out.unreadable = text.error();
     if (!text || trim(*text).empty())
         return out;
     auto json = parse_json(*text);
@@ -98,6 +100,8 @@ bool is_of_root(const Docker& docker) {
     return docker.daemon == nullptr || docker.daemon->user == 0;
 }
 
+namespace {
+
 HostPath data_root(const Docker& docker) {
     auto text = text_at(docker.settings, "data-root");
     if (docker.daemon != nullptr)
@@ -110,6 +114,34 @@ HostPath data_root(const Docker& docker) {
     return home ? *home / ".local" / "share" / "docker" : host_path("/var/lib/docker");
 }
 
+/// "100000.100000"
+bool is_id_range(std::string_view name) {
+    return name.find('.') != std::string_view::npos
+           && name.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+} // namespace
+
+std::vector<HostPath> data_roots(const sys::HostFs& host, const Docker& docker) {
+    std::vector<HostPath> out{data_root(docker)};
+    const auto first = out.front();
+    for (const auto& name : names_in(host, first))
+        if (is_id_range(name))
+            out.push_back(first / name);
+    return out;
+}
+
+std::optional<Version> version_of(const Facts& facts, const std::string& program) {
+    const auto answer =
+        facts.here.ask ? facts.here.ask({program, "--version"}) : Result<std::string>(refused(""));
+    if (!answer)
+        return std::nullopt;
+    const auto text = std::string_view(*answer);
+    const auto start = std::min(text.find_first_of("0123456789"), text.size());
+    const auto number = text.substr(start);
+    return Version::parse(number.substr(0, number.find_first_not_of("0123456789.")));
+}
+
 std::vector<HostPath> image_stores(const Facts& facts) {
     std::vector<HostPath> out;
     for (const auto* const path :
@@ -117,8 +149,9 @@ std::vector<HostPath> image_stores(const Facts& facts) {
           "/var/lib/rancher/k3s/agent/containerd", "/var/lib/rancher/rke2/agent/containerd"})
         out.push_back(host_path(path));
     for (const auto& docker : dockers(facts))
-        if (const auto root = data_root(docker); std::ranges::find(out, root) == out.end())
-            out.push_back(root);
+        for (const auto& root : data_roots(facts.host, docker))
+            if (std::ranges::find(out, root) == out.end())
+                out.push_back(root);
     for (const auto& home : podman_homes(facts))
         out.push_back(home / ".local" / "share" / "containers" / "storage");
     return out;
@@ -185,11 +218,73 @@ std::optional<std::string> short_option_of(const Daemon& daemon, std::string_vie
                : std::optional(*std::next(found));
 }
 
-bool has_labelling_engine(const Facts& facts) {
-    for (const auto& docker : dockers(facts))
-        if (docker.settings.value("selinux-enabled", nlohmann::json()) == true)
+std::string_view fault_of_program(const sys::HostFs& host, const HostPath& path) {
+    constexpr std::uint32_t execute_bits = 0111;
+    constexpr std::uint32_t permission_bits = 0777;
+    const auto found = host.stat(path);
+    if (!found)
+        return sys::is_missing(found.error()) ? "is missing" : "";
+    if (found->type == sys::FileFacts::Type::directory)
+        return "is a directory";
+    const bool is_executable =
+        (found->mode & permission_bits) == 0 || (found->mode & execute_bits) != 0;
+    return is_executable ? "" : "is not executable";
+}
+
+std::string mend_program(std::string_view fault, const HostPath& path, const std::string& other) {
+    return fault == "is not executable" ? "chmod a+rx " + shell_word(path.text()) : other;
+}
+
+std::optional<Finding> unusable_runtime(const sys::HostFs& host, Code code,
+                                        const RuntimeEntry& runtime, const std::string& configure) {
+    const auto fault =
+        runtime.program.empty() ? std::string_view() : fault_of_program(host, runtime.program);
+    if (fault.empty())
+        return std::nullopt;
+    return Finding{.code = code,
+                   .text = runtime.file + ": the program of the runtime " + quote(runtime.name)
+                           + " " + std::string(fault) + ": " + runtime.program.text(),
+                   .command = mend_program(fault, runtime.program, configure)};
+}
+
+namespace {
+
+bool labels(const Docker& docker) {
+    if (docker.settings.value("selinux-enabled", nlohmann::json()) == true)
+        return true;
+    return docker.daemon != nullptr
+           && std::ranges::any_of(docker.daemon->words, [](const std::string& word) {
+                  return word == "--selinux-enabled" || word == "--selinux-enabled=true";
+              });
+}
+
+/// The CRI plugin of containerd, and k3s, which writes that key.
+bool has_labelling_containerd(const Facts& facts) {
+    for (const auto& daemon : facts.daemons) {
+        if (daemon.name.starts_with("k3s-")
+            && std::ranges::find(daemon.words, "--selinux") != daemon.words.end())
             return true;
-    return find_daemon(facts, "crio") != nullptr || !find_program(facts.host, "podman").empty();
+        const auto file =
+            HostPath::make(daemon.name == "containerd"
+                               ? option_of(daemon, "config").value_or("/etc/containerd/config.toml")
+                               : "");
+        std::optional<Error> mistake;
+        const auto table = file ? read_toml(facts.host, *file, mistake) : std::nullopt;
+        const auto* const plugins = table ? engine_config::table_at(*table, {"plugins"}) : nullptr;
+        for (const auto& [name, plugin] : plugins == nullptr ? toml::table() : *plugins)
+            if (const auto* const section = plugin.as_table())
+                if (const auto* const flag = section->get_as<bool>("enable_selinux");
+                    flag != nullptr && flag->get())
+                    return true;
+    }
+    return false;
+}
+
+} // namespace
+
+bool has_labelling_engine(const Facts& facts) {
+    return std::ranges::any_of(dockers(facts), labels) || has_labelling_containerd(facts)
+           || find_daemon(facts, "crio") != nullptr || !find_program(facts.host, "podman").empty();
 }
 
 std::string string_at(const toml::table& table, std::string_view key) {

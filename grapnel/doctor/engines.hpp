@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/mountinfo.hpp"
+#include "base/version.hpp"
 #include "doctor/facts.hpp"
 #include "engine_config/toml.hpp"
 
@@ -20,6 +21,7 @@ struct Docker {
     HostPath config = {};
     nlohmann::json settings = {};            ///< an empty object without the file
     std::optional<std::string> mistake = {}; ///< the file is no JSON object
+    std::optional<Error> unreadable = {};    ///< the file is there
 };
 
 /// Every dockerd that runs; else the system's, if its daemon.json exists.
@@ -27,8 +29,12 @@ struct Docker {
 
 [[nodiscard]] bool is_of_root(const Docker& docker);
 
-/// Where it keeps containers and images.
-[[nodiscard]] HostPath data_root(const Docker& docker);
+/// Where it keeps containers and images: with userns-remap in a directory for each range of IDs.
+[[nodiscard]] std::vector<HostPath> data_roots(const sys::HostFs& host, const Docker& docker);
+
+/// The numbers at the beginning of the version that the program prints, such as {20, 10, 24};
+/// nothing if it cannot be asked.
+[[nodiscard]] std::optional<Version> version_of(const Facts& facts, const std::string& program);
 
 /// Whether podman has kept containers in that directory.
 [[nodiscard]] bool has_podman_storage(const sys::HostFs& host, const HostPath& data);
@@ -54,6 +60,24 @@ enum class Maker { grapnel, nvidia, other };
 
 /// A program in the directories in which distributions install programs; empty if missing.
 [[nodiscard]] HostPath find_program(const sys::HostFs& host, std::string_view name);
+
+/// Why an engine cannot start that program: "is missing", "is a directory" or "is not executable";
+/// empty if it can.
+[[nodiscard]] std::string_view fault_of_program(const sys::HostFs& host, const HostPath& path);
+
+/// The command that mends the fault of a program: `other` unless its permissions are at fault.
+[[nodiscard]] std::string mend_program(std::string_view fault, const HostPath& path,
+                                       const std::string& other);
+
+/// A runtime in an engine's file whose program cannot be started; nothing if it can.
+struct RuntimeEntry {
+    std::string file = {};
+    std::string name = {};
+    HostPath program = {}; ///< empty: a name that the engine looks up
+};
+[[nodiscard]] std::optional<Finding> unusable_runtime(const sys::HostFs& host, Code code,
+                                                      const RuntimeEntry& runtime,
+                                                      const std::string& configure);
 
 /// A string of a table; empty without it.
 [[nodiscard]] std::string string_at(const toml::table& table, std::string_view key);

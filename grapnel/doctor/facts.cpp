@@ -13,10 +13,10 @@ namespace {
 
 /// comm(5) of the daemons that an area looks at: the kernel cuts it after 15 characters.
 /// k3s and microk8s run kubelet in a process of another name.
-constexpr std::array<std::string_view, 10> daemon_names{
-    "dockerd",         "containerd", "crio",     "kubelet",
-    "k3s-server",      "k3s-agent",  "kubelite", "nvidia-persiste",
-    "nv-fabricmanage", "systemd",
+constexpr std::array<std::string_view, 11> daemon_names{
+    "dockerd",         "containerd",      "crio",     "kubelet",
+    "k3s-server",      "k3s-agent",       "kubelite", "nvidia-persiste",
+    "nv-fabricmanage", "nvidia-cuda-mps", "systemd",
 };
 
 constexpr std::string_view value_after(std::string_view line, std::string_view key) {
@@ -114,7 +114,7 @@ std::string unit_in(std::string_view cgroups) {
 bool is_trusted(const Daemon& daemon) {
     return daemon.user == 0
            || (std::ranges::all_of(daemon.words, is_plain) && is_plain(daemon.path.value_or(""))
-               && is_plain(daemon.home.value_or("")));
+               && is_plain(daemon.home.value_or("")) && is_plain(daemon.mps_pipes));
 }
 
 std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
@@ -136,6 +136,7 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
     if (const auto environment = host.read(process / "environ")) {
         out.path = variable(*environment, "PATH");
         out.home = variable(*environment, "HOME");
+        out.mps_pipes = variable(*environment, "CUDA_MPS_PIPE_DIRECTORY").value_or("");
     }
     if (!is_trusted(out))
         return std::nullopt;
@@ -185,6 +186,17 @@ Facts gather_facts(const sys::HostFs& host, LoadedSettings settings, Surrounding
 const Daemon* find_daemon(const Facts& facts, std::string_view name) {
     const auto found = std::ranges::find(facts.daemons, name, &Daemon::name);
     return found == facts.daemons.end() ? nullptr : &*found;
+}
+
+bool sees_daemons(const Facts& facts) {
+    return facts.here.user == 0 || find_daemon(facts, "systemd") != nullptr;
+}
+
+bool is_enabled_without(const Facts& facts, std::string_view unit, std::string_view daemon) {
+    const auto link = host_path("/etc/systemd/system/multi-user.target.wants") / unit;
+    return exists(facts.host, host_path("/run/systemd/system"))
+           && facts.host.stat_link(link).has_value() && sees_daemons(facts)
+           && find_daemon(facts, daemon) == nullptr;
 }
 
 bool is_plain_nvidia(const Facts& facts) {

@@ -38,6 +38,8 @@ struct Surroundings {
     std::vector<DriverHolder> holders = {};        ///< containers that have the driver
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
+    /// Directories that a start writes to whose file system is full.
+    std::vector<HostPath> full_directories = {};
     /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.
     std::function<std::vector<std::string>(const Inventory& inventory)> gpus_in_mig_mode = {};
     /// Runs a program of the host by its name and returns its output; empty: not to be run.
@@ -54,6 +56,7 @@ struct Daemon {
     std::vector<std::string> words = {};  ///< of its command line
     std::optional<std::string> path = {}; ///< its variable PATH; nothing: unknown
     std::optional<std::string> home = {}; ///< its variable HOME
+    std::string mps_pipes = {};           ///< its variable CUDA_MPS_PIPE_DIRECTORY
     std::int64_t started_ns = 0;          ///< since 1970; 0: unknown
 };
 
@@ -78,6 +81,13 @@ struct Facts {
 
 /// The first daemon of that name; null if no such daemon runs.
 [[nodiscard]] const Daemon* find_daemon(const Facts& facts, std::string_view name);
+
+/// Whether this user sees the processes of others: hidepid of proc(5) hides them.
+[[nodiscard]] bool sees_daemons(const Facts& facts);
+
+/// Whether systemd is to run that service at each boot, and no such daemon runs.
+[[nodiscard]] bool is_enabled_without(const Facts& facts, std::string_view unit,
+                                      std::string_view daemon);
 
 /// Whether the platform has the nvidia kernel module: false for WSL and a Jetson.
 [[nodiscard]] bool is_plain_nvidia(const Facts& facts);

@@ -171,10 +171,15 @@ void check_xids(const Facts& facts, std::vector<Finding>& findings) {
     }
 }
 
-bool is_service_enabled(const Facts& facts, std::string_view unit) {
-    const auto link = host_path("/etc/systemd/system/multi-user.target.wants") / unit;
-    return exists(facts.host, host_path("/run/systemd/system"))
-           && facts.host.stat_link(link).has_value();
+/// Ends the daemon by the directory that it has now, and starts another by the usual one.
+std::string mps_command(const Daemon& mps) {
+    const auto variable = mps.mps_pipes.empty()
+                              ? std::string()
+                              : "CUDA_MPS_PIPE_DIRECTORY=" + shell_word(mps.mps_pipes) + " ";
+    return mps.mps_pipes.empty()
+               ? page_command(Code::GR0417)
+               : "echo quit | " + variable + "nvidia-cuda-mps-control && "
+                     + "env -u CUDA_MPS_PIPE_DIRECTORY nvidia-cuda-mps-control -d";
 }
 
 std::string persistence_command(const Facts& facts) {
@@ -183,7 +188,6 @@ std::string persistence_command(const Facts& facts) {
 }
 
 void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
-    const bool runs = find_daemon(facts, "nvidia-persiste") != nullptr;
     for (const auto& gpu : facts.inventory->gpus)
         if (gpu.fault.empty() && gpu.uuid.find('?') != std::string::npos) {
             findings.push_back({.code = Code::GR0406,
@@ -194,11 +198,34 @@ void check_persistence(const Facts& facts, std::vector<Finding>& findings) {
                                 .command = persistence_command(facts)});
             return;
         }
-    if (!runs && is_service_enabled(facts, "nvidia-persistenced.service"))
+    if (is_enabled_without(facts, "nvidia-persistenced.service", "nvidia-persiste"))
         findings.push_back({.code = Code::GR0407,
                             .text = "nvidia-persistenced.service is enabled, but "
                                     "nvidia-persistenced does not run: persistence is off",
                             .command = "systemctl restart nvidia-persistenced"});
+}
+
+/// Programs of a container reach the daemons through them.
+void check_sockets(const Facts& facts, std::vector<Finding>& findings) {
+    const auto is_there = [&](const char* path) { return exists(facts.host, host_path(path)); };
+    if (find_daemon(facts, "nvidia-persiste") != nullptr
+        && !is_there("/run/nvidia-persistenced/socket")
+        && !is_there("/var/run/nvidia-persistenced/socket"))
+        findings.push_back({.code = Code::GR0416,
+                            .text = "nvidia-persistenced runs, and its socket "
+                                    "/run/nvidia-persistenced/socket is missing: containers do "
+                                    "not get it",
+                            .command = restart_command(facts, find_daemon(facts, "nvidia-persiste"),
+                                                       "nvidia-persistenced")});
+    const auto* const mps = find_daemon(facts, "nvidia-cuda-mps");
+    if (mps != nullptr && !is_there("/tmp/nvidia-mps"))
+        findings.push_back(
+            {.code = Code::GR0417,
+             .text = "MPS runs, and its directory /tmp/nvidia-mps is missing, by which containers "
+                     "reach it"
+                     + (mps->mps_pipes.empty() ? std::string()
+                                               : ": CUDA_MPS_PIPE_DIRECTORY is " + mps->mps_pipes),
+             .command = mps_command(*mps)});
 }
 
 void check_mig(const Facts& facts, std::vector<Finding>& findings) {
@@ -246,10 +273,15 @@ std::string fabric_command(const Facts& facts) {
     auto enable = enable_command(facts, unit);
     if (!enable.empty())
         return enable;
-    auto names = packages(std::string(unit));
     const auto& version = facts.inventory->driver_version;
-    names.debian = names.ubuntu = std::string(unit) + "-" + version.substr(0, version.find('.'));
-    names.arch.clear();
+    const auto name = std::string(unit) + "-" + version.substr(0, version.find('.'));
+    const bool has_nvidias = has_repository(facts.host, {"nvidia.com/compute/cuda"});
+    const Packages names{.debian = has_nvidias ? name : "",
+                         .ubuntu = name,
+                         .fedora = {},
+                         .rhel = {},
+                         .suse = {},
+                         .arch = {}};
     const auto install = install_command(facts.host, names, Code::GR0410);
     return install == page_command(Code::GR0410)
                ? install
@@ -283,13 +315,14 @@ Area gpus_area(const Facts& facts) {
     area.summary = std::to_string(facts.inventory->gpus.size());
     check_xids(facts, area.findings);
     check_persistence(facts, area.findings);
+    check_sockets(facts, area.findings);
     check_mig(facts, area.findings);
     check_mig_mode(facts, area.findings);
     check_fabric(facts, area.findings);
     if (facts.inventory->gpus.empty() && area.findings.empty())
         area.findings.push_back({.code = Code::GR0411,
                                  .text = "the nvidia driver is loaded and shows no GPU",
-                                 .command = "lspci -nnk -d 10de:",
+                                 .command = list_pci_command(facts.host),
                                  .needs_root = false});
     return area;
 }

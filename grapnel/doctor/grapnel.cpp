@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Grapnel's own programs and settings.
+#include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 
@@ -98,6 +100,49 @@ void check_places(const Facts& facts, const HostPath& file, std::vector<Finding>
                             .command = "grapnel config set nvidia-container-runtime.mode auto"});
 }
 
+/// Why nothing can be written there: "is read-only" or "is full"; empty if it can.
+std::string_view fault_of_directory(const Facts& facts, const HostPath& path) {
+    const auto mounts = parse_mountinfo(text_of(facts.host, host_path("/proc/self/mountinfo")));
+    const auto* const mount = mount_of(mounts, path);
+    const auto is_read_only = [](const std::vector<std::string>& options) {
+        return std::ranges::find(options, "ro") != options.end();
+    };
+    if (mount != nullptr && (is_read_only(mount->options) || is_read_only(mount->super_options)))
+        return "is read-only";
+    const auto& full = facts.here.full_directories;
+    return std::ranges::find(full, path) == full.end() ? "" : "is full";
+}
+
+/// Remounts it; what fills it, a person decides.
+std::string room_command(std::string_view fault, const HostPath& path) {
+    return fault == "is full"
+               ? "du -xa " + shell_word(path.text()) + " | sort -n | tail"
+               : "mount -o remount,rw \"$(findmnt -no TARGET -T " + shell_word(path.text()) + ")\"";
+}
+
+/// A start writes the record of its cleanup before it changes a container.
+void check_room(const Facts& facts, std::vector<Finding>& findings) {
+    const auto state = host_path("/run");
+    const auto fault_of_state = fault_of_directory(facts, state);
+    if (fault_of_state == "is full")
+        findings.push_back({.code = Code::GR0710,
+                            .text = "/run is full: a start with a GPU is refused, as it writes a "
+                                    "cleanup record to /run/grapnel",
+                            .command = room_command(fault_of_state, state)});
+    else if (!fault_of_state.empty())
+        findings.push_back({.code = Code::GR0712,
+                            .text = "/run is read-only: starts write no cleanup record, and "
+                                    "leave files in root file systems",
+                            .command = room_command(fault_of_state, state)});
+    const auto& log = facts.settings.settings.log;
+    const auto fault = log.empty() ? "" : fault_of_directory(facts, log.parent());
+    if (!fault.empty() && exists(facts.host, log.parent()))
+        findings.push_back({.code = Code::GR0711,
+                            .text = log.parent().text() + " " + std::string(fault)
+                                    + ": nothing is written to " + log.text(),
+                            .command = room_command(fault, log.parent())});
+}
+
 bool is_root_daemon(const Daemon& daemon) {
     constexpr std::array<std::string_view, 3> engines{"dockerd", "crio", "kubelet"};
     return daemon.user == 0 && std::ranges::find(engines, daemon.name) != engines.end();
@@ -122,6 +167,7 @@ Area grapnel_area(const Facts& facts) {
     check_settings(facts, file, area.findings);
     check_programs(facts, area.findings);
     check_places(facts, file, area.findings);
+    check_room(facts, area.findings);
     check_cgroups(facts, area.findings);
     return area;
 }

@@ -123,6 +123,40 @@ Packages packages(const std::string& name) {
         .debian = name, .ubuntu = name, .fedora = name, .rhel = name, .suse = name, .arch = name};
 }
 
+bool has_repository(const sys::HostFs& host, std::initializer_list<std::string_view> words) {
+    for (const auto* const directory : {"/etc/yum.repos.d", "/etc/zypp/repos.d",
+                                        "/etc/apt/sources.list.d", "/etc/apt/sources.list"}) {
+        const auto place = host_path(directory);
+        auto names = names_in(host, place);
+        names.emplace_back(); // the path itself
+        for (const auto& name : names) {
+            auto text = name + "\n" + text_of(host, name.empty() ? place : place / name) + "\n";
+            std::ranges::transform(text, text.begin(),
+                                   [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+            const bool is_off = text.find("enabled=0") != std::string::npos
+                                && text.find("enabled=1") == std::string::npos;
+            if (!is_off && std::ranges::any_of(words, [&](std::string_view word) {
+                    return text.find(word) != std::string::npos;
+                }))
+                return true;
+        }
+    }
+    return false;
+}
+
+std::string with_program(const sys::HostFs& host, std::string_view program,
+                         const Packages& packages, const std::string& command) {
+    const auto names = name_for(family_of(host), packages);
+    if (names.empty() || !find_program(host, program).empty())
+        return command;
+    return std::string(installer_of(host, family_of(host))) + std::string(names) + " && " + command;
+}
+
+std::string list_pci_command(const sys::HostFs& host) {
+    return find_program(host, "lspci").empty() ? "grep -l 0x10de /sys/bus/pci/devices/*/vendor"
+                                               : "lspci -nnk -d 10de:";
+}
+
 std::string page_command(Code code) {
     return "grapnel explain " + name_of(page_of(code));
 }
@@ -150,6 +184,10 @@ std::string reinstall_command(const sys::HostFs& host, const std::string& packag
         break;
     }
     return page_command(code);
+}
+
+std::string distribution_of(const sys::HostFs& host) {
+    return release_value(host, "ID");
 }
 
 std::string ubuntu_branch(const sys::HostFs& host, std::string_view driver_version) {
@@ -195,7 +233,7 @@ std::string enable_command(const Facts& facts, std::string_view unit) {
         [&](const char* directory) {
             return exists(facts.host, host_path(directory) / (std::string(unit) + ".service"));
         });
-    if (!has_systemd(facts) || !is_installed || release_value(facts.host, "ID") == "nixos")
+    if (!has_systemd(facts) || !is_installed || distribution_of(facts.host) == "nixos")
         return {};
     return "systemctl enable --now " + std::string(unit);
 }

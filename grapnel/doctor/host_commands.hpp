@@ -5,6 +5,7 @@
 #include "doctor/facts.hpp"
 #include "doctor/finding.hpp"
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,18 @@ struct Packages {
 /// The same package name in each family.
 [[nodiscard]] Packages packages(const std::string& name);
 
+/// Whether the package manager uses a repository with one of these words in its file or the name
+/// of the file, in lower case.
+[[nodiscard]] bool has_repository(const sys::HostFs& host,
+                                  std::initializer_list<std::string_view> words);
+
+/// The command, behind that of the package which brings its program if the program is missing.
+[[nodiscard]] std::string with_program(const sys::HostFs& host, std::string_view program,
+                                       const Packages& packages, const std::string& command);
+
+/// Prints the NVIDIA devices on the PCI bus.
+[[nodiscard]] std::string list_pci_command(const sys::HostFs& host);
+
 /// Prints the page of the finding: the command where no single command mends it.
 [[nodiscard]] std::string page_command(Code code);
 
@@ -36,6 +49,9 @@ struct Packages {
                                           Code code);
 [[nodiscard]] std::string reinstall_command(const sys::HostFs& host, const std::string& package,
                                             Code code);
+
+/// The value of ID in os-release(5).
+[[nodiscard]] std::string distribution_of(const sys::HostFs& host);
 
 /// "580" of 580.159.04, with "-server" where Ubuntu's server packages are installed.
 [[nodiscard]] std::string ubuntu_branch(const sys::HostFs& host, std::string_view driver_version);

@@ -3,9 +3,10 @@
 
 #include "base/text.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 namespace grapnel::doctor_command {
 
@@ -28,13 +29,18 @@ std::string endpoint_of(const Facts& facts) {
     return {};
 }
 
+/// The process that is kubelet or has it within; null without one.
+const Daemon* kubelet_of(const Facts& facts) {
+    for (const auto* const name : {"kubelet", "k3s-server", "k3s-agent", "kubelite"})
+        if (const auto* const daemon = find_daemon(facts, name))
+            return daemon;
+    return nullptr;
+}
+
 } // namespace
 
 bool has_kubelet(const Facts& facts) {
-    constexpr std::array<std::string_view, 4> names{"kubelet", "k3s-server", "k3s-agent",
-                                                    "kubelite"};
-    return std::ranges::any_of(
-        names, [&](std::string_view name) { return find_daemon(facts, name) != nullptr; });
+    return kubelet_of(facts) != nullptr;
 }
 
 bool kubelet_uses_crio(const Facts& facts) {
@@ -49,6 +55,28 @@ bool kubelet_uses_containerd(const Facts& facts) {
     return has_kubelet(facts)
            && (endpoint.empty() ? find_daemon(facts, "crio") == nullptr
                                 : endpoint.find("containerd") != std::string::npos);
+}
+
+void check_services(const Facts& facts, std::vector<Finding>& findings) {
+    const auto* const kubelet = kubelet_of(facts);
+    const bool has_docker = find_daemon(facts, "dockerd") != nullptr;
+    for (const std::string engine : {"containerd", "crio"}) {
+        Finding finding{.code = Code::GR1015, .command = restart_command(facts, nullptr, engine)};
+        if (is_enabled_without(facts, engine + ".service", engine)) {
+            finding.text = engine + ".service is enabled, but " + engine + " does not run";
+        } else if (kubelet != nullptr && !has_docker && sees_daemons(facts)
+                   && find_daemon(facts, engine) == nullptr
+                   && (engine == "crio" ? kubelet_uses_crio(facts)
+                                        : kubelet_uses_containerd(facts))) {
+            finding.text = kubelet->name + " runs, and " + engine
+                           + ", by which it starts containers, does not";
+            if (kubelet->name != "kubelet") // it starts containerd
+                finding.command = restart_command(facts, kubelet, "k3s");
+        } else {
+            continue;
+        }
+        findings.push_back(std::move(finding));
+    }
 }
 
 } // namespace grapnel::doctor_command

@@ -244,12 +244,11 @@ void check_import(const Facts& facts, const Containerd& containerd,
 void check_programs(const Facts& facts, const Containerd& containerd,
                     std::vector<Finding>& findings) {
     for (const auto& runtime : containerd.runtimes) {
-        const auto program = HostPath::make(runtime.program);
-        if (program && !exists(facts.host, *program))
-            findings.push_back({.code = Code::GR1003,
-                                .text = runtime.file + ": the program of the runtime "
-                                        + quote(runtime.name) + " is missing: " + program->text(),
-                                .command = configure(facts, containerd, Code::GR1003)});
+        const auto program = HostPath::make(runtime.program).value_or(HostPath());
+        if (auto finding =
+                unusable_runtime(facts.host, Code::GR1003, {runtime.file, runtime.name, program},
+                                 configure(facts, containerd, Code::GR1003)))
+            findings.push_back(std::move(*finding));
     }
 }
 
@@ -388,6 +387,7 @@ Area kubernetes_area(const Facts& facts) {
     Area area{.name = "kubernetes"};
     const auto containerd = containerd_of(facts);
     check_containerd(facts, containerd, area.findings);
+    check_services(facts, area.findings);
     check_crio(facts, area.findings);
     const bool has_crio = find_daemon(facts, "crio") != nullptr;
     const bool gives = has_runtime(facts.host, containerd);

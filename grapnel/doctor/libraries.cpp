@@ -2,6 +2,9 @@
 #include "doctor/libraries.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "doctor/driver_commands.hpp"
+#include "doctor/host_commands.hpp"
+#include "doctor/shell.hpp"
 #include "driver/inventory.hpp"
 #include "driver/library_directories.hpp"
 #include "driver/usual_directories.hpp"
@@ -94,6 +97,10 @@ bool look_at_cache(const sys::HostFs& host, const HostPath& cache, Search& searc
             || (entry.soname != "libcuda.so.1" && entry.soname != "libnvidia-ml.so.1"))
             continue;
         const auto path = HostPath::make(entry.path);
+        if (path && path->parent().name() == "stubs") {
+            search.out.stub = *path;
+            continue;
+        }
         if (path && !exists(host, *path) && !search.out.is_stale())
             search.out.stale_reason = "it names " + path->text() + ", which is not there";
         if (path && exists(host, *path)) {
@@ -119,6 +126,25 @@ LibrarySearch look_for_libraries(const Facts& facts, const std::string& version)
     std::ranges::sort(empty);
     empty.erase(std::unique(empty.begin(), empty.end()), empty.end());
     return std::move(search.out);
+}
+
+Finding stub_in_cache(const Facts& facts, const HostPath& stub) {
+    Finding out{.code = Code::GR0219,
+                .text = facts.settings.settings.ldcache_file.text() + " has CUDA's stub "
+                        + stub.text() + ": programs of the host that load it find no GPU",
+                .command = page_command(Code::GR0219)};
+    const auto& host = facts.driver_host();
+    const auto below = host_path("/etc/ld.so.conf.d");
+    auto files = names_in(host, below);
+    std::erase_if(files, [](const std::string& name) { return !name.ends_with(".conf"); });
+    for (const auto& name : files) {
+        const auto text = text_of(host, below / name);
+        for (const auto line : split(text, '\n'))
+            if (!facts.rooted && trim(line) == stub.parent().text())
+                out.command = "sed -i '\\#/stubs#d' " + shell_word((below / name).text()) + " && "
+                              + ldconfig_command(facts);
+    }
+    return out;
 }
 
 /// Its cure is a sentence, and stands in the text.

@@ -15,6 +15,7 @@ struct LibrarySearch {
     bool is_installed = false;              ///< has the libraries of the loaded driver
     std::string stale_reason = {};          ///< why ld.so.cache is stale; empty: it is sound
     std::vector<HostPath> empty_files = {}; ///< of the loaded driver's libraries
+    HostPath stub = {};                     ///< a libcuda.so.1 of CUDA in ld.so.cache
 
     [[nodiscard]] bool is_stale() const { return !stale_reason.empty(); }
 };
@@ -22,12 +23,13 @@ struct LibrarySearch {
 /// `version` is the loaded driver's.
 [[nodiscard]] LibrarySearch look_for_libraries(const Facts& facts, const std::string& version);
 
+/// The finding for a stub in ld.so.cache.
+[[nodiscard]] Finding stub_in_cache(const Facts& facts, const HostPath& stub);
+
 /// The finding for a driver that the inventory refuses, with the reason.
 [[nodiscard]] Finding unusable_driver(const Error& error);
 
 /// Whether this host is WSL or a Jetson, even without a usable driver.
 [[nodiscard]] bool is_special_platform(const Facts& facts);
-
-/// Whether the kernel's release is a plain name of a directory.
 
 } // namespace grapnel::doctor_command

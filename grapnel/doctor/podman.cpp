@@ -122,11 +122,13 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
                                             + " is no JSON object, so podman "
                                               "starts no container",
                                     .command = remove_command(hook)});
-            else if (program && !exists(host, *program))
-                findings.push_back({.code = Code::GR0902,
-                                    .text = hook.path.text()
-                                            + ": the hook's program is missing: " + program->text(),
-                                    .command = remove_command(hook)});
+            else if (const auto fault = program ? fault_of_program(host, *program) : "";
+                     !fault.empty())
+                findings.push_back(
+                    {.code = Code::GR0902,
+                     .text = hook.path.text() + ": the hook's program " + std::string(fault) + ": "
+                             + program->text(),
+                     .command = mend_program(fault, *program, remove_command(hook))});
         }
 }
 
@@ -218,6 +220,47 @@ void check_user(const Facts& facts, const HostPath& home, const HostPath& direct
          .needs_root = false});
 }
 
+/// A line of passwd(5).
+struct User {
+    std::string name = {};
+    std::string number = {};
+};
+
+std::optional<User> owner_of(const sys::HostFs& host, const HostPath& home) {
+    constexpr std::size_t number = 2;
+    constexpr std::size_t place = 5;
+    const auto text = text_of(host, host_path("/etc/passwd"));
+    for (const auto line : split(text, '\n')) {
+        const auto fields = split(line, ':');
+        if (fields.size() > place && fields[place] == home.text())
+            return User{std::string(fields.front()), std::string(fields[number])};
+    }
+    return std::nullopt;
+}
+
+/// Without a range of subordinate IDs most images cannot be unpacked. Another service can give it
+/// (nsswitch.conf(5)).
+void check_subordinate_ids(const Facts& facts, const HostPath& home,
+                           std::vector<Finding>& findings) {
+    const auto user = owner_of(facts.host, home);
+    const auto switches = text_of(facts.host, host_path("/etc/nsswitch.conf"));
+    if (!user || ("\n" + switches).find("\nsubid:") != std::string::npos)
+        return;
+    for (const auto* const file : {"/etc/subuid", "/etc/subgid"}) {
+        const auto text = "\n" + text_of(facts.host, host_path(file));
+        if (text.find("\n" + user->name + ":") == std::string::npos
+            && text.find("\n" + user->number + ":") == std::string::npos) {
+            findings.push_back(
+                {.code = Code::GR0907,
+                 .text = std::string(file) + ": no range of " + user->name
+                         + ", so rootless podman of this user has one ID alone",
+                 .command = "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
+                            + shell_word(user->name)});
+            return;
+        }
+    }
+}
+
 void check_manager(const Facts& facts, std::vector<Finding>& findings) {
     const auto conf = conf_of(facts.host, {});
     if (conf.cgroup_manager == "systemd" && !has_systemd(facts))
@@ -244,8 +287,10 @@ Area podman_area(const Facts& facts) {
         return area;
     check_files(facts.host, area.findings);
     check_root(facts.host, directory, area.findings);
-    for (const auto& home : podman_homes(facts))
+    for (const auto& home : podman_homes(facts)) {
         check_user(facts, home, directory, area.findings);
+        check_subordinate_ids(facts, home, area.findings);
+    }
     check_manager(facts, area.findings);
     if (area.findings.empty() && directory.empty())
         area.is_used = false;

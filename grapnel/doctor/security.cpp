@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
@@ -76,6 +77,14 @@ std::string profile_in(const std::string& line) {
     return rest.substr(0, rest.find('"'));
 }
 
+std::string with_tools(const sys::HostFs& host, const std::string& program,
+                       const std::string& profile) {
+    const std::string name = "apparmor-utils";
+    const Packages packages{
+        .debian = name, .ubuntu = name, .fedora = {}, .rhel = {}, .suse = name, .arch = "apparmor"};
+    return with_program(host, program, packages, program + " " + shell_word(profile));
+}
+
 void check_profiles(const sys::HostFs& host, std::vector<Finding>& findings) {
     constexpr std::array<std::string_view, 5> programs{
         "grapnel-hook", "grapnel-runtime", "grapnel-probe", "nvidia-container-runtime-hook",
@@ -91,7 +100,7 @@ void check_profiles(const sys::HostFs& host, std::vector<Finding>& findings) {
             findings.push_back({.code = Code::GR0603,
                                 .text = "AppArmor: the profile " + std::string(name)
                                         + " confines a program of Grapnel, which confines itself",
-                                .command = "aa-disable " + shell_word(name)});
+                                .command = with_tools(host, "aa-disable", std::string(name))});
     }
 }
 
@@ -114,7 +123,7 @@ void check_apparmor(const sys::HostFs& host, const std::vector<std::string>& lin
         {.code = Code::GR0604,
          .text = "AppArmor denied an access by the profile " + quote(profile) + ": " + *denial,
          .command = is_of_an_engine(profile) ? "docker run --security-opt apparmor=unconfined IMAGE"
-                                             : "aa-complain " + shell_word(profile),
+                                             : with_tools(host, "aa-complain", profile),
          .needs_root = !is_of_an_engine(profile)});
 }
 

@@ -63,8 +63,17 @@ FAULTS = {
     "mode": ("chmod 600 /dev/nvidia1", "GR0306", 4, "chmod 666 /dev/nvidia1"),
     "settings": ("mkdir -p /etc/grapnel; mount -t tmpfs tmpfs /etc/grapnel; "
                  "echo 'ldcach = \"off\"' > /etc/grapnel/config.toml", "GR0701", 3, "config"),
-    "cdi": ("mkdir -p /run/cdi; printf 'kind: nvidia.com/gpu\\ndevices:\\n- name: \"0\"\\n"
-            "  containerEdits:\\n    mounts:\\n    - hostPath: /usr/lib/libcuda.so.575\\n' "
+    "full log": ("mount -t tmpfs -o size=4k tmpfs /var/log; head -c 8k /dev/zero > /var/log/x || true",
+                 "GR0711", 4, "du -xa /var/log"),
+    "read-only run": ("mount --bind /run /run; mount -o remount,ro,bind /run", "GR0712", 4, "mount -o remount,rw"),
+    "BOM": ("mkdir -p /etc/docker; printf '\\357\\273\\277{}' > /etc/docker/daemon.json", "GR0801", 3, "sed -i"),
+    "comma": ("mkdir -p /etc/docker; echo '{\"debug\": true,}' > /etc/docker/daemon.json", "GR0801", 3,
+              "daemon.json"),
+    "dev": ("chmod 700 /dev", "GR0306", 4, "chmod 755 /dev"),
+    "malformed cdi": ("mkdir -p /run/cdi; echo '{\"cdiVersion\": \"9.9.9\", \"kind\": \"nvidia.com/gpu\", "
+                      "\"devices\": []}' > /run/cdi/nvidia.json", "GR1107", 3, "grapnel cdi generate"),
+    "cdi": ("mkdir -p /run/cdi; printf 'cdiVersion: 0.5.0\\nkind: nvidia.com/gpu\\ndevices:\\n- name: \"0\"\\n"
+            "  containerEdits:\\n    mounts:\\n    - containerPath: /x\\n      hostPath: /usr/lib/libcuda.so.575\\n' "
             "> /run/cdi/nvidia.yaml", "GR1102", 3,
             "grapnel cdi generate"),
 }
@@ -131,12 +140,14 @@ def test_printed_command_can_be_pasted(doctor):
     """For a path with a space and a quote."""
     done = doctor("""mkdir -p /run/cdi
         cat > "/run/cdi/ada's file.yaml" <<'END'
+cdiVersion: 0.5.0
 kind: nvidia.com/gpu
 devices:
 - name: "0"
   containerEdits:
     mounts:
-    - hostPath: /usr/lib/libcuda.so.575
+    - containerPath: /x
+      hostPath: /usr/lib/libcuda.so.575
 END
         command=$("$0" doctor --json | python3 -c '
 import json, sys

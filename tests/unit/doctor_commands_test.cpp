@@ -19,7 +19,8 @@ struct Row {
 };
 
 const Fault& fault_named(const std::string& name) {
-    for (const auto* const table : {&faults(), &fault_variants(), &engine_faults()}) {
+    for (const auto* const table :
+         {&faults(), &fault_variants(), &engine_faults(), &file_faults()}) {
         const auto found = std::ranges::find(*table, name, &Fault::name);
         if (found != table->end())
             return *found;
@@ -32,6 +33,9 @@ std::string command_of(const Row& row) {
     DoctoredHost host(fault.base);
     fault.make(host);
     host.files.file("/etc/os-release", row.release);
+    host.files.file("/etc/apt/sources.list", "deb x bookworm main contrib non-free\n");
+    host.files.file("/etc/yum.repos.d/cuda-rhel9.repo", "enabled=1\n");
+    host.files.file("/etc/zypp/repos.d/repo-nvidia.repo", "enabled=1\n");
     if (row.more != nullptr)
         row.more(host);
     const auto facts =
@@ -102,6 +106,7 @@ const std::vector<Row>& rows() {
         {"driver not installed", amazon, "dnf install nvidia-driver nvidia-driver-cuda"},
         {"driver not installed", fedora, "dnf install akmod-nvidia xorg-x11-drv-nvidia-cuda",
          [](DoctoredHost& host) {
+             host.files.remove("/etc/yum.repos.d/cuda-rhel9.repo");
              host.files.file("/etc/yum.repos.d/rpmfusion-nonfree.repo", "");
          }},
         {"driver not installed", fedora, "rpm-ostree install nvidia-driver nvidia-driver-cuda",
@@ -112,6 +117,46 @@ const std::vector<Row>& rows() {
          "transactional-update pkg install nvidia-open-driver-G06-signed-kmp-default "
          "nvidia-compute-utils-G06"},
         {"driver not installed", arch, "pacman -S nvidia-open nvidia-utils"},
+        {"driver not installed", debian, "grapnel explain GR0202",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/apt/sources.list", "deb x bookworm main non-free-firmware\n");
+         }},
+        {"driver not installed", fedora, "grapnel explain GR0202",
+         [](DoctoredHost& host) {
+             host.files.file("/etc/yum.repos.d/cuda-rhel9.repo", "enabled=0\n");
+             host.files.file("/etc/yum.repos.d/rpmfusion-nonfree-nvidia-driver.repo",
+                             "enabled=0\n");
+         }},
+        {"driver not installed", leap, "grapnel explain GR0202",
+         [](DoctoredHost& host) { host.files.remove("/etc/zypp"); }},
+        {"compat32 without 32-bit libraries", debian,
+         "dpkg --add-architecture i386 && apt-get update && apt-get install libcuda1:i386 "
+         "nvidia-driver-libs:i386"},
+        {"compat32 without 32-bit libraries", arch, "pacman -S lib32-nvidia-utils"},
+        {"daemon.json is broken", debian,
+         "dockerd --validate --config-file /etc/docker/daemon.json"},
+        {"daemon.json is broken", debian, "python3 -m json.tool /etc/docker/daemon.json",
+         [](DoctoredHost& host) {
+             program(host, "python3");
+             host.here.ask = [](const auto&) {
+                 return Result<std::string>("Docker version 20.10.24+dfsg1, build 297e128\n");
+             };
+         }},
+        {"byte order mark for an old Docker", debian,
+         R"(sed -i '1s/^\xEF\xBB\xBF//' /etc/docker/daemon.json && service docker restart)"},
+        {"program of a runtime that is not executable", debian, "chmod a+rx /opt/grapnel-runtime"},
+        {"CDI that is off in Docker", debian,
+         "grapnel configure docker --cdi && systemctl restart docker", systemd},
+        {"other directory for CDI files", debian,
+         "mkdir -p /srv/cdi && grapnel cdi generate --output /srv/cdi/grapnel.json"},
+        {"rootless podman without subordinate IDs", debian,
+         "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ada"},
+        {"stubs in ld.so.conf.d", debian,
+         R"(sed -i '\#/stubs#d' /etc/ld.so.conf.d/cuda.conf && ldconfig)"},
+        {"MPS with a directory of its own", debian,
+         "echo quit | CUDA_MPS_PIPE_DIRECTORY=/srv/mps nvidia-cuda-mps-control && env -u "
+         "CUDA_MPS_PIPE_DIRECTORY nvidia-cuda-mps-control -d"},
+        {"no fabric manager", debian, "grapnel explain GR0410"},
         {"driver not installed", flatcar, "grapnel explain GR0202"},
         {"driver not installed", nixos, "grapnel explain GR0202"},
         {"driver without CUDA", debian, "apt-get install libcuda1"},
@@ -287,7 +332,10 @@ const std::vector<Row>& rows() {
          "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "
          "/etc/containers/containers.conf.d/99-grapnel.conf"},
         {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},
-        {"AppArmor denial", debian, "aa-complain lxc-container-default"},
+        {"AppArmor denial", debian, "aa-complain lxc-container-default",
+         [](DoctoredHost& host) { program(host, "aa-complain"); }},
+        {"AppArmor denial", debian,
+         "apt-get install apparmor-utils && aa-complain lxc-container-default"},
         {"AppArmor denial", debian, "docker run --security-opt apparmor=unconfined IMAGE",
          [](DoctoredHost& host) {
              host.here.kernel_log = {"apparmor=\"DENIED\" operation=\"open\" "
@@ -314,8 +362,12 @@ const std::vector<Row>& rows() {
          }},
         {"driver not installed", nixos, "grapnel explain GR0202",
          [](DoctoredHost& host) { host.here.user = 1000; }},
-        {"no driver and no GPU", debian,
-         "lspci -nnk -d 10de:", [](DoctoredHost& host) { host.here.user = 1000; }},
+        {"no driver and no GPU", debian, "lspci -nnk -d 10de:",
+         [](DoctoredHost& host) {
+             host.here.user = 1000;
+             program(host, "lspci");
+         }},
+        {"no driver and no GPU", debian, "grep -l 0x10de /sys/bus/pci/devices/*/vendor"},
     };
     return table;
 }

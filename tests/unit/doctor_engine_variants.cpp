@@ -130,6 +130,8 @@ const std::vector<Fault>& engine_faults() {
          [](DoctoredHost& host) {
              podman_with_hook(host, "/srv/anna");
              host.files.file("/etc/passwd", "anna:x:1000:1000::/srv/anna:/bin/sh\n");
+             host.files.file("/etc/subuid", "anna:100000:65536\n");
+             host.files.file("/etc/subgid", "1000:100000:65536\n");
          }},
         {GR0802, "rootless dockerd in its own mount namespace", "h200", "/home/anna/.config",
          [](DoctoredHost& host) {
@@ -174,6 +176,25 @@ const std::vector<Fault>& healthy_engines() {
                                        + runtime_in("io.containerd.grpc.v1.cri"));
          }},
         {{},
+         "default runtime of containerd by its usual name",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             containerd_with(host,
+                             "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+                             "default_runtime_name = \"runc\"\n"
+                                 + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {{},
+         "CRI-O that was started after its file",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             crio_with(host, crio_runtime);
+             start_early(host, "88");
+             host.files.file("/proc/stat", "btime 1000000\n");
+         }},
+        {{},
          "kubelet with CRI-O beside Docker's containerd",
          "h200",
          "",
@@ -198,6 +219,9 @@ const std::vector<Fault>& healthy_engines() {
              containerd_without_use(host, "kubelet --config=/etc/kubelet.yaml");
              host.files.file("/etc/kubelet.yaml",
                              "containerRuntimeEndpoint: unix:///var/run/crio/crio.sock\n");
+             host.files.file("/usr/bin/grapnel-runtime", "");
+             host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", crio_runtime);
+             start_daemon(host, "90", "crio", "crio");
          }},
         {{},
          "CRI-O with a hook",

@@ -114,9 +114,15 @@ void containerd(DoctoredHost& host, const std::string& config, const std::string
 
 std::string yaml(const std::string& path, const std::string& more = "") {
     return "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
-           "  containerEdits:\n    mounts:\n    - hostPath: "
+           "  containerEdits:\n    mounts:\n    - containerPath: /x\n      hostPath: "
            + path + "\n" + more;
 }
+
+/// As `grapnel cdi generate` makes it.
+constexpr const char* own_cdi_file =
+    R"({"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu",
+"devices": [{"name": "0", "containerEdits": {"env": ["A=B"]}}],
+"containerEdits": {"hooks": [{"hookName": "createRuntime", "path": "/usr/bin/grapnel-hook"}]}})";
 
 void selinux(DoctoredHost& host, const std::string& boolean) {
     host.files.file("/sys/fs/selinux/enforce", "1");
@@ -519,7 +525,9 @@ const std::vector<Fault>& faults() {
              dockerd(host);
              register_runtime(host);
              started(host, "/proc/77/stat");
-             host.here.ask = [](const auto&) { return Result<std::string>("{\"runc\":{}}"); };
+             host.here.ask = [](const auto&) {
+                 return Result<std::string>(R"({"default": "runc", "runtimes": {"runc": {}}})");
+             };
          }},
         {GR0809, "Docker Desktop", "h200", "Docker Desktop",
          [](DoctoredHost& host) { host.files.directory("/opt/docker-desktop/bin"); }},
@@ -619,13 +627,14 @@ const std::vector<Fault>& faults() {
         {GR1103, "hook of a CDI file missing", "h200", "/usr/bin/nvidia-cdi-hook",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.yaml",
-                             yaml("/etc", "    hooks:\n    - path: /usr/bin/nvidia-cdi-hook\n"));
+                             yaml("/etc", "    hooks:\n    - hookName: createContainer\n"
+                                          "      path: /usr/bin/nvidia-cdi-hook\n"));
          }},
         {GR1104, "two CDI files", "h200", "both have",
          [](DoctoredHost& host) {
+             host.files.file("/usr/bin/grapnel-hook", "");
              host.files.file("/etc/cdi/nvidia.yaml", yaml("/etc"));
-             host.files.file("/etc/cdi/grapnel.json",
-                             "{\"kind\": \"nvidia.com/gpu\", \"devices\": [{\n\"name\": \"0\"}]}");
+             host.files.file("/etc/cdi/grapnel.json", own_cdi_file);
          }},
         {GR1105, "CDI file without a GPU", "mig", "lacks",
          [](DoctoredHost& host) { host.files.file("/etc/cdi/nvidia.yaml", yaml("/etc")); }},
@@ -768,7 +777,9 @@ const std::vector<Fault>& near_faults() {
              dockerd(host);
              register_runtime(host);
              started(host, "/proc/77/stat");
-             host.here.ask = [](const auto&) { return Result<std::string>("{\"nvidia\":{}}"); };
+             host.here.ask = [](const auto&) {
+                 return Result<std::string>(R"({"default": "runc", "runtimes": {"nvidia": {}}})");
+             };
          }},
         {GR0101, "podman with the hook", "h200", "",
          with_file(podman, "/var/lib/containers/storage/db.sql", "")},
@@ -783,8 +794,7 @@ const std::vector<Fault>& near_faults() {
          [](DoctoredHost& host) {
              podman(host);
              host.files.file("/home/anna/.local/share/containers/storage/db.sql", "");
-             host.files.file("/etc/cdi/grapnel.json",
-                             "{\"kind\": \"nvidia.com/gpu\", \"devices\": [{\n\"name\": \"0\"}]}");
+             host.files.file("/etc/cdi/grapnel.json", own_cdi_file);
          }},
         {GR0101, "containerd for Docker alone", "h200", "",
          [](DoctoredHost& host) {
@@ -819,7 +829,8 @@ const std::vector<Fault>& near_faults() {
         {GR0101, "CDI file of WSL", "wsl", "",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.yaml",
-                             "kind: nvidia.com/gpu\ndevices:\n- name: all\n");
+                             "cdiVersion: 0.3.0\nkind: nvidia.com/gpu\ndevices:\n- name: all\n"
+                             "  containerEdits:\n    env: [A=B]\n");
          }},
         {GR0101, "SELinux with the boolean", "h200", "",
          [](DoctoredHost& host) {
@@ -865,6 +876,7 @@ const std::vector<Fault>& near_faults() {
              host.files.link(
                  "/etc/systemd/system/multi-user.target.wants/nvidia-persistenced.service", "x");
              daemon(host, "90", "nvidia-persiste", "");
+             host.files.socket("/run/nvidia-persistenced/socket");
          }},
         {GR0101, "fabric manager that runs", "h200", "",
          [](DoctoredHost& host) {
@@ -874,9 +886,7 @@ const std::vector<Fault>& near_faults() {
         {GR0101, "own CDI file", "h200", "",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-hook", "");
-             host.files.file("/etc/cdi/grapnel.json",
-                             "{\"kind\": \"nvidia.com/gpu\", \"devices\": [{\n\"name\": "
-                             "\"0\"}],\n\"hooks\": [{\n\"path\": \"/usr/bin/grapnel-hook\"}]}");
+             host.files.file("/etc/cdi/grapnel.json", own_cdi_file);
          }},
         {GR0101, "container that got its GPU", "h200", "",
          [](DoctoredHost& host) { ended_container(host, "nvidia", "NVIDIA_VISIBLE_DEVICES=all"); }},

@@ -35,11 +35,13 @@ struct Fault {
 /// The same faults by other files, engines and lines of a log.
 [[nodiscard]] const std::vector<Fault>& fault_variants();
 [[nodiscard]] const std::vector<Fault>& engine_faults();
+[[nodiscard]] const std::vector<Fault>& file_faults();
 
 /// Hosts that look like one with a fault.
 [[nodiscard]] const std::vector<Fault>& near_faults();
 [[nodiscard]] const std::vector<Fault>& healthy_variants();
 [[nodiscard]] const std::vector<Fault>& healthy_engines();
+[[nodiscard]] const std::vector<Fault>& healthy_files();
 
 [[nodiscard]] std::vector<std::string> healthy_hosts();
 

@@ -4,6 +4,8 @@
 #include "doctor_faults.hpp"
 #include "support/elf_file.hpp"
 
+#include <cerrno>
+
 namespace grapnel::test {
 
 namespace {
@@ -142,7 +144,18 @@ const std::vector<Fault>& fault_variants() {
              host.files.remove("/dev/dxg");
              host.files.file("/proc/sys/kernel/osrelease", "5.15.153.1-microsoft-standard-WSL2\n");
          }},
+        {GR0202, "WSL's kernel with a GPU on the bus", "wsl", "not installed",
+         [](DoctoredHost& host) {
+             unload_on_bus(host);
+             host.files.remove("/dev/dxg");
+             host.files.file("/proc/sys/kernel/osrelease", "5.15.153.1-microsoft-standard-WSL2\n");
+         }},
         // nodes
+        {GR0306, "node of root alone, with a group", "h200", "only root",
+         [](DoctoredHost& host) {
+             add_group(host);
+             host.files.character_device("/dev/nvidia0", 195, 0, 0600, 44);
+         }},
         {GR0305, "nvidia-uvm that is not installed", "h200", "no such module",
          [](DoctoredHost& host) {
              unload_uvm(host);
@@ -170,6 +183,17 @@ const std::vector<Fault>& fault_variants() {
              host.here.kernel_log = {"NVRM: installed in this system requires use of the NVIDIA "
                                      "open kernel modules. NVRM: GPU 0000:00:07.0"};
          }},
+        {GR0404, "reason that names another GPU", "h200", "did not take it",
+         [](DoctoredHost& host) {
+             add_unbound(host);
+             host.here.kernel_log = {"NVRM: The NVIDIA GPU 0000:00:08.0 (PCI ID: 10de:1b80) "
+                                     "installed in this system is not supported by open nvidia.ko"};
+         }},
+        {GR0401, "GPU without an answer after an Xid", "h200", "does not answer",
+         [](DoctoredHost& host) {
+             host.files.unreadable("/proc/driver/nvidia/gpus/0000:00:06.0/information", ENODEV);
+             host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 119, pid=1, Timeout"};
+         }},
         {GR0415, "GPU System Processor without an answer", "h200", "Xid",
          [](DoctoredHost& host) {
              host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 119, pid=1, Timeout after 6s of "
@@ -187,6 +211,11 @@ const std::vector<Fault>& fault_variants() {
         // containers
         {GR1304, "container with an earlier driver", "h200", "575.57.08",
          [](DoctoredHost& host) { hold(host, "docker", "575.57.08"); }},
+        {GR0208, "container with an earlier driver, and no libraries", "small", "not found",
+         [](DoctoredHost& host) {
+             host.files.remove("/usr/lib64");
+             hold(host, "docker", "535.10.20");
+         }},
         {GR1305, "nvidia-smi without utility", "h200", "lacks utility",
          [](DoctoredHost& host) {
              ended_by_smi(host, "compute", R"("Running": false, "ExitCode": 127)");
@@ -225,6 +254,25 @@ const std::vector<Fault>& healthy_variants() {
                              "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
                              "31 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n"
                              "32 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n");
+         }},
+        {{},
+         "noexec mount above the driver's, mounted later",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             host.files.file("/proc/self/mountinfo",
+                             "22 1 0:5 / /dev rw,nosuid - devtmpfs udev rw\n"
+                             "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
+                             "31 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n"
+                             "32 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n");
+         }},
+        {{},
+         "node of a group, for everybody",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             add_group(host);
+             host.files.character_device("/dev/nvidia0", 195, 0, 0666, 44);
          }},
         {{},
          "user of the node's group",
@@ -268,6 +316,21 @@ const std::vector<Fault>& healthy_variants() {
          "",
          [](DoctoredHost& host) {
              ended_by_smi(host, "compute,utility", R"("Running": false, "ExitCode": 0)");
+         }},
+        {{},
+         "nvidia-smi with utility that was not found",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             ended_by_smi(host, "compute,utility", R"("Running": false, "ExitCode": 127)");
+         }},
+        {{},
+         "container that runs after a refusal",
+         "h200",
+         "",
+         [](DoctoredHost& host) {
+             ended_by_smi(host, "all",
+                          R"("Running": true, "Error": "stderr: grapnel-hook: unknown device")");
          }},
         {{},
          "container that another program refused",

@@ -88,6 +88,10 @@ void MemoryHost::socket(std::string_view path) {
     make(path).type = Type::other;
 }
 
+void MemoryHost::set_mode(std::string_view path, std::uint32_t mode) {
+    nodes_.at(std::string(path)).mode = mode;
+}
+
 void MemoryHost::unreadable(std::string_view path, int error) {
     auto& node = make(path);
     node.type = Type::regular;

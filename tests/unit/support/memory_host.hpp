@@ -24,6 +24,8 @@ class MemoryHost final : public sys::HostFs {
     void character_device(std::string_view path, std::uint32_t major, std::uint32_t minor,
                           std::uint32_t mode = 0666, std::uint32_t group = 0);
     void socket(std::string_view path);
+    /// Of a file that is there.
+    void set_mode(std::string_view path, std::uint32_t mode);
     /// A file that is there and gives this errno when it is read.
     void unreadable(std::string_view path, int error);
     /// From now on each change sets the time of change of a file and its directory.
