@@ -255,12 +255,16 @@ class Machine:
         assert "utility" in self.read("/etc/nvidia-container-runtime/config.toml")
 
     def divert(self):
+        """An administrator's own NAME.diverted does not prevent the installation, and stays."""
         self.write("/usr/bin/nvidia-container-cli", "mine\n")
+        self.write("/usr/bin/nvidia-container-cli.diverted", "an earlier one\n")
         self.run("apt-get install ../grapnel_*.deb ../grapnel-nvidia-compat_*.deb; "
                  "nvidia-container-cli --version")
         self.run("apt-get install --reinstall ../grapnel_*.deb ../grapnel-nvidia-compat_*.deb")
         self.run("apt-get purge grapnel grapnel-nvidia-compat")
         assert self.read("/usr/bin/nvidia-container-cli") == "mine\n"
+        assert self.read("/usr/bin/nvidia-container-cli.diverted") == "an earlier one\n"
+        self.run("rm /usr/bin/nvidia-container-cli.diverted")
         assert "grapnel" not in self.run("dpkg-divert --list")
 
     def keep_copies(self):

@@ -118,7 +118,7 @@ class OddOrders:
         self.run(f"apt-get install {DEBS}; apt-get install /root/nvidias/*.deb")
         assert self.machine.read("/usr/bin/nvidia-container-cli") == "#!/bin/sh\n"
         assert "grapnel" not in self.run("dpkg-divert --list")
-        self.run("! ls /usr/bin/*.diverted 2> /dev/null; apt-get purge grapnel")
+        self.run("! ls /usr/bin/*diverted* 2> /dev/null; apt-get purge grapnel")
         self.purge_nvidias()
         self.check_nothing()
 

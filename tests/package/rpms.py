@@ -132,16 +132,21 @@ class Rpms:
         assert not left, sorted(left)
 
     def divert(self):
-        """A program that no package owns comes back; NVIDIA's settings apply, and stay."""
+        """A program that no package owns comes back, and no file is lost; NVIDIA's settings apply, and stay."""
         machine = self.machine
-        machine.write("/usr/bin/nvidia-container-cli", "mine\n")
+        program = "/usr/bin/nvidia-container-cli"
+        for path in (program, f"{program}.diverted", f"{program}.grapnel-diverted"):
+            machine.write(path, f"{path}\n")
         machine.write("/etc/nvidia-container-runtime/config.toml", 'supported-driver-capabilities = "utility"\n')
         self.run(f"{RPM} -U {' '.join(self.packages('/root'))}; nvidia-container-cli --version")
         assert not (machine.root / "etc/grapnel/config.toml").exists(), "an empty file hides NVIDIA's settings"
         assert json.loads(machine.plan())["driver_capabilities"] == ["utility"]
         self.run(f"{DNF} upgrade {stand_ins.built(machine, '/tmp/newer')}; "
                  f"{DNF} remove grapnel grapnel-nvidia-compat")
-        assert machine.read("/usr/bin/nvidia-container-cli") == "mine\n"
+        for path, at in ((program, program), (f"{program}.diverted", f"{program}.diverted"),
+                         (f"{program}.grapnel-diverted", f"{program}.grapnel-diverted.~1~")):
+            assert machine.read(at) == f"{path}\n", at
+        self.run(f"rm {program}.*")
         assert "utility" in machine.read("/etc/nvidia-container-runtime/config.toml")
         machine.check_no_programs(besides="nvidia-container-cli")
 
