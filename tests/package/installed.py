@@ -71,9 +71,6 @@ class Machine:
         self.run(f"apt-get update; {line}")
 
     def check_installed(self):
-        for name in COMPAT:
-            target = self.run(f"readlink /usr/bin/{name}").strip()
-            assert target in PROGRAMS, f"/usr/bin/{name} is a link to '{target}'"
         version = self.run("dpkg-query -W -f '${Version}' grapnel").split("-")[0]
         for name in PROGRAMS + COMPAT:
             said = self.run(f"{name} --version", check=False)  # a runtime fails without runc and crun
@@ -90,6 +87,14 @@ class Machine:
         active = [line for line in settings if line and not line.startswith(("#", "["))]
         assert not active, f"/etc/grapnel/config.toml sets {active}"
         assert not (self.root / "etc/docker").exists(), "an engine is configured by the installation"
+
+    def check_names(self):
+        """Each of NVIDIA's names runs Grapnel, and nothing was moved aside for it."""
+        version = re.search(r"\d+\.\d+\.\d+", self.run("grapnel-hook --version"))[0]
+        for name in COMPAT:
+            said = self.run(f"{name} --version", check=False)
+            assert version in said, f"{name}: {said}"
+        self.run("! ls /usr/bin/*diverted* 2> /dev/null")
 
     def install_engines(self):
         self.run("apt-get install docker.io podman runc; command -v docker || apt-get install docker-cli")
@@ -124,8 +129,10 @@ class Machine:
         self.check_gpus("docker run --rm --gpus all IMAGE nvidia-smi -L")
 
     def run_with_podman(self):
-        self.check_gpus("podman run --rm --cgroup-parent=/grapnel-package "
-                        "--env NVIDIA_VISIBLE_DEVICES=all IMAGE nvidia-smi -L")
+        """By README's line."""
+        command, = (line for block in pages.blocks(TOP / "README.md") if block.place == "package"
+                    for line in block.commands())
+        self.check_gpus(command.replace("podman run", "podman run --cgroup-parent=/grapnel-package"))
 
     def start(self, *names, runtime="nvidia"):
         """Containers that run; a name that begins with the engine says the engine."""
@@ -193,6 +200,9 @@ class Machine:
         self.check_gpus(f"docker run --rm --runtime=named --env NVIDIA_VISIBLE_DEVICES=all {IMAGE} nvidia-smi -L")
         self.check_stop("docker-kept", "podman-kept")
         self.run("docker stop --time 1 theirs; docker rm theirs")
+        self.check_names()
+        self.run("dpkg --purge nvidia-container-toolkit")
+        self.check_names()
 
     def remove(self):
         self.start("docker-named", runtime="named")

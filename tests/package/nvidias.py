@@ -5,18 +5,27 @@ with a higher version."""
 import pathlib
 import subprocess
 
+# In the files and the scripts that NVIDIA's have in 2026: no package owns the link.
 RUNTIME = "#!/bin/sh\nexec runc \"$@\"\n"
 HOOK = "#!/bin/sh\necho called >> /tmp/nvidias-hook\n"
 SETTINGS = '[nvidia-container-cli]\n\n[nvidia-container-runtime]\nruntimes = ["runc"]\n'
+UNIT = "[Service]\nType=oneshot\nExecStart=/usr/bin/nvidia-ctk cdi generate\n"
 PACKAGES = {
     "libnvidia-container-tools": ({"usr/bin/nvidia-container-cli": "#!/bin/sh\n"}, ""),
     "nvidia-container-toolkit-base": ({"usr/bin/nvidia-container-runtime": RUNTIME,
                                        "usr/bin/nvidia-ctk": "#!/bin/sh\n",
+                                       "usr/bin/nvidia-cdi-hook": "#!/bin/sh\n",
+                                       "usr/lib/systemd/system/nvidia-cdi-refresh.service": UNIT,
                                        "etc/nvidia-container-runtime/config.toml": SETTINGS}, ""),
     "nvidia-container-toolkit": ({"usr/bin/nvidia-container-runtime-hook": HOOK},
                                  "libnvidia-container-tools, nvidia-container-toolkit-base (= 1.18.0-1)"),
 }
-LINK = "usr/bin/nvidia-container-toolkit"  # of the toolkit's package
+LINK = "/usr/bin/nvidia-container-toolkit"
+HOOK_PATH = "/usr/bin/nvidia-container-runtime-hook"
+POSTINST = f"#!/bin/sh\nif [ \"$1\" = configure ] && [ ! -e {LINK} ]; then ln -s {HOOK_PATH} {LINK}; fi\n"
+POSTRM = f"#!/bin/sh\nif [ \"$1\" = purge ] && [ -L {LINK} ]; then rm {LINK}; fi\n"
+RPM_SCRIPTS = (f"%posttrans\nln -sf {HOOK_PATH} {LINK}\n"
+               f"%postun\nif [ \"$1\" = 0 ] && [ -L {LINK} ]; then rm -f {LINK}; fi\n")
 
 
 def make(directory):
@@ -28,10 +37,12 @@ def make(directory):
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).write_text(text)
             (tree / path).chmod(0o755 if path.startswith("usr/bin") else 0o644)
-        if name == "nvidia-container-toolkit":
-            (tree / LINK).symlink_to("nvidia-container-runtime-hook")
         control = tree / "DEBIAN/control"
         control.parent.mkdir()
+        if name == "nvidia-container-toolkit":
+            for script, text in (("postinst", POSTINST), ("postrm", POSTRM)):
+                (control.parent / script).write_text(text)
+                (control.parent / script).chmod(0o755)
         control.write_text(f"Package: {name}\nVersion: 1.18.0-1\nArchitecture: all\n"
                            "Maintainer: nobody <nobody@localhost>\nDescription: stand-in\n"
                            + (f"Depends: {depends}\n" if depends else ""))

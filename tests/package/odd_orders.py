@@ -4,7 +4,7 @@
 import subprocess
 
 import nvidias
-from installed import COMPAT, IMAGE
+from installed import IMAGE
 
 DEBS = "../grapnel_*.deb ../grapnel-nvidia-compat_*.deb"
 INFO = "/var/lib/dpkg/info"
@@ -40,8 +40,7 @@ class OddOrders:
         assert state == "install ok installed\n" * 2, state
         assert self.run("cmp /etc/grapnel/config.toml /usr/share/grapnel/config.toml; "
                         "ls -A /etc/grapnel") == "config.toml\n"
-        for name in COMPAT:
-            assert self.run(f"readlink /usr/bin/{name}").startswith("grapnel"), name
+        self.machine.check_names()
         # which knows --gpus only if NVIDIA's name was there at its start
         self.run("grapnel configure docker; systemctl restart docker")
         self.machine.check_gpus("docker run --rm --gpus all IMAGE nvidia-smi -L")

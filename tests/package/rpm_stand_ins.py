@@ -24,7 +24,7 @@ cp -a {tree}/. %{{buildroot}}
 %files
 {files}
 """
-SCRIPTS = {"PREIN": "%pre", "POSTIN": "%post", "PREUN": "%preun", "POSTUN": "%postun"}
+SCRIPTS = {"PREIN": "%pre", "POSTIN": "%post", "PREUN": "%preun", "POSTUN": "%postun", "POSTTRANS": "%posttrans"}
 DEPENDENCIES = {"REQUIRE": "Requires", "PROVIDE": "Provides", "CONFLICT": "Conflicts"}
 
 
@@ -60,13 +60,11 @@ def make_nvidias(machine, directory):
             machine.write(f"{here}/tree/{path}", text)
             (machine.root / f"{here}/tree/{path}".lstrip("/")).chmod(0o755 if "bin/" in path else 0o644)
         listed = [f"/{path}" for path in files]
-        if name == "nvidia-container-toolkit":
-            machine.run(f"ln -s nvidia-container-runtime-hook {here}/tree/{nvidias.LINK}")
-            listed.append(f"/{nvidias.LINK}")
         tags = "".join(f"Requires: {one}\n" for one in re.findall(r"[a-z-]{2,}", requires))
         listed = [f"%config(noreplace) {path}" if path.startswith("/etc") else path for path in listed]
+        scripts = nvidias.RPM_SCRIPTS if name == "nvidia-container-toolkit" else ""
         build(machine, here, HEADER.format(name=name, version="1.18.0", release=1, tags=tags,
-                                           files="\n".join(listed), tree=f"{here}/tree"))
+                                           files="\n".join(listed), tree=f"{here}/tree") + scripts)
 
 
 def make_newer(machine, package, directory):

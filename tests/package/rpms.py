@@ -111,6 +111,7 @@ class Rpms:
         compat = next(name for name in stand_ins.built(machine, "/tmp/newer").split() if "compat" in name)
         self.run(f"{DNF} install --allowerasing {compat}")
         assert self.installed() == {"grapnel", "grapnel-nvidia-compat"}
+        machine.check_names()
         machine.check_gpus("docker run --rm --runtime=named --env NVIDIA_VISIBLE_DEVICES=all IMAGE nvidia-smi -L")
         machine.check_stop("docker-kept", "podman-kept")
 

@@ -6,7 +6,7 @@ import shutil
 
 import container
 
-LAYOUTS = ("usual", "flatcar", "bottlerocket", "talos", "nixos")
+LAYOUTS = ("usual", "flatcar", "ostree", "bottlerocket", "talos", "var", "nixos")
 
 
 def build(system):
