@@ -55,6 +55,18 @@ def skip_or_fail(reason):
     pytest.skip(reason)
 
 
+def need(*programs, path=None):
+    """A test that needs these programs."""
+    for program in programs:
+        if shutil.which(program, path=path) is None:
+            skip_or_fail(f"{program} is not installed")
+
+
+def need_cgroup(version):
+    if not container.cgroup_version_possible(version):
+        skip_or_fail(f"this kernel has no cgroup {version} with the devices controller")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def simulated_host():
     if os.geteuid() != 0:
@@ -127,11 +139,8 @@ def nvidia_ctk(grapnel, tmp_path):
 @pytest.fixture(scope="module")
 def page_machine(tmp_path_factory, programs, hook, tools):
     """On which commands of the users' pages run: see support/pages.py."""
-    for program in ("systemctl", "dbus-daemon", "dockerd", "containerd", "podman", "lspci"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2 with the devices controller")
+    need("systemctl", "dbus-daemon", "dockerd", "containerd", "podman", "lspci")
+    need_cgroup("v2")
     installed = tmp_path_factory.mktemp("installed") / "bin"
     shutil.copytree(programs, installed, symlinks=True)
     subprocess.run(["strip", "-o", installed / "grapnel", built(hook, "grapnel", "grapnel")], check=True)
@@ -191,8 +200,7 @@ def bundle(make_bundle):
 @pytest.fixture
 def users_bundle(bundle, reachable_hook, users_run_directory):
     """A bundle for the runtime of a user who has logged in, on cgroup v2."""
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
     bundle.hook = reachable_hook
     bundle.register("prestart", "poststop")
     return bundle.env("NVIDIA_VISIBLE_DEVICES=0")
@@ -217,10 +225,8 @@ def special_bundle(bundle, special_driver):
 def engine(request):
     """A function that runs a bundle with one runtime on one cgroup version."""
     runtime, cgroup = request.param.split("-")
-    if shutil.which(runtime) is None:
-        skip_or_fail(f"{runtime} is not installed")
-    if not container.cgroup_version_possible(cgroup):
-        skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
+    need(runtime)
+    need_cgroup(cgroup)
 
     def run(bundle, *queries, **options):
         result = bundle.run(runtime, cgroup, *queries, **options)

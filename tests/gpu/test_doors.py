@@ -5,7 +5,6 @@ and no other. tests/gpu/doors starts this on the machine's driver, tests/run on 
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 
 import booted_systemd
@@ -16,7 +15,7 @@ import cri_containerd
 import kubernetes_page
 import pytest
 import user_namespaces
-from conftest import skip_or_fail
+from conftest import need, need_cgroup, skip_or_fail
 from engines import containerd as containerd_engine
 from engines import docker as docker_engine
 from engines import lxc as lxc_engine
@@ -27,12 +26,6 @@ CUDA = "load:libcuda.so.1"
 SMI = "/usr/bin/nvidia-smi"
 BY_PLUGIN = "/var/run/nvidia-container-devices"
 RUNTIMES = ["runc", "crun"]
-
-
-def need(*programs):
-    for program in programs:
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
 
 
 def facts(file):
@@ -87,8 +80,7 @@ def gpus(smi):
 
 @pytest.fixture(scope="module", autouse=True)
 def version_2():
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
 
 
 @pytest.fixture(scope="session")

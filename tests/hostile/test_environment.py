@@ -4,11 +4,10 @@ program: no system call of it or of its children names one of their paths, and n
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
-from conftest import built, skip_or_fail
+from conftest import built, need
 
 LOADER = ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_DEBUG_OUTPUT", "LD_PROFILE_OUTPUT",
           "LD_ORIGIN_PATH")
@@ -42,8 +41,7 @@ def environment(tmp_path):
 @pytest.fixture
 def watch(environment, tmp_path):
     """Runs a program with these variables and returns what ended and what it called."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
 
     def run(command, more=(), **options):
         record = tmp_path / "trace"

@@ -4,19 +4,17 @@ of them: a whole container or one line, and nothing stays. Another sample each d
 has all of them fail (tests/support/failing_calls.py)."""
 
 import datetime
-import shutil
 import subprocess
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 
 SAMPLE = 150
 
 
 def test_sample_of_failing_system_calls(hook, tmp_path):
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
     seed = datetime.date.today().isoformat()
     done = subprocess.run(
         [container.SUPPORT / "failing_calls.py", "--sample", str(SAMPLE), "--seed", seed,
@@ -28,8 +26,7 @@ def test_sample_of_failing_system_calls(hook, tmp_path):
 @pytest.mark.parametrize("error", ["EIO", "ENOMEM", "EMFILE"])
 def test_unanswered_look_up_in_the_image_refuses_the_start(bundle, hand_made, error):
     """/etc/debian_version tells where libraries belong in this image: see lib/image/layout.cpp."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     done = hand_made(bundle).hook(
         prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2", "-e",

@@ -10,7 +10,7 @@ import time
 import container
 import pytest
 import waiting_hook
-from conftest import skip_or_fail
+from conftest import need_cgroup
 
 TIME_LIMIT = 45  # seconds: the 30 that ldconfig has, and a busy machine
 
@@ -53,8 +53,7 @@ def check_that_nothing_is_left(hook):
 
 
 def test_frozen_ldconfig_is_ended_with_one_line(waiting, cgroups):
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
     start = time.monotonic()
     for way, hook in waiting.items():
         WAYS[way](hook.pid, cgroups)

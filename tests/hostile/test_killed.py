@@ -8,7 +8,6 @@ import datetime
 import os
 import pathlib
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ import time
 import container
 import pytest
 import slow_machine
-from conftest import skip_or_fail
+from conftest import need
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 PATH_FILE = "etc/ld-musl-x86_64.path"
@@ -28,8 +27,7 @@ SAMPLE = max(5, int(30 / slow_machine.SLOWNESS))  # of a thousand and more; anot
 @pytest.fixture
 def killed(hand_made, bundle):
     """Kills the hook at the call of that name and number."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     # an image of which links and a file are replaced for the container's time
     (bundle.root / "usr/lib/ld-musl-x86_64.so.1").write_bytes(b"musl's loader")
     (bundle.root / PATH_FILE).write_text("/lib:/usr/lib\n")

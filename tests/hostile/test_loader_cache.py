@@ -13,7 +13,7 @@ import time
 import container
 import pytest
 import waiting_hook
-from conftest import skip_or_fail
+from conftest import need
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
@@ -184,8 +184,7 @@ def test_lines_of_the_configuration_reach_nothing_outside(gpu_bundle, cached, te
 
 
 def strace_or_skip():
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ the image as it was. Nothing goes before all that brings it back is known."""
 import collections
 import os
 import re
-import shutil
 
 import compat_library
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 MOST = 16  # times that a call fails, over all that the hook makes
@@ -24,8 +23,7 @@ LINKS = {f"{LIBRARIES}/libcuda.so.{make_driver.VERSION}": "libcuda.so.470",
 @pytest.fixture
 def replaced(bundle):
     """A bundle with a link or a file of the image wherever the hook puts something of its own."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
     for place, target in LINKS.items():
         (bundle.root / place).parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ says what could not be done."""
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup
 from systemd_stand_in import after_authentication, as_systemd, endlessly, message, read_line, string
 
 V2 = container.in_cgroup_view("v2", [])
@@ -12,8 +12,7 @@ V2 = container.in_cgroup_view("v2", [])
 
 @pytest.fixture(autouse=True)
 def version2():
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
 
 
 SIGNAL = message(4, 1, "s", string("x" * 5000))

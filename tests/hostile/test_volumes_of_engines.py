@@ -10,7 +10,7 @@ import subprocess
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 from engines import docker as docker_engine
 from engines import podman as podman_engine
 from engines import process
@@ -66,8 +66,7 @@ def made_by(run, volume):
 
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory, programs, linked_image):
-    if shutil.which("dockerd") is None:
-        skip_or_fail("dockerd is not installed")
+    need("dockerd")
     cgroup = "v2" if container.cgroup_version_possible("v2") else "v1"
     made = docker_engine.Docker(tmp_path_factory.mktemp("docker") / "remap", cgroup, programs,
                                 linked_image, remap=True)
@@ -91,8 +90,7 @@ def test_docker_with_userns_remap_spares_volume_of_root(docker, make_volume, who
 
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory, programs, linked_image, tools):
-    if shutil.which("podman") is None:
-        skip_or_fail("podman is not installed")
+    need("podman")
     cgroup = "v2" if container.cgroup_version_possible("v2") else "v1"
     hooks = tmp_path_factory.mktemp("hooks")
     process.make_reachable(hooks)

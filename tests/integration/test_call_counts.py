@@ -7,12 +7,11 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import time
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 from faults import starts
 
 RECORD = pathlib.Path(__file__).parent.parent / "bench" / "system_calls.json"
@@ -25,8 +24,7 @@ REST = ("resumed>", "+++ ", "--- ")    # lines that are no calls
 @pytest.fixture
 def counted(bundle, hand_made, tmp_path):
     """A function that runs a stage of the hook and returns its system calls and processes."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     trace = tmp_path / "trace"
     cache = container.inventory_cache_in(tmp_path / "cache")
 

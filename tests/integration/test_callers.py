@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 
 import clusters
@@ -11,7 +10,7 @@ import container
 import container_cli
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup, skip_or_fail
 from engines import containerd as engine
 from engines import lxc as lxc_engine
 
@@ -19,12 +18,6 @@ VERSION = make_driver.VERSION
 USER = 61318
 DRIVER = ("load:libcuda.so.1", "stat:/dev/nvidia0", "stat:/dev/nvidia1", "open:/dev/nvidiactl",
           "open:/dev/nvidia1")
-
-
-def needs(*programs):
-    for program in programs:
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
 
 
 def has_first_gpu_alone(result):
@@ -48,9 +41,8 @@ CGROUP = ("--cgroup", f"{container.CGROUP}/ctr", "--cpu-shares", "0")
 
 @pytest.fixture(params=["v1", "v2"])
 def containerd(request, tmp_path, programs):
-    needs("containerd", "ctr")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("containerd", "ctr")
+    need_cgroup(request.param)
     daemon = engine.Containerd(tmp_path / "containerd", request.param, env=with_first_path(programs))
     yield daemon
     daemon.end()
@@ -81,7 +73,7 @@ def test_ctr_gpus_of_an_unknown_gpu(containerd, bundle):
 @pytest.fixture
 def lxc(bundle, tmp_path, programs):
     """A function that runs look.c in an unprivileged container with LXC's own hook."""
-    needs("lxc-start")
+    need("lxc-start")
     if not lxc_engine.HOOK.exists():
         skip_or_fail(f"{lxc_engine.HOOK} is not installed")
     made = lxc_engine.Lxc(bundle, programs, tmp_path)

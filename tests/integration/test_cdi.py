@@ -8,6 +8,7 @@ import subprocess
 import cdi_files
 import make_driver
 import pytest
+from cdi_files import hooks  # noqa: F401
 from conftest import built
 from engines import podman as engine
 from engines import process
@@ -15,14 +16,6 @@ from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, asks, changes
                          gpus_of, logged, podman, rootless, shipped_file)
 
 MOUNTS = "text:/proc/self/mountinfo"
-
-
-@pytest.fixture(scope="module")
-def hooks(tmp_path_factory):
-    """An empty hooks.d: the CDI file alone starts the hook."""
-    directory = tmp_path_factory.mktemp("hooks.d")
-    process.make_reachable(directory)
-    return directory
 
 
 def call(hook, *words):

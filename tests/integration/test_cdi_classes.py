@@ -6,22 +6,14 @@ import shlex
 import container
 import make_driver
 import pytest
+from cdi_files import hooks  # noqa: F401
 from conftest import built
-from engines import process
 from test_podman import podman  # noqa: F401
 
 MODES = ("gpu", "gds", "mofed", "gdrcopy", "nvswitch", "imex", "management")
 DIRECTORIES = ("/dev", "/dev/infiniband", "/dev/nvidia-caps", "/dev/nvidia-caps-imex-channels")
 ASK = [*(f"list:{directory}" for directory in DIRECTORIES), "load:libcuda.so.1",
        "stat:/usr/bin/nvidia-smi"]
-
-
-@pytest.fixture(scope="module")
-def hooks(tmp_path_factory):
-    """An empty hooks.d: the CDI files alone start the hook."""
-    directory = tmp_path_factory.mktemp("hooks.d")
-    process.make_reachable(directory)
-    return directory
 
 
 @pytest.fixture(scope="module")

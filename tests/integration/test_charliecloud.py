@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Charliecloud, which copies the files that `nvidia-container-cli list` names into an image."""
 
-import shutil
 
 import clusters
 import container
 import make_driver
 import pages
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 
 
 @pytest.fixture
@@ -18,9 +17,7 @@ def image(bundle):
 
 @pytest.fixture
 def call(programs, tmp_path):
-    for command in ("ch-fromhost", "ch-run"):
-        if shutil.which(command) is None:
-            skip_or_fail(f"{command} is not installed")
+    need("ch-fromhost", "ch-run")
     return clusters.Caller(programs, tmp_path)
 
 

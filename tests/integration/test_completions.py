@@ -3,12 +3,11 @@
 
 import os
 import pty
-import shutil
 import subprocess
 import time
 
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 
 PROMPT = "ready> "
 # what bash and zsh run in the place of the programs: a line with the words that they got
@@ -21,11 +20,6 @@ def scripts(hook):
     """Shell and program to the script of its completions."""
     directory = hook.parent.parent / "completions"
     return lambda shell, program: directory / FILES[shell].format(program)
-
-
-def need(program):
-    if shutil.which(program) is None:
-        skip_or_fail(f"{program} is not installed")
 
 
 def read_until(terminal, text):

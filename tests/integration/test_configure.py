@@ -15,7 +15,7 @@ import tomllib
 import container
 import pytest
 
-from conftest import built, skip_or_fail
+from conftest import built, need
 from engines import containerd
 
 
@@ -44,12 +44,6 @@ def image(tmp_path):
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
     return path
-
-
-def need(*programs):
-    for program in programs:
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
 
 
 def wait_for(what, true, daemon, seconds=60):

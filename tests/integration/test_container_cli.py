@@ -9,7 +9,7 @@ import container
 import container_cli
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup, skip_or_fail
 
 VERSION = make_driver.VERSION
 INITIAL_MOUNT_NAMESPACES = (0xEFFFFFF8, 0xF0000000, 0xF0000001)
@@ -96,8 +96,7 @@ def test_nothing_is_recorded_that_nobody_would_remove(made, cli):
 
 
 def test_a_cgroup_that_others_are_in_is_not_changed(made, cli, cgroups):
-    if not container.cgroup_version_possible("v1"):
-        skip_or_fail("this kernel has no cgroup v1 with the devices controller")
+    need_cgroup("v1")
     cgroup = cgroups.make("v1", "container-cli")
     (cgroup / "cgroup.procs").write_text(str(made.pid))
     (cgroup / "devices.deny").write_text("a")
@@ -112,8 +111,7 @@ def test_a_cgroup_that_others_are_in_is_not_changed(made, cli, cgroups):
 @pytest.fixture
 def denying_cgroup(cgroups, tools):
     """Of version 2, with a program that denies NVIDIA's devices."""
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
     cgroup = cgroups.make("v2", "container-cli/lowest")
     subprocess.run([tools.device_programs, "attach", cgroup, "deny-195"], check=True)
     return cgroup

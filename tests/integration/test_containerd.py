@@ -7,7 +7,7 @@ import shutil
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 from engines import containerd as engine
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -19,11 +19,8 @@ RECORDS = pathlib.Path("/run/grapnel/containers")
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def containerd(request, tmp_path_factory):
-    for program in ("containerd", "ctr", "runc"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("containerd", "ctr", "runc")
+    need_cgroup(request.param)
     made = engine.Containerd(tmp_path_factory.mktemp("containerd") / request.param, request.param)
     yield made
     made.end()

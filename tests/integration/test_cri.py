@@ -13,7 +13,7 @@ import cri_containerd
 import kubernetes_page
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup, skip_or_fail
 from engines import containerd
 from engines import process
 
@@ -33,11 +33,8 @@ def settings(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def node(request, tmp_path_factory, programs, tools, settings):
-    for program in ("containerd", "ctr", "runc"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("containerd", "ctr", "runc")
+    need_cgroup(request.param)
     if (lacking := cri_containerd.lacks(request.param)):
         skip_or_fail(lacking)
     made = cri_containerd.Containerd(

@@ -6,7 +6,7 @@ import subprocess
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup
 from systemd_stand_in import as_systemd
 
 V2 = container.in_cgroup_view("v2", [])
@@ -14,8 +14,7 @@ V2 = container.in_cgroup_view("v2", [])
 
 @pytest.fixture(autouse=True)
 def version2():
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
 
 
 @pytest.fixture

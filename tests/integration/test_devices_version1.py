@@ -3,15 +3,14 @@
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup
 
 V1 = container.in_cgroup_view("v1", [])
 
 
 @pytest.fixture(autouse=True)
 def version1():
-    if not container.cgroup_version_possible("v1"):
-        skip_or_fail("this kernel has no cgroup v1 with the devices controller")
+    need_cgroup("v1")
 
 
 @pytest.fixture

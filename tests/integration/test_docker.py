@@ -4,12 +4,11 @@ containers as a prestart hook with its own whole environment, and without a post
 
 import json
 import pathlib
-import shutil
 
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 from engines import docker as engine
 from engines import process
 
@@ -23,10 +22,8 @@ REACHED, DENIED, MISSING = "ENXIO", "EPERM", "ENOENT"
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def docker(request, tmp_path_factory, programs, image_archive):
-    if shutil.which("dockerd") is None:
-        skip_or_fail("dockerd is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("dockerd")
+    need_cgroup(request.param)
     directory = tmp_path_factory.mktemp("docker") / request.param
     made = engine.Docker(directory, request.param, programs, image_archive)
     yield made

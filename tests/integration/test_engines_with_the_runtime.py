@@ -2,12 +2,11 @@
 """docker run --runtime=nvidia, podman --runtime, ctr --runc-binary, and podman's precreate."""
 
 import json
-import shutil
 
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 from engines import containerd as containerd_engine
 from engines import docker as docker_engine
 from engines import podman as podman_engine
@@ -26,12 +25,6 @@ def check(result, *given):
         expected = ("ENXIO", "ENXIO") if index in given else ("ENOENT", "EPERM")
         assert (result[NODES[index]], result[NUMBERS[index]]) == expected, index
     assert result[CUDA].endswith(" libcuda") == bool(given)
-
-
-def need(*commands):
-    for command in commands:
-        if shutil.which(command) is None:
-            skip_or_fail(f"{command} is not installed")
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])

@@ -9,7 +9,7 @@ import subprocess
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup, skip_or_fail
 
 VERSION = make_driver.VERSION
 KNOWN = (f"0 ({make_driver.uuid(0)}, {make_driver.pci(0)}) and "
@@ -525,8 +525,7 @@ def test_without_the_right_to_look_at_the_process_the_line_names_it(refuse):
 
 def test_without_the_right_to_change_device_programs_the_line_says_so(hand_made, bundle, cgroups,
                                                                        tools):
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2")
+    need_cgroup("v2")
     cgroup = cgroups.make("v2", bundle.name)
     subprocess.run([tools.device_programs, "attach", cgroup, "deny"], check=True)
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), cgroup=cgroup)

@@ -8,7 +8,7 @@ import subprocess
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 from faults.starts import link_by_number
 
 # what the hook calls from the moment it looks at the container
@@ -22,8 +22,7 @@ CALLS = ["bpf", "capset", "clone", "close_range", "execveat", "fchdir", "fchmod"
 
 @pytest.fixture(autouse=True)
 def strace():
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
 
 
 @pytest.fixture

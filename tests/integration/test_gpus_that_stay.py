@@ -3,13 +3,11 @@
 GPUs to it, and nothing but those: systemctl daemon-reload and the like, updates by the runtime."""
 
 import pathlib
-import shutil
 import subprocess
 
 import booted_systemd
-import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 from engines import under_systemd
 
 GRANTED = ("open:/dev/nvidia1", "make:c:195:1", "make:c:195:255", "make:c:238:0")
@@ -18,6 +16,9 @@ QUERIES = (*GRANTED, *NOT_GRANTED, "open:/dev/null", "make:c:1:3")
 # opening a simulated device gives ENXIO where the call is let through
 GPU_0_ALONE = {**dict.fromkeys(GRANTED, "ENXIO"), **dict.fromkeys(NOT_GRANTED, "EPERM"),
                "open:/dev/null": "OK", "make:c:1:3": "OK"}
+
+
+PATH = f"{booted_systemd.PATH}:/usr/local/bin"  # of its services
 
 
 def through_the_hook(bundle, low_level):
@@ -30,11 +31,8 @@ def boot(tmp_path_factory):
     booted = {}
 
     def systemd(version):
-        for program in ("systemctl", "dbus-daemon"):
-            if shutil.which(program) is None:
-                skip_or_fail(f"{program} is not installed")
-        if not container.cgroup_version_possible(version):
-            skip_or_fail(f"this kernel has no cgroup {version} with the devices controller")
+        need("systemctl", "dbus-daemon")
+        need_cgroup(version)
         if version == "v1" and booted_systemd.version() >= 258:
             pytest.skip("this systemd knows cgroup v2 alone")
         if version not in booted:
@@ -68,8 +66,7 @@ def start():
     started = []
 
     def run(systemd, bundle, low_level, door=through_the_hook):
-        if shutil.which(low_level) is None:
-            skip_or_fail(f"{low_level} is not installed")
+        need(low_level)
         started.append(booted_systemd.Scope(systemd, bundle, door(bundle, low_level)))
         return started[-1]
     yield run
@@ -250,15 +247,9 @@ def image(gpu_bundle):
     return archive
 
 
-def need(*programs):
-    for program in programs:
-        if shutil.which(program, path=f"{booted_systemd.PATH}:/usr/local/bin") is None:
-            skip_or_fail(f"{program} is not installed")
-
-
 @pytest.fixture
 def docker(systemd, gpu_bundle, hook, image):
-    need("dockerd", "docker", "containerd")
+    need("dockerd", "docker", "containerd", path=PATH)
     made = under_systemd.Docker(systemd, gpu_bundle.directory / "docker", hook, image)
     yield made
     made.end()
@@ -288,7 +279,7 @@ def test_docker_run_gpus_keeps_its_gpu(systemd, docker):
 
 @pytest.fixture
 def podman(systemd, gpu_bundle, image):
-    need("podman", "runc")
+    need("podman", "runc", path=PATH)
     return under_systemd.Podman(systemd, gpu_bundle.directory / "podman",
                                 gpu_bundle.config["hooks"]["prestart"][0], image)
 

@@ -13,7 +13,7 @@ import time
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 
 TICK = 2.1  # seconds: a host that changed just now is not kept
 DRIVER = "/opt/nvidia"
@@ -65,8 +65,7 @@ def read_files(watch):
 
 
 def test_later_start_reads_no_file_of_the_driver(start, settled, tmp_path):
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     watch = tmp_path / "trace"
     strace = ["strace", "-f", "-qq", "-e", "openat,mmap", "-o", str(watch)]
     later = start(watch=strace)
@@ -76,8 +75,7 @@ def test_later_start_reads_no_file_of_the_driver(start, settled, tmp_path):
 
 
 def test_runtime_shares_it(start, settled, tmp_path, bundle):
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     watch = tmp_path / "trace"
     bundle.env("NVIDIA_VISIBLE_DEVICES=all").write_config(["/bin/true"])
     config = (bundle.directory / "config.json").read_text()

@@ -10,7 +10,7 @@ import subprocess
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need_cgroup
 
 AT_ONCE = 64
 RECORDS = pathlib.Path("/run/grapnel/containers")
@@ -71,8 +71,7 @@ def cgroups_of(name):
 
 @pytest.mark.parametrize("cgroup", ["v1", "v2"])
 def test_many_containers_at_once(bundle, cgroup):
-    if not container.cgroup_version_possible(cgroup):
-        skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
+    need_cgroup(cgroup)
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     started = [Started(bundle, number, cgroup) for number in range(AT_ONCE)]
     answers = [one.answers() for one in started]

@@ -4,13 +4,12 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 
 import container
 import pytest
 from booted_systemd import wait_until
-from conftest import skip_or_fail
+from conftest import need
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 VERSION = "580.159.04"
@@ -18,8 +17,7 @@ VERSION = "580.159.04"
 
 @pytest.fixture
 def strace():
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
 
 
 def driver_mounts(made):

@@ -5,12 +5,11 @@ doc/nested.md. The outer container has GPU 1 alone."""
 import shutil
 import subprocess
 
-import container
 import make_driver
 import nested
 import pages
 import pytest
-from conftest import built, skip_or_fail
+from conftest import built, need, need_cgroup
 from engines import docker as docker_engine
 from engines import podman as podman_engine
 from engines import process
@@ -48,17 +47,10 @@ def installed(programs, hook, tmp_path_factory):
     return directory
 
 
-def need(cgroup, *names):
-    for name in names:
-        if shutil.which(name) is None:
-            skip_or_fail(f"{name} is not installed")
-    if not container.cgroup_version_possible(cgroup):
-        skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
-
-
 @pytest.fixture(scope="module")
 def docker_image(tmp_path_factory, tools, installed, image_archive):
-    need("v2", *nested.DOCKER, "setcap")
+    need(*nested.DOCKER, "setcap")
+    need_cgroup("v2")
     directory = tmp_path_factory.mktemp("outer")
     root = nested.make_rootfs(directory / "root", tools, installed, image_archive, nested.DOCKER)
     nested.configure_docker(root)
@@ -71,7 +63,7 @@ def docker_image(tmp_path_factory, tools, installed, image_archive):
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def outer_docker(request, tmp_path_factory, programs, image_archive, docker_image):
     """The outer container, with a daemon; called, it runs a line of shell there."""
-    need(request.param)
+    need_cgroup(request.param)
     directory = tmp_path_factory.mktemp("docker")
     docker = docker_engine.Docker(directory / request.param, request.param, programs, image_archive)
 
@@ -127,7 +119,8 @@ def beside_users_daemon(outer, *lines):
 
 
 def test_rootless_docker_in_docker_gives_gpus(outer_docker):
-    need("v2", *nested.ROOTLESS)
+    need(*nested.ROOTLESS)
+    need_cgroup("v2")
     command = commands("insidedockeruser")[-1]
     refused = beside_users_daemon(outer_docker, command)
     assert refused.code != 0
@@ -140,7 +133,8 @@ def test_rootless_docker_in_docker_gives_gpus(outer_docker):
 
 @pytest.fixture(scope="module")
 def podman_image(tmp_path_factory, tools, installed, image_archive):
-    need("v2", *nested.PODMAN, "setcap")
+    need(*nested.PODMAN, "setcap")
+    need_cgroup("v2")
     directory = tmp_path_factory.mktemp("outer")
     process.make_reachable(directory)
     root = nested.make_rootfs(directory / "root", tools, installed, image_archive, nested.PODMAN)
@@ -173,7 +167,7 @@ AS_USER = ("mkdir -p /run/user/1000; chown 1000 /run/user/1000; export HOME=/hom
 
 @pytest.fixture(params=["v1", "v2"])
 def outer_podman(request, podman_image, reachable_hook, programs, image_archive, tools, tmp_path):
-    need(request.param)
+    need_cgroup(request.param)
     process.make_reachable(tmp_path)
     made = OuterPodman(request.param, podman_image, programs, image_archive, tools, tmp_path, False)
     yield made
@@ -220,7 +214,8 @@ def test_rootless_podman_in_unprivileged_podman_gives_gpus(outer_podman):
 
 
 def test_podman_in_rootless_podman_gives_gpus(podman_image, programs, image_archive, tools, tmp_path):
-    need("v2", "newuidmap")
+    need("newuidmap")
+    need_cgroup("v2")
     process.make_reachable(tmp_path)
     process.give_to_user(podman_image)  # the last test of this image
     made = OuterPodman("v2", podman_image, programs, image_archive, tools, tmp_path, True)

@@ -3,14 +3,13 @@
 
 import json
 import re
-import shutil
 import tomllib
 
 import make_driver
 import pages
 import pytest
 import yaml
-from conftest import skip_or_fail
+from conftest import need
 from engines import lxc as lxc_engine
 
 PAGES = {page.name: page for page in pages.pages()}
@@ -68,8 +67,7 @@ def test_commands_of_a_page_work(page_machine, bundle_of_the_page, name):
 
 
 def test_configuration_of_lxc_page_works(bundle, tmp_path, programs):
-    if shutil.which("lxc-start") is None:
-        skip_or_fail("lxc-start is not installed")
+    need("lxc-start")
     request, = (block.text for block in pages.blocks(PAGES["lxc.md"]) if block.language == "lxc")
     lxc = lxc_engine.Lxc(bundle, programs, tmp_path)
     done = lxc("nvidia-smi", "-L", request=request)

@@ -13,7 +13,7 @@ import time
 
 import container
 import pytest
-from conftest import skip_or_fail
+from conftest import need
 
 SECURITY = pathlib.Path(__file__).parents[2] / "SECURITY.md"
 NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "DAC_READ_SEARCH": 2, "FOWNER": 3, "KILL": 5, "SETGID": 6,
@@ -108,8 +108,7 @@ class Watch:
 
 
 def watched(bundle, stage, text, view=(), code=0):
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     calls = "capset,execveat"
     watch = Watch(bundle.hook)
     watch.run([*view, "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",

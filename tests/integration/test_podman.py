@@ -3,12 +3,11 @@
 
 import json
 import pathlib
-import shutil
 
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 from engines import podman as engine
 from engines import process
 
@@ -41,11 +40,8 @@ def hooks(tmp_path_factory, reachable_hook):
 
 def make_podman(request, hooks, image_archive, tools, rootless):
     runtime, cgroup = request.param.split("-")
-    for program in ("podman", runtime, "newuidmap"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(cgroup):
-        skip_or_fail(f"this kernel has no cgroup {cgroup} with the devices controller")
+    need("podman", runtime, "newuidmap")
+    need_cgroup(cgroup)
     made = engine.Podman(cgroup, runtime, hooks, image_archive, tools, rootless)
     made.runtime = runtime
     return made

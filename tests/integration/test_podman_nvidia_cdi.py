@@ -7,6 +7,7 @@ import pathlib
 import make_driver
 import nvidia_cdi
 import pytest
+from cdi_files import hooks  # noqa: F401
 from engines import podman as engine
 from engines import process
 from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, changes, gpus_of,  # noqa: F401
@@ -14,14 +15,6 @@ from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, changes, gpus
 
 FOLDER = nvidia_cdi.HOST_LIBRARIES
 FILE = pathlib.Path("/run/cdi/nvidia.json")
-
-
-@pytest.fixture(scope="module")
-def hooks(tmp_path_factory):
-    """An empty hooks.d: the hooks of the CDI file alone start."""
-    directory = tmp_path_factory.mktemp("hooks.d")
-    process.make_reachable(directory)
-    return directory
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import time
 import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, skip_or_fail
 
 LIBRARY = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-ml.so.{make_driver.VERSION}")
 FACTS = pathlib.Path("/opt/nvidia/facts")
@@ -178,8 +178,7 @@ def whole_calls(record):
 
 def calls(made, tmp_path):
     """The system calls of the hook and of the child that works in the container, in order."""
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     record = tmp_path / "calls"
     done = made.hook(prefix=["strace", "-f", "-qq", "-o", record])
     assert done.returncode == 0, done.stderr
@@ -405,8 +404,7 @@ def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
 
 
 def test_nothing_is_left_of_it_if_the_hook_is_killed_before_it_began(made, asking, tmp_path):
-    if shutil.which("strace") is None:
-        skip_or_fail("strace is not installed")
+    need("strace")
     FACTS.write_text("hang\n")
     before = running()
     record = tmp_path / "calls"

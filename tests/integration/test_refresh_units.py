@@ -6,11 +6,10 @@ import shutil
 import subprocess
 
 import booted_systemd
-import container
 import make_driver
 import pytest
 import refresh_units
-from conftest import built, skip_or_fail
+from conftest import built, need, need_cgroup, skip_or_fail
 from refresh_units import PATH_UNIT, SERVICE, SPEC
 
 
@@ -25,11 +24,8 @@ def installed(tmp_path_factory, hook):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory, installed):
-    for program in ("systemctl", "dbus-daemon"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible("v2"):
-        skip_or_fail("this kernel has no cgroup v2 with the devices controller")
+    need("systemctl", "dbus-daemon")
+    need_cgroup("v2")
     made = refresh_units.Machine(tmp_path_factory.mktemp("refresh"), installed)
     try:
         made.enable()

@@ -9,7 +9,7 @@ import container
 import make_driver
 import pytest
 import user_namespaces
-from conftest import skip_or_fail
+from conftest import need_cgroup
 from engines import process
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -21,8 +21,7 @@ REACHED, MISSING = "ENXIO", "ENOENT"
 
 @pytest.fixture(params=["v1", "v2"])
 def rootless(request, bundle, reachable_hook, users_run_directory):
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need_cgroup(request.param)
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     bundle.hook = reachable_hook
     bundle.register("prestart", "poststop")

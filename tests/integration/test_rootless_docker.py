@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Docker of a user without rights: its own words, and nothing to set."""
 
-import shutil
 
-import container
 import make_driver
 import pytest
-from conftest import skip_or_fail
+from conftest import need, need_cgroup
 from engines import docker as engine
 
 NODES = [f"open:/dev/nvidia{make_driver.minor(index, 2)}" for index in range(2)]
@@ -15,11 +13,8 @@ CUDA = "load:libcuda.so.1"
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def docker(request, tmp_path_factory, programs, image_archive):
-    for program in ("dockerd", "rootlesskit", "newuidmap"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("dockerd", "rootlesskit", "newuidmap")
+    need_cgroup(request.param)
     directory = tmp_path_factory.mktemp("docker") / request.param
     made = engine.RootlessDocker(directory, request.param, programs, image_archive)
     yield made

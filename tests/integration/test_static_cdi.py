@@ -10,7 +10,7 @@ import make_driver
 import nvidia_cdi
 import pytest
 import yaml
-from engines import process
+from cdi_files import hooks  # noqa: F401
 from test_podman import CUDA, NODES, gpus_of, podman, rootless  # noqa: F401
 
 FOLDER = "/usr/lib64"
@@ -23,14 +23,6 @@ QUERIES = [*NODES, "list:/dev", "list:/dev/dri", "list:/dev/dri/by-path", *LOADE
            *(f"stat:/usr/share/{name}" for name in make_driver.ICD)]
 # It names its library by the place on the host: a static file cannot show another text.
 BEYOND = "stat:/usr/share/vulkan/implicit_layer.d/nvidia_layers.json"
-
-
-@pytest.fixture(scope="module")
-def hooks(tmp_path_factory):
-    """An empty hooks.d: the CDI files alone start hooks."""
-    directory = tmp_path_factory.mktemp("hooks.d")
-    process.make_reachable(directory)
-    return directory
 
 
 @pytest.fixture(scope="module")

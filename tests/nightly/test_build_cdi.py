@@ -2,26 +2,17 @@
 """Builds of images with a device by CDI: `podman build --device` and `buildah build --device`."""
 
 import json
-import shutil
 
 import cdi_files
 import make_driver
 import pytest
-from conftest import built, skip_or_fail
+from cdi_files import hooks  # noqa: F401
+from conftest import built, need, skip_or_fail
 from engines import podman as engine
-from engines import process
 from test_podman import CUDA, DENIED, NODES, REACHED, gpus_of, podman, rootless  # noqa: F401
 
 MADE = [f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2)]
 DEVICE = "--device=nvidia.com/gpu=0"
-
-
-@pytest.fixture(scope="module")
-def hooks(tmp_path_factory):
-    """An empty hooks.d: the CDI file alone starts the hook."""
-    directory = tmp_path_factory.mktemp("hooks.d")
-    process.make_reachable(directory)
-    return directory
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,8 +58,7 @@ def test_build_without_a_device_has_none(podman):  # noqa: F811
 
 
 def test_buildah_with_a_device(podman):  # noqa: F811
-    if shutil.which("buildah") is None:
-        skip_or_fail("buildah is not installed")
+    need("buildah")
     options = podman.options
     podman.program, podman.options = "buildah", [*options[:2]]
     try:

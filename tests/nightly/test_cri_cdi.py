@@ -5,17 +5,15 @@ first that reads CDI files."""
 
 import pathlib
 import re
-import shutil
 import subprocess
 
 import cdi_files
-import container
 import cri
 import cri_containerd
 import kubernetes_page
 import make_driver
 import pytest
-from conftest import built, skip_or_fail
+from conftest import built, need, need_cgroup, skip_or_fail
 
 MINORS = [make_driver.minor(index, 2) for index in range(2)]
 OPEN = [f"open:/dev/nvidia{minor}" for minor in MINORS]
@@ -39,13 +37,10 @@ def live_file(hook, programs):
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def node(request, tmp_path_factory, programs, tools, live_file):
-    for program in ("containerd", "ctr", "runc"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
+    need("containerd", "ctr", "runc")
     if containerd_version() < (1, 7):
         skip_or_fail("containerd before 1.7 reads no CDI files")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need_cgroup(request.param)
     if (lacking := cri_containerd.lacks(request.param)):
         skip_or_fail(lacking)
     settings = tmp_path_factory.mktemp("settings") / "config.toml"

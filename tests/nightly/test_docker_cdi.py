@@ -8,11 +8,10 @@ import shutil
 
 import booted_systemd
 import cdi_files
-import container
 import make_driver
 import nvidia_cdi
 import pytest
-from conftest import built, skip_or_fail
+from conftest import built, need, need_cgroup, skip_or_fail
 from engines import docker as engine
 from engines import process, under_systemd
 
@@ -26,8 +25,7 @@ WHAT_STAYS = {"C /etc", "C /etc/ld.so.cache"}  # the cache as it was
 
 
 def need_docker():
-    if shutil.which("dockerd") is None:
-        skip_or_fail("dockerd is not installed")
+    need("dockerd")
     if engine.version() < (25, 0):
         skip_or_fail("Docker before 25 reads no CDI files")
 
@@ -35,8 +33,7 @@ def need_docker():
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def docker(request, tmp_path_factory, programs, image_archive):
     need_docker()
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need_cgroup(request.param)
     made = engine.Docker(tmp_path_factory.mktemp("docker") / request.param, request.param, programs,
                          image_archive, cdi=True)
     yield made
@@ -154,11 +151,8 @@ def test_file_of_nvidia_serves_docker(docker, programs, live_file):
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def rootless(request, tmp_path_factory, programs, image_archive, live_file):
     need_docker()
-    for program in ("rootlesskit", "newuidmap"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("rootlesskit", "newuidmap")
+    need_cgroup(request.param)
     files = tmp_path_factory.mktemp("cdi")
     process.make_reachable(files)
     shutil.copy(live_file, files)
@@ -188,11 +182,8 @@ def test_cdi_beside_another_door_of_users_docker(rootless, words):
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def systemd(request, tmp_path_factory, programs, hook, image_archive):
     need_docker()
-    for program in ("systemctl", "dbus-daemon"):
-        if shutil.which(program) is None:
-            skip_or_fail(f"{program} is not installed")
-    if not container.cgroup_version_possible(request.param):
-        skip_or_fail(f"this kernel has no cgroup {request.param} with the devices controller")
+    need("systemctl", "dbus-daemon")
+    need_cgroup(request.param)
     if request.param == "v1" and booted_systemd.version() >= 258:
         pytest.skip("this systemd knows cgroup v2 alone")
     made = booted_systemd.BootedSystemd(request.param, tmp_path_factory.mktemp("boot"))

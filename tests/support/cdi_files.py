@@ -5,6 +5,9 @@ import contextlib
 import pathlib
 import subprocess
 
+import pytest
+from engines import process
+
 DIRECTORY = pathlib.Path("/run/cdi")
 SPEC = DIRECTORY / "grapnel.json"
 
@@ -17,3 +20,11 @@ def live_file(grapnel, hook):
     assert (done.returncode, done.stdout) == (0, f"made {SPEC}\n"), done.stderr
     yield SPEC
     SPEC.unlink()
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory):
+    """For test_podman.podman: an empty hooks.d, so that CDI files alone start hooks."""
+    directory = tmp_path_factory.mktemp("hooks.d")
+    process.make_reachable(directory)
+    return directory
