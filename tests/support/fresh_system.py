@@ -40,7 +40,7 @@ class System:
         self.packages = packages
 
     def prepare(self, base):
-        subprocess.run(["cp", "-a", base, self.root], check=True)
+        copy_system(base, self.root)
         subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{TOP}",
                         f"{self.root}{CLONE}"], check=True)
 
@@ -147,6 +147,24 @@ def work_directory(suite):
 
 
 def make_base(suite, base, packages):
+    """A minimal system of the suite. Programs of one run share it in $GRAPNEL_BASES, if that is set."""
+    kept = os.environ.get("GRAPNEL_BASES")
+    shared = pathlib.Path(kept, suite) if kept else None
+    if shared and shared.exists():
+        copy_system(shared, base)
+        return
+    debootstrap(suite, base, packages)
+    if shared:
+        part = shared.with_suffix(".part")
+        copy_system(base, part)
+        part.rename(shared)
+
+
+def copy_system(source, target):
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+def debootstrap(suite, base, packages):
     done = subprocess.run([DEBIAN_ROOT, "make", suite, base, packages], check=False,
                           capture_output=True, text=True)
     assert done.returncode == 0, "debootstrap failed\n" + (done.stdout + done.stderr)[-3000:]
