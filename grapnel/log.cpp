@@ -6,10 +6,18 @@
 #include "log_file.hpp"
 #include "look.hpp"
 #include "prepare/settings_file.hpp"
+#include "sys/file.hpp"
+#include "sys/host_fs.hpp"
 
 namespace grapnel {
 
 namespace {
+
+bool is_missing(const std::string& text) {
+    const auto path = HostPath::make(text);
+    const auto found = path ? sys::host_facts(*path) : Result<sys::FileFacts>(path.error());
+    return !found && sys::is_missing(found.error());
+}
 
 /// The settings' log, which must be a file.
 Result<HostPath> log_file() {
@@ -18,6 +26,9 @@ Result<HostPath> log_file() {
         return refused("the log is systemd's journal", "run 'journalctl GRAPNEL_CONTAINER=ID'");
     if (settings.log_target == LogTarget::syslog || settings.log.empty())
         return refused("the settings name no log file", "set log: see grapnel.toml(5)");
+    if (is_missing(settings.log.text()) && is_missing(settings.log.text() + ".1"))
+        return refused(settings.log.text() + " is missing: no start was logged",
+                       "'grapnel config show' has the settings log and log-level");
     return settings.log;
 }
 

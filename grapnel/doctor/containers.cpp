@@ -19,6 +19,7 @@ namespace {
 
 struct Container {
     std::string name = {};
+    std::string image = {};
     std::string runtime = {};
     bool by_gpus = false;                         ///< by --gpus
     std::optional<std::string> devices = {};      ///< its variable NVIDIA_VISIBLE_DEVICES
@@ -59,6 +60,7 @@ std::optional<Container> container_at(const Facts& facts, const HostPath& direct
     const auto environment = at(at(config, "Config"), "Env");
     out.devices = variable_in(environment, "NVIDIA_VISIBLE_DEVICES");
     out.capabilities = variable_in(environment, "NVIDIA_DRIVER_CAPABILITIES");
+    out.image = text_at(at(config, "Config"), "Image");
     out.library_path = variable_in(environment, "LD_LIBRARY_PATH").value_or("");
     const auto state = at(config, "State");
     out.failure = text_at(state, "Error");
@@ -75,9 +77,13 @@ bool asks(const Container& container) {
            && *container.devices != "void";
 }
 
-std::string run_command(const Container& container) {
-    return "docker rm " + shell_word(container.name)
-           + " && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all";
+/// In the place of this container, with its image; `options` stand before it.
+std::string run_command(const Container& container, const std::string& options = {}) {
+    const auto devices = asks(container) ? *container.devices : std::string("all");
+    return "docker rm " + std::string(container.runs ? "--force " : "") + shell_word(container.name)
+           + " && docker run --runtime=nvidia --env "
+           + shell_word("NVIDIA_VISIBLE_DEVICES=" + devices) + options + " "
+           + (container.image.empty() ? std::string("IMAGE") : shell_word(container.image));
 }
 
 /// The line that Grapnel wrote, out of the engine's message; empty if there is no such line.
@@ -122,7 +128,7 @@ void check_libraries(const Facts& facts, const Container& container,
         findings.push_back({.code = Code::GR1307,
                             .text = name + ": LD_LIBRARY_PATH has " + stubs
                                     + ", whose libcuda.so.1 goes before the driver's",
-                            .command = run_command(container) + " --env LD_LIBRARY_PATH= IMAGE",
+                            .command = run_command(container, " --env LD_LIBRARY_PATH="),
                             .needs_root = false});
     if (lacks_32bit(facts, container))
         findings.push_back(
@@ -150,8 +156,7 @@ void check_container(const Facts& facts, const Container& container,
         findings.push_back(
             {.code = Code::GR1305,
              .text = name + " has no nvidia-smi: NVIDIA_DRIVER_CAPABILITIES lacks utility",
-             .command =
-                 run_command(container) + " --env NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE",
+             .command = run_command(container, " --env NVIDIA_DRIVER_CAPABILITIES=compute,utility"),
              .needs_root = false});
     if (container.by_gpus || (by_runtime && asks(container)))
         check_libraries(facts, container, findings);
@@ -162,14 +167,14 @@ void check_container(const Facts& facts, const Container& container,
                             .text = name
                                     + " was started without --runtime=nvidia and without "
                                       "--gpus, so it has no driver",
-                            .command = run_command(container) + " IMAGE",
+                            .command = run_command(container),
                             .needs_root = false});
     else if (!asks(container))
         findings.push_back({.code = Code::GR1302,
                             .text = name
                                     + " asks for no GPU: NVIDIA_VISIBLE_DEVICES is not set, "
                                       "or none",
-                            .command = run_command(container) + " IMAGE",
+                            .command = run_command(container),
                             .needs_root = false});
 }
 

@@ -49,6 +49,13 @@ bool is_installed(const Facts& facts) {
            && facts.here.own_program.parent() == facts.here.programs;
 }
 
+/// What was built from source, or unpacked, is of no package.
+std::string reinstall(const Facts& facts, Code code) {
+    return facts.here.programs == host_path("/usr/bin")
+               ? reinstall_command(facts.host, "grapnel", code)
+               : page_command(code);
+}
+
 void check_programs(const Facts& facts, std::vector<Finding>& findings) {
     constexpr std::uint32_t setid_bits = 06000;
     constexpr std::uint32_t execute_bits = 0111;
@@ -59,7 +66,7 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
         if (!found && is_installed(facts))
             findings.push_back({.code = Code::GR0703,
                                 .text = path.text() + " is missing",
-                                .command = reinstall_command(facts.host, "grapnel", Code::GR0703)});
+                                .command = reinstall(facts, Code::GR0703)});
         if (found && (found->mode & permission_bits) != 0 && (found->mode & execute_bits) == 0)
             findings.push_back({.code = Code::GR0703,
                                 .text = path.text() + " is not executable",
@@ -75,7 +82,7 @@ void check_programs(const Facts& facts, std::vector<Finding>& findings) {
                             .text = probe.text()
                                     + " is missing: MIG devices by UUID and "
                                       "requirements on the brand cannot be decided",
-                            .command = reinstall_command(facts.host, "grapnel", Code::GR0705)});
+                            .command = reinstall(facts, Code::GR0705)});
 }
 
 void check_places(const Facts& facts, const HostPath& file, std::vector<Finding>& findings) {

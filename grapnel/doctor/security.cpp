@@ -135,7 +135,9 @@ Area security_area(const Facts& facts) {
         text_of(facts.host, host_path("/sys/module/apparmor/parameters/enabled")) == "Y"
         || exists(facts.host, host_path("/sys/kernel/security/apparmor/profiles"));
     Area area{.name = "security"};
-    area.summary = selinux ? "SELinux is enforcing" : apparmor ? "AppArmor" : "";
+    area.summary = selinux    ? "SELinux is enforcing"
+                   : apparmor ? "AppArmor"
+                              : "neither SELinux nor AppArmor";
     const auto lines = logged(facts);
     if (selinux)
         check_selinux(facts, lines, area.findings);

@@ -124,9 +124,12 @@ Result<Subject> ask_engine(const std::string& engine, const std::string& name) {
     const auto client = client_of(engine);
     if (client.empty())
         return refused("there is no program " + engine, "name the container by --pid");
-    const auto text =
-        GRAPNEL_TRY(sys::ask_program(client, {engine, "container", "inspect", "--", name}, limit)
-                        .cure("'" + engine + " ps --all' has the containers of this user"));
+    auto answer = sys::ask_program(client, {engine, "container", "inspect", "--", name}, limit);
+    const bool has_daemon =
+        answer || answer.error().text().find("Cannot connect") == std::string::npos;
+    const auto text = GRAPNEL_TRY(std::move(answer).cure(
+        has_daemon ? "'" + engine + " ps --all' has the containers of this user"
+                   : "'grapnel doctor' says what keeps the daemon from running"));
     const auto parse = [&] { return fields_of(engine, text); };
     return subject_of(engine, GRAPNEL_TRY(confine::compute_confined(2 * limit, parse)));
 }

@@ -117,6 +117,14 @@ def test_log_and_blame_read_the_lines(asking, bundle, grapnel, form):
     assert "has no line" in grapnel("log", "nobody", code=1, **variables).stderr
 
 
+def test_missing_log_is_named(grapnel, bundle, tmp_path):
+    bundle.settings.write_text(f'log = "{tmp_path}/none.log"\n')
+    variables = {"env": {**os.environ, "NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings)}}
+    for command in ("log", "blame"):
+        assert f"{tmp_path}/none.log is missing: no start was logged" in grapnel(
+            command, "nobody", code=1, **variables).stderr
+
+
 def test_nodes_are_made_where_they_are_missing(grapnel):
     node = f"/dev/nvidia{make_driver.minor(1, 2)}"
     script = (f"umount {node} 2>/dev/null; rm -f {node}; {grapnel.program} nodes create --dry-run; "

@@ -342,6 +342,22 @@ const std::vector<Row>& rows() {
                                      "profile=\"docker-default\" name=\"/dev/nvidia0\""};
          }},
         {"ldconfig missing", debian, R"(sed -i 's/^\s*ldconfig\s*=/#&/' /etc/grapnel/config.toml)"},
+        {"runtime forgotten", debian,
+         "docker rm one && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all IMAGE"},
+        {"stubs in LD_LIBRARY_PATH", debian,
+         "docker rm --force one && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=0,1 "
+         "--env LD_LIBRARY_PATH= cuda:13"},
+        {"nvidia-smi without utility", debian,
+         "docker rm one && docker run --runtime=nvidia --env NVIDIA_VISIBLE_DEVICES=all --env "
+         "NVIDIA_DRIVER_CAPABILITIES=compute,utility IMAGE"},
+        {"probe missing", debian, "apt-get install --reinstall grapnel"},
+        {"probe missing", debian, "grapnel explain GR0705",
+         [](DoctoredHost& host) {
+             host.here.programs = host_path("/usr/local/bin");
+             host.here.own_program = host_path("/usr/local/bin/grapnel");
+             host.files.file("/usr/local/bin/grapnel-runtime", "");
+             host.files.file("/usr/local/bin/grapnel-hook", "");
+         }},
         {"two CDI files", debian, "rm /etc/cdi/nvidia.yaml"},
         {"empty files in an image", debian, "podman build --no-cache --pull .",
          [](DoctoredHost& host) {

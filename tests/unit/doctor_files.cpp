@@ -85,7 +85,7 @@ void container(DoctoredHost& host, const std::string& variables,
     const auto directory = data + "/containers/0123";
     host.files.file(directory + "/config.v2.json",
                     R"({"Name": "/one", "Path": "python3", "State": {"Running": true}, )"
-                    R"("Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=all", )"
+                    R"("Config": {"Image": "cuda:13", "Env": ["NVIDIA_VISIBLE_DEVICES=0,1", )"
                         + variables + "]}}");
     host.files.file(directory + "/hostconfig.json", R"({"Runtime": "nvidia"})");
 }
