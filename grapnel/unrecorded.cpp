@@ -133,11 +133,13 @@ GpuNodes nodes_of(const std::vector<Gpu>& gpus) {
         if (auto path = node_path(gpu, majors, file_system); !path.empty())
             found.push_back({.path = std::move(path), .file_system = file_system, .gpu = &gpu});
     }
-    (void)sys::visit_own_mounts([&](const MountInfo& mount) {
+    (void)sys::visit_own_mounts([&](const MountLine& line) {
         for (auto& node : found) // the last node of the longest path is the end of the path
-            if (mount.device == node.file_system && covers(mount.point, node.path)
-                && mount.point.size() >= node.mount.point.size())
-                node.mount = mount;
+            if (line.device == node.file_system) {
+                auto mount = line.info();
+                if (covers(mount.point, node.path) && mount.point.size() >= node.mount.point.size())
+                    node.mount = std::move(mount);
+            }
     });
     GpuNodes out;
     for (const auto& node : found)
@@ -171,15 +173,14 @@ void add_made_nodes(pid_t process, DeviceNumber dev, const GpuNodes& nodes,
 apply::StartFacts facts_of_mounts(pid_t process, const GpuNodes& nodes) {
     apply::StartFacts facts;
     std::optional<DeviceNumber> dev;
-    (void)sys::visit_mounts_of(process, [&](const MountInfo& mount) {
+    (void)sys::visit_mounts_of(process, [&](const MountLine& mount) {
+        const auto& point = mount.escaped_point; // the names sought have no blank
         if (facts.driver_version.empty())
             facts.driver_version =
-                driver::version_in_name(
-                    std::string_view(mount.point).substr(mount.point.rfind('/') + 1))
-                    .value_or("");
-        if (mount.point == "/dev")
+                driver::version_in_name(point.substr(point.rfind('/') + 1)).value_or("");
+        if (point == "/dev")
             dev = mount.type == "tmpfs" ? std::optional(mount.device) : std::nullopt;
-        if (const auto node = nodes.find({mount.device, mount.root}); node != nodes.end())
+        if (const auto node = nodes.find({mount.device, mount.root()}); node != nodes.end())
             add_gpu(*node->second, facts.gpus);
     });
     if (dev)

@@ -17,20 +17,20 @@ constexpr auto driver_directory = "/driver/nvidia";
 } // namespace
 
 Status check_procfs(bool user_namespace) {
-    std::vector<MountInfo> procs;
+    std::vector<std::string> procs;
     std::set<std::string> drivers;
-    const auto listed = sys::visit_own_mounts([&](const MountInfo& mount) {
-        if (mount.type == "proc" && mount.root == "/")
-            procs.push_back(mount);
-        if (mount.point.ends_with(driver_directory))
-            drivers.insert(mount.point);
+    const auto listed = sys::visit_own_mounts([&](const MountLine& mount) {
+        if (mount.type == "proc" && mount.escaped_root == "/")
+            procs.push_back(mount.point());
+        if (mount.escaped_point.ends_with(driver_directory))
+            drivers.insert(mount.point());
     });
     if (!listed)
         return {};
     bool covered = false;
     for (const auto& mount : procs) {
-        const auto point = HostPath::make(mount.point);
-        if (!point || !drivers.contains(mount.point + driver_directory)
+        const auto point = HostPath::make(mount);
+        if (!point || !drivers.contains(mount + driver_directory)
             || !(user_namespace || sys::has_locked_mounts(*point)))
             return {}; // this one is whole, or is in the container's user namespace
         covered = true;

@@ -9,15 +9,14 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace grapnel::apply {
 
 struct HostMounts {
-    std::vector<MountInfo> cgroups = {};      ///< cgroup hierarchies, of both versions
-    std::set<DeviceNumber> file_systems = {}; ///< all that are mounted
-    std::set<std::uint64_t> peer_groups = {}; ///< of the mounts, and of their masters
+    std::vector<MountInfo> cgroups = {};         ///< cgroup hierarchies, of both versions
+    std::vector<DeviceNumber> file_systems = {}; ///< all that are mounted, sorted
+    std::vector<std::uint64_t> peer_groups = {}; ///< of the mounts and of their masters, sorted
 };
 
 /// Must run in the host's mount namespace. The file systems at and below `rootfs` are left out:

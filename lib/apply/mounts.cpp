@@ -261,7 +261,7 @@ Result<Sources> open_sources(const Plan& plan, const std::string& label) {
 }
 
 Status attach_all(const Plan& plan, const Sources& sources,
-                  const std::set<std::uint64_t>& peer_groups, Container& container,
+                  const std::vector<std::uint64_t>& peer_groups, Container& container,
                   Notices& notices) {
     PeerGroups peers(peer_groups, container.root);
     Attacher attacher(container.root, peers);

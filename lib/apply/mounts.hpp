@@ -10,7 +10,6 @@
 #include "sys/fd.hpp"
 
 #include <cstdint>
-#include <set>
 #include <vector>
 
 namespace grapnel::apply {
@@ -36,7 +35,7 @@ struct Sources {
 /// that is shared with the host is refused (peer_groups.hpp); `peer_groups` are the host's. Must
 /// run in the container's mount namespace.
 [[nodiscard]] Status attach_all(const Plan& plan, const Sources& sources,
-                                const std::set<std::uint64_t>& peer_groups, Container& container,
+                                const std::vector<std::uint64_t>& peer_groups, Container& container,
                                 Notices& notices);
 
 } // namespace grapnel::apply

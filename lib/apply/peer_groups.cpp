@@ -5,6 +5,7 @@
 #include "sys/mount_list.hpp"
 #include "sys/propagation.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace grapnel::apply {
@@ -28,7 +29,7 @@ Error shared_with_host(const InsidePath& inside, bool on_rootfs) {
 
 } // namespace
 
-PeerGroups::PeerGroups(const std::set<std::uint64_t>& host, sys::RootDir& root)
+PeerGroups::PeerGroups(const std::vector<std::uint64_t>& host, sys::RootDir& root)
     : host_groups_(host) {
     if (const auto facts = sys::facts(root.ref(), ""))
         root_mount_ = facts->mount;
@@ -52,7 +53,7 @@ Status PeerGroups::contain(sys::FdRef target, const sys::FileFacts& facts, sys::
     if (contained_.contains(facts.mount))
         return {};
     if (const auto group = GRAPNEL_TRY(peer_group(target, facts.mount).note(inside.text()))) {
-        if (host_groups_.contains(*group) && !is_below_proc(inside))
+        if (std::ranges::binary_search(host_groups_, *group) && !is_below_proc(inside))
             return shared_with_host(inside, facts.mount == root_mount_);
         auto root =
             facts.mount_root ? sys::duplicate(target) : sys::mount_root(directory, facts.mount);
@@ -77,8 +78,10 @@ Result<std::optional<std::uint64_t>> PeerGroups::peer_group(sys::FdRef target,
         groups_.clear(); // this ID can have been another mount's then
     }
     if (groups_.empty())
-        GRAPNEL_TRY(sys::visit_own_mounts(
-            [&](const MountInfo& found) { groups_.emplace(found.id, found.peer_group); }));
+        GRAPNEL_TRY(sys::visit_own_mounts([&](const MountLine& found) {
+            if (pins_.contains(found.id))
+                groups_.emplace(found.id, found.peer_group);
+        }));
     const auto found = groups_.find(mount);
     if (found == groups_.end())
         return refused("its mount was taken away meanwhile", "start the container again");

@@ -43,10 +43,10 @@ namespace grapnel::apply {
 
 class PeerGroups {
   public:
-    /// `host` are the peer groups of the host's mount namespace, and outlive this object. Where
-    /// this process began in the container's mount namespace no other is known, and every peer
-    /// group counts as the host's.
-    PeerGroups(const std::set<std::uint64_t>& host, sys::RootDir& root);
+    /// `host` are the peer groups of the host's mount namespace, sorted, and outlive this object.
+    /// Where this process began in the container's mount namespace no other is known, and every
+    /// peer group counts as the host's.
+    PeerGroups(const std::vector<std::uint64_t>& host, sys::RootDir& root);
     PeerGroups(const PeerGroups&) = delete;
     PeerGroups& operator=(const PeerGroups&) = delete;
     /// Makes the slaves shared again.
@@ -62,9 +62,9 @@ class PeerGroups {
     [[nodiscard]] Result<std::optional<std::uint64_t>> peer_group(sys::FdRef target,
                                                                   std::uint64_t mount);
 
-    const std::set<std::uint64_t>& host_groups_;
+    const std::vector<std::uint64_t>& host_groups_;
     std::uint64_t root_mount_ = 0;
-    /// By mount, of the container's mounts as they were read after the last pin.
+    /// By pinned mount, as they were read after the last pin.
     std::map<std::uint64_t, std::optional<std::uint64_t>> groups_ = {};
     std::map<std::uint64_t, sys::Fd> pins_ = {}; ///< by mount: its ID is not reused meanwhile
     std::set<std::uint64_t> contained_ = {};     ///< mounts that send nothing

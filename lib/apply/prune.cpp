@@ -73,10 +73,11 @@ void prune_stale_records(const RecordStore& store, const HostPath& rootfs) {
     if (candidates.empty())
         return;
     std::vector<MountInfo> mounts;
-    const auto listed = sys::visit_own_mounts([&](const MountInfo& mount) {
+    const auto listed = sys::visit_own_mounts([&](const MountLine& mount) {
+        const auto point = mount.point();
         if (std::ranges::any_of(candidates,
-                                [&](const auto& one) { return concerns(mount, one.rootfs); }))
-            mounts.push_back(mount);
+                                [&](const auto& one) { return concerns(point, one.rootfs); }))
+            mounts.push_back(mount.info());
     });
     if (!listed)
         return;

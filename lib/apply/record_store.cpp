@@ -24,11 +24,10 @@ constexpr std::array<std::string_view, 12> local_types{"bcachefs", "btrfs", "ext
                                                        "ext4",     "f2fs",  "overlay", "ramfs",
                                                        "rootfs",   "tmpfs", "xfs",     "zfs"};
 
-bool holds(const MountInfo& mount, const HostPath& path) {
-    const auto& text = path.text();
-    return mount.point == "/"
-           || (text.starts_with(mount.point)
-               && std::string_view(text).substr(mount.point.size()).starts_with('/'));
+bool holds(std::string_view mount_point, const HostPath& path) {
+    const std::string_view text = path.text();
+    return mount_point == "/"
+           || (text.starts_with(mount_point) && text.substr(mount_point.size()).starts_with('/'));
 }
 
 } // namespace
@@ -107,15 +106,15 @@ Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs, in
     return std::move(*locked);
 }
 
-bool concerns(const MountInfo& mount, const HostPath& rootfs) {
-    return mount.point == rootfs.text() || holds(mount, rootfs);
+bool concerns(std::string_view mount_point, const HostPath& rootfs) {
+    return mount_point == rootfs.text() || holds(mount_point, rootfs);
 }
 
 bool is_gone(const HostPath& rootfs, const std::vector<MountInfo>& mounts) {
     const bool can_tell = std::ranges::all_of(mounts, [&](const auto& mount) {
         if (mount.point == rootfs.text()) // in use
             return false;
-        return !holds(mount, rootfs)
+        return !holds(mount.point, rootfs)
                || std::ranges::find(local_types, mount.type) != local_types.end();
     });
     return can_tell && sys::is_missing(rootfs);

@@ -67,8 +67,8 @@ constexpr int lock_limit_ms = 10'000;
 [[nodiscard]] Result<sys::Fd> lock_rootfs(const RecordStore& store, const HostPath& rootfs,
                                           int time_limit_ms = lock_limit_ms);
 
-/// Whether a mount lies at that path or holds it.
-[[nodiscard]] bool concerns(const MountInfo& mount, const HostPath& rootfs);
+/// Whether a mount at that point lies at that path or holds it.
+[[nodiscard]] bool concerns(std::string_view mount_point, const HostPath& rootfs);
 
 /// Whether nothing is left of a root file system. `mounts` are the ones of this process's that
 /// concern it, and can be more. Where the question

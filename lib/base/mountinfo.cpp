@@ -3,7 +3,7 @@
 
 #include "base/text.hpp"
 
-#include <algorithm>
+#include <array>
 
 namespace grapnel {
 
@@ -25,48 +25,110 @@ std::string unescape(std::string_view text) {
 
 /// "major:minor".
 DeviceNumber device_number(std::string_view word) {
-    const auto parts = split(word, ':');
-    if (parts.size() != 2)
+    const auto colon = word.find(':');
+    if (colon == std::string_view::npos)
         return {};
-    return {.major = parse_number<std::uint32_t>(parts[0]).value_or(0),
-            .minor = parse_number<std::uint32_t>(parts[1]).value_or(0)};
+    return {.major = parse_number<std::uint32_t>(word.substr(0, colon)).value_or(0),
+            .minor = parse_number<std::uint32_t>(word.substr(colon + 1)).value_or(0)};
+}
+
+/// The words of a line, with one blank between them.
+class Words {
+  public:
+    explicit Words(std::string_view line) : rest_(line) {}
+
+    /// Nothing at the end of the line.
+    std::optional<std::string_view> next() {
+        if (!rest_)
+            return std::nullopt;
+        const auto end = rest_->find(' ');
+        const auto word = rest_->substr(0, end);
+        rest_ =
+            end == std::string_view::npos ? std::nullopt : std::optional(rest_->substr(end + 1));
+        return word;
+    }
+
+  private:
+    std::optional<std::string_view> rest_;
+};
+
+/// The fields behind the sixth, up to the "-" that ends them.
+bool take_optional_fields(Words& words, MountLine& line) {
+    constexpr std::string_view shared = "shared:";
+    constexpr std::string_view master = "master:";
+    for (auto word = words.next(); word; word = words.next()) {
+        if (*word == "-")
+            return true;
+        if (word->starts_with(shared))
+            line.peer_group = parse_number<std::uint64_t>(word->substr(shared.size()));
+        if (word->starts_with(master))
+            line.master = parse_number<std::uint64_t>(word->substr(master.size()));
+    }
+    return false;
+}
+
+std::vector<std::string> list_of(std::string_view options) {
+    std::vector<std::string> out;
+    for (const auto option : split(options, ','))
+        out.emplace_back(option);
+    return out;
 }
 
 } // namespace
 
-std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
-    const auto words = split(line, ' ');
-    const auto dash = std::ranges::find(words, "-");
-    if (dash - words.begin() < 6 || words.end() - dash < 4)
-        return std::nullopt;
-    const auto id = parse_number<std::uint64_t>(words[0]);
-    if (!id)
-        return std::nullopt;
-    MountInfo info{.id = *id,
-                   .device = device_number(words[2]),
-                   .root = unescape(words[3]),
-                   .point = unescape(words[4])};
-    for (const auto option : split(words[5], ','))
-        info.options.emplace_back(option);
-    constexpr std::string_view shared = "shared:";
-    constexpr std::string_view master = "master:";
-    for (auto word = words.begin() + 6; word != dash; ++word) {
-        if (word->starts_with(shared))
-            info.peer_group = parse_number<std::uint64_t>(word->substr(shared.size()));
-        if (word->starts_with(master))
-            info.master = parse_number<std::uint64_t>(word->substr(master.size()));
+std::string MountLine::root() const {
+    return unescape(escaped_root);
+}
+
+std::string MountLine::point() const {
+    return unescape(escaped_point);
+}
+
+MountInfo MountLine::info() const {
+    return {.id = id,
+            .device = device,
+            .root = root(),
+            .point = point(),
+            .options = list_of(options),
+            .peer_group = peer_group,
+            .master = master,
+            .type = std::string(type),
+            .super_options = list_of(super_options)};
+}
+
+std::optional<MountLine> parse_mount_line(std::string_view line) {
+    Words words(line);
+    std::array<std::string_view, 6> first{};
+    for (auto& word : first) {
+        const auto next = words.next();
+        if (!next || *next == "-")
+            return std::nullopt;
+        word = *next;
     }
-    info.type = dash[1];
-    for (const auto option : split(dash[3], ','))
-        info.super_options.emplace_back(option);
-    return info;
+    const auto& [id, parent, device, root, point, options] = first;
+    const auto number = parse_number<std::uint64_t>(id);
+    MountLine out{.device = device_number(device),
+                  .escaped_root = root,
+                  .escaped_point = point,
+                  .options = options};
+    if (!number || !take_optional_fields(words, out))
+        return std::nullopt;
+    const auto type = words.next();
+    (void)words.next(); // the source
+    const auto super_options = words.next();
+    if (!super_options)
+        return std::nullopt;
+    out.id = *number;
+    out.type = *type;
+    out.super_options = *super_options;
+    return out;
 }
 
 std::vector<MountInfo> parse_mountinfo(std::string_view text) {
     std::vector<MountInfo> out;
     for (const auto line : split(text, '\n'))
-        if (auto info = parse_mountinfo_line(line))
-            out.push_back(std::move(*info));
+        if (const auto mount = parse_mount_line(line))
+            out.push_back(mount->info());
     return out;
 }
 

@@ -52,9 +52,9 @@ Result<bool> is_root_file(const std::string& number, std::uint64_t mount) {
         return system_error("readlink /proc/self/fd/" + number);
     const std::string_view place(path.data(), static_cast<std::size_t>(length));
     bool is_root = false;
-    GRAPNEL_TRY(visit_own_mounts([&](const MountInfo& found) {
+    GRAPNEL_TRY(visit_own_mounts([&](const MountLine& found) {
         if (found.id == mount)
-            is_root = found.point == place;
+            is_root = found.point() == place;
     }));
     return is_root;
 }

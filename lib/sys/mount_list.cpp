@@ -21,8 +21,7 @@ constexpr std::size_t longest_line = std::size_t{1}
 void visit_lines(std::string& text, const VisitMount& visit) {
     std::size_t begin = 0;
     for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-        if (const auto mount =
-                parse_mountinfo_line(std::string_view(text).substr(begin, end - begin)))
+        if (const auto mount = parse_mount_line(std::string_view(text).substr(begin, end - begin)))
             visit(*mount);
         begin = end + 1;
     }

@@ -13,7 +13,7 @@
 
 namespace grapnel::sys {
 
-using VisitMount = std::function<void(const MountInfo&)>;
+using VisitMount = std::function<void(const MountLine&)>;
 
 /// Calls `visit` for each line of an open mountinfo (proc(5)) that can be read, in its order.
 [[nodiscard]] Status visit_mounts(FdRef mountinfo, std::string_view name, const VisitMount& visit);

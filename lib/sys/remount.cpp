@@ -141,9 +141,10 @@ Fd open_mount_point(FdRef root, const std::string& path) {
 /// Remounts each mount that lacks an option; returns whether there was one.
 Result<bool> remount_the_rest(const Remounter& remounter, FdRef root, const MountOptions& options) {
     std::vector<MountInfo> lacking;
-    GRAPNEL_TRY(visit_own_mounts([&](const MountInfo& mount) {
+    GRAPNEL_TRY(visit_own_mounts([&](const MountLine& line) {
+        auto mount = line.info();
         if (!has_options(mount, options))
-            lacking.push_back(mount);
+            lacking.push_back(std::move(mount));
     }));
     bool changed = false;
     for (const auto& mount : lacking) {

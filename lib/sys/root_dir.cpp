@@ -7,6 +7,7 @@
 #include "sys/kernel.hpp"
 #include "sys/proc_self.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -71,8 +72,8 @@ void RootDir::act_on_volumes_as(std::optional<FileUser> user) {
     invalidate();
 }
 
-void RootDir::set_host_file_systems(std::set<DeviceNumber> devices) {
-    host_file_systems_ = std::move(devices);
+void RootDir::set_host_file_systems(std::vector<DeviceNumber> sorted_devices) {
+    host_file_systems_ = std::move(sorted_devices);
     invalidate();
 }
 
@@ -87,7 +88,8 @@ Result<bool> RootDir::is_volume(const FileFacts& found, FdRef fd) const {
         return false;
     // before fstatfs(2), which asks the server of a FUSE volume
     if (!host_file_systems_
-        || host_file_systems_->contains({major(found.device), minor(found.device)}))
+        || std::ranges::binary_search(*host_file_systems_,
+                                      DeviceNumber{major(found.device), minor(found.device)}))
         return true;
     struct statfs file_system {};
     if (fstatfs(fd.value, &file_system) != 0)

@@ -24,7 +24,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +68,7 @@ class RootDir {
 
     /// A tmpfs is the container's own from now on unless it is one of these file systems, which
     /// are mounted on the host too: a host's tmpfs can be a volume.
-    void set_host_file_systems(std::set<DeviceNumber> devices);
+    void set_host_file_systems(std::vector<DeviceNumber> sorted_devices);
 
     /// Whether the directory of that name lies on a volume.
     [[nodiscard]] Result<bool> is_on_volume(const InsidePath& directory);
@@ -220,7 +219,7 @@ class RootDir {
     Fd fd_;
     std::uint64_t mount_;               ///< of the root
     std::optional<FileUser> user_ = {}; ///< on volumes
-    std::optional<std::set<DeviceNumber>> host_file_systems_ = {};
+    std::optional<std::vector<DeviceNumber>> host_file_systems_ = {};
     std::map<InsidePath, Place> directories_ = {};
     struct KeptTime {
         KeptTime(Fd fd, std::uint64_t mount)
