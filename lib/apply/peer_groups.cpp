@@ -33,6 +33,8 @@ PeerGroups::PeerGroups(const std::vector<std::uint64_t>& host, sys::RootDir& roo
     : host_groups_(host) {
     if (const auto facts = sys::facts(root.ref(), ""))
         root_mount_ = facts->mount;
+    if (sys::mount_group(root.ref()))
+        return;
     // most targets lie on one of these: pinned together, their mounts are listed once
     for (const auto* const path : {"/", "/dev", "/proc"}) {
         const auto directory = root.directory(inside_path(path));
@@ -73,6 +75,8 @@ Status PeerGroups::pin(sys::FdRef fd, std::uint64_t mount) {
 
 Result<std::optional<std::uint64_t>> PeerGroups::peer_group(sys::FdRef target,
                                                             std::uint64_t mount) {
+    if (const auto group = sys::mount_group(target))
+        return group->id;
     if (!pins_.contains(mount)) {
         GRAPNEL_TRY(pin(target, mount));
         groups_.clear(); // this ID can have been another mount's then

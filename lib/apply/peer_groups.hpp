@@ -64,7 +64,8 @@ class PeerGroups {
 
     const std::vector<std::uint64_t>& host_groups_;
     std::uint64_t root_mount_ = 0;
-    /// By pinned mount, as they were read after the last pin.
+    /// For a kernel that tells no mount's group alone: by pinned mount, as they were read after the
+    /// last pin.
     std::map<std::uint64_t, std::optional<std::uint64_t>> groups_ = {};
     std::map<std::uint64_t, sys::Fd> pins_ = {}; ///< by mount: its ID is not reused meanwhile
     std::set<std::uint64_t> contained_ = {};     ///< mounts that send nothing

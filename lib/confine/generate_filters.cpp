@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <memory>
 #include <optional>
 #include <seccomp.h>
@@ -209,6 +210,10 @@ constexpr std::array<FormerCall, 14> former_calls{{
     {"unlink", "unlinkat"},
 }};
 
+/// For the hook in the container's mount namespace: to ask for the attributes of one mount. The
+/// number is the same on each architecture; libseccomp may not know it yet.
+constexpr int statmount = 457;
+
 /// Systemd listens on a socket of the file system.
 constexpr std::array local_sockets{with("socket", 0, AF_UNIX)};
 
@@ -292,6 +297,18 @@ Code code_of(const Filter& filter) {
     return code;
 }
 
+/// The same filter, which allows statmount(2) too.
+Code with_statmount(std::uint32_t architecture, const Code& filter) {
+    constexpr std::uint16_t load_word = BPF_LD | BPF_W | BPF_ABS;
+    constexpr std::uint16_t equals = BPF_JMP | BPF_JEQ | BPF_K;
+    Code code{BPF_STMT(load_word, offsetof(seccomp_data, arch)),
+              BPF_JUMP(equals, architecture, 0, 3), BPF_STMT(load_word, offsetof(seccomp_data, nr)),
+              BPF_JUMP(equals, std::uint32_t{statmount}, 0, 1),
+              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    code.insert(code.end(), filter.begin(), filter.end());
+    return code;
+}
+
 bool print(const char* name, const Code& code) {
     std::printf("inline constexpr sock_filter %s[] = {\n", name);
     for (const auto& one : code)
@@ -306,10 +323,12 @@ bool print_filter(const char* name, std::uint32_t architecture, const Lists& lis
     return print(name, code_of(make_filter(SCMP_ACT_ERRNO(ENOSYS), architecture, lists)));
 }
 
+enum class Extra { none, statmount };
+
 /// For the hook: other system calls are answered by the end that seccomp.cpp adds.
 bool print_open_filter(const char* name, std::uint32_t architecture, const Lists& lists,
                        std::initializer_list<std::span<const Narrowed>> narrowed,
-                       std::span<const char* const> refused = {}) {
+                       std::span<const char* const> refused = {}, Extra extra = Extra::none) {
     const auto filter = make_filter(to_the_end, architecture, lists);
     if (!filter || !refuse(filter.get(), with_substitute) || !refuse(filter.get(), refused))
         return false;
@@ -317,6 +336,8 @@ bool print_open_filter(const char* name, std::uint32_t architecture, const Lists
         if (!allow(filter.get(), architecture, some))
             return false;
     auto code = code_of(filter);
+    if (extra == Extra::statmount)
+        code = with_statmount(architecture, code);
     for (std::size_t i = 0; i < code.size(); ++i)
         if (code[i].code == (BPF_RET | BPF_K) && code[i].k == to_the_end)
             code[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(code.size() - i - 1));
@@ -330,7 +351,7 @@ void print_names(std::uint32_t architecture) {
     for (int number = 0; number < numbers; ++number) {
         const std::unique_ptr<char, void (*)(void*)> name(
             seccomp_syscall_resolve_num_arch(architecture, number), std::free);
-        std::printf("    \"%s\\0\"\n", name ? name.get() : "");
+        std::printf("    \"%s\\0\"\n", number == statmount ? "statmount" : name ? name.get() : "");
     }
     std::printf(";\n");
 }
@@ -349,16 +370,17 @@ int main(int argc, char** argv) {
     if (!print_open_filter("host_filter", architecture,
                            {reading, opening, any_process, executing, changing, changing_paths,
                             attaching, restricting, preparing, asking_devices},
-                           {local_sockets})
+                           {local_sockets}, {}, Extra::statmount)
         || !print_open_filter("look_filter", architecture, {reading, restricting},
                               {opening_to_read, own_process}, not_needed_to_look)
         || !print_open_filter("description_filter", architecture,
                               {reading, opening, changing, describing}, {own_process})
         || !print_open_filter("container_filter", architecture,
-                              {reading, opening, changing, attaching, restricting}, {own_process})
+                              {reading, opening, changing, attaching, restricting}, {own_process},
+                              {}, Extra::statmount)
         || !print_open_filter("remounting_filter", architecture,
                               {reading, opening, changing, attaching, restricting, remounting},
-                              {own_process})
+                              {own_process}, {}, Extra::statmount)
         || !print_filter("ldconfig_filter", architecture,
                          {reading, opening, any_process, executing, changing, changing_paths})
         || !print_filter("probe_filter", architecture,

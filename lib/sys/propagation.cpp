@@ -4,9 +4,12 @@
 #include "sys/file.hpp"
 #include "sys/kernel.hpp"
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -20,7 +23,47 @@ bool set_on_directory(FdRef root, unsigned long flag) {
     return fchdir(root.value) == 0 && mount(nullptr, ".", nullptr, flag, nullptr) == 0;
 }
 
+/// Of Linux 6.8, which many systems' headers lack.
+constexpr long call_statmount = 457;
+constexpr unsigned unique_mount_id = 0x4000; // STATX_MNT_ID_UNIQUE
+constexpr std::uint64_t basic_of_mount = 2;  // STATMOUNT_MNT_BASIC
+
+struct MountRequest { // mnt_id_req
+    std::uint32_t size = sizeof(MountRequest);
+    std::uint32_t reserved = 0;
+    std::uint64_t mount = 0;
+    std::uint64_t asked = basic_of_mount;
+};
+
+struct MountAnswer { // statmount
+    std::uint32_t size = 0;
+    std::uint32_t options = 0;
+    std::uint64_t answered = 0;
+    std::array<std::uint64_t, 3> of_superblock = {};
+    std::uint64_t id = 0;
+    std::uint64_t parent = 0;
+    std::array<std::uint32_t, 2> old_ids = {};
+    std::uint64_t attributes = 0;
+    std::uint64_t propagation = 0;
+    std::uint64_t peer_group = 0;
+    std::array<std::uint64_t, 53> rest = {}; // later kernels write more
+};
+static_assert(sizeof(MountAnswer) == 512);
+
 } // namespace
+
+std::optional<MountGroup> mount_group(FdRef fd) {
+    struct statx found {};
+    if (statx(fd.value, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, unique_mount_id, &found) != 0
+        || (found.stx_mask & unique_mount_id) == 0)
+        return std::nullopt;
+    const MountRequest request{.mount = found.stx_mnt_id};
+    MountAnswer answer;
+    if (syscall(call_statmount, &request, &answer, sizeof answer, 0U) != 0
+        || (answer.answered & basic_of_mount) == 0)
+        return std::nullopt;
+    return MountGroup{answer.peer_group == 0 ? std::nullopt : std::optional(answer.peer_group)};
+}
 
 Result<Fd> mount_root(FdRef directory, std::uint64_t id) {
     auto fd = GRAPNEL_TRY(duplicate(directory));

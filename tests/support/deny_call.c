@@ -3,11 +3,13 @@
 //
 //   deny_call CALL[,CALL]... COMMAND [ARGUMENT]...
 //
-// The call "memfd_exec" is memfd_create with MFD_EXEC, which fails as with vm.memfd_noexec=2.
+// The call "memfd_exec" is memfd_create with MFD_EXEC, which fails as with vm.memfd_noexec=2. A call
+// that libseccomp does not know yet is named by its number: "#457".
 #define _GNU_SOURCE
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ static int deny(scmp_filter_ctx filter, const char* name) {
     if (strcmp(name, "memfd_exec") == 0)
         return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(memfd_create), 1,
                                 SCMP_A1(SCMP_CMP_MASKED_EQ, MFD_EXEC, MFD_EXEC));
-    const int call = seccomp_syscall_resolve_name(name);
+    const int call = name[0] == '#' ? atoi(name + 1) : seccomp_syscall_resolve_name(name);
     return call < 0 ? call : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0);
 }
 
