@@ -129,7 +129,7 @@ bool has_cdi(const Facts& facts, const Docker& docker) {
 }
 
 /// /var/run is a link to /run.
-std::string plain(std::string directory) {
+std::string plain(const std::string& directory) {
     constexpr std::string_view old = "/var/run/";
     return directory.starts_with(old) ? "/run/" + directory.substr(old.size()) : directory;
 }

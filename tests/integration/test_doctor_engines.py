@@ -87,6 +87,40 @@ def test_forgotten_restart_of_dockerd(machine):
         assert found["GR0808"]["command"] == "systemctl restart docker"
 
 
+def test_default_runtime_without_a_restart(machine):
+    make = "cp /etc/docker/daemon.json /run/daemon.json; grapnel configure docker --set-as-default"
+    undo = "cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker"
+    with broken(machine, make, undo) as found:
+        assert list(found) == ["GR0808"]
+        assert "the default runtime 'nvidia': its own is 'runc'" in found["GR0808"]["text"]
+
+
+def test_byte_order_mark_that_this_dockerd_refuses(machine):
+    make = ("cp /etc/docker/daemon.json /run/daemon.json; "
+            "printf '\\357\\273\\277' | cat - /run/daemon.json > /etc/docker/daemon.json")
+    with broken(machine, make, "cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker") as found:
+        refused = machine.run("systemctl restart docker").returncode != 0
+        assert list(found) == (["GR0801"] if refused else [])
+        if refused:
+            done = machine.run(found["GR0801"]["command"])
+            assert done.returncode == 0, done.stderr
+
+
+def test_stubs_of_cuda_in_a_container(machine):
+    machine.shell(machine.fill_in("docker run --detach --network none --name linked --runtime=nvidia --env "
+                                  "NVIDIA_VISIBLE_DEVICES=0 --env LD_LIBRARY_PATH=/usr/local/cuda/lib64/stubs "
+                                  "IMAGE sleep 1000"))
+    try:
+        areas = json.loads(machine.run("grapnel doctor --json").stdout)["areas"]
+        found = {one["code"]: one for area in areas if area["name"] == "containers" for one in area["findings"]}
+        assert list(found) == ["GR1307"]
+        machine.run(found["GR1307"]["command"].replace("docker run", "docker run --detach --name linked")
+                    + " sleep 1000")
+        assert "GR1307" not in machine.run("grapnel doctor --json").stdout
+    finally:
+        machine.shell("docker rm --force linked")
+
+
 def test_hooks_that_rootless_podman_does_not_read(machine):
     """The user's podman has containers, and no hooks_dir."""
     make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql"

@@ -177,6 +177,14 @@ const std::vector<Fault>& file_faults() {
                  host, R"("debug": false)",
                  R"({"default": "runc", "runtimes": {"nvidia": {"path": "/opt/old"}}})");
          }},
+        {GR0804, "default runtime of the command line", "h200", "'nvidia'",
+         [](DoctoredHost& host) {
+             docker_file(host, "{}");
+             host.files.file("/usr/bin/grapnel-hook", "");
+             host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
+             start(host, "77", "dockerd", "PATH=/usr/bin",
+                   std::string("--default-runtime=nvidia") + '\0');
+         }},
         {GR0811, "CDI that is off in Docker", "h200", "features.cdi is false",
          [](DoctoredHost& host) {
              docker_with(host, R"("features": {"cdi": false})");
@@ -242,6 +250,11 @@ const std::vector<Fault>& file_faults() {
         {GR1015, "containerd that failed", "h200", "containerd.service",
          [](DoctoredHost& host) { enable(host, "containerd.service"); }},
         // GPUs, nodes, libraries
+        {GR0208, "driver root without a driver", "small", "were not found",
+         [](DoctoredHost& host) {
+             host.files.directory("/run/nvidia/driver/usr/lib64");
+             host.settings.settings.driver_root = host_path("/run/nvidia/driver");
+         }},
         {GR0219, "stubs in ld.so.conf.d", "small", "/usr/local/cuda/lib64/stubs",
          [](DoctoredHost& host) {
              host.files.file("/etc/ld.so.conf.d/cuda.conf", "/usr/local/cuda/lib64/stubs\n");
@@ -282,6 +295,8 @@ const std::vector<Fault>& file_faults() {
         // containers
         {GR1302, "image with void", "h200", "asks for no GPU",
          [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES=void"); }},
+        {GR1302, "image with an empty variable", "h200", "asks for no GPU",
+         [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES="); }},
         {GR1302, "image with none", "h200", "asks for no GPU",
          [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES=none"); }},
         {GR1307, "stubs in LD_LIBRARY_PATH", "h200", "/usr/local/cuda/lib64/stubs/",
