@@ -203,7 +203,7 @@ def test_gpus_stay_when_kubelet_sets_resources_anew(pod, node, set_settings, too
         set_settings(crun_below(tools, tmp_path))
     one = pod()
     identity = one.run(image=IMAGE, env={"NVIDIA_VISIBLE_DEVICES": "0"})
-    cpus = {"cpuset_cpus": "0"} if node.cgroup == "v1" else {}  # v2 has no such controller here
+    cpus = {"cpuset_cpus": "0"} if cri_containerd.limits_resources(node.cgroup) else {}
     node.client("UpdateContainerResources", container_id=identity, linux=cpus)
     seen = one.ask(identity, *QUESTIONS, "text:/proc/self/status")
     check_gpus(seen, True, False)

@@ -82,6 +82,20 @@ def test_nvidia_file_gives_its_listing(engine, give, folder):
     assert result[f"text:/{FOLDERS}"] == (f"{folder}\n" if unknown else "ENOENT")
 
 
+@pytest.mark.parametrize("toolkit", nvidia_cdi.TOOLKITS)
+def test_file_of_each_toolkit_gives_its_listing(engine, give, nvidia_ctk, toolkit):
+    bundle = give(toolkit=toolkit).show_proc_driver()
+    names = nvidia_cdi.TOOLKITS[toolkit].names
+    for hook in bundle.config["hooks"]["createContainer"]:
+        if hook["args"][0] == "nvidia-ctk":
+            hook["path"] = str(nvidia_ctk)
+    result = engine(bundle, *QUERIES, f"list:{nvidia_cdi.HOST_LIBRARIES}")
+    assert_given(result, nvidia_cdi.HOST_LIBRARIES)
+    assert set(result[f"list:{nvidia_cdi.HOST_LIBRARIES}"].split()) == driver_names()
+    assert ("ModifyDeviceFiles: 0" in result[PARAMS]) == ("disable-device-node-modification" in names)
+    assert (result[f"text:/{PROFILE}"] != "ENOENT") == ("update-application-profile" in names)
+
+
 @pytest.mark.parametrize("family", ["debian", "fedora", "plain"])
 def test_nvidia_file_serves_each_family(engine, give, make_bundle, family):
     bundle = give(made=make_bundle(family, name=f"image-{family}"))

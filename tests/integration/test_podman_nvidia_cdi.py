@@ -2,11 +2,13 @@
 """podman with a CDI file in nvidia-ctk's form, whose hooks are Grapnel's."""
 
 import json
+import os
 import pathlib
 
 import make_driver
 import nvidia_cdi
 import pytest
+import yaml
 from cdi_files import hooks  # noqa: F401
 from engines import podman as engine
 from engines import process
@@ -93,6 +95,11 @@ def plugin_files(link):
     return {"k8s.device-plugin.nvidia.com-gpu.json": made}
 
 
+def write(name, made):
+    as_text = yaml.safe_dump if name.endswith(".yaml") else json.dumps
+    (FILE.parent / name).write_text(as_text(json.loads(json.dumps(made))))
+
+
 CLAIM = "3ffbc2f1-3a3b-4d5b-8a4c-6e5a9d0c7b11"
 
 
@@ -108,14 +115,29 @@ def claim_files(link):
             f"k8s.gpu.nvidia.com-claim_{CLAIM}.json": claim}
 
 
+def whole_claim_files(link):
+    """Of a later DRA driver: all in one file a claim. It knows the numbers of nodes that it names."""
+    made = nvidia_cdi.spec(link)
+    made["kind"] = "k8s.gpu.nvidia.com/claim"
+    made["devices"] = [one for one in made["devices"] if one["name"] == "0"]
+    for one in made["devices"]:
+        one["name"] = f"{CLAIM}-gpu-0"
+        for node in one["containerEdits"]["deviceNodes"]:
+            number = os.stat(node["path"]).st_rdev
+            node.update(type="c", major=os.major(number), minor=os.minor(number), fileMode=0o666,
+                        permissions="rw")
+    return {f"k8s.gpu.nvidia.com-claim_{CLAIM}.yaml": made}
+
+
 @pytest.mark.parametrize("files_of, devices", [
     (plugin_files, [f"k8s.device-plugin.nvidia.com/gpu={make_driver.uuid(0)}"]),
     (claim_files, [f"k8s.gpu.nvidia.com/claim={CLAIM}", "k8s.gpu.nvidia.com/device=gpu-0"]),
-], ids=["device plugin", "claim"])
+    (whole_claim_files, [f"k8s.gpu.nvidia.com/claim={CLAIM}-gpu-0"]),
+], ids=["device plugin", "claim", "claim of one file"])
 def test_file_of_a_cluster_gives_its_gpu(nvidia_file, reachable_hook, podman, files_of, devices):
     files = files_of(reachable_hook.parent / "nvidia-cdi-hook")
     for name, made in files.items():
-        (FILE.parent / name).write_text(json.dumps(made))
+        write(name, made)
     try:
         result = podman.run(*(f"--device={name}" for name in devices),
                             ask=[*NODES, CUDA, f"list:{FOLDER}"])

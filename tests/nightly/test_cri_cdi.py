@@ -116,6 +116,6 @@ def test_device_that_no_file_has_is_refused(pod, way):
 def test_gpu_stays_when_kubelet_sets_resources_anew(pod, node, handler):
     one = pod(handler)
     identity = one.run(image=cri_containerd.IMAGE, **by_field("nvidia.com/gpu=0"))
-    cpus = {"cpuset_cpus": "0"} if node.cgroup == "v1" else {}  # v2 has no such controller here
+    cpus = {"cpuset_cpus": "0"} if cri_containerd.limits_resources(node.cgroup) else {}
     node.client("UpdateContainerResources", container_id=identity, linux=cpus)
     check(one.ask(identity, *ASK), 0)

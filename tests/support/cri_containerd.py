@@ -26,6 +26,11 @@ enable_cdi = {cdi}
 """
 
 
+def limits_resources(cgroup):
+    """Whether that cgroup version has the controllers of a container's resources here."""
+    return cgroup == "v1" or {"cpu", "cpuset", "memory", "pids"} <= set(container.controllers_of_version_2())
+
+
 def lacks(cgroup):
     """What this machine does not have for pods on that cgroup version, or nothing."""
     if (cgroup == "v2" and containerd.major_version() >= 2
@@ -71,7 +76,7 @@ class Containerd(containerd.Containerd):
     """`runtimes` is the configuration of its runtimes, in TOML. `cdi`: CDI files are read."""
 
     def __init__(self, directory, cgroup, runtimes, tools, env, cdi=False):
-        more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(cgroup == "v2"),
+        more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(not limits_resources(cgroup)),
                                cdi=json.dumps(cdi or containerd.major_version() >= 2))
         super().__init__(directory, cgroup, f"{runtimes}\n{more}", env)
         try:

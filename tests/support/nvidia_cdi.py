@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A CDI file in the form in which nvidia-ctk 1.20.1 writes them, of the simulated driver: nodes and
-mounts by path, and the hooks that it names."""
+"""A CDI file in the form in which nvidia-ctk writes them, of the simulated driver: nodes and mounts
+by path, and the hooks that it names."""
 
 import os
 import pathlib
 import stat
+import typing
 
 import make_driver
 
@@ -16,24 +17,46 @@ LINKS = {"libcuda.so": "libcuda.so.1", "libnvidia-opticalflow.so": "libnvidia-op
          "libGLX_indirect.so.0": f"libGLX_nvidia.so.{make_driver.VERSION}"}
 
 
-def hook(program, *words, called=("nvidia-cdi-hook",)):
-    return {"hookName": "createContainer", "path": str(program), "args": [*called, *map(str, words)],
-            "env": ["NVIDIA_CTK_DEBUG=false"]}
+class Toolkit(typing.NamedTuple):
+    """How a version of NVIDIA's toolkit names its hooks."""
+    called: tuple
+    has_environment: bool
+    names: tuple
+
+
+TOOLKITS = {
+    "1.14": Toolkit(("nvidia-ctk", "hook"), False, ("create-symlinks", "update-ldcache", "chmod")),
+    "1.16": Toolkit(("nvidia-cdi-hook",), False, ("create-symlinks", "update-ldcache", "chmod")),
+    "1.17": Toolkit(("nvidia-cdi-hook",), True,
+                    ("create-symlinks", "enable-cuda-compat", "update-ldcache", "chmod")),
+    "1.18": Toolkit(("nvidia-cdi-hook",), True,
+                    ("create-symlinks", "enable-cuda-compat", "update-ldcache",
+                     "disable-device-node-modification")),
+    "1.20": Toolkit(("nvidia-cdi-hook",), True,
+                    ("create-symlinks", "enable-cuda-compat", "update-ldcache",
+                     "disable-device-node-modification", "update-application-profile")),
+}
 
 
 def libraries():
     return sorted(HOST_LIBRARIES.glob(f"lib*.so.{make_driver.VERSION}"))
 
 
-def all_hooks(program, folder, **how):
-    links = [word for link, target in LINKS.items()
-             for word in ("--link", f"{target}::{folder}/{link}")]
-    return [hook(program, "create-symlinks", *links, **how),
-            hook(program, "enable-cuda-compat", f"--host-driver-version={make_driver.VERSION}",
-                 "--cuda-compat-container-root=/usr/local/cuda/compat", **how),
-            hook(program, "update-ldcache", "--folder", folder, **how),
-            hook(program, "disable-device-node-modification", **how),
-            hook(program, "update-application-profile", **how)]
+def all_hooks(program, folder, toolkit="1.20", called=None):
+    """`called`: other first words of the hooks' arguments."""
+    form = TOOLKITS[toolkit]
+    arguments = {
+        "create-symlinks": [word for link, target in LINKS.items()
+                            for word in ("--link", f"{target}::{folder}/{link}")],
+        "enable-cuda-compat": [f"--host-driver-version={make_driver.VERSION}",
+                               *(["--cuda-compat-container-root=/usr/local/cuda/compat"]
+                                 if toolkit == "1.20" else [])],
+        "update-ldcache": ["--folder", str(folder)],
+        "chmod": ["--mode", "755", "--path", "/dev/dri"]}
+    environment = {"env": ["NVIDIA_CTK_DEBUG=false"]} if form.has_environment else {}
+    return [{"hookName": "createContainer", "path": str(program),
+             "args": [*(called or form.called), name, *arguments.get(name, [])], **environment}
+            for name in form.names]
 
 
 def spec(program, folder=HOST_LIBRARIES, gpus=2, **how):
