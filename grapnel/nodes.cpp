@@ -57,7 +57,7 @@ Result<std::vector<HostPath>> create_nodes(const Settings& settings, const NodeC
     const auto plan = GRAPNEL_TRY(plan_of(settings, creation, log));
     Notices notices;
     if (!creation.dry_run)
-        GRAPNEL_TRY(apply::make_host_nodes(plan, notices));
+        GRAPNEL_TRY(apply::make_host_nodes(plan, notices, creation.links));
     complain(notices);
     std::vector<HostPath> nodes;
     for (const auto& node : plan.host_nodes)

@@ -13,6 +13,7 @@ namespace grapnel {
 struct NodeCreation {
     bool dry_run = false;
     bool load_modules = true; ///< without them there are no numbers of nodes
+    HostPath links = host_path("/dev/char");
 };
 
 /// The nodes that were made, or are missing. A node that is optional and cannot be made is a

@@ -24,6 +24,10 @@ Result<Settings> settings_for(const Generation& generation) {
     settings.device_root = generation.device_root.value_or(settings.device_root);
     settings.csv_compat_directory =
         generation.csv_compat_directory.value_or(settings.csv_compat_directory);
+    settings.csv_lists = generation.csv_lists;
+    settings.csv_ignored = generation.csv_ignored;
+    if (generation.by_csv_lists)
+        settings.mode = RuntimeMode::csv;
     const auto prepend = [](std::vector<HostPath>& all, const std::vector<HostPath>& first) {
         all.insert(all.begin(), first.begin(), first.end());
     };
@@ -41,12 +45,16 @@ Request request_for(const Settings& settings, const Generation& generation,
     return cdi_request(std::move(request), generation.devices, asked);
 }
 
+/// The driver alone.
+const CdiDevice no_device{.name = "none", .asked = {"none"}, .index = "none"};
+
 /// The devices that --device-id names, each once, or all devices without it. Refuses a device that
 /// is missing.
 Result<std::vector<CdiDevice>> wanted_devices(const Inventory& inventory,
                                               const Generation& generation) {
     using enum CdiNaming;
-    const auto every = cdi_devices(inventory, generation.devices, {index, uuid, type_index});
+    auto every = cdi_devices(inventory, generation.devices, {index, uuid, type_index});
+    every.push_back(no_device);
     std::vector<CdiDevice> wanted;
     for (const auto& word : generation.device_ids) {
         const auto found = std::ranges::find_if(every, [&](const auto& device) {
@@ -62,14 +70,18 @@ Result<std::vector<CdiDevice>> wanted_devices(const Inventory& inventory,
     return wanted;
 }
 
-/// `all` stands for the chosen devices.
+/// `all` stands for the chosen devices. It is not beside `none`.
 Result<std::vector<CdiDevice>> chosen_devices(const Inventory& inventory,
                                               const Generation& generation) {
     const auto wanted = GRAPNEL_TRY(wanted_devices(inventory, generation));
     auto devices = cdi_devices(inventory, generation.devices, generation.naming);
+    const bool is_none =
+        std::ranges::find(wanted, no_device.index, &CdiDevice::index) != wanted.end();
+    if (is_none)
+        devices.push_back(no_device);
     std::erase_if(devices, [&](const auto& device) {
         if (device.name == "all")
-            return generation.no_all_device;
+            return generation.no_all_device || is_none;
         return !wanted.empty()
                && std::ranges::find(wanted, device.index, &CdiDevice::index) == wanted.end();
     });

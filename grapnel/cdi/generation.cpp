@@ -99,24 +99,33 @@ HostPath installed_hook() {
     return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"));
 }
 
+/// 'all' disables each hook, but for those that --enable-hook names.
+Result<std::vector<std::string>> disabled_hooks(const Given& given) {
+    static const std::vector<std::string_view> hooks{"create-symlinks",
+                                                     "enable-cuda-compat",
+                                                     "update-ldcache",
+                                                     "disable-device-node-modification",
+                                                     "chmod",
+                                                     "create-soname-symlinks",
+                                                     "update-application-profile"};
+    const auto enabled = split_values(given.enabled_hooks);
+    auto disabled = split_values(given.disabled_hooks);
+    GRAPNEL_TRY(check_names(enabled, "hook", hooks));
+    if (std::erase(disabled, "all") != 0)
+        disabled.insert(disabled.end(), hooks.begin(), hooks.end());
+    GRAPNEL_TRY(check_names(disabled, "hook", hooks));
+    std::erase_if(disabled, [&](const auto& hook) {
+        return std::ranges::find(enabled, hook) != enabled.end();
+    });
+    return disabled;
+}
+
 Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
-    constexpr std::array<std::string_view, 8> hooks{"create-symlinks",
-                                                    "enable-cuda-compat",
-                                                    "update-ldcache",
-                                                    "disable-device-node-modification",
-                                                    "chmod",
-                                                    "create-soname-symlinks",
-                                                    "all",
-                                                    "update-application-profile"};
-    StaticCdiOptions spec{.hook = installed_hook(),
-                          .kind = std::move(kind),
-                          .disabled_hooks = split_values(given.disabled_hooks)};
-    GRAPNEL_TRY(check_names(spec.disabled_hooks, "hook", hooks));
+    StaticCdiOptions spec{.hook = installed_hook(), .kind = std::move(kind)};
+    spec.disabled_hooks = GRAPNEL_TRY(disabled_hooks(given));
     if (given.cdi_hook_path && given.cdi_hook_path->find('/') != std::string::npos)
         spec.hook = GRAPNEL_TRY(path_of(*given.cdi_hook_path, "--nvidia-cdi-hook-path"));
-    if (given.ctk_path)
-        spec.hook = GRAPNEL_TRY(path_of(*given.ctk_path, "--nvidia-ctk-path"));
-    if (given.ctk_path || spec.hook.name() == "nvidia-ctk")
+    if (spec.hook.name() == "nvidia-ctk")
         spec.hook_names = {"nvidia-ctk", "hook"};
     if (given.ldconfig_path)
         spec.ldconfig = GRAPNEL_TRY(path_of(*given.ldconfig_path, "--ldconfig-path")).text();
@@ -125,18 +134,20 @@ Result<StaticCdiOptions> static_options(const Given& given, std::string kind) {
 
 /// Refuses an option that the hook of a live file does not receive.
 Status check_live(const Given& given) {
-    const std::array<std::pair<bool, std::string_view>, 12> of_static{{
+    const std::array<std::pair<bool, std::string_view>, 14> of_static{{
         {given.is_static, "--static"},
         {given.driver_root.has_value(), "--driver-root"},
         {given.device_root.has_value(), "--dev-root"},
         {given.cdi_hook_path.has_value(), "--nvidia-cdi-hook-path"},
-        {given.ctk_path.has_value(), "--nvidia-ctk-path"},
         {given.ldconfig_path.has_value(), "--ldconfig-path"},
         {given.config.has_value(), "--config"},
         {given.csv_compat_directory.has_value(), "--csv.compat-container-root"},
         {!given.library_search_path.empty(), "--library-search-path"},
         {!given.config_search_path.empty(), "--config-search-path"},
         {!given.disabled_hooks.empty(), "--disable-hook"},
+        {!given.enabled_hooks.empty(), "--enable-hook"},
+        {!given.csv_lists.empty(), "--csv.file"},
+        {!given.csv_ignored.empty(), "--csv.ignore-pattern"},
         {!given.feature_flags.empty(), "--feature-flag"},
     }};
     for (const auto& [is_given, option] : of_static)
@@ -195,6 +206,9 @@ Status take_static(const Given& given, const std::string& kind, Generation& out)
     if (given.csv_compat_directory)
         out.csv_compat_directory = GRAPNEL_TRY(
             InsidePath::make(*given.csv_compat_directory).note("--csv.compat-container-root"));
+    out.csv_lists = GRAPNEL_TRY(paths_of(split_values(given.csv_lists), "--csv.file"));
+    out.csv_ignored = split_values(given.csv_ignored);
+    out.by_csv_lists = given.mode && equal_ignoring_case(*given.mode, "csv");
     out.library_search_path =
         GRAPNEL_TRY(paths_of(split_values(given.library_search_path), "--library-search-path"));
     out.config_search_path =
@@ -205,10 +219,6 @@ Status take_static(const Given& given, const std::string& kind, Generation& out)
 } // namespace
 
 Result<Generation> generation_of(const Given& given, Form form, std::vector<std::string> words) {
-    if (!given.csv_lists.empty())
-        return usage_error("--csv.file and --csv.ignore-pattern are not served: the lists are in "
-                           "the directory nvidia-container-runtime.modes.csv.mount-spec-path",
-                           tool);
     if (given.live || given.is_static)
         form = given.live ? Form::live : Form::in_nvidias_form;
     if (form == Form::live)

@@ -36,11 +36,11 @@ struct Given {
     std::optional<std::string> device_root = {};
     std::optional<std::string> hook_path = {};
     std::optional<std::string> cdi_hook_path = {};
-    std::optional<std::string> ctk_path = {};
     std::optional<std::string> ldconfig_path = {};
     std::optional<std::string> config = {};
     std::optional<std::string> csv_compat_directory = {};
-    std::vector<std::string> csv_lists = {}; ///< and patterns of their lines
+    std::vector<std::string> csv_lists = {};
+    std::vector<std::string> csv_ignored = {};
     std::vector<std::string> naming = {};
     std::vector<std::string> device_ids = {};
     std::vector<std::string> library_search_path = {};
@@ -68,6 +68,9 @@ struct Generation {
     std::optional<HostPath> driver_root = {};
     std::optional<HostPath> device_root = {};
     std::optional<InsidePath> csv_compat_directory = {};
+    bool by_csv_lists = false; ///< on any board
+    std::vector<HostPath> csv_lists = {};
+    std::vector<std::string> csv_ignored = {};
     std::vector<HostPath> library_search_path = {};
     std::vector<HostPath> config_search_path = {};
 };

@@ -24,6 +24,8 @@ constexpr auto of_generate = std::to_array<Variable>({
     {"ldconfig-path", "NVIDIA_CTK_CDI_GENERATE_LDCONFIG_PATH"},
     {"vendor", "NVIDIA_CTK_CDI_GENERATE_VENDOR"},
     {"class", "NVIDIA_CTK_CDI_GENERATE_CLASS"},
+    {"csv.file", "NVIDIA_CTK_CDI_GENERATE_CSV_FILES"},
+    {"csv.ignore-pattern", "NVIDIA_CTK_CDI_GENERATE_CSV_IGNORE_PATTERNS"},
     {"csv.compat-container-root", "NVIDIA_CTK_CDI_GENERATE_CSV_CONTAINER_COMPAT_ROOT"},
     {"disable-hook", "NVIDIA_CTK_CDI_GENERATE_DISABLED_HOOKS"},
     {"enable-hook", "NVIDIA_CTK_CDI_GENERATE_ENABLED_HOOKS"},

@@ -12,7 +12,9 @@
 #include "sys/argument_path.hpp"
 #include "sys/config_file.hpp"
 
-#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace grapnel::nvidia_ctk {
 
@@ -26,6 +28,7 @@ struct Given {
     std::optional<std::string> file = {};
     std::optional<std::string> output = {};
     std::vector<std::string> settings = {}; ///< KEY=VALUE
+    std::string list_separator = ":";
     bool in_place = false;
 };
 
@@ -36,6 +39,7 @@ const std::vector<Row<Given>>& rows() {
         {{"config-file", 'c', needed}, set<&Given::file>},
         {{"config", '\0', needed}, set<&Given::file>},
         {{"set", '\0', needed}, append<&Given::settings>},
+        {{"set-list-separator", '\0', needed}, set<&Given::list_separator>},
         {{"in-place", 'i', none}, set_flag<&Given::in_place>},
         {{"output", 'o', needed}, set<&Given::output>},
         {{"help", 'h', none, "", "", {}, true}, set_flag<&Given::help>},
@@ -48,26 +52,37 @@ bool is_without_effect(const std::string& key) {
     return !read_settings(key + " = ''", Dialect::grapnel, key).mistake;
 }
 
-/// A list has ':' between its items as well; a key alone is a flag that is set.
+/// In the words of `grapnel config set`. A list has the separator or a comma between its items.
+std::string plain_value(KeyValue::Type type, std::string value, const std::string& separator) {
+    if (type == KeyValue::Type::list)
+        for (auto at = value.find(separator); at != std::string::npos;
+             at = value.find(separator, at + 1))
+            value.replace(at, separator.size(), ",");
+    if (type == KeyValue::Type::flag)
+        if (const auto flag = cmdline::flag_value(value))
+            return *flag ? "true" : "false";
+    return value;
+}
+
+/// A key alone is a flag that is set.
 Result<std::string> changed(const std::string& text, const HostPath& file, Dialect dialect,
-                            const std::string& setting) {
+                            const std::string& setting, const std::string& separator) {
     const auto equals = setting.find('=');
     auto key = setting.substr(0, equals);
     if (key == "nvidia-container-cli.debug")
         key = "log";
-    auto value = equals == std::string::npos ? std::string("true") : setting.substr(equals + 1);
     const auto defaults = GRAPNEL_TRY(default_values());
     const auto known = defaults.find(key);
     if (known == defaults.end() && is_without_effect(key)) {
         complain(key + " has no effect in Grapnel: it is not written");
         return text;
     }
-    if (known != defaults.end() && known->second.type == KeyValue::Type::list)
-        std::ranges::replace(value, ':', ',');
-    if (known != defaults.end() && known->second.type == KeyValue::Type::flag)
-        if (const auto flag = cmdline::flag_value(value))
-            value = *flag ? "true" : "false";
-    return with_key(text, file.text(), dialect, key, value);
+    const auto type = known == defaults.end() ? KeyValue::Type::text : known->second.type;
+    if (equals == std::string::npos && known != defaults.end() && type != KeyValue::Type::flag)
+        return usage_error("--set=" + quote(setting) + " has no value", tool);
+    const auto value =
+        equals == std::string::npos ? std::string("true") : setting.substr(equals + 1);
+    return with_key(text, file.text(), dialect, key, plain_value(type, value, separator));
 }
 
 Status write(const HostPath& path, const std::string& text) {
@@ -84,7 +99,7 @@ Status print_or_change(const Given& given) {
     const auto file = GRAPNEL_TRY(sys::ConfigFile::open(path, settings_size_limit));
     auto text = file.text().value_or("");
     for (const auto& setting : given.settings)
-        text = GRAPNEL_TRY(changed(text, path, loaded.dialect, setting));
+        text = GRAPNEL_TRY(changed(text, path, loaded.dialect, setting, given.list_separator));
     if (given.in_place)
         return file.text() == text ? Status() : file.replace(text);
     if (given.output)
@@ -128,6 +143,8 @@ int config(std::span<const std::string> words) {
         return print_default(rest.subspan(1));
     if (const auto none = check_no_words(rest); !none)
         return wrong_usage(none.error());
+    if (given.list_separator.empty())
+        return wrong_usage(usage_error("--set-list-separator is empty", tool));
     if (given.settings.empty() && !given.output && !given.in_place) {
         std::vector<std::string> show{"show"};
         if (given.file)

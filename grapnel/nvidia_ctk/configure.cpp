@@ -14,6 +14,8 @@ using cmdline::Row;
 struct Given {
     std::string engine = "docker";
     std::string mode = {};
+    std::string source = "file";
+    std::string drop_in = {}; ///< empty: the engine's own
     std::string runtime_path = {};
     std::vector<std::string> words = {}; ///< of grapnel configure
 };
@@ -32,7 +34,6 @@ void pass_flag(Given& given, const std::optional<std::string>& /*value*/) {
 void ignore(Given& /*given*/, const std::optional<std::string>& /*value*/) {}
 
 constexpr std::string_view config = "--config";
-constexpr std::string_view drop_in = "--drop-in";
 constexpr std::string_view runtime_name = "--runtime-name";
 constexpr std::string_view set_as_default = "--set-as-default";
 constexpr std::string_view cdi = "--cdi";
@@ -47,7 +48,7 @@ const std::vector<Row<Given>>& rows() {
         {{"config-mode", '\0', needed}, set<&Given::mode>},
         {{"mode", '\0', needed}, set<&Given::mode>},
         {{"config", '\0', needed}, pass_on<config>},
-        {{"drop-in-config", '\0', needed}, pass_on<drop_in>},
+        {{"drop-in-config", '\0', needed}, set<&Given::drop_in>},
         {{"nvidia-runtime-name", '\0', needed}, pass_on<runtime_name>},
         {{"nvidia-runtime-path", '\0', needed}, set<&Given::runtime_path>},
         {{"runtime-path", '\0', needed}, set<&Given::runtime_path>},
@@ -58,8 +59,8 @@ const std::vector<Row<Given>>& rows() {
         {{"enable-cdi"}, pass_flag<cdi>},
         {{"dry-run"}, pass_flag<dry_run>},
         {{"help", 'h', none, "", "", {}, true}, pass_flag<help>},
-        // the configuration is read from its file, and the hook has its own place
-        {{"config-source", '\0', needed}, ignore},
+        {{"config-source", '\0', needed}, set<&Given::source>},
+        // no program is asked for its configuration, and the hook has its own place
         {{"executable-path", '\0', needed}, ignore},
         {{"nvidia-runtime-hook-path", '\0', needed}, ignore},
         {{"oci-hook-path", '\0', needed}, ignore},
@@ -86,10 +87,15 @@ Result<std::vector<std::string>> configure_words(std::span<const std::string> wo
     Given given;
     const auto parsed = GRAPNEL_TRY(cmdline::take_words(words, rows(), grammar, given));
     GRAPNEL_TRY(check_no_words(words.subspan(parsed.used)));
-    if (given.mode == "oci-hook")
-        return usage_error("--config-mode=oci-hook: 'grapnel configure podman' writes the file of "
-                           "a hook",
+    if (given.mode == "oci-hook" || given.mode == "hook")
+        return usage_error("--config-mode=" + given.mode
+                               + ": 'grapnel configure podman' writes the file of a hook",
                            tool);
+    // the file, for both: it has what differs from the engine's defaults
+    if (given.source != "file" && given.source != "command")
+        return unknown_word("configuration source", given.source, {{"file", "command"}}, tool);
+    if (!given.drop_in.empty())
+        given.words.push_back("--drop-in=" + given.drop_in);
     GRAPNEL_TRY(take_runtime_path(given));
     given.words.insert(given.words.begin(), given.engine);
     return std::move(given.words);

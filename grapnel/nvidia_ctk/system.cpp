@@ -99,14 +99,14 @@ int system_nodes(std::span<const std::string> words) {
         return wrong_usage(given.error());
     if (given->help)
         return nodes(std::vector<std::string>{"--help"});
-    if (given->links != "/dev/char")
-        return wrong_usage(usage_error("--dev-char-path: systemd and runc look for links in "
-                                       "/dev/char alone",
-                                       tool));
     if (given->watch)
         return wrong_usage(usage_error(
             "--watch is not served: run this at each boot, or after the driver is loaded", tool));
-    return finish(create(*given, {.dry_run = given->dry_run, .load_modules = given->load_modules}));
+    const auto links = sys::argument_path(given->links).note("--dev-char-path");
+    if (!links)
+        return wrong_usage(links.error());
+    return finish(create(
+        *given, {.dry_run = given->dry_run, .load_modules = given->load_modules, .links = *links}));
 }
 
 } // namespace grapnel::nvidia_ctk

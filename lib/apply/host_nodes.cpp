@@ -11,11 +11,11 @@ namespace grapnel::apply {
 
 namespace {
 
-std::vector<const Mount*> without_link(const Plan& plan) {
+std::vector<const Mount*> without_link(const Plan& plan, const HostPath& links) {
     std::vector<const Mount*> out;
     if (plan.change_cgroup)
         for (const auto& mount : plan.mounts)
-            if (mount.device && !sys::has_number_link(*mount.device))
+            if (mount.device && !sys::has_number_link(*mount.device, links))
                 out.push_back(&mount);
     return out;
 }
@@ -28,7 +28,8 @@ Status make(const HostNode& node) {
         .cure("run 'nvidia-modprobe -u -c 0'");
 }
 
-Status make_all(const Plan& plan, const std::vector<const Mount*>& unlinked, Notices& notices) {
+Status make_all(const Plan& plan, const std::vector<const Mount*>& unlinked, const HostPath& links,
+                Notices& notices) {
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::make_nodes));
     for (const auto& node : plan.host_nodes) {
         auto made = make(node);
@@ -38,20 +39,20 @@ Status make_all(const Plan& plan, const std::vector<const Mount*>& unlinked, Not
             GRAPNEL_TRY(std::move(made));
     }
     for (const auto* const mount : unlinked)
-        if (const auto made = sys::make_number_link(mount->host, *mount->device); !made)
+        if (const auto made = sys::make_number_link(mount->host, *mount->device, links); !made)
             notices.warn(made.error().text());
     return {};
 }
 
 } // namespace
 
-Status make_host_nodes(const Plan& plan, Notices& notices) {
-    auto unlinked = without_link(plan);
+Status make_host_nodes(const Plan& plan, Notices& notices, const HostPath& links) {
+    auto unlinked = without_link(plan, links);
     // in a user namespace the device rules are nobody's to change, and /dev is not the host's
     if (!unlinked.empty() && !sys::may_make_nodes())
         unlinked.clear();
     return plan.host_nodes.empty() && unlinked.empty() ? Status()
-                                                       : make_all(plan, unlinked, notices);
+                                                       : make_all(plan, unlinked, links, notices);
 }
 
 } // namespace grapnel::apply

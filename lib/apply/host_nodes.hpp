@@ -9,9 +9,10 @@
 
 namespace grapnel::apply {
 
-/// Makes the nodes, and where device rules are changed the missing link /dev/char/MAJOR:MINOR of
-/// each planned node. A failure to make a link is a warning. Drops the capabilities for both
+/// Makes the nodes, and where device rules are changed the missing link MAJOR:MINOR of each planned
+/// node in `links`. A failure to make a link is a warning. Drops the capabilities for both
 /// afterwards. Must run in the host's mount namespace, before the sources are opened.
-[[nodiscard]] Status make_host_nodes(const Plan& plan, Notices& notices);
+[[nodiscard]] Status make_host_nodes(const Plan& plan, Notices& notices,
+                                     const HostPath& links = host_path("/dev/char"));
 
 } // namespace grapnel::apply

@@ -30,7 +30,9 @@ struct CsvScope {
     /// automatic: on a Tegra board, unless the nvidia module shows cards alone
     Use use = Use::automatic;
     HostPath directory = host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
-    bool all_lists = false; ///< not only the lists of the board's own driver
+    bool all_lists = false;                ///< not only the lists of the board's own driver
+    std::vector<HostPath> lists = {};      ///< if there are any: these, instead of the directory's
+    std::vector<std::string> ignored = {}; ///< patterns of links: see is_ignored()
 };
 
 /// Paths of a host; some are missing.

@@ -72,6 +72,7 @@ class Collector {
             out_.read.insert(out_.read.end(), paths->begin(), paths->end());
         out_.read.push_back(scope.ldcache_file);
         out_.read.push_back(scope.csv.directory);
+        out_.read.insert(out_.read.end(), scope.csv.lists.begin(), scope.csv.lists.end());
     }
 
     ReadablePaths collect() && {
@@ -141,14 +142,20 @@ class Collector {
     }
 
     void add_listed() {
+        for (const auto& list : scope_.csv.lists)
+            add_entries(list);
         const auto names = host_.list(scope_.csv.directory);
-        for (const auto& name : names ? *names : std::vector<std::string>()) {
-            const auto text = host_.read(scope_.csv.directory / name);
-            if (!text || !name.ends_with(".csv"))
-                continue;
-            for (const auto& entry : parse_csv_list(*text).entries)
-                add_listed(entry);
-        }
+        for (const auto& name : names ? *names : std::vector<std::string>())
+            if (name.ends_with(".csv"))
+                add_entries(scope_.csv.directory / name);
+    }
+
+    void add_entries(const HostPath& list) {
+        const auto text = host_.read(list);
+        if (!text)
+            return;
+        for (const auto& entry : parse_csv_list(*text).entries)
+            add_listed(entry);
     }
 
     /// libcuda says its CUDA version. The name of a library can be a link to the file beside it.

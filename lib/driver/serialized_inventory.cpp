@@ -132,8 +132,8 @@ auto members_of(Is<ImexChannels> auto& of) {
     return std::tie(a, b);
 }
 auto members_of(Is<CsvScope> auto& of) {
-    auto& [a, b, c] = of;
-    return std::tie(a, b, c);
+    auto& [a, b, c, d, e] = of;
+    return std::tie(a, b, c, d, e);
 }
 /// Of its members those that an inventory depends on.
 auto members_of(Is<InventoryScope> auto& of) {

@@ -102,7 +102,7 @@ Request cdi_request(Request request, CdiClass devices, const std::vector<std::st
     using enum Request::Devices;
     switch (devices) {
     case CdiClass::gpu:
-        request.devices = asked.empty()                                    ? none
+        request.devices = asked.empty() || asked.front() == "none"         ? none
                           : std::ranges::find(asked, "all") != asked.end() ? all
                                                                            : listed;
         request.listed = request.devices == listed ? gpu_names(asked) : std::vector<GpuName>();

@@ -45,7 +45,7 @@ struct CdiDevice {
                                                  const std::vector<CdiNaming>& naming);
 
 /// `request`, a request for the driver, with these devices instead of its own; `all` among them is
-/// every device.
+/// every device, and `none` no GPU.
 [[nodiscard]] Request cdi_request(Request request, CdiClass devices,
                                   const std::vector<std::string>& asked);
 

@@ -13,7 +13,9 @@ CsvScope csv_scope(const Settings& settings, const Request& request) {
                    : settings.mode == legacy ? CsvScope::Use::never
                                              : CsvScope::Use::automatic,
             .directory = settings.csv_directory,
-            .all_lists = request.all_csv_lists};
+            .all_lists = request.all_csv_lists,
+            .lists = settings.csv_lists,
+            .ignored = settings.csv_ignored};
 }
 
 } // namespace

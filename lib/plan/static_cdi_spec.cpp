@@ -59,6 +59,8 @@ class Writer {
     CdiJson device_edits(const CdiDevicePlan& device) {
         needs_.digit_first = needs_.digit_first || plan::is_digit_first(device.name);
         auto edits = edits_of(device.plan, &common_);
+        if (device.name == "none")
+            edits["env"] = {"NVCT_EMPTY_DEVICE="}; // the specification wants an edit
         if (!device.plan.additional_gids.empty()) {
             needs_.groups = true;
             edits["additionalGids"] = device.plan.additional_gids;
@@ -138,8 +140,7 @@ class Writer {
     }
 
     void add_hook(CdiJson& edits, const std::string& name, const Words& words) const {
-        if (is_in(options_.disabled_hooks, name)
-            || is_in(options_.disabled_hooks, std::string("all")))
+        if (is_in(options_.disabled_hooks, name))
             return;
         auto arguments = options_.hook_names;
         arguments.push_back(name);

@@ -20,7 +20,7 @@ struct StaticCdiOptions {
     std::vector<std::string> hook_names = {"nvidia-cdi-hook"}; ///< the first words of its arguments
     std::string kind = "nvidia.com/gpu";
     std::string ldconfig = {};                    ///< of the hook update-ldcache; empty: its own
-    std::vector<std::string> disabled_hooks = {}; ///< names, or "all"
+    std::vector<std::string> disabled_hooks = {}; ///< names
     std::string written_by = {};                  ///< the value of cdi_options_variable, or empty
 };
 

@@ -59,10 +59,11 @@ const DeviceNames::Kind* DeviceNames::known_kind(std::string_view vendor,
 
 void DeviceNames::take_gpu(std::string_view device) {
     requested_.driver = true;
-    if (decided_)
-        return;
     const bool all = equal_ignoring_case(device, "all");
-    if (all || (none_ == NoneIs::special_word && equal_ignoring_case(device, "none"))) {
+    const bool none = none_ != NoneIs::device && equal_ignoring_case(device, "none");
+    if (decided_ || (none && none_ == NoneIs::no_gpu))
+        return;
+    if (all || none) {
         decided_ = true;
         requested_.devices = all ? Request::Devices::all : Request::Devices::none;
         requested_.listed.clear();

@@ -27,7 +27,8 @@ struct RequestedDevices {
 /// special words.
 class DeviceNames {
   public:
-    enum class NoneIs { special_word, device };
+    /// no_gpu: the driver, and nothing beside GPUs
+    enum class NoneIs { special_word, no_gpu, device };
     enum class Unknown { refused, passed_over }; ///< the treatment of other vendors' kinds
 
     DeviceNames(const Settings& settings, NoneIs none, Unknown unknown)

@@ -115,7 +115,7 @@ Result<Requested> from_annotations(const Spec& spec, const Settings& settings, N
 }
 
 Result<Requested> from_cdi(const Spec& spec, const Settings& settings) {
-    DeviceNames names(settings, DeviceNames::NoneIs::device, DeviceNames::Unknown::refused);
+    DeviceNames names(settings, DeviceNames::NoneIs::no_gpu, DeviceNames::Unknown::refused);
     for (const auto& name : spec.cdi_devices) {
         if (!parse_cdi_name(name))
             return refused(quote(name) + " is no CDI name",

@@ -60,6 +60,9 @@ struct Settings {
     InsidePath csv_compat_directory = inside_path("/usr/local/cuda/compat_orin");
     HostPath csv_directory = ///< nvidia-container-runtime.modes.csv.mount-spec-path
         host_path("/etc/nvidia-container-runtime/host-files-for-container.d");
+    // of the command line of `cdi generate` alone: CsvScope::lists and ignored
+    std::vector<HostPath> csv_lists = {};
+    std::vector<std::string> csv_ignored = {};
 
     // Grapnel's own keys
     HostPath device_root = {}; ///< empty: the driver root if it has nodes, else "/"

@@ -57,9 +57,8 @@ Status make_complete(FdRef directory, const std::string& name, DeviceNumber numb
     return {};
 }
 
-HostPath number_link(DeviceNumber number) {
-    return host_path("/dev/char")
-           / (std::to_string(number.major) + ":" + std::to_string(number.minor));
+HostPath number_link(DeviceNumber number, const HostPath& directory) {
+    return directory / (std::to_string(number.major) + ":" + std::to_string(number.minor));
 }
 
 } // namespace
@@ -85,23 +84,24 @@ Status make_node(const HostPath& path, DeviceNumber number, const NodeMaker& mak
     return {};
 }
 
-Status make_number_link(const HostPath& node, DeviceNumber number) {
+Status make_number_link(const HostPath& node, DeviceNumber number, const HostPath& directory) {
     constexpr std::string_view devices = "/dev/";
-    const auto link = number_link(number);
-    const auto directory = GRAPNEL_TRY(directory_for_nodes(link.parent()));
-    const auto target =
-        node.text().starts_with(devices) ? "../" + node.text().substr(devices.size()) : node.text();
+    const auto link = number_link(number, directory);
+    const auto opened = GRAPNEL_TRY(directory_for_nodes(directory));
+    const bool is_relative =
+        directory == host_path("/dev/char") && node.text().starts_with(devices);
+    const auto target = is_relative ? "../" + node.text().substr(devices.size()) : node.text();
     const std::string name(link.name());
-    if (symlinkat(target.c_str(), directory.ref().value, name.c_str()) != 0 && errno != EEXIST)
+    if (symlinkat(target.c_str(), opened.ref().value, name.c_str()) != 0 && errno != EEXIST)
         return system_error("make " + link.text());
-    if (!has_number_link(number))
+    if (!has_number_link(number, directory))
         return refused(link.text() + " leads to something else than " + node.text(),
                        "remove it: systemd and runc find the device by it");
     return {};
 }
 
-bool has_number_link(DeviceNumber number) {
-    const auto found = host_facts(number_link(number));
+bool has_number_link(DeviceNumber number, const HostPath& directory) {
+    const auto found = host_facts(number_link(number, directory));
     return found && is_device(*found, number);
 }
 

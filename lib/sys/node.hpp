@@ -23,11 +23,14 @@ struct NodeMaker {
 [[nodiscard]] Status make_node(const HostPath& path, DeviceNumber number, const NodeMaker& maker);
 
 /// Makes /dev/char/MAJOR:MINOR, a link to the node, where it is missing: systemd and runc find
-/// the node of a device rule by it. Directories as above.
-[[nodiscard]] Status make_number_link(const HostPath& node, DeviceNumber number);
+/// the node of a device rule by it. Directories as above. In another directory, which can be the
+/// /dev/char of a host that is mounted there, the link is absolute.
+[[nodiscard]] Status make_number_link(const HostPath& node, DeviceNumber number,
+                                      const HostPath& directory = host_path("/dev/char"));
 
 /// Whether that link leads to the device.
-[[nodiscard]] bool has_number_link(DeviceNumber number);
+[[nodiscard]] bool has_number_link(DeviceNumber number,
+                                   const HostPath& directory = host_path("/dev/char"));
 
 /// Whether the kernel lets this process make nodes: root of the initial user namespace, with
 /// CAP_MKNOD.

@@ -54,6 +54,15 @@ def test_nvidia_ctk_configures_containerd(call, runtime, tmp_path):
     assert str(tmp_path / "conf.d") in file.read_text()
 
 
+@pytest.mark.parametrize("source", ["file", "command"])
+def test_empty_drop_in_is_the_engines(call, runtime, tmp_path, source):
+    file = tmp_path / "config.toml"
+    file.write_text("version = 2\n")
+    done = call("runtime", "configure", "--runtime=containerd", f"--config={file}", "--drop-in-config=",
+                f"--config-source={source}", f"--nvidia-runtime-path={runtime}", "--dry-run")
+    assert "/etc/containerd/conf.d/99-grapnel.toml" in done.stdout
+
+
 def test_nvidia_ctk_changes_settings(call, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('disable-require = false\n[nvidia-container-runtime]\nmode = "auto"\n')
@@ -78,6 +87,15 @@ def test_setting_is_taken_as_nvidia_ctk_takes_it(call, tmp_path, setting, line):
     file = tmp_path / "config.toml"
     file.write_text("")
     assert line in call("config", f"--config-file={file}", "--set", setting).stdout.splitlines()
+
+
+def test_separator_of_a_list(call, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    set_list = ("config", f"--config-file={file}", "--set", "nvidia-container-runtime.runtimes=/a:b;;crun")
+    assert 'runtimes = ["/a:b", "crun"]' in call(*set_list, "--set-list-separator=;;").stdout
+    assert "has no value" in call("config", "-c", file, "--set=nvidia-container-runtime.runtimes", code=2).stderr
+    assert "has no value" in call("config", "-c", file, "--set=nvidia-container-cli.root", code=2).stderr
 
 
 def test_setting_without_effect_is_a_line(call, tmp_path):
@@ -122,6 +140,14 @@ def test_nvidia_ctk_links_nodes_by_number(call):
     assert link.resolve() == pathlib.Path("/dev/nvidiactl")
 
 
+def test_links_of_another_directory(call, tmp_path):
+    """As where the host's /dev/char is mounted in a container."""
+    directory = tmp_path / "host-dev-char"
+    call("system", "create-dev-char-symlinks", "--create-all", DEV_CHAR_PATH=str(directory))
+    assert os.readlink(directory / "195:255") == "/dev/nvidiactl"
+    assert os.readlink(directory / "195:0") == "/dev/nvidia0"
+
+
 def test_variables_are_options_of_nodes(call):
     node = pathlib.Path("/dev/nvidia-uvm")
     node.unlink()
@@ -142,12 +168,15 @@ def test_nvidia_ctk_prints_its_names(call):
     (["system", "create-device-node"], "did you mean 'system create-device-nodes'?"),
     (["runtime", "list"], "unknown command 'runtime list'"), (["systm"], "did you mean 'system'?"),
     (["--debug=x", "info"], "'--debug': 'x' is neither true nor false"),
-    (["cdi", "generate", "--csv.file=/etc/drivers.csv"], "modes.csv.mount-spec-path"),
     (["runtime", "configure", "--config-mode=oci-hook"], "grapnel configure podman"),
+    (["runtime", "configure", "--config-mode=hook"], "grapnel configure podman"),
+    (["runtime", "configure", "--config-source=comand"], "did you mean 'command'?"),
+    (["runtime", "configure", "--drop-in-config=/x.toml"], "not for docker"),
+    (["config", "--set-list-separator="], "--set-list-separator is empty"),
     (["runtime", "configure", "--runtime=lxc"], "lxc"),
     (["runtime", "configure", "--cdi.enabled=maybe"], "'maybe' is neither true nor false"),
     (["runtime", "configure", "--nvidia-runtime-path=x"], "write the whole path"),
-    (["system", "create-dev-char-symlinks", "--dev-char-path=/x"], "/dev/char alone"),
+    (["system", "create-dev-char-symlinks", "--dev-char-path=a/../.."], "--dev-char-path: "),
     (["config", "more"], "one word too many: 'more'")])
 def test_mistakes_of_nvidia_ctk(call, words, line):
     done = call(*words, code=2)

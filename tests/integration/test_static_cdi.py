@@ -204,6 +204,60 @@ def test_ending_of_a_static_file(nvidia_ctk, tmp_path, name, expected):
     assert [path.name for path in tmp_path.iterdir() if path.name != "nvidia-ctk"] == [expected]
 
 
+def hooks_of(made):
+    """By name: of the devices as well."""
+    edits = [made["containerEdits"], *(one["containerEdits"] for one in made["devices"])]
+    return {hook["args"][1] for one in edits for hook in one.get("hooks", [])}
+
+
+@pytest.mark.parametrize("words, hooks", [
+    (["--disable-hook=all"], set()),
+    (["--disable-hook=all", "--enable-hook=update-ldcache,enable-cuda-compat"],
+     {"update-ldcache", "enable-cuda-compat"}),
+    (["--disable-hooks=create-symlinks,update-ldcache,enable-cuda-compat", "--enable-hook=update-ldcache"],
+     {"update-ldcache", "disable-device-node-modification", "update-application-profile"})], ids=" ".join)
+def test_enabled_hook_stays(nvidia_ctk, words, hooks):
+    assert hooks_of(json.loads(generate(nvidia_ctk, "--format=json", *words))) == hooks
+
+
+@pytest.mark.parametrize("option", ["--nvidia-ctk-path", "--nvidia-cdi-hook-path"])
+def test_words_of_hooks_follow_the_program(nvidia_ctk, option):
+    made = json.loads(generate(nvidia_ctk, "--format=json", f"{option}=/opt/bin/nvidia-cdi-hook"))
+    assert {(hook["path"], hook["args"][0]) for hook in made["containerEdits"]["hooks"]} == {
+        ("/opt/bin/nvidia-cdi-hook", "nvidia-cdi-hook")}
+
+
+def test_lists_of_a_jetson_by_option(nvidia_ctk, tmp_path):
+    for name in ("libcuda.so.1.1", "libnvmm.so"):
+        (tmp_path / name).touch()
+    for name in ("libcuda.so", "libskipped.so"):
+        (tmp_path / name).symlink_to("libcuda.so.1.1")
+    files = [tmp_path / "drivers.csv", tmp_path / "links.csv"]
+    files[0].write_text(f"lib, {tmp_path}/libcuda.so.1.1\nlib, {tmp_path}/libnvmm.so\ndev, /dev/null\n")
+    files[1].write_text(f"sym, {tmp_path}/libcuda.so\nsym, {tmp_path}/libskipped.so\n")
+    made = json.loads(generate(nvidia_ctk, "--format=json", "--mode=csv", f"--csv.file={files[0]},{files[1]}",
+                               "--csv.ignore-pattern=**/libskipped*"))
+    edits = made["containerEdits"]
+    assert {mount["hostPath"] for mount in edits["mounts"]} == {
+        f"{tmp_path}/libcuda.so.1.1", f"{tmp_path}/libnvmm.so"}
+    links = [word for hook in edits["hooks"] if "create-symlinks" in hook["args"] for word in hook["args"]]
+    assert f"libcuda.so.1.1::{tmp_path}/libcuda.so" in links
+    assert not [word for word in links if "libskipped" in word]
+
+
+def test_device_none_is_the_driver_alone(nvidia_ctk, podman, reachable_hook):
+    file = DIRECTORY / "none.json"
+    for words in (("--static", f"--nvidia-cdi-hook-path={reachable_hook}"),
+                  ("--live", f"--hook-path={reachable_hook}")):
+        generate(nvidia_ctk, *words, "--vendor=none.example", "--device-id=none", "--output", file)
+        try:
+            assert [one["name"] for one in json.loads(file.read_text())["devices"]] == ["none"]
+            result = podman.run("--device=none.example/gpu=none", ask=[*NODES, CUDA])
+            assert gpus_of(result) == set() and result[CUDA].endswith(" libcuda")
+        finally:
+            file.unlink()
+
+
 @pytest.mark.parametrize("words, line", [
     (["--format=xml"], "unknown format 'xml'"), (["--mode=gdss"], "did you mean 'gds'?"),
     (["--vendor=a/b"], "is not of the form VENDOR/CLASS"),
@@ -213,7 +267,8 @@ def test_ending_of_a_static_file(nvidia_ctk, tmp_path, name, expected):
     (["--live", "--driver-root=/x"], "--driver-root is not for a live file"),
     (["--hook-path=/x"], "--hook-path is for a live file"),
     (["--disable-hook=update-ldcahe"], "did you mean 'update-ldcache'?"),
-    (["--feature-flag=x"], "unknown feature flag 'x'"), (["--csv.file=x"], "mount-spec-path"),
+    (["--enable-hook=all"], "unknown hook 'all'"), (["--feature-flag=x"], "unknown feature flag 'x'"),
+    (["--live", "--csv.file=/x"], "--csv.file is not for a live file"),
     (["--live", "--config=/x"], "--config is not for a live file"),
     (["--csv.compat-container-root=x"], "--csv.compat-container-root")])
 def test_mistakes_in_options_of_static_file(nvidia_ctk, words, line):

@@ -72,3 +72,11 @@ TEST_CASE("a path of a CSV list can be a pattern") {
     CHECK(found("/nowhere/*").empty());
     CHECK(found("/nowhere/x") == std::vector<HostPath>{host_path("/nowhere/x")});
 }
+
+TEST_CASE("patterns leave paths out") {
+    const auto path = host_path("/usr/lib/libnvscibuf.so");
+    CHECK(is_ignored(path, {"/etc/x", "/usr/lib/libnvsci*.so"}));
+    CHECK(is_ignored(path, {"**/*.so"}));
+    CHECK(!is_ignored(path, {"**/lib/*.so", "*.so", "/usr/*.so", "/usr/lib"}));
+    CHECK(!is_ignored(path, {}));
+}

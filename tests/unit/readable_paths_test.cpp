@@ -45,6 +45,17 @@ TEST_CASE("a list makes no file readable but libcuda") {
     CHECK(paths.listed.empty());
 }
 
+TEST_CASE("a list of the command line is read") {
+    MemoryHost host;
+    host.file("/root/own.csv", "lib, /srv/board/libcuda.so\n");
+    host.file("/srv/board/libcuda.so", "");
+    const auto paths = readable_paths(host, {.ldcache_file = host_path("/etc/ld.so.cache"),
+                                             .csv = {.lists = {host_path("/root/own.csv")}}});
+    CHECK(can(paths.read, "/root/own.csv"));
+    CHECK(!can(paths.read, "/root"));
+    CHECK(can(paths.read, "/srv/board/libcuda.so"));
+}
+
 TEST_CASE("a pattern of a list makes names readable") {
     const auto paths = paths_with_list("lib, /srv/b*/libcuda.so*\n");
     CHECK(can(paths.listed, "/srv/board"));

@@ -553,6 +553,9 @@ TEST_CASE("CDI devices come before everything that an image says") {
     CHECK(two->request->imex_channels.empty());
     CHECK_FALSE(two->request->mig_config);
     CHECK(devices_text(of({"nvidia.com/gpu=all"}, {})) == "all");
+    CHECK(devices_text(of({"nvidia.com/gpu=none"}, {})) == "none");
+    CHECK(devices_text(of({"nvidia.com/gpu=none", "nvidia.com/gpu=1"}, {})) == "list 1");
+    CHECK(devices_text(of({"nvidia.com/gpu=1", "nvidia.com/gpu=none"}, {})) == "list 1");
     CHECK(contains(error_of(of({"other.org/gpu=0"}, {})), "CDI device: "));
     CHECK(contains(error_of(of({"0"}, {})), "CDI device: '0' is no CDI name"));
 }

@@ -225,6 +225,8 @@ TEST_CASE("two scopes have the same bytes if an inventory of them is the same") 
     CHECK(differs([](InventoryScope& one) { one.may_make_imex_channels = false; }));
     CHECK(differs([](InventoryScope& one) { one.csv.all_lists = true; }));
     CHECK(differs([](InventoryScope& one) { one.csv.directory = host_path("/a"); }));
+    CHECK(differs([](InventoryScope& one) { one.csv.lists = {host_path("/a")}; }));
+    CHECK(differs([](InventoryScope& one) { one.csv.ignored = {"a"}; }));
     CHECK(differs([](InventoryScope& one) { one.csv.use = CsvScope::Use::never; }));
     CHECK(!differs([](InventoryScope& one) { one.known_gpus = {{}}; }));
     CHECK(!differs([](InventoryScope& one) { one.known_directories = {{}}; }));

@@ -83,6 +83,17 @@ std::vector<HostPath> matching(const sys::HostFs& host, const HostPath& path) {
     return out;
 }
 
+bool is_ignored(const HostPath& path, const std::vector<std::string>& patterns) {
+    constexpr std::string_view of_name = "**/";
+    return std::ranges::any_of(patterns, [&](const std::string& pattern) {
+        const bool is_name = pattern.starts_with(of_name);
+        return fnmatch(pattern.c_str() + (is_name ? of_name.size() : 0),
+                       is_name ? std::string(path.name()).c_str() : path.text().c_str(),
+                       FNM_PATHNAME)
+               == 0;
+    });
+}
+
 CsvList parse_csv_list(std::string_view text) {
     CsvList out;
     for (const auto line : split(text, '\n')) {

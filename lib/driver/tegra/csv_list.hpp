@@ -38,4 +38,7 @@ struct CsvList {
 /// of a pattern with *, ? and [ ] in any component, as in glob(7).
 [[nodiscard]] std::vector<HostPath> matching(const sys::HostFs& host, const HostPath& path);
 
+/// Whether a pattern, as in glob(7), stands for the path, or one with "**/" in front for its name.
+[[nodiscard]] bool is_ignored(const HostPath& path, const std::vector<std::string>& patterns);
+
 } // namespace grapnel

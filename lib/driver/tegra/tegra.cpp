@@ -32,6 +32,8 @@ const HostPath& release_file() {
 }
 
 Result<std::vector<HostPath>> lists(const sys::HostFs& host, const CsvScope& scope) {
+    if (!scope.lists.empty())
+        return scope.lists;
     std::vector<HostPath> out;
     const auto names = host.list(scope.directory);
     for (const auto& name : names ? *names : std::vector<std::string>())
@@ -64,7 +66,8 @@ void leave_out_what_lies_in_directories(std::vector<SamePlace>& places) {
 /// Adds the paths of the lists, each once.
 class Collector {
   public:
-    Collector(const sys::HostFs& host, Inventory& out) : host_(host), out_(out) {}
+    Collector(const sys::HostFs& host, const CsvScope& scope, Inventory& out)
+        : host_(host), scope_(scope), out_(out) {}
 
     void take(const HostPath& list) {
         const auto text = host_.read(list);
@@ -88,8 +91,13 @@ class Collector {
     bool add_matching(const CsvEntry& entry) {
         bool any = false;
         for (auto& path : matching(host_, entry.path))
-            any |= taken_.contains(path) || add({.type = entry.type, .path = std::move(path)});
+            any |= is_left_out({entry.type, path}) || taken_.contains(path)
+                   || add({.type = entry.type, .path = std::move(path)});
         return any;
+    }
+
+    [[nodiscard]] bool is_left_out(const CsvEntry& entry) const {
+        return entry.type == CsvEntry::Type::link && is_ignored(entry.path, scope_.ignored);
     }
 
     /// False if the host has no such thing.
@@ -165,6 +173,7 @@ class Collector {
     }
 
     const sys::HostFs& host_;
+    const CsvScope& scope_;
     Inventory& out_;
     std::set<HostPath> taken_ = {};
 };
@@ -236,7 +245,7 @@ Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& 
     const auto majors = character_majors(host);
     GRAPNEL_TRY(add_gpus(host, majors, scope, out));
     out.pass_through->csv_compat = is_served_by_nvgpu(out.gpus.front());
-    Collector collector(host, out);
+    Collector collector(host, scope.csv, out);
     const auto files = GRAPNEL_TRY(lists(host, scope.csv));
     for (const auto& list : files)
         collector.take(list);
