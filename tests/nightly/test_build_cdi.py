@@ -2,6 +2,7 @@
 """Builds of images with a device by CDI: `podman build --device` and `buildah build --device`."""
 
 import json
+import pathlib
 
 import cdi_files
 import make_driver
@@ -19,8 +20,11 @@ DEVICE = "--device=nvidia.com/gpu=0"
 def live_file(hook, reachable_hook):
     if engine.major_version() < 5:
         skip_or_fail("podman before 5 builds no image with CDI devices")
-    with cdi_files.live_file(built(hook, "grapnel", "grapnel"), reachable_hook) as path:
+    # podman 5.4 reads files in this directory alone when it builds
+    path = pathlib.Path("/etc/cdi/grapnel.json")
+    with cdi_files.live_file(built(hook, "grapnel", "grapnel"), reachable_hook, path):
         yield path
+    path.parent.rmdir()
 
 
 def build(made, *options, ask):

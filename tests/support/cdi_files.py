@@ -13,13 +13,13 @@ SPEC = DIRECTORY / "grapnel.json"
 
 
 @contextlib.contextmanager
-def live_file(grapnel, hook):
+def live_file(grapnel, hook, path=SPEC):
     """`hook` is the program that the file names."""
-    done = subprocess.run([grapnel, "cdi", "generate", f"--hook-path={hook}", f"--output={SPEC}"],
+    done = subprocess.run([grapnel, "cdi", "generate", f"--hook-path={hook}", f"--output={path}"],
                           capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"made {SPEC}\n"), done.stderr
-    yield SPEC
-    SPEC.unlink()
+    assert (done.returncode, done.stdout) == (0, f"made {path}\n"), done.stderr
+    yield path
+    path.unlink()
 
 
 @pytest.fixture(scope="module")
