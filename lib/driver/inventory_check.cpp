@@ -7,10 +7,10 @@
 #include "driver/nodes.hpp"
 #include "driver/readable_paths.hpp"
 #include "driver/tegra/tegra.hpp"
-#include "driver/wsl/wsl.hpp"
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace grapnel {
 
@@ -35,9 +35,13 @@ class InventoryCheck {
                    || is_at_or_below(path, host_path("/sys"));
         };
         for (const auto* const paths : {&places.read, &places.given})
-            for (const auto& path : *paths)
+            for (const auto& path : *paths) {
                 if (auto real = host.resolve(path); real && !is_of_kernel(*real))
                     places_.push_back(std::move(*real));
+                names_.push_back(path);
+            }
+        if (driver::is_tegra(host))
+            listed_nodes_ = driver::listed_nodes(host, scope.csv);
     }
 
     [[nodiscard]] Status files(const Inventory& inventory) const {
@@ -48,10 +52,8 @@ class InventoryCheck {
     }
 
     [[nodiscard]] Status nodes(const Inventory& inventory) const {
-        // a node of WSL or a Jetson can be of any module
-        const bool of_gpu_modules = !driver::is_wsl(host_) && !driver::is_tegra(host_);
         for (const auto* const one : nodes_of(inventory))
-            GRAPNEL_TRY(node(*one, of_gpu_modules));
+            GRAPNEL_TRY(node(*one));
         for (const auto& [gpu, numbers] : inventory.mig_management.gpus)
             for (const auto& one : numbers)
                 GRAPNEL_TRY(number(one, "a MIG device"));
@@ -113,16 +115,29 @@ class InventoryCheck {
         return out;
     }
 
+    static bool is_below_any(const HostPath& path, const std::vector<HostPath>& directories) {
+        return std::ranges::any_of(
+            directories, [&](const auto& directory) { return is_at_or_below(path, directory); });
+    }
+
+    /// Of a path that is missing: where the part leads that is there.
+    [[nodiscard]] Result<HostPath> resolve_present(HostPath path) const {
+        auto real = host_.resolve(path);
+        while (!real && sys::is_missing(real.error()) && path != host_path("/")) {
+            path = path.parent();
+            real = host_.resolve(path);
+        }
+        return real;
+    }
+
+    /// The name lies in a place as well as the file: whoever owns a link elsewhere could let it
+    /// lead to another file after this check. So could the owner of the name of a missing file.
     [[nodiscard]] Status file(const HostPath& path) const {
-        const auto real = host_.resolve(path);
-        if (!real && sys::is_missing(real.error()))
-            return {}; // since then; no file can be given
-        if (!real)
-            return real.error();
-        if (std::ranges::any_of(places_,
-                                [&](const auto& place) { return is_at_or_below(*real, place); }))
+        const auto real = GRAPNEL_TRY(resolve_present(path));
+        if (is_below_any(real, places_)
+            && (is_below_any(path, names_) || is_below_any(path, places_)))
             return {};
-        return outside_readable(path, *real);
+        return outside_readable(path, real);
     }
 
     [[nodiscard]] bool is_of_gpu_module(const DeviceNumber& number) const {
@@ -130,7 +145,8 @@ class InventoryCheck {
         if (number.major == nvidia_assigned_major)
             return true;
         if (number.major == misc_major)
-            return driver::misc_minor(host_, "rdma_cm") == number.minor;
+            return driver::misc_minor(host_, "rdma_cm") == number.minor
+                   || driver::misc_minor(host_, "dxg") == number.minor; // WSL's
         return std::ranges::any_of(majors_, [&](const auto& module) {
             return module.second == number.major
                    && (module.first.starts_with("nvidia")
@@ -145,12 +161,18 @@ class InventoryCheck {
                       + std::to_string(one.minor) + " is the driver's");
     }
 
-    [[nodiscard]] Status node(const Node& one, bool of_gpu_modules) const {
+    /// A Jetson's nodes are of many modules. JetPack's lists name them, and none is made.
+    [[nodiscard]] bool is_listed(const Node& one) const {
+        return one.found && one.found == one.expected && listed_nodes_.contains(one.path)
+               && host_.stat(one.path);
+    }
+
+    [[nodiscard]] Status node(const Node& one) const {
         static const auto dev = host_path("/dev");
         if (!is_at_or_below(one.path, dev))
             return untrue(one.path.text() + " is a device node of the driver");
         // the plan refuses a node of another number
-        if (one.expected && of_gpu_modules)
+        if (one.expected && !is_listed(one))
             GRAPNEL_TRY(number(*one.expected, one.path.text()));
         const auto facts = one.found ? host_.stat(one.path) : Result<sys::FileFacts>(Error());
         if (facts
@@ -168,7 +190,9 @@ class InventoryCheck {
     const sys::HostFs& host_;
     const InventoryScope& scope_;
     driver::Majors majors_;
-    std::vector<HostPath> places_ = {};
+    std::vector<HostPath> places_ = {}; ///< without links
+    std::vector<HostPath> names_ = {};
+    std::set<HostPath> listed_nodes_ = {};
 };
 
 } // namespace

@@ -11,10 +11,11 @@ namespace grapnel {
 
 /// Refuses an inventory that names
 ///
-/// - a file to mount that leads to none of `places` (readable_paths.hpp);
+/// - a file to mount whose name lies in none of `places` (readable_paths.hpp), or leads to none;
 /// - a socket or directory of a service that is not the driver's;
 /// - a device node that is not below /dev, or has another device number on this host;
-/// - a device number of a module that GPUs do not come with. On WSL and a Jetson all modules count.
+/// - a device number of a module that GPUs do not come with, unless it is that of a node that
+///   JetPack's lists name on a Jetson.
 ///
 /// Parses no file but those of /proc.
 [[nodiscard]] Status check_inventory(const sys::HostFs& host, const InventoryScope& scope,

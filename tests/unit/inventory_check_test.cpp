@@ -19,11 +19,12 @@ Node node(const char* path, std::uint32_t major, std::uint32_t minor) {
 void add_host(MemoryHost& host) {
     host.file("/proc/devices", "Character devices:\n  1 mem\n195 nvidia\n226 drm\n235 nvidia-caps\n"
                                "\nBlock devices:\n  8 sd\n");
-    host.file("/proc/misc", " 58 rdma_cm\n232 kvm\n");
+    host.file("/proc/misc", " 58 rdma_cm\n 59 dxg\n232 kvm\n");
     host.file("/usr/lib/liba.so", "");
     host.file("/opt/board/file", "");
     host.link("/usr/lib/secret.so", "/root/secret");
     host.link("/usr/lib/memory.so", "/proc/kcore");
+    host.link("/tmp/of-a-user", "/usr/lib/liba.so");
     host.file("/proc/kcore", "");
     host.file("/root/secret", "");
     host.file("/etc/shadow", "");
@@ -33,6 +34,7 @@ void add_host(MemoryHost& host) {
     host.character_device("/dev/nvidia0", 195, 0);
     host.character_device("/dev/mem", 1, 1);
     host.character_device("/dev/kvm", 10, 232);
+    host.character_device("/dev/dxg", 10, 59);
     host.character_device("/dev/dri/card0", 226, 0);
     host.character_device("/dev/infiniband/rdma_cm", 10, 58);
     host.character_device("/dev/nvhost-gpu", 505, 1);
@@ -42,11 +44,15 @@ void add_host(MemoryHost& host) {
 Status check(const Inventory& inventory, bool on_board = false) {
     MemoryHost host;
     add_host(host);
-    if (on_board)
+    if (on_board) {
         host.file("/sys/devices/soc0/family", "Tegra\n");
+        host.file("/lists/devices.csv", "dev, /dev/nvhost-*\ndev, /dev/nvmap\ndir, /dev/dri\n");
+    }
     return check_inventory(
         host,
-        {.driver_capabilities = DriverCapabilities::all(), .device_groups = {DeviceGroup::mofed}},
+        {.driver_capabilities = DriverCapabilities::all(),
+         .device_groups = {DeviceGroup::mofed},
+         .csv = {.directory = host_path("/lists")}},
         {.read = {host_path("/usr"), host_path("/proc"), host_path("/sys"), host_path("/absent")},
          .given = {host_path("/opt/board/file")}},
         inventory);
@@ -76,8 +82,9 @@ TEST_CASE("the driver's files, sockets and nodes are believed") {
 }
 
 TEST_CASE("a file that leads elsewhere is refused, whatever it is for") {
-    for (const char* const text : {"/etc/shadow", "/root/secret", "/usr/lib/secret.so",
-                                   "/usr/lib/memory.so", "/proc/kcore", "/dev/sda", "/"}) {
+    for (const char* const text :
+         {"/etc/shadow", "/root/secret", "/usr/lib/secret.so", "/usr/lib/memory.so", "/proc/kcore",
+          "/dev/sda", "/", "/tmp/of-a-user", "/tmp/missing", "/missing/file"}) {
         CAPTURE(text);
         const auto path = host_path(text);
         const auto is_outside = [](const Inventory& inventory) {
@@ -131,8 +138,20 @@ TEST_CASE("the numbers of MIG devices to come are of the driver's module") {
                      "a MIG device of device number 1:1"));
 }
 
-TEST_CASE("a Jetson's nodes are of many modules, and of the number that they have") {
+TEST_CASE("a Jetson's nodes are of many modules: its lists name them, and they are there") {
     CHECK(check({.control_nodes = {node("/dev/nvhost-gpu", 505, 1)}}, true));
     CHECK(!check({.control_nodes = {node("/dev/nvhost-gpu", 505, 1)}}));
     CHECK(!check({.control_nodes = {node("/dev/nvhost-gpu", 1, 1)}}, true));
+    CHECK(!check({.control_nodes = {node("/dev/mem", 1, 1)}}, true));
+    CHECK(!check({.control_nodes = {node("/dev/kvm", 10, 232)}}, true));
+    CHECK(check({.control_nodes = {node("/dev/nvidia0", 195, 0)}}, true));
+    // a node that is missing is made, with the number that is expected
+    CHECK(!check({.control_nodes = {node("/dev/nvmap", 1, 1)}}, true));
+    const Node unfound{.path = host_path("/dev/nvhost-gpu"), .expected = DeviceNumber{1, 1}};
+    CHECK(!check({.control_nodes = {unfound}}, true));
+}
+
+TEST_CASE("the one node of WSL is the kernel's device dxg") {
+    CHECK(check({.control_nodes = {node("/dev/dxg", 10, 59)}}));
+    CHECK(!check({.control_nodes = {node("/dev/dxg", 10, 232)}}));
 }

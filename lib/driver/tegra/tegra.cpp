@@ -236,6 +236,19 @@ bool is_served_by_csv_lists(const sys::HostFs& host, const CsvScope& scope,
                || (std::ranges::any_of(shown, is_integrated) && lists(host, scope).has_value()));
 }
 
+std::set<HostPath> listed_nodes(const sys::HostFs& host, const CsvScope& scope) {
+    std::set<HostPath> out;
+    const auto files = lists(host, scope);
+    for (const auto& file : files ? *files : std::vector<HostPath>()) {
+        const auto text = host.read(file);
+        for (const auto& entry : text ? parse_csv_list(*text).entries : std::vector<CsvEntry>())
+            if (entry.type == CsvEntry::Type::device)
+                for (auto& path : matching(host, entry.path))
+                    out.insert(std::move(path));
+    }
+    return out;
+}
+
 Result<Inventory> from_csv_lists(const sys::HostFs& host, const InventoryScope& scope) {
     const auto version = driver_version(host);
     Inventory out{.driver_version = version ? *version : "tegra",

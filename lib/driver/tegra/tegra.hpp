@@ -4,12 +4,16 @@
 
 #include "driver/inventory.hpp"
 
+#include <set>
 #include <vector>
 
 namespace grapnel::driver {
 
 /// A Jetson or another board of the Tegra family.
 [[nodiscard]] bool is_tegra(const sys::HostFs& host);
+
+/// The device nodes that the lists name.
+[[nodiscard]] std::set<HostPath> listed_nodes(const sys::HostFs& host, const CsvScope& scope);
 
 /// In the automatic mode: a board without GPUs of the nvidia module (`shown`), or with its own
 /// among them, if it is JetPack that runs there.
