@@ -7,7 +7,6 @@
 #include "base/text.hpp"
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
-#include "confine/supervise.hpp"
 #include "list.hpp"
 #include "options.hpp"
 #include "prepare/audit.hpp"
@@ -15,11 +14,13 @@
 #include "prepare/log.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "prepare/supervised_work.hpp"
 #include "request.hpp"
 #include "sys/argument_path.hpp"
 #include "sys/privilege.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <unistd.h>
 
 namespace grapnel::cli {
@@ -73,8 +74,6 @@ class Cli {
 
     /// The exit code.
     Result<int> run() {
-        if (options_.command != Command::configure)
-            GRAPNEL_TRY(confine::keep_phases({confine::Phase::probe, confine::Phase::read_host}));
         GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
         const auto file = load_settings(std::nullopt, Variables::count);
         if (options_.debug.empty())
@@ -84,15 +83,13 @@ class Cli {
             return *file.mistake;
         settings_ = GRAPNEL_TRY(settings_of(options_, file.settings, sys::own_user()));
         GRAPNEL_TRY(check_user(options_, sys::LinuxHostFs()));
-        if (options_.command != Command::configure)
-            confined_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
         switch (options_.command) {
         case Command::configure:
             return configure();
         case Command::list:
-            return code_of(list());
+            return described([&] { return list(); });
         case Command::info:
-            return code_of(info());
+            return described([&] { return info(); });
         case Command::help:
         case Command::usage:
         case Command::version:
@@ -102,8 +99,14 @@ class Cli {
     }
 
   private:
-    static Result<int> code_of(const Status& done) {
-        return done ? Result<int>(0) : Result<int>(done.error());
+    /// In a child process that is confined to its description of the host.
+    Result<int> described(const std::function<Status()>& describe) {
+        return run_supervised(look_with_modules(modules_), log_, [&]() -> Status {
+            GRAPNEL_TRY(confine::keep_phases({confine::Phase::probe, confine::Phase::read_host}));
+            GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+            confined_ = GRAPNEL_TRY(confine_description(settings_, log_, HostChanges::state));
+            return describe();
+        });
     }
 
     [[nodiscard]] Result<apply::Container> open(const HostPath& rootfs) const {
@@ -118,17 +121,7 @@ class Cli {
         Planner planner(settings_, log_, modules_, Planner::DryRun::no);
         planner.look_apart();
         auto loaded = GRAPNEL_TRY(classed(std::move(planner).load_modules(request), detection));
-        const auto run = [&] {
-            const auto done = serve(std::move(loaded), rootfs);
-            return done ? 0 : fail(done.error(), log_);
-        };
-        const auto done = GRAPNEL_TRY(
-            confine::supervise(confine::container_time_limit_ms, log_.directories(), run));
-        if (!done.denied.empty())
-            log_.record_error(done.denied);
-        if (!done.confined)
-            log_.debug(done.confined.error().text());
-        return done.code;
+        return run_supervised({}, log_, [&] { return serve(std::move(loaded), rootfs); });
     }
 
     Status serve(LoadedPlanner loaded, const HostPath& rootfs) {

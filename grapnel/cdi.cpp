@@ -6,6 +6,7 @@
 #include "cmdline/help.hpp"
 #include "command.hpp"
 #include "prepare/log.hpp"
+#include "prepare/modules.hpp"
 
 namespace grapnel {
 
@@ -29,24 +30,30 @@ Status generate(const Generation& generation) {
     return say(GRAPNEL_TRY(spec_text(generation, log)));
 }
 
+int perform(const Options& options, Form form) {
+    switch (options.action) {
+    case Options::Action::help:
+        return answer(cmdline::help(cdi_command::command()));
+    case Options::Action::generate:
+        return finish(generate(options.generation));
+    case Options::Action::list:
+        return finish(list_devices(options, form));
+    case Options::Action::refresh:
+        return finish(refresh_files(options));
+    case Options::Action::validate:
+        const auto code = validate_files(options);
+        return code ? *code : finish(code.error());
+    }
+    return exit_internal;
+}
+
 int run(std::span<const std::string> words, Form form) {
     const auto options = parse_options(words, form);
     if (!options)
         return wrong_usage(options.error());
-    switch (options->action) {
-    case Options::Action::help:
-        return answer(cmdline::help(cdi_command::command()));
-    case Options::Action::generate:
-        return finish(generate(options->generation));
-    case Options::Action::list:
-        return finish(list_devices(*options, form));
-    case Options::Action::refresh:
-        return finish(refresh_files(*options));
-    case Options::Action::validate:
-        const auto code = validate_files(*options);
-        return code ? *code : finish(code.error());
-    }
-    return exit_internal;
+    const bool loads = options->action == Options::Action::refresh;
+    return within_time_limit([&] { return perform(*options, form); },
+                             loads ? modules_time_limit_ms : 0);
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "base/notices.hpp"
 #include "base/result.hpp"
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,10 @@ void complain(const Notices& notices);
 /// Returns the exit code, exit_usage for an error of kind usage; prints an error as a line on
 /// standard error.
 [[nodiscard]] int finish(const Status& done);
+
+/// The exit code of `work`, which looks at the host, in a child process with a time limit: no file
+/// system holds up this process (confine/supervise.hpp). `more_ms` is added to the limit.
+[[nodiscard]] int within_time_limit(const std::function<int()>& work, int more_ms = 0);
 
 /// A whole command that prints the text: say() and its exit code.
 [[nodiscard]] int answer(std::string_view text);

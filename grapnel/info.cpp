@@ -177,7 +177,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int info(std::span<const std::string> words) {
-    return look(info_command(), words, run);
+    return look_at_host(info_command(), words, run);
 }
 
 } // namespace grapnel

@@ -46,7 +46,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int list(std::span<const std::string> words) {
-    return look(list_command(), words, run);
+    return look_at_host(list_command(), words, run);
 }
 
 } // namespace grapnel

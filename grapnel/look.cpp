@@ -6,6 +6,8 @@
 #include "cmdline/help.hpp"
 #include "cmdline/parse.hpp"
 
+#include <functional>
+
 namespace grapnel {
 
 namespace {
@@ -14,9 +16,8 @@ std::string name_of(const LookCommand& command) {
     return "grapnel " + std::string(command.command.name);
 }
 
-} // namespace
-
-int look(const LookCommand& command, std::span<const std::string> words, LookWork& work) {
+int read_words(const LookCommand& command, std::span<const std::string> words,
+               const std::function<int(const LookArguments&)>& work) {
     const auto name = name_of(command);
     const cmdline::Grammar grammar{.program = name, .operands = cmdline::Operands::are_mixed};
     LookArguments arguments;
@@ -27,7 +28,20 @@ int look(const LookCommand& command, std::span<const std::string> words, LookWor
     const auto& operands = arguments.operands;
     if (arguments.options.help || (operands.size() == 1 && operands.front() == "help"))
         return answer(cmdline::help(command.command));
-    return finish(work(arguments));
+    return work(arguments);
+}
+
+} // namespace
+
+int look(const LookCommand& command, std::span<const std::string> words, LookWork& work) {
+    return read_words(command, words, [&](const auto& given) { return finish(work(given)); });
+}
+
+int look_at_host(const LookCommand& command, std::span<const std::string> words, LookWork& work,
+                 int more_ms) {
+    return read_words(command, words, [&](const auto& given) {
+        return within_time_limit([&] { return finish(work(given)); }, more_ms);
+    });
 }
 
 Error wrong_operand(const LookCommand& command, std::string what) {

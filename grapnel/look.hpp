@@ -22,6 +22,10 @@ using LookWork = Status(const LookArguments& arguments);
 [[nodiscard]] int look(const LookCommand& command, std::span<const std::string> words,
                        LookWork& work);
 
+/// The same with within_time_limit().
+[[nodiscard]] int look_at_host(const LookCommand& command, std::span<const std::string> words,
+                               LookWork& work, int more_ms = 0);
+
 /// An error of kind usage that names the command's --help.
 [[nodiscard]] Error wrong_operand(const LookCommand& command, std::string what);
 

@@ -7,6 +7,7 @@
 #include "base/usage.hpp"
 #include "host.hpp"
 #include "look.hpp"
+#include "prepare/modules.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
 
@@ -75,7 +76,7 @@ Status say_nodes(const std::vector<HostPath>& nodes, const NodeCreation& creatio
 }
 
 int nodes(std::span<const std::string> words) {
-    return look(nodes_command(), words, run);
+    return look_at_host(nodes_command(), words, run, modules_time_limit_ms);
 }
 
 } // namespace grapnel

@@ -39,13 +39,18 @@ void add_text(const Tree& tree, const Terminal& terminal, const std::string& ind
     }
 }
 
-} // namespace
-
-Terminal Terminal::of_stdout() {
+Terminal find_terminal() {
     const bool is_terminal = sys::is_terminal_stdout();
     const char* const refused = secure_getenv("NO_COLOR");
     return {.colours = is_terminal && (refused == nullptr || *refused == '\0'),
             .lines = is_terminal};
+}
+
+} // namespace
+
+Terminal Terminal::of_stdout() {
+    static const Terminal found = find_terminal();
+    return found;
 }
 
 std::string Terminal::paint(Colour colour, std::string_view text) const {

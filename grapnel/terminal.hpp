@@ -16,6 +16,7 @@ struct Terminal {
     bool colours = false;
     bool lines = false;
 
+    /// As standard output was at the first call.
     [[nodiscard]] static Terminal of_stdout();
     [[nodiscard]] std::string paint(Colour colour, std::string_view text) const;
 };

@@ -9,10 +9,13 @@
 #include "cmdline/help.hpp"
 #include "cmdline/parse.hpp"
 #include "command.hpp"
+#include "confine/supervise.hpp"
 #include "nvidia_ctk.hpp"
 #include "option_table.hpp"
+#include "sys/child.hpp"
 #include "sys/file.hpp"
 #include "sys/privilege.hpp"
+#include "terminal.hpp"
 
 #include <algorithm>
 #include <array>
@@ -106,6 +109,18 @@ int finish(const Status& done) {
         return exit_done;
     complain(done.error().text());
     return done.error().kind == Error::Kind::usage ? exit_usage : exit_refused;
+}
+
+int within_time_limit(const std::function<int()>& work, int more_ms) {
+    (void)Terminal::of_stdout(); // the child's standard output is a file in memory
+    if (const auto closed = sys::close_inherited_descriptors(); !closed)
+        return finish(closed);
+    const sys::WaitableChildren waitable;
+    const auto done =
+        confine::supervise({.subject = confine::Supervision::Subject::host,
+                            .time_limit_ms = confine::container_time_limit_ms + more_ms},
+                           {}, work);
+    return done ? done->code : finish(done.error());
 }
 
 int answer(std::string_view text) {

@@ -12,7 +12,6 @@
 #include "cmdline/help.hpp"
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
-#include "confine/supervise.hpp"
 #include "driver/inventory.hpp"
 #include "oci/container_engine.hpp"
 #include "oci/state.hpp"
@@ -21,6 +20,7 @@
 #include "prepare/host_look.hpp"
 #include "prepare/log.hpp"
 #include "prepare/settings_file.hpp"
+#include "prepare/supervised_work.hpp"
 #include "stale_cdi_file.hpp"
 #include "sys/host_fs.hpp"
 #include "sys/privilege.hpp"
@@ -113,17 +113,7 @@ class Run {
     /// In a child process: a file system of the container may never answer.
     Result<int> supervised(const State& state, const Result<sys::ProcessIdentity>& starter,
                            const Settings& settings) {
-        const auto work = [&] {
-            const auto done = serve(state, starter, settings);
-            return done ? int{exit_done} : fail(done.error(), log_);
-        };
-        const auto done = GRAPNEL_TRY(
-            confine::supervise(confine::container_time_limit_ms, log_.directories(), work));
-        if (!done.denied.empty())
-            log_.record_error(done.denied);
-        if (!done.confined)
-            log_.debug(done.confined.error().text());
-        return done.code;
+        return run_supervised({}, log_, [&] { return serve(state, starter, settings); });
     }
 
     Status serve(const State& state, const Result<sys::ProcessIdentity>& starter,

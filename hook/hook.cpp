@@ -14,7 +14,6 @@
 #include "confine/limits.hpp"
 #include "confine/phase.hpp"
 #include "confine/seccomp.hpp"
-#include "confine/supervise.hpp"
 #include "oci/container_engine.hpp"
 #include "oci/spec.hpp"
 #include "oci/state.hpp"
@@ -27,10 +26,12 @@
 #include "prepare/log.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "prepare/supervised_work.hpp"
 #include "request/devices.hpp"
 #include "request/request.hpp"
 #include "sys/privilege.hpp"
 
+#include <functional>
 #include <optional>
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ class Hook {
     /// The exit code.
     Result<int> run() {
         if (options_.stage == Stage::precreate)
-            return code_of(precreate(options_, modules_, log_));
+            return precreate(options_, modules_, log_);
         if (options_.stage == Stage::poststop)
             GRAPNEL_TRY(
                 confine::keep_phases({confine::Phase::read_host, confine::Phase::clean_up}));
@@ -92,19 +93,8 @@ class Hook {
     }
 
     /// In a child process: a file system of the driver or the container may never answer.
-    template <typename Work>
-    Result<int> supervised(const Work& work) {
-        const auto run = [&] {
-            const Status done = work();
-            return done ? int{exit_done} : fail(done.error(), log_);
-        };
-        const auto done = GRAPNEL_TRY(
-            confine::supervise(confine::container_time_limit_ms, log_.directories(), run));
-        if (!done.denied.empty())
-            log_.record_error(done.denied);
-        if (!done.confined)
-            log_.debug(done.confined.error().text());
-        return done.code;
+    Result<int> supervised(const std::function<Status()>& work) {
+        return run_supervised({}, log_, work);
     }
 
     /// An engine enters a hook for each device that it resolved by CDI, and the first of these

@@ -11,6 +11,7 @@
 #include "prepare/confinement.hpp"
 #include "prepare/planner.hpp"
 #include "prepare/settings_file.hpp"
+#include "prepare/supervised_work.hpp"
 #include "request/request.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
@@ -58,25 +59,13 @@ Log warnings_of_planner(const Options& options) {
     return log;
 }
 
-} // namespace
-
-Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
+/// In the child: writes the answer to standard output.
+Status answer(const std::string& text, const LoadedSettings& loaded, const Options& options,
+              ModuleLoader& modules, const Log& log) {
     GRAPNEL_TRY(confine::keep_phases(
         {confine::Phase::probe, confine::Phase::read_host, confine::Phase::make_nodes}));
-    if (!options.container.empty()) {
-        log.of_container(options.container);
-        log.leave_error_to_caller();
-    }
-    const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, spec_size_limit, "stdin"));
-    if (trim(text).empty())
-        return refused("standard input is empty, and a container's config.json is read there",
-                       "call this stage with config.json: grapnel-hook precreate < config.json");
     GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
-    const auto loaded = load_settings(options.config, Variables::are_ignored);
     const auto& settings = loaded.settings;
-    if (!options.dry_run)
-        log.to(settings);
-    confine::limit_file_size(log.bounded_size());
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
     auto confined = GRAPNEL_TRY(confine_description(
         settings, log, options.dry_run ? HostChanges::none : HostChanges::state_and_nodes));
@@ -105,6 +94,26 @@ Status precreate(const Options& options, ModuleLoader& modules, Log& log) {
     if (!options.dry_run)
         GRAPNEL_TRY(apply::make_host_nodes(plan, left_to_hook));
     return sys::write_all({STDOUT_FILENO}, edited, "stdout");
+}
+
+} // namespace
+
+Result<int> precreate(const Options& options, ModuleLoader& modules, Log& log) {
+    if (!options.container.empty()) {
+        log.of_container(options.container);
+        log.leave_error_to_caller();
+    }
+    const auto text = GRAPNEL_TRY(sys::read_all({STDIN_FILENO}, spec_size_limit, "stdin"));
+    if (trim(text).empty())
+        return refused("standard input is empty, and a container's config.json is read there",
+                       "call this stage with config.json: grapnel-hook precreate < config.json");
+    GRAPNEL_TRY(confine::enter_phase(confine::Phase::read_host));
+    const auto loaded = load_settings(options.config, Variables::are_ignored);
+    if (!options.dry_run)
+        log.to(loaded.settings);
+    confine::limit_file_size(log.bounded_size());
+    return run_supervised(look_with_modules(modules), log,
+                          [&] { return answer(text, loaded, options, modules, log); });
 }
 
 } // namespace grapnel

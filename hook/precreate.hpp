@@ -15,6 +15,8 @@ namespace grapnel {
 /// nodes, and the groups that may use them, where the container's user namespace has these; device
 /// nodes that the host lacks are made, unless it is a dry run. Otherwise it is the same text, but
 /// for rules that this stage added when the container last asked.
-[[nodiscard]] Status precreate(const Options& options, ModuleLoader& modules, Log& log);
+///
+/// A child process does the work, with a time limit (supervise.hpp). Returns the exit code.
+[[nodiscard]] Result<int> precreate(const Options& options, ModuleLoader& modules, Log& log);
 
 } // namespace grapnel

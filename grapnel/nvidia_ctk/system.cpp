@@ -6,6 +6,7 @@
 #include "nodes.hpp"
 #include "nvidia_ctk.hpp"
 #include "nvidia_ctk/variables.hpp"
+#include "prepare/modules.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/argument_path.hpp"
 
@@ -105,8 +106,10 @@ int system_nodes(std::span<const std::string> words) {
     const auto links = sys::argument_path(given->links).note("--dev-char-path");
     if (!links)
         return wrong_usage(links.error());
-    return finish(create(
-        *given, {.dry_run = given->dry_run, .load_modules = given->load_modules, .links = *links}));
+    const NodeCreation creation{
+        .dry_run = given->dry_run, .load_modules = given->load_modules, .links = *links};
+    return within_time_limit([&] { return finish(create(*given, creation)); },
+                             creation.load_modules ? modules_time_limit_ms : 0);
 }
 
 } // namespace grapnel::nvidia_ctk

@@ -162,8 +162,7 @@ Result<std::string> look_apart(std::size_t limit, const Computation& look) {
                       .limit = limit,
                       .begin = begin_look,
                       .compute = look,
-                      .cure_if_late = "a file system of the host does not answer: look at its "
-                                      "mounts (FUSE, NFS)"});
+                      .cure_if_late = late_host_cure});
 }
 
 } // namespace grapnel::confine

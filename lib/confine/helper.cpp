@@ -58,7 +58,8 @@ Outcome answer(const Helper::Work& work, sys::FdRef pipe, sys::FdRef answer) {
         return unasked;
     const auto result = work(request);
     const auto text = result ? *result : to_text(result.error());
-    return sys::write_all(answer, text, "the answer") && result ? succeeded : failed;
+    const auto outcome = result ? succeeded : failed;
+    return sys::write_all(answer, std::to_string(outcome) + text, "the answer") ? outcome : failed;
 }
 
 } // namespace
@@ -105,21 +106,26 @@ Result<std::string> Helper::ask(std::string_view request, int time_limit_ms, std
         return refused("the request of a helper process is too long");
     const auto written = sys::write_all(request_.ref(), request, "the request of a helper process");
     request_ = sys::Fd();
-    const auto ended = sys::wait_for(pidfd_.ref(), time_limit_ms);
+    const bool in_time = sys::ends_within(pidfd_.ref(), time_limit_ms);
+    const auto ended = sys::wait_for(pidfd_.ref(), 0); // an error: it is no child of this process
     pidfd_ = sys::Fd();
     GRAPNEL_TRY(written);
-    const auto how = GRAPNEL_TRY(ended);
-    if (how.how == sys::Ended::How::too_slow || how.how == sys::Ended::How::unkillable)
+    if (!in_time)
         return refused("a helper process took longer than " + std::to_string(time_limit_ms / 1000)
                        + " seconds");
-    if (how.how == sys::Ended::How::by_signal || how.number > failed)
-        return refused("a helper process " + sys::describe(how, ""));
+    if (ended && ended->how == sys::Ended::How::by_signal)
+        return refused("a helper process " + sys::describe(*ended, ""));
     if (lseek(answer_.ref().value, 0, SEEK_SET) != 0)
         return system_error("lseek");
-    auto text = GRAPNEL_TRY(sys::read_all(answer_.ref(), limit, "the answer of a helper process"));
-    if (how.number == failed)
-        return to_error(text);
-    return text;
+    const auto text =
+        GRAPNEL_TRY(sys::read_all(answer_.ref(), limit, "the answer of a helper process"));
+    const auto outcome = parse_number<int>(text.substr(0, 1));
+    if (!outcome)
+        return refused("a helper process ended without an answer");
+    auto rest = text.substr(1);
+    if (*outcome == failed)
+        return to_error(rest);
+    return rest;
 }
 
 } // namespace grapnel::confine

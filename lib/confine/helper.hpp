@@ -29,7 +29,8 @@ class Helper {
     ~Helper();
 
     /// The result of its work, of at most `limit` bytes. An error if the work takes longer than
-    /// `time_limit_ms` (the helper is killed) or fails; an error of the work is the result.
+    /// `time_limit_ms` (the helper is killed) or fails; an error of the work is the result. A child
+    /// of the process that started the helper can ask as well.
     [[nodiscard]] Result<std::string> ask(std::string_view request, int time_limit_ms,
                                           std::size_t limit);
 

@@ -14,7 +14,6 @@ namespace grapnel {
 
 namespace {
 
-constexpr int modules_time_limit_ms = 200'000; // modprobe has a minute for each of three modules
 constexpr std::size_t answer_limit = std::size_t{64} << 10;
 
 DriverCapabilities all_capabilities() {

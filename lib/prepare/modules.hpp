@@ -12,6 +12,9 @@
 
 namespace grapnel {
 
+/// modprobe has a minute for each of three modules.
+constexpr int modules_time_limit_ms = 200'000;
+
 class ModuleLoader {
   public:
     /// Loads nothing.
@@ -29,6 +32,9 @@ class ModuleLoader {
     /// line for a later error; empty if no module is missing or loading was not tried.
     [[nodiscard]] Result<std::string> load(const Settings& settings, DriverCapabilities wanted,
                                            bool dry_run);
+
+    /// Whether load() can load anything.
+    [[nodiscard]] bool can_load() const { return helper_.has_value(); }
 
     /// Before anything of a container is looked at. A helper process that had nothing to do is
     /// killed by load() and may be ending still.

@@ -15,7 +15,7 @@ import container
 import hand_made
 import pytest
 import slow_machine
-from conftest import skip_or_fail
+from conftest import built, skip_or_fail
 from test_silent_file_systems import LIMIT, SPARE, Server
 
 LOOK_LIMIT = 45  # seconds: of the process that looks at the host
@@ -117,29 +117,65 @@ def test_late_look_ends_before_the_start_does(starts):
     assert all(start.seconds < LOOK_LIMIT + slow_machine.seconds(SPARE) for start in late.values())
 
 
-RUNTIME_LIMIT = 120  # seconds that grapnel-runtime gives the stage precreate
+MODULES_LIMIT = 110  # of programs that may load kernel modules, as on the simulated host
+DESCRIPTIONS = {
+    "grapnel-runtime": ("grapnel-runtime", "create", "-b", "{bundle}", "c1"),
+    "nvidia-container-cli-list": ("nvidia-container-cli", "list"),
+    "nvidia-container-cli-info": ("nvidia-container-cli", "info"),
+    "grapnel-list": ("grapnel", "list"),
+    "grapnel-info": ("grapnel", "info"),
+    "grapnel-cdi-generate": ("grapnel", "cdi", "generate"),
+    "grapnel-cdi-generate-static": ("grapnel", "cdi", "generate", "--static"),
+    "grapnel-cdi-list": ("grapnel", "cdi", "list"),
+}
 
 
-def test_silent_driver_never_holds_the_runtime(bundle, runtime):
+def describe(bundle, program, *words):
+    """Its result, and the seconds until the end of its output: a process that hangs has no part of it."""
+    began = time.monotonic()
+    done = subprocess.run([program, *(word.format(bundle=bundle.directory) for word in words)],
+                          capture_output=True, env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings)},
+                          text=True, check=False)
+    return done, time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def descriptions(tmp_path_factory, hook, tools, programs):
+    """A server for each, and all at once."""
     if not os.path.exists("/dev/fuse"):
         skip_or_fail("this machine has no /dev/fuse")
-    server = Server(bundle.directory, "LOOKUP")
-    too_late = threading.Timer(2 * RUNTIME_LIMIT, server.end)
-    too_late.start()
+    servers, bundles = {}, {}
+    too_late = threading.Timer(2 * MODULES_LIMIT, lambda: [server.end() for server in servers.values()])
     try:
-        del bundle.config["hooks"]
-        bundle.set_settings(f'[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n'
-                            f'[nvidia-container-cli]\nroot = "{server.place}/driver"\n')
-        bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
-        server.trigger.touch()
-        began = time.monotonic()
-        done = subprocess.run([runtime, "create", "-b", bundle.directory, "c1"], capture_output=True,
-                              env={"NVIDIA_CTK_CONFIG_FILE_PATH": str(bundle.settings)}, text=True,
-                              check=False)
-        seconds = time.monotonic() - began
+        for name in DESCRIPTIONS:
+            bundle = bundles[name] = container.Bundle(tmp_path_factory.mktemp("look") / "b", hook, tools)
+            servers[name] = Server(bundle.directory, "LOOKUP")
+            del bundle.config["hooks"]
+            bundle.set_settings(f'[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n'
+                                f'[nvidia-container-cli]\nroot = "{servers[name].place}/driver"\n')
+            bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
+        for server in servers.values():
+            server.trigger.touch()
+        too_late.start()
+        paths = {name: programs / name for name in ("grapnel-runtime", "nvidia-container-cli")}
+        paths["grapnel"] = built(hook, "grapnel", "grapnel")
+        with concurrent.futures.ThreadPoolExecutor(len(servers)) as pool:
+            ends = {name: pool.submit(describe, bundles[name], paths[words[0]], *words[1:])
+                    for name, words in DESCRIPTIONS.items()}
+            return {name: end.result() for name, end in ends.items()}
     finally:
         too_late.cancel()
-        server.end()
-    assert seconds < RUNTIME_LIMIT + slow_machine.seconds(SPARE)
+        for server in servers.values():
+            server.end()
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_silent_driver_never_holds_a_description(descriptions, name):
+    done, seconds = descriptions[name]
+    limit = LIMIT if name.startswith("grapnel-") and name != "grapnel-runtime" else MODULES_LIMIT
+    assert seconds < limit + slow_machine.seconds(SPARE)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "grapnel-runtime: grapnel-hook took longer than two minutes\n"
+    program, _, line = done.stderr.partition(": ")
+    assert program in ("grapnel", "grapnel-runtime", "nvidia-container-cli")
+    assert line == (f"the look at the host took longer than {limit} seconds: a file system of the host does "
+                    "not answer: look at its mounts (FUSE, NFS)\n")
