@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 namespace grapnel::confine {
 
@@ -54,14 +55,15 @@ struct Relayed {
 Relayed relay(sys::FdRef pipe, const Deadline& deadline) {
     std::array<char, 4096> buffer{};
     Relayed relayed;
+    bool has_failed = false;
     for (;;) {
         pollfd ready{pipe.value, POLLIN, 0};
         const int count = poll(&ready, 1, deadline.left());
         if (count == 0)
             return relayed;
         const auto length = count < 0 ? -1 : read(pipe.value, buffer.data(), buffer.size());
-        if (length < 0 && errno == EINTR)
-            continue;
+        if (length < 0 && (errno == EINTR || !std::exchange(has_failed, true)))
+            continue; // over one failure, which would be a second line beside the child's own
         if (length < 0)
             relayed.status = system_error("read the messages of the work in the container");
         relayed.closed = length == 0;
