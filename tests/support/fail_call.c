@@ -6,7 +6,8 @@
 //   fail_call RESULT PROCESS CALL NUMBER ERRNO|kill COMMAND [ARGUMENT]...
 //
 // A process is named by the order of its creation: 0 is the program, 0.0 its first child. NUMBER
-// counts the calls of that name in that process, from 1. The file RESULT gets lines of words:
+// counts the calls of that name in that process, from 1; a call that libseccomp does not know is
+// named by its number: "#457". The file RESULT gets lines of words:
 // "call PROCESS CALL COUNT MAIN own|other" with `list`, where MAIN is the number of the first one after
 // the program's first close_range or fcntl (before that its C library starts), and "other" says that
 // the process executes another program in the end; "hit" if the call was
@@ -258,11 +259,14 @@ static void list(void) {
     for (int i = 0; i < process_count; ++i)
         for (int call = 0; call < most_calls; ++call)
             if (processes[i].counts[call] > 0) {
-                char* name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
-                fprintf(result, "call %s %s %d %d %s\n", processes[i].name, name ? name : "?",
-                        processes[i].counts[call], processes[i].before_main[call] + 1,
+                char* known = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, call);
+                char number[16];
+                snprintf(number, sizeof number, "#%d", call);
+                fprintf(result, "call %s %s %d %d %s\n", processes[i].name,
+                        known ? known : number, processes[i].counts[call],
+                        processes[i].before_main[call] + 1,
                         i != 0 && processes[i].executed ? "other" : "own");
-                free(name);
+                free(known);
             }
 }
 
@@ -275,7 +279,8 @@ int main(int argc, char** argv) {
         die(argv[1]);
     if (!lists) {
         wanted.process = argv[2];
-        wanted.call = seccomp_syscall_resolve_name(argv[3]);
+        wanted.call =
+            argv[3][0] == '#' ? atoi(argv[3] + 1) : seccomp_syscall_resolve_name(argv[3]);
         wanted.number = atoi(argv[4]);
         wanted.error = atoi(argv[5]);
         if (wanted.call < 0)
