@@ -99,7 +99,7 @@ HostPath installed_hook() {
     return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"));
 }
 
-/// 'all' disables each hook, but for those that --enable-hook names.
+/// 'all' disables each hook, but for the hooks that --enable-hook names.
 Result<std::vector<std::string>> disabled_hooks(const Given& given) {
     static const std::vector<std::string_view> hooks{"create-symlinks",
                                                      "enable-cuda-compat",

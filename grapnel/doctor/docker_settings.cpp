@@ -24,7 +24,7 @@ struct Key {
     Type type;
 };
 
-/// Keys of daemon.json, of which a person writes the type wrong; dockerd(8) has all.
+/// Keys of daemon.json that people give a wrong type; dockerd(8) lists every key.
 constexpr std::array<Key, 22> keys{
     {{"runtimes", Type::runtimes},      {"default-runtime", Type::text},
      {"features", Type::members},       {"exec-opts", Type::texts},

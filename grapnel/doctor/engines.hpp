@@ -69,7 +69,7 @@ enum class Maker { grapnel, nvidia, other };
 [[nodiscard]] std::string mend_program(std::string_view fault, const HostPath& path,
                                        const std::string& other);
 
-/// A runtime in an engine's file whose program cannot be started; nothing if it can.
+/// A runtime of an engine's file with a program that cannot be started; nothing if each can.
 struct RuntimeEntry {
     std::string file = {};
     std::string name = {};

@@ -38,7 +38,7 @@ struct Surroundings {
     std::vector<DriverHolder> holders = {};        ///< containers that have the driver
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
-    /// Directories that a start writes to whose file system is full.
+    /// Directories that a start writes to, on a full file system.
     std::vector<HostPath> full_directories = {};
     /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.
     std::function<std::vector<std::string>(const Inventory& inventory)> gpus_in_mig_mode = {};

@@ -49,7 +49,7 @@ bool is_installed(const Facts& facts) {
            && facts.here.own_program.parent() == facts.here.programs;
 }
 
-/// What was built from source, or unpacked, is of no package.
+/// A program that was built from source, or unpacked, is of no package.
 std::string reinstall(const Facts& facts, Code code) {
     return facts.here.programs == host_path("/usr/bin")
                ? reinstall_command(facts.host, "grapnel", code)
@@ -120,7 +120,7 @@ std::string_view fault_of_directory(const Facts& facts, const HostPath& path) {
     return std::ranges::find(full, path) == full.end() ? "" : "is full";
 }
 
-/// Remounts it; what fills it, a person decides.
+/// A read-only one is remounted; of a full one the biggest files are listed, for a person to choose.
 std::string room_command(std::string_view fault, const HostPath& path) {
     return fault == "is full"
                ? "du -xa " + shell_word(path.text()) + " | sort -n | tail"

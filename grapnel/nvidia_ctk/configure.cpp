@@ -91,7 +91,7 @@ Result<std::vector<std::string>> configure_words(std::span<const std::string> wo
         return usage_error("--config-mode=" + given.mode
                                + ": 'grapnel configure podman' writes the file of a hook",
                            tool);
-    // the file, for both: it has what differs from the engine's defaults
+    // both are the file: it has all that differs from the engine's defaults
     if (given.source != "file" && given.source != "command")
         return unknown_word("configuration source", given.source, {{"file", "command"}}, tool);
     if (!given.drop_in.empty())

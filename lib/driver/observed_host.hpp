@@ -25,7 +25,7 @@ namespace grapnel::driver {
 /// | names  | the names in a directory of these         | the names                            |
 ///
 /// The kernel sets the time of change whenever a file is written, or a name in a directory is added
-/// or removed, and nobody can set it back. Size and time say nothing in /proc and /sys, and are not
+/// or removed, and no call sets it back. Size and time say nothing in /proc and /sys, and are not
 /// part of the answer there.
 struct Observation {
     enum class Kind { file, link, text, target, names };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All caches of the hook, for a program that shows or drops them. A start without one finds out
-// again what it held.
+// All caches of the hook, for a program that shows or drops them. A start without one asks the host
+// again.
 #pragma once
 
 #include "base/path.hpp"
