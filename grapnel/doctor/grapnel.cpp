@@ -120,7 +120,7 @@ std::string_view fault_of_directory(const Facts& facts, const HostPath& path) {
     return std::ranges::find(full, path) == full.end() ? "" : "is full";
 }
 
-/// A read-only one is remounted; of a full one the biggest files are listed, for a person to choose.
+/// Remounts a read-only one; lists the biggest files of a full one, for a person to choose.
 std::string room_command(std::string_view fault, const HostPath& path) {
     return fault == "is full"
                ? "du -xa " + shell_word(path.text()) + " | sort -n | tail"
