@@ -81,7 +81,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int cache(std::span<const std::string> words) {
-    return look(cache_command(), words, run);
+    return look_at_host(cache_command(), words, run);
 }
 
 } // namespace grapnel

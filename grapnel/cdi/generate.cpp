@@ -70,7 +70,7 @@ Result<std::vector<CdiDevice>> wanted_devices(const Inventory& inventory,
     return wanted;
 }
 
-/// `all` stands for the chosen devices. It is not beside `none`.
+/// `all` stands for the chosen devices. A file with the device `none` has no `all`.
 Result<std::vector<CdiDevice>> chosen_devices(const Inventory& inventory,
                                               const Generation& generation) {
     const auto wanted = GRAPNEL_TRY(wanted_devices(inventory, generation));

@@ -10,7 +10,8 @@
 namespace grapnel::confine {
 
 /// The program that /proc/sys/kernel/modprobe names, else /sbin/modprobe. An error if the kernel
-/// names none, it is not there, or others than root can change it: no module can be loaded.
+/// names no program, the program is not there, or others than root can change it: no module can be
+/// loaded then.
 [[nodiscard]] Result<HostPath> find_modprobe();
 
 /// Runs that program with the module's name as its only argument and nothing but PATH in its

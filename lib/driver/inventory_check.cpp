@@ -161,7 +161,7 @@ class InventoryCheck {
                       + std::to_string(one.minor) + " is the driver's");
     }
 
-    /// A Jetson's nodes are of many modules. JetPack's lists name them, and none is made.
+    /// A Jetson's nodes are of many modules. JetPack's lists name them; a start makes no such node.
     [[nodiscard]] bool is_listed(const Node& one) const {
         return one.found && one.found == one.expected && listed_nodes_.contains(one.path)
                && host_.stat(one.path);
