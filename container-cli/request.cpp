@@ -23,14 +23,15 @@ std::vector<std::string> words_of(const std::vector<std::string>& lists) {
 
 void ask_for_devices(const Options& options, Request& request) {
     for (auto& word : words_of(options.devices)) {
-        if (equal_ignoring_case(word, "all")) {
+        GpuName name(std::move(word));
+        if (name.is(SpecialWord::all)) {
             request.devices = Request::Devices::all;
             request.listed.clear();
             return;
         }
         request.devices = Request::Devices::listed;
-        if (std::ranges::find(request.listed, word, &GpuName::text) == request.listed.end())
-            request.listed.emplace_back(std::move(word));
+        if (std::ranges::find(request.listed, name) == request.listed.end())
+            request.listed.push_back(std::move(name));
     }
 }
 
@@ -39,7 +40,7 @@ Result<bool> is_all(const std::optional<std::string>& value, const char* option,
     if (!value || comma_list(*value).empty())
         return false;
     for (const auto& word : comma_list(*value))
-        if (!equal_ignoring_case(word, "all"))
+        if (special_word(word) != SpecialWord::all)
             return Result<bool>(refused("unknown device " + quote(word) + " of " + option,
                                         "'all' is the only one that it has"))
                 .note(subject);

@@ -71,6 +71,10 @@ ImexChannels channels_of(const std::vector<std::string>& asked) {
     return channels;
 }
 
+bool has_word(const std::vector<GpuName>& names, SpecialWord word) {
+    return std::ranges::any_of(names, [&](const auto& name) { return name.is(word); });
+}
+
 Request without_driver(Request request) {
     request.driver = false;
     request.devices = Request::Devices::none;
@@ -102,10 +106,12 @@ Request cdi_request(Request request, CdiClass devices, const std::vector<std::st
     using enum Request::Devices;
     switch (devices) {
     case CdiClass::gpu:
-        request.devices = asked.empty() || asked.front() == "none"         ? none
-                          : std::ranges::find(asked, "all") != asked.end() ? all
-                                                                           : listed;
-        request.listed = request.devices == listed ? gpu_names(asked) : std::vector<GpuName>();
+        request.listed = gpu_names(asked);
+        request.devices = asked.empty() || has_word(request.listed, SpecialWord::none) ? none
+                          : has_word(request.listed, SpecialWord::all)                 ? all
+                                                                                       : listed;
+        if (request.devices != listed)
+            request.listed.clear();
         return request;
     case CdiClass::management:
         request.management = !asked.empty();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names by which a container asks for devices, each understood. Private to this module, but for
+// The names by which a container asks for devices, put together. Private to this module, but for
 // imex_channels_of().
 #pragma once
 
+#include "request/device_name.hpp"
 #include "request/request.hpp"
 
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace grapnel {
@@ -23,8 +23,7 @@ struct RequestedDevices {
     [[nodiscard]] bool empty() const { return !driver && groups.empty() && imex_channels.empty(); }
 };
 
-/// Takes names one by one: indices, UUIDs and the like of GPUs; CDI names of NVIDIA's kinds; the
-/// special words.
+/// Takes names one by one, into what they ask for together.
 class DeviceNames {
   public:
     /// no_gpu: the driver, and nothing beside GPUs
@@ -35,19 +34,19 @@ class DeviceNames {
         : settings_(settings), none_(none), unknown_(unknown) {}
 
     /// The errors say nothing of where the name comes from.
-    [[nodiscard]] Status take(std::string_view word);
+    [[nodiscard]] Status take(const DeviceName& name);
 
     /// Once, after all names.
     [[nodiscard]] Result<RequestedDevices> finish();
     [[nodiscard]] const std::vector<std::string>& passed_over() const { return passed_over_; }
 
   private:
-    struct Kind;
-    void take_gpu(std::string_view device);
-    [[nodiscard]] Status take_of_kind(const Kind& kind, std::string_view word,
-                                      std::string_view device);
-    [[nodiscard]] static const Kind* known_kind(std::string_view vendor,
-                                                std::string_view device_class);
+    Status add(const DeviceName& name, const GpuName& gpu);
+    Status add(const DeviceName& name, ManagementName management);
+    Status add(const DeviceName& name, DeviceGroup group);
+    Status add(const DeviceName& name, const ImexChannelName& channel);
+    Status add(const DeviceName& name, NoDevice missing);
+    Status add(const DeviceName& name, ForeignName foreign);
 
     const Settings& settings_;
     NoneIs none_;

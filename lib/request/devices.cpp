@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request/devices.hpp"
 
-#include "base/cdi_name.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -21,15 +20,16 @@ void push_unique(std::vector<std::string>& list, std::string_view item) {
 }
 
 /// A volume mount writes a CDI name as cdi/VENDOR/CLASS/DEVICE, or with its equals sign.
-std::string mounted_device(const std::string& name) {
+DeviceName mounted_device(const std::string& name) {
     constexpr std::string_view prefix = "cdi/";
     if (!name.starts_with(prefix))
-        return name;
+        return DeviceName(name);
     auto qualified = name.substr(prefix.size());
     const auto slash = qualified.find('/', qualified.find('/') + 1);
     if (qualified.find('=') == std::string::npos && slash != std::string::npos)
         qualified[slash] = '=';
-    return parse_cdi_name(qualified) ? qualified : name;
+    DeviceName parsed(std::move(qualified));
+    return parsed.is_cdi_name() ? parsed : DeviceName(name);
 }
 
 /// The names of accepted volume mounts, IMEX channels included.
@@ -78,15 +78,18 @@ bool has_prefix(const std::string& key, const Settings& settings) {
                                [&](const auto& prefix) { return key.starts_with(prefix); });
 }
 
+Status take_cdi_name(DeviceNames& names, const std::string& word) {
+    const DeviceName name(word);
+    if (!name.is_cdi_name())
+        return refused(quote(word) + " is no CDI name",
+                       "a name has its kind with it, as nvidia.com/gpu=0");
+    return names.take(name);
+}
+
 /// Devices of other vendors are left to the engine.
 Status take_annotation(DeviceNames& names, const std::string& key, const std::string& value) {
-    for (const auto& word : comma_list(value)) {
-        if (!parse_cdi_name(word))
-            return Status(refused(quote(word) + " is no CDI name",
-                                  "a name has its kind with it, as nvidia.com/gpu=0"))
-                .note("annotation " + quote(key));
-        GRAPNEL_TRY(names.take(word).note("annotation " + quote(key)));
-    }
+    for (const auto& word : comma_list(value))
+        GRAPNEL_TRY(take_cdi_name(names, word).note("annotation " + quote(key)));
     return {};
 }
 
@@ -116,19 +119,15 @@ Result<Requested> from_annotations(const Spec& spec, const Settings& settings, N
 
 Result<Requested> from_cdi(const Spec& spec, const Settings& settings) {
     DeviceNames names(settings, DeviceNames::NoneIs::no_gpu, DeviceNames::Unknown::refused);
-    for (const auto& name : spec.cdi_devices) {
-        if (!parse_cdi_name(name))
-            return refused(quote(name) + " is no CDI name",
-                           "a name has its kind with it, as nvidia.com/gpu=0");
-        GRAPNEL_TRY(names.take(name));
-    }
+    for (const auto& word : spec.cdi_devices)
+        GRAPNEL_TRY(take_cdi_name(names, word));
     return finished(names);
 }
 
 Result<Requested> from_mounts(const Spec& spec, const Settings& settings) {
     DeviceNames names(settings, DeviceNames::NoneIs::device, DeviceNames::Unknown::refused);
     for (const auto& mounted : mounted_names(spec, settings))
-        if (const auto name = mounted_device(mounted); !name.starts_with(imex_prefix))
+        if (const auto name = mounted_device(mounted); !name.text().starts_with(imex_prefix))
             GRAPNEL_TRY(names.take(name).note("volume mount"));
     return finished(names).note("volume mount");
 }
@@ -158,16 +157,13 @@ std::string name_of_device_list(const Spec& spec, const Settings& settings) {
 }
 
 /// In mode cdi a name without a kind is one of the settings' kind.
-std::string with_kind(const std::string& word, const Settings& settings) {
-    const bool has_kind = parse_cdi_name(word) || is_cdi_kind(word);
-    if (settings.mode != RuntimeMode::cdi || has_kind || equal_ignoring_case(word, "none"))
-        return word;
-    return settings.default_kind + "=" + word;
+std::string_view kind_of_words(const Settings& settings) {
+    return settings.mode == RuntimeMode::cdi ? settings.default_kind : std::string_view();
 }
 
 Result<Requested> from_environment(const Spec& spec, const Settings& settings, Notices& notices) {
     const auto list = device_list(spec, settings);
-    const auto words = list ? comma_list(*list) : std::vector<std::string>();
+    auto words = list ? comma_list(*list) : std::vector<std::string>();
     if (words.empty() || has_void(words))
         return Requested();
     if (!environment_counts(spec, settings)) {
@@ -177,16 +173,16 @@ Result<Requested> from_environment(const Spec& spec, const Settings& settings, N
         return Requested();
     }
     DeviceNames names(settings, DeviceNames::NoneIs::special_word, DeviceNames::Unknown::refused);
-    for (const auto& word : words)
-        GRAPNEL_TRY(names.take(with_kind(word, settings)));
+    for (auto& word : words)
+        GRAPNEL_TRY(names.take(DeviceName(std::move(word), kind_of_words(settings))));
     return finished(names);
 }
 
 } // namespace
 
 bool has_void(const std::vector<std::string>& words) {
-    return std::ranges::any_of(words,
-                               [](const auto& word) { return equal_ignoring_case(word, "void"); });
+    return std::ranges::any_of(
+        words, [](const auto& word) { return special_word(word) == SpecialWord::nothing; });
 }
 
 bool environment_counts(const Spec& spec, const Settings& settings) {

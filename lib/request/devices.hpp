@@ -28,7 +28,7 @@ struct DeviceSource {
 /// For people: the variable with its value, say.
 [[nodiscard]] std::string describe(const DeviceSource& source);
 
-/// Whether the special word `void` is among them, in any case.
+/// Whether the special word `void` is among them.
 [[nodiscard]] bool has_void(const std::vector<std::string>& words);
 
 /// Why the environment asks for nothing, for a container without a request. Empty: it asks, and

@@ -105,6 +105,8 @@ UuidName uuid_name(std::string_view text) {
 }
 
 GpuName::Form form_of(std::string_view text) {
+    if (const auto word = special_word(text))
+        return *word;
     if (const auto index = parse_number<unsigned>(text))
         return GpuIndex{*index};
     if (is_pci(text))
@@ -116,6 +118,16 @@ GpuName::Form form_of(std::string_view text) {
 }
 
 } // namespace
+
+std::optional<SpecialWord> special_word(std::string_view word) {
+    if (equal_ignoring_case(word, "all"))
+        return SpecialWord::all;
+    if (equal_ignoring_case(word, "none"))
+        return SpecialWord::none;
+    if (equal_ignoring_case(word, "void"))
+        return SpecialWord::nothing;
+    return std::nullopt;
+}
 
 GpuName::GpuName(std::string text) : text_(std::move(text)), form_(form_of(text_)) {}
 

@@ -11,6 +11,11 @@
 
 namespace grapnel {
 
+/// all, none and void, in any case: every GPU, the driver without a GPU, and nothing. Where a list
+/// has no such word it is the name of a device that no host has.
+enum class SpecialWord { all, none, nothing };
+[[nodiscard]] std::optional<SpecialWord> special_word(std::string_view word);
+
 /// 0
 struct GpuIndex {
     unsigned index = 0;
@@ -58,7 +63,7 @@ struct MigName {
 /// In any case. Any text is a name: one of no form is a UUID without its kind.
 class GpuName {
   public:
-    using Form = std::variant<GpuIndex, PciAddress, UuidName, MigName>;
+    using Form = std::variant<SpecialWord, GpuIndex, PciAddress, UuidName, MigName>;
 
     explicit GpuName(std::string text);
 
@@ -71,6 +76,8 @@ class GpuName {
     [[nodiscard]] const T* as() const {
         return std::get_if<T>(&form_);
     }
+
+    [[nodiscard]] bool is(SpecialWord word) const { return form_ == Form(word); }
 
     bool operator==(const GpuName&) const = default;
 

@@ -25,16 +25,14 @@ Result<bool> is_managed(const Spec& spec, const std::string& variable) {
     if (!spec.bounding_sys_admin)
         return refused(variable + " needs a privileged container",
                        "start it with CAP_SYS_ADMIN, or leave the variable out");
-    if (!equal_ignoring_case(trim(*value), "all"))
+    if (special_word(trim(*value)) != SpecialWord::all)
         return refused(variable + "=" + quote(*value) + " names no devices",
                        "'all' is the only value that it has");
     return true;
 }
 
-enum class Special { all, none, listed };
-
 struct ChannelList {
-    Special special = Special::none;
+    bool all = false;
     std::vector<std::string> names = {};
 };
 
@@ -42,15 +40,13 @@ struct ChannelList {
 /// decides.
 ChannelList channel_list(std::string_view list) {
     auto words = comma_list(list);
-    if (words.empty() || has_void(words))
+    if (has_void(words))
         return {};
-    for (const auto& word : words) {
-        if (equal_ignoring_case(word, "all"))
-            return {.special = Special::all};
-        if (equal_ignoring_case(word, "none"))
-            return {};
-    }
-    return {.special = Special::listed, .names = std::move(words)};
+    const auto decides = std::ranges::find_if(
+        words, [](const auto& word) { return special_word(word).has_value(); });
+    if (decides != words.end())
+        return {.all = special_word(*decides) == SpecialWord::all};
+    return {.names = std::move(words)};
 }
 
 Result<ImexChannels> mounted_channels(const std::vector<std::string>& names) {
@@ -80,13 +76,13 @@ Status ask_for_imex_channels(const Spec& spec, const Settings& settings, Request
     }
     const auto value = spec.variable(imex_variable);
     const auto list = value ? channel_list(*value) : ChannelList();
-    if (list.special == Special::none)
+    if (!list.all && list.names.empty())
         return {};
     if (!environment_counts(spec, settings)) {
         notices.warn(not_counted(imex_variable));
         return {};
     }
-    if (list.special == Special::all)
+    if (list.all)
         add({.all = true});
     else
         add(GRAPNEL_TRY(imex_channels_of(list.names).note(imex_variable)));
