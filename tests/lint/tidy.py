@@ -3,8 +3,8 @@
 """The modules and programs are clean by .clang-tidy, except the build's own program.
 
 Most of clang-tidy's time is spent on the headers of the standard library, so several sources of one
-directory are checked as one text. Sources that cannot stand in one text, because they give one name
-to two things, are checked in smaller groups.
+directory are checked as one text. A source that cannot stand in it, because it gives a name of
+another one to something else, is checked alone.
 
     tidy.py ROOT BUILD [FILE...]
 """
@@ -88,10 +88,20 @@ class Checker:
             text = Text(self.root, group, os.path.join(directory, "text.cpp"))
             done = self.run(text, directory)
         if len(group) > 1 and "clang-diagnostic-error" in done.stdout:
-            half = len(group) // 2
-            return self.check(group[:half]) | self.check(group[half:])
+            return set().union(*map(self.check, self.without_clashes(text, done.stdout)))
         found = {self.located(text, *finding) for finding in FINDING.findall(done.stdout)}
         return found if found or done.returncode == 0 else {f"{group}: {done.stderr}"}
+
+    def without_clashes(self, text, output):
+        """Smaller groups: each source with an error, and the others."""
+        clashing = {self.place(text, file, line)[0] for file, line, what in FINDING.findall(output)
+                    if "clang-diagnostic-error" in what}
+        alone = [path for path in text.paths if path in clashing]
+        others = [path for path in text.paths if path not in clashing]
+        if not alone or not others:
+            half = len(text.paths) // 2
+            return text.paths[:half], text.paths[half:]
+        return [others, *([path] for path in alone)]
 
     def run(self, text, directory):
         entry = self.known[text.paths[0]]
@@ -102,11 +112,14 @@ class Checker:
         return subprocess.run([self.program, "--quiet", f"--config-file={self.root}/.clang-tidy",
                                "-p", directory, text.file], capture_output=True, text=True)
 
-    def located(self, text, file, line, what):
+    def place(self, text, file, line):
         if file == text.file:
-            file, line = text.place(int(line))
-        else:
-            file = os.path.relpath(os.path.join(self.known[text.paths[0]]["directory"], file), self.root)
+            return text.place(int(line))
+        directory = self.known[text.paths[0]]["directory"]
+        return os.path.relpath(os.path.join(directory, file), self.root), line
+
+    def located(self, text, file, line, what):
+        file, line = self.place(text, file, line)
         return f"{file}:{line}: {what}"
 
 
@@ -116,7 +129,8 @@ def main(root, build, *paths):
         tree.skip("clang-tidy is not installed")
     checker = Checker(program, str(pathlib.Path(root).resolve()), build)
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        found = pool.map(checker.check, groups(paths or checker.known))
+        # the largest first: at the end no processor waits for one
+        found = pool.map(checker.check, sorted(groups(paths or checker.known), key=len, reverse=True))
         tree.finish(sorted(set().union(*found)))
 
 
