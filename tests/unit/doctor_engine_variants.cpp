@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variants of the engines' configuration with a fault, and their healthy twins.
-#include "doctor_faults.hpp"
+#include "doctor_builders.hpp"
 
 namespace grapnel::test {
 
 namespace {
 
 using enum doctor_command::Code;
-
-constexpr const char* config = "/etc/containerd/config.toml";
-
-/// `words` is its command line, with a blank between two words.
-void start_daemon(DoctoredHost& host, const std::string& pid, const std::string& name,
-                  std::string words) {
-    const auto process = "/proc/" + pid;
-    for (char& c : words)
-        c = c == ' ' ? '\0' : c;
-    host.files.file(process + "/comm", name + "\n");
-    host.files.file(process + "/status", "Uid:\t0\t0\t0\t0\nNSpid:\t" + pid + "\n");
-    host.files.file(process + "/cmdline", words + std::string(1, '\0'));
-    host.files.file(process + "/environ", "PATH=/usr/sbin:/usr/bin");
-}
 
 std::string runtime_in(const std::string& section) {
     return "[plugins.\"" + section
@@ -29,42 +15,26 @@ std::string runtime_in(const std::string& section) {
 
 void containerd_with(DoctoredHost& host, const std::string& text) {
     host.files.file("/usr/bin/grapnel-runtime", "");
-    host.files.file(config, text);
-    start_daemon(host, "88", "containerd", "containerd");
-    start_daemon(host, "89", "kubelet", "kubelet");
+    host.files.file(containerd_toml, text);
+    start_containerd(host);
+    start_kubelet(host);
 }
 
 void crio_with(DoctoredHost& host, const std::string& text) {
     host.files.file("/usr/bin/grapnel-runtime", "");
     host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", text);
-    start_daemon(host, "88", "crio", "crio");
-    start_daemon(host, "89", "kubelet", "kubelet");
+    start(host, "88", "crio");
+    start_kubelet(host);
 }
 
 constexpr const char* crio_runtime =
     "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/usr/bin/grapnel-runtime\"\n";
 
-/// A process of before every file, which is changed at 0 s and later.
-void start_early(DoctoredHost& host, const std::string& pid) {
-    host.files.file("/proc/stat", "btime -1000\n");
-    host.files.file("/proc/" + pid + "/stat",
-                    "88 (x y) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 5 1\n");
-}
-
-/// As root and as a user with that home.
-void podman_with_hook(DoctoredHost& host, const std::string& home) {
-    host.files.file("/usr/bin/podman", "");
-    host.files.file("/usr/bin/grapnel-hook", "");
-    host.files.file("/usr/share/containers/oci/hooks.d/99-grapnel.json",
-                    R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})");
-    host.files.file(home + "/.local/share/containers/storage/db.sql", "");
-}
-
 /// containerd for Docker beside another engine of kubelet's.
 void containerd_without_use(DoctoredHost& host, const std::string& kubelet) {
-    host.files.file(config, "version = 2\ndisabled_plugins = [\"cri\"]\n");
-    start_daemon(host, "88", "containerd", "containerd");
-    start_daemon(host, "89", "kubelet", kubelet);
+    host.files.file(containerd_toml, "version = 2\ndisabled_plugins = [\"cri\"]\n");
+    start_containerd(host);
+    start(host, "89", "kubelet", kubelet);
 }
 
 } // namespace
@@ -109,8 +79,8 @@ const std::vector<Fault>& engine_faults() {
              const std::string directory = "/var/lib/rancher/k3s/agent/etc/containerd/";
              host.files.file(directory + "config.toml", "version = 2\n");
              host.files.file(directory + "config.toml.tmpl", "version = 2\n");
-             start_daemon(host, "88", "containerd", "containerd -c " + directory + "config.toml");
-             start_daemon(host, "89", "k3s-server", "k3s server");
+             start(host, "88", "containerd", "containerd -c " + directory + "config.toml");
+             start(host, "89", "k3s-server", "k3s server");
          }},
         {GR1007, "cgroup manager of microk8s", "h200", "kubelet",
          [](DoctoredHost& host) {
@@ -118,17 +88,19 @@ const std::vector<Fault>& engine_faults() {
              host.files.file("/usr/bin/grapnel-runtime", "");
              host.files.file(file, "version = 2\n" + runtime_in("io.containerd.grpc.v1.cri"));
              host.files.file("/var/lib/kubelet/config.yaml", "cgroupDriver: systemd\n");
-             start_daemon(host, "88", "containerd", "containerd --config " + file);
-             start_daemon(host, "89", "kubelite", "kubelite");
+             start(host, "88", "containerd", "containerd --config " + file);
+             start(host, "89", "kubelite");
          }},
         {GR0905, "a user's containers.conf that is no TOML", "h200", "/home/anna/.config",
          [](DoctoredHost& host) {
-             podman_with_hook(host, "/home/anna");
+             podman(host);
+             rootless_storage(host, "/home/anna");
              host.files.file("/home/anna/.config/containers/containers.conf", "[engine\n");
          }},
         {GR0906, "rootless podman with a home outside of /home", "h200", "/srv/anna",
          [](DoctoredHost& host) {
-             podman_with_hook(host, "/srv/anna");
+             podman(host);
+             rootless_storage(host, "/srv/anna");
              host.files.file("/etc/passwd", "anna:x:1000:1000::/srv/anna:/bin/sh\n");
              host.files.file("/etc/subuid", "anna:100000:65536\n");
              host.files.file("/etc/subgid", "1000:100000:65536\n");
@@ -136,7 +108,7 @@ const std::vector<Fault>& engine_faults() {
         {GR0802, "rootless dockerd in its own mount namespace", "h200", "/home/anna/.config",
          [](DoctoredHost& host) {
              host.files.file("/home/anna/.config/docker/daemon.json", "{}");
-             start_daemon(host, "77", "dockerd", "dockerd");
+             start_dockerd(host);
              host.files.file("/proc/77/status", "Uid:\t1000\t1000\t1000\t1000\nNSpid:\t77\n");
              host.files.file("/proc/77/environ", std::string("HOME=/home/anna") + '\0');
              host.files.link("/proc/77/ns/mnt", "mnt:[2]");
@@ -147,106 +119,73 @@ const std::vector<Fault>& engine_faults() {
     return table;
 }
 
-const std::vector<Fault>& healthy_engines() {
-    static const std::vector<Fault> table{
-        {{},
-         "containerd with a file of version 1",
-         "h200",
-         "",
+const std::vector<NearFault>& healthy_engines() {
+    static const std::vector<NearFault> table{
+        {"containerd with a file of version 1", "h200",
          [](DoctoredHost& host) {
              containerd_with(host, "[plugins.cri.containerd.runtimes.nvidia]\n"
                                    "runtime_engine = \"/usr/bin/grapnel-runtime\"\n");
          }},
-        {{},
-         "containerd with a file of version 3",
-         "h200",
-         "",
+        {"containerd with a file of version 3", "h200",
          [](DoctoredHost& host) {
              containerd_with(host,
                              "version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd]"
                              "\ndefault_runtime_name = \"nvidia\"\n"
                                  + runtime_in("io.containerd.cri.v1.runtime"));
          }},
-        {{},
-         "containerd with both sections",
-         "h200",
-         "",
+        {"containerd with both sections", "h200",
          [](DoctoredHost& host) {
              containerd_with(host, "version = 3\n" + runtime_in("io.containerd.cri.v1.runtime")
                                        + runtime_in("io.containerd.grpc.v1.cri"));
          }},
-        {{},
-         "default runtime of containerd by its usual name",
-         "h200",
-         "",
+        {"default runtime of containerd by its usual name", "h200",
          [](DoctoredHost& host) {
              containerd_with(host,
                              "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
                              "default_runtime_name = \"runc\"\n"
                                  + runtime_in("io.containerd.grpc.v1.cri"));
          }},
-        {{},
-         "CRI-O that was started after its file",
-         "h200",
-         "",
+        {"CRI-O that was started after its file", "h200",
          [](DoctoredHost& host) {
              crio_with(host, crio_runtime);
              start_early(host, "88");
              host.files.file("/proc/stat", "btime 1000000\n");
          }},
-        {{},
-         "kubelet with CRI-O beside Docker's containerd",
-         "h200",
-         "",
+        {"kubelet with CRI-O beside Docker's containerd", "h200",
          [](DoctoredHost& host) {
              crio_with(host, crio_runtime);
-             host.files.file(config, "version = 2\ndisabled_plugins = [\"cri\"]\n");
-             start_daemon(host, "90", "containerd", "containerd");
+             host.files.file(containerd_toml, "version = 2\ndisabled_plugins = [\"cri\"]\n");
+             start(host, "90", "containerd");
          }},
-        {{},
-         "kubelet with cri-dockerd",
-         "h200",
-         "",
+        {"kubelet with cri-dockerd", "h200",
          [](DoctoredHost& host) {
              containerd_without_use(
                  host, "kubelet --container-runtime-endpoint=unix:///run/cri-dockerd.sock");
          }},
-        {{},
-         "kubelet with CRI-O by its configuration",
-         "h200",
-         "",
+        {"kubelet with CRI-O by its configuration", "h200",
          [](DoctoredHost& host) {
              containerd_without_use(host, "kubelet --config=/etc/kubelet.yaml");
              host.files.file("/etc/kubelet.yaml",
                              "containerRuntimeEndpoint: unix:///var/run/crio/crio.sock\n");
              host.files.file("/usr/bin/grapnel-runtime", "");
              host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", crio_runtime);
-             start_daemon(host, "90", "crio", "crio");
+             start(host, "90", "crio");
          }},
-        {{},
-         "CRI-O with a hook",
-         "h200",
-         "",
+        {"CRI-O with a hook", "h200",
          [](DoctoredHost& host) {
              crio_with(host, "[crio.runtime]\nhooks_dir = [\"/etc/hooks.d\"]\n");
              host.files.file("/etc/hooks.d/a.json",
                              R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})");
          }},
-        {{},
-         "CRI-O without kubelet",
-         "h200",
-         "",
-         [](DoctoredHost& host) { start_daemon(host, "88", "crio", "crio"); }},
-        {{},
-         "a service's home without podman",
-         "h200",
-         "",
+        {"CRI-O without kubelet", "h200", [](DoctoredHost& host) { start(host, "88", "crio"); }},
+        {"a service's home without podman", "h200",
          [](DoctoredHost& host) {
-             podman_with_hook(host, "/var/lib/none");
+             podman(host);
+             rootless_storage(host, "/var/lib/none");
              host.files.file("/etc/passwd", "ada:x:1000:1000::/srv/ada:/bin/sh\n"
                                             "daemon:x:7:7::/var/lib/none:/bin/false\n");
          }},
-        {{}, "runc without an engine", "h200", "", [](DoctoredHost&) {}},
+        {"runc without an engine", "h200", [](DoctoredHost&) {}},
     };
     return table;
 }

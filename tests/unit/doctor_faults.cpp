@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "doctor_faults.hpp"
+#include "doctor_builders.hpp"
 #include "support/elf_file.hpp"
 #include "support/ld_cache_file.hpp"
 
@@ -10,22 +10,6 @@ namespace grapnel::test {
 namespace {
 
 using enum doctor_command::Code;
-
-void pci(DoctoredHost& host, const std::string& address, const std::string& driver) {
-    const auto device = "/sys/bus/pci/devices/" + address;
-    host.files.file(device + "/vendor", "0x10de\n");
-    host.files.file(device + "/class", "0x030200\n");
-    if (driver.empty())
-        return;
-    host.files.directory("/sys/bus/pci/drivers/" + driver);
-    host.files.link(device + "/driver", "../../drivers/" + driver);
-}
-
-/// As after rmmod: the GPU is on the bus.
-void unload(DoctoredHost& host) {
-    host.files.remove("/proc/driver/nvidia");
-    pci(host, "0000:00:06.0", "");
-}
 
 void elf(DoctoredHost& host, const std::string& path, const std::string& soname) {
     host.files.file(path, elf_file({.soname = soname}));
@@ -43,62 +27,6 @@ std::string first_mig_node(const DoctoredHost& host) {
     return {};
 }
 
-void daemon(DoctoredHost& host, const std::string& pid, const std::string& name,
-            const std::string& path) {
-    const auto process = "/proc/" + pid;
-    host.files.file(process + "/comm", name + "\n");
-    host.files.file(process + "/status", "Uid:\t0\t0\t0\t0\nNSpid:\t" + pid + "\n");
-    host.files.file(process + "/cmdline", name + std::string(1, '\0'));
-    host.files.file(process + "/environ", "PATH=" + (path.empty() ? "/usr/sbin:/usr/bin" : path));
-}
-
-/// A command line as /proc shows it.
-std::string words(const std::vector<std::string>& list) {
-    std::string out;
-    for (const auto& word : list)
-        out += word + std::string(1, '\0');
-    return out;
-}
-
-void dockerd(DoctoredHost& host, const std::string& path) {
-    daemon(host, "77", "dockerd", path);
-}
-
-void dockerd(DoctoredHost& host) {
-    dockerd(host, "");
-}
-
-/// A process of before every file: they are changed at 0 s and more, it started 1000 s earlier.
-void started(DoctoredHost& host, const std::string& stat) {
-    host.files.file("/proc/stat", "btime -1000\n");
-    host.files.file(stat, "77 (x y) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 5 1\n");
-}
-
-void docker(DoctoredHost& host, const std::string& text) {
-    host.files.file("/etc/docker/daemon.json", text);
-    host.files.file("/usr/bin/grapnel-runtime", "");
-}
-
-/// daemon.json with our runtime.
-void register_runtime(DoctoredHost& host) {
-    docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
-}
-
-std::string hook(const std::string& program) {
-    return R"({"version": "1.0.0", "hook": {"path": ")" + program
-           + R"("}, "stages": ["prestart"]})";
-}
-
-void podman(DoctoredHost& host, const std::string& program) {
-    host.files.file("/usr/bin/podman", "");
-    host.files.file("/usr/bin/grapnel-hook", "");
-    host.files.file("/usr/share/containers/oci/hooks.d/99-grapnel.json", hook(program));
-}
-
-void podman(DoctoredHost& host) {
-    podman(host, "/usr/bin/grapnel-hook");
-}
-
 std::string runtimes(const std::string& of_runc, const std::string& of_ours,
                      const std::string& program = "/usr/bin/grapnel-runtime") {
     const std::string section = "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.";
@@ -108,7 +36,7 @@ std::string runtimes(const std::string& of_runc, const std::string& of_ours,
 
 void containerd(DoctoredHost& host, const std::string& config, const std::string& systemd) {
     host.files.file("/usr/bin/grapnel-runtime", "");
-    host.files.file("/etc/containerd/config.toml", config);
+    host.files.file(containerd_toml, config);
     host.files.file("/etc/containerd/conf.d/99-grapnel.toml", runtimes(systemd, systemd));
 }
 
@@ -124,44 +52,13 @@ constexpr const char* own_cdi_file =
 "devices": [{"name": "0", "containerEdits": {"env": ["A=B"]}}],
 "containerEdits": {"hooks": [{"hookName": "createRuntime", "path": "/usr/bin/grapnel-hook"}]}})";
 
-void selinux(DoctoredHost& host, const std::string& boolean) {
-    host.files.file("/sys/fs/selinux/enforce", "1");
-    host.files.file("/sys/fs/selinux/booleans/container_use_devices", boolean);
-}
-
-/// A container of Docker's whose nvidia-smi was not found.
-void ended_container(DoctoredHost& host, const std::string& runtime, const std::string& variable) {
-    register_runtime(host);
-    const std::string directory = "/var/lib/docker/containers/0123";
-    host.files.file(
-        directory + "/config.v2.json",
-        R"({"Name": "/one", "Path": "nvidia-smi", "State": {"Running": false, "ExitCode": 127},)"
-            + std::string(R"("Config": {"Env": [")") + variable + R"("]}})");
-    host.files.file(directory + "/hostconfig.json", R"({"Runtime": ")" + runtime + R"("})");
-}
-
-/// The driver is installed, and its module not loaded.
-void install_unloaded(DoctoredHost& host) {
-    unload(host);
-    host.files.file("/lib/modules/6.1.0-28-amd64/modules.dep", "nvidia.ko:\n");
-}
-
 void newer_cdi_file(DoctoredHost& host, const std::string& version) {
     host.files.file("/usr/bin/podman", "");
     host.files.file("/etc/cdi/nvidia.yaml",
                     "cdiVersion: 0.7.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
                     "  containerEdits:\n    additionalGids:\n    - 44\n    deviceNodes:\n"
                     "    - path: /dev/nvidia0\n");
-    host.here.ask = [version](const auto&) { return Result<std::string>(version); };
-}
-
-/// The host of `base`, and a file in it.
-std::function<void(DoctoredHost&)> with_file(void (*base)(DoctoredHost&), std::string path,
-                                             std::string text) {
-    return [base, path = std::move(path), text = std::move(text)](DoctoredHost& host) {
-        base(host);
-        host.files.file(path, text);
-    };
+    answer(host, version);
 }
 
 } // namespace
@@ -169,35 +66,25 @@ std::function<void(DoctoredHost&)> with_file(void (*base)(DoctoredHost&), std::s
 const std::vector<Fault>& faults() {
     static const std::vector<Fault> table{
         {GR0101, "old kernel", "h200", "5.4.0",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/sys/kernel/osrelease", "5.4.0-150-generic\n");
-         }},
+         file("/proc/sys/kernel/osrelease", "5.4.0-150-generic\n")},
         {GR0102, "no seccomp", "h200", "seccomp",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/self/status", "Name:\tgrapnel\nUid:\t0\n");
-         }},
-        {GR0103, "memfd_noexec", "h200", "memfd_noexec",
-         [](DoctoredHost& host) { host.files.file("/proc/sys/vm/memfd_noexec", "2\n"); }},
+         file("/proc/self/status", "Name:\tgrapnel\nUid:\t0\n")},
+        {GR0103, "memfd_noexec", "h200", "memfd_noexec", file("/proc/sys/vm/memfd_noexec", "2\n")},
         {GR0104, "hidden device programs", "h200", "kptr_restrict",
          [](DoctoredHost& host) {
              host.files.file("/proc/sys/net/core/bpf_jit_harden", "2\n");
              host.files.file("/proc/sys/kernel/kptr_restrict", "2\n");
          }},
         {GR0105, "/dev without devices", "h200", "nodev",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/self/mountinfo",
-                             "22 1 0:5 / /dev rw,nodev - tmpfs none rw\n30 1 0:26 / /sys/fs/cgroup "
-                             "rw - cgroup2 none rw\n");
-         }},
+         file("/proc/self/mountinfo",
+              "22 1 0:5 / /dev rw,nodev - tmpfs none rw\n30 1 0:26 / /sys/fs/cgroup "
+              "rw - cgroup2 none rw\n")},
         {GR0106, "no device cgroup", "h200", "cgroup",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/self/mountinfo", "22 1 0:5 / /dev rw - tmpfs none rw\n");
-         }},
+         file("/proc/self/mountinfo", "22 1 0:5 / /dev rw - tmpfs none rw\n")},
         {GR0201, "module not loaded", "h200", "not loaded",
          with_file(unload, "/lib/modules/6.1.0-28-amd64/modules.dep",
                    "updates/dkms/nvidia-current.ko.xz:\n")},
-        {GR0202, "driver not installed", "h200", "not installed",
-         [](DoctoredHost& host) { unload(host); }},
+        {GR0202, "driver not installed", "h200", "not installed", unload},
         {GR0203, "module of another kernel", "h200", "not built",
          [](DoctoredHost& host) {
              unload(host);
@@ -211,12 +98,10 @@ const std::vector<Fault>& faults() {
              host.files.remove("/sys/bus/pci");
          }},
         {GR0205, "module of another version", "small", "libraries are 550.54.14",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/driver/nvidia/version",
-                             "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.10.20\n");
-         }},
+         file("/proc/driver/nvidia/version",
+              "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.10.20\n")},
         {GR0206, "stale cache hides the driver", "h200", "it names /opt/driver/lib64/libcuda.so.1",
-         [](DoctoredHost& host) { host.files.remove("/opt/driver/lib64"); }},
+         without("/opt/driver/lib64")},
         {GR0206, "cache older than ld.so.conf", "small", "it lacks the libraries in /opt/lib",
          [](DoctoredHost& host) {
              host.files.remove("/usr/lib64");
@@ -226,8 +111,7 @@ const std::vector<Fault>& faults() {
          }},
         {GR0207, "stale cache beside found libraries", "small", "is not there",
          [](DoctoredHost& host) { stale_entry(host); }},
-        {GR0208, "libraries not installed", "small", "were not found",
-         [](DoctoredHost& host) { host.files.remove("/usr/lib64"); }},
+        {GR0208, "libraries not installed", "small", "were not found", without("/usr/lib64")},
         {GR0209, "driver without CUDA", "h200", "libcuda",
          [](DoctoredHost& host) {
              host.files.remove("/opt/driver/lib64/libcuda.so.580.159.04");
@@ -235,23 +119,17 @@ const std::vector<Fault>& faults() {
              host.settings.settings.library_search_path = {host_path("/opt/driver/lib64")};
          }},
         {GR0210, "driver without tools", "small", "libnvidia-ml",
-         [](DoctoredHost& host) { host.files.remove("/usr/lib64/libnvidia-ml.so.550.54.14"); }},
+         without("/usr/lib64/libnvidia-ml.so.550.54.14")},
         {GR0211, "empty library", "small", "empty",
-         [](DoctoredHost& host) {
-             host.files.file("/usr/lib64/libnvidia-encode.so.550.54.14", "");
-         }},
+         file("/usr/lib64/libnvidia-encode.so.550.54.14", "")},
         {GR0212, "driver root missing", "small", "/run/nvidia/driver",
          [](DoctoredHost& host) {
              host.settings.settings.driver_root = host_path("/run/nvidia/driver");
          }},
         {GR0213, "WSL without driver", "wsl", "is NVIDIA's",
-         [](DoctoredHost& host) {
-             host.files.remove("/usr/lib/wsl/drivers/nv_dispi.inf_amd64_fedcba9876543210");
-         }},
-        {GR0301, "node missing", "h200", "/dev/nvidia0",
-         [](DoctoredHost& host) { host.files.remove("/dev/nvidia0"); }},
-        {GR0301, "control node missing", "h200", "/dev/nvidiactl",
-         [](DoctoredHost& host) { host.files.remove("/dev/nvidiactl"); }},
+         without("/usr/lib/wsl/drivers/nv_dispi.inf_amd64_fedcba9876543210")},
+        {GR0301, "node missing", "h200", "/dev/nvidia0", without("/dev/nvidia0")},
+        {GR0301, "control node missing", "h200", "/dev/nvidiactl", without("/dev/nvidiactl")},
         {GR0301, "MIG node missing", "mig", "nvidia-cap",
          [](DoctoredHost& host) { host.files.remove(first_mig_node(host)); }},
         {GR0302, "dynamic major changed", "h200", "510:0",
@@ -273,9 +151,7 @@ const std::vector<Fault>& faults() {
          }},
         {GR0305, "nvidia-uvm not loaded", "h200", "nvidia-uvm",
          [](DoctoredHost& host) {
-             host.files.remove("/dev/nvidia-uvm");
-             host.files.remove("/dev/nvidia-uvm-tools");
-             host.files.file("/proc/devices", "Character devices:\n195 nvidia\n");
+             unload_uvm(host);
              host.settings.settings.load_kmods = false;
          }},
         {GR0306, "node of root alone", "h200", "only root",
@@ -295,9 +171,7 @@ const std::vector<Fault>& faults() {
              host.files.unreadable("/proc/driver/nvidia/gpus/0000:00:06.0/information", ENODEV);
          }},
         {GR0401, "GPU fell off the bus", "h200", "fallen off the bus",
-         [](DoctoredHost& host) {
-             host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 79, GPU has fallen off the bus."};
-         }},
+         kernel_log("NVRM: Xid (PCI:0000:00:06): 79, GPU has fallen off the bus.")},
         {GR0401, "GPU reads as ones", "h200", "fallen off the bus",
          [](DoctoredHost& host) {
              pci(host, "0000:00:07.0", "nvidia");
@@ -319,27 +193,18 @@ const std::vector<Fault>& faults() {
              pci(host, "0000:00:06.0", "nouveau");
          }},
         {GR0404, "GPU without a driver", "h200", "did not take it",
-         [](DoctoredHost& host) { pci(host, "0000:00:07.0", ""); }},
+         [](DoctoredHost& host) { pci(host, "0000:00:07.0"); }},
         {GR0405, "one GPU of vfio-pci", "h200", "0000:00:07.0",
          [](DoctoredHost& host) { pci(host, "0000:00:07.0", "vfio-pci"); }},
         {GR0406, "UUID not known", "h200", "persistence",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
-                             "Model: \t NVIDIA H200\nGPU UUID: \t "
-                             "GPU-\?\?\?\?\?\?\?\?-0000\nDevice Minor: \t 0\nGPU "
-                             "Excluded:\t No\n");
-         }},
+         file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
+              "Model: \t NVIDIA H200\nGPU UUID: \t "
+              "GPU-\?\?\?\?\?\?\?\?-0000\nDevice Minor: \t 0\nGPU "
+              "Excluded:\t No\n")},
         {GR0407, "persistenced does not run", "h200", "nvidia-persistenced",
-         [](DoctoredHost& host) {
-             host.files.directory("/run/systemd/system");
-             host.files.link(
-                 "/etc/systemd/system/multi-user.target.wants/nvidia-persistenced.service",
-                 "/lib/systemd/system/nvidia-persistenced.service");
-         }},
+         [](DoctoredHost& host) { enable(host, "nvidia-persistenced.service"); }},
         {GR0409, "MIG device not described", "mig", "MIG device",
-         [](DoctoredHost& host) {
-             host.files.remove("/proc/driver/nvidia/capabilities/gpu2/mig/gi1/ci0/access");
-         }},
+         without("/proc/driver/nvidia/capabilities/gpu2/mig/gi1/ci0/access")},
         {GR0413, "MIG mode without a MIG device", "h200", "MIG mode",
          [](DoctoredHost& host) {
              host.here.gpus_in_mig_mode = [](const Inventory&) {
@@ -347,9 +212,7 @@ const std::vector<Fault>& faults() {
              };
          }},
         {GR0410, "no fabric manager", "h200", "fabricmanager",
-         [](DoctoredHost& host) {
-             host.files.directory("/proc/driver/nvidia-nvswitch/devices/0000:06:00.0");
-         }},
+         directory("/proc/driver/nvidia-nvswitch/devices/0000:06:00.0")},
         {GR0411, "no GPU", "h200", "no GPU",
          [](DoctoredHost& host) {
              host.files.remove("/proc/driver/nvidia/gpus/0000:00:06.0");
@@ -357,14 +220,9 @@ const std::vector<Fault>& faults() {
              host.files.directory("/proc/driver/nvidia/gpus");
          }},
         {GR0107, "Secure Boot", "h200", "Secure Boot",
-         [](DoctoredHost& host) {
-             unload(host);
-             host.files.file("/lib/modules/6.1.0-28-amd64/modules.dep", "nvidia.ko:\n");
-
-             host.files.file("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
-         }},
-        {GR0108, "full mount table", "h200", "fs.mount-max",
-         [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "2\n"); }},
+         with_file(install_unloaded, "/sys/kernel/security/lockdown",
+                   "none [integrity] confidentiality\n")},
+        {GR0108, "full mount table", "h200", "fs.mount-max", file("/proc/sys/fs/mount-max", "2\n")},
         {GR0214, "modules_disabled", "h200", "modules_disabled",
          with_file(install_unloaded, "/proc/sys/kernel/modules_disabled", "1\n")},
         {GR0215, "module on the kernel's list", "h200", "module_blacklist",
@@ -384,10 +242,8 @@ const std::vector<Fault>& faults() {
          with_file(install_unloaded, "/usr/lib/modprobe.d/off.conf",
                    "install nvidia /bin/false\n")},
         {GR0216, "missing firmware", "h200", "gsp_ga10x.bin",
-         [](DoctoredHost& host) {
-             host.here.kernel_log = {"nvidia 0000:00:06.0: Direct firmware load for nvidia/"
-                                     "580.159.04/gsp_ga10x.bin failed with error -2"};
-         }},
+         kernel_log("nvidia 0000:00:06.0: Direct firmware load for nvidia/"
+                    "580.159.04/gsp_ga10x.bin failed with error -2")},
         {GR0412, "GPU without initialisation", "h200", "RmInitAdapter",
          [](DoctoredHost& host) {
              pci(host, "0000:00:06.0", "nvidia");
@@ -395,13 +251,10 @@ const std::vector<Fault>& faults() {
          }},
         {GR1106, "CDI file for a newer podman", "h200", "podman 4.9.3",
          [](DoctoredHost& host) { newer_cdi_file(host, "podman version 4.9.3\n"); }},
-        {GR0807, "snap of Fedora", "h200", "snap",
-         [](DoctoredHost& host) { host.files.directory("/var/lib/snapd/snap/docker/current"); }},
+        {GR0807, "snap of Fedora", "h200", "snap", directory("/var/lib/snapd/snap/docker/current")},
         {GR0501, "cgroup manager of Docker", "h200", "cgroup manager",
          [](DoctoredHost& host) {
-             docker(
-                 host,
-                 R"({"exec-opts": ["native.cgroupdriver=systemd"], "runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+             register_runtime(host, R"("exec-opts": ["native.cgroupdriver=systemd"])");
          }},
         {GR0501, "cgroup manager of podman", "h200", "cgroup manager",
          [](DoctoredHost& host) {
@@ -411,7 +264,7 @@ const std::vector<Fault>& faults() {
          }},
         {GR0601, "SELinux boolean", "h200", "container_use_devices",
          [](DoctoredHost& host) {
-             selinux(host, "0 0\n");
+             selinux(host);
              host.files.file("/usr/bin/podman", "");
          }},
         {GR0602, "SELinux denial", "h200", "denied",
@@ -424,10 +277,8 @@ const std::vector<Fault>& faults() {
                  "tcontext=system_u:object_r:xserver_misc_device_t:s0\n");
          }},
         {GR0603, "AppArmor profile of the hook", "h200", "/usr/bin/grapnel-hook",
-         [](DoctoredHost& host) {
-             host.files.file("/sys/kernel/security/apparmor/profiles",
-                             "docker-default (enforce)\n/usr/bin/grapnel-hook (enforce)\n");
-         }},
+         file("/sys/kernel/security/apparmor/profiles",
+              "docker-default (enforce)\n/usr/bin/grapnel-hook (enforce)\n")},
         {GR0604, "AppArmor denial", "h200", "lxc-container-default",
          [](DoctoredHost& host) {
              host.files.file("/sys/kernel/security/apparmor/profiles",
@@ -480,25 +331,21 @@ const std::vector<Fault>& faults() {
          [](DoctoredHost& host) {
              host.settings.settings.no_cgroups = true;
              register_runtime(host);
-             dockerd(host);
+             start_dockerd(host);
          }},
         {GR0801, "daemon.json is broken", "h200", "/etc/docker/daemon.json",
          [](DoctoredHost& host) { docker(host, "{\"runtimes\": }"); }},
         {GR0802, "runtime not registered", "h200", "no runtime",
          [](DoctoredHost& host) {
              docker(host, "{}");
-             dockerd(host);
+             start_dockerd(host);
          }},
         {GR0803, "program of the runtime missing", "h200", "/opt/gone",
          [](DoctoredHost& host) {
              docker(host, R"({"runtimes": {"nvidia": {"path": "/opt/gone/grapnel-runtime"}}})");
          }},
         {GR0804, "default runtime unknown", "h200", "'kata'",
-         [](DoctoredHost& host) {
-             docker(
-                 host,
-                 R"({"default-runtime": "kata", "runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
-         }},
+         [](DoctoredHost& host) { register_runtime(host, R"("default-runtime": "kata")"); }},
         {GR0805, "default runtime of another kind", "h200", "'kata'",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/kata", "");
@@ -511,26 +358,23 @@ const std::vector<Fault>& faults() {
              docker(host, "{}");
              host.files.file("/usr/bin/grapnel-hook", "");
              host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
-             dockerd(host, "/opt/docker/bin:/sbin");
+             start(host, "77", "dockerd", "", "PATH=/opt/docker/bin:/sbin");
          }},
         {GR0807, "Docker of snap", "h200", "snap",
          [](DoctoredHost& host) {
-             dockerd(host);
+             start_dockerd(host);
              host.files.link("/proc/77/exe", "/snap/docker/2915/bin/dockerd");
          }},
         {GR0807, "Docker of snap that does not run", "h200", "snap",
-         [](DoctoredHost& host) { host.files.directory("/snap/docker/current"); }},
+         directory("/snap/docker/current")},
         {GR0808, "daemon.json newer than dockerd", "h200", "'nvidia'",
          [](DoctoredHost& host) {
-             dockerd(host);
+             start_dockerd(host);
              register_runtime(host);
-             started(host, "/proc/77/stat");
-             host.here.ask = [](const auto&) {
-                 return Result<std::string>(R"({"default": "runc", "runtimes": {"runc": {}}})");
-             };
+             start_early(host, "77");
+             answer(host, R"({"default": "runc", "runtimes": {"runc": {}}})");
          }},
-        {GR0809, "Docker Desktop", "h200", "Docker Desktop",
-         [](DoctoredHost& host) { host.files.directory("/opt/docker-desktop/bin"); }},
+        {GR0809, "Docker Desktop", "h200", "Docker Desktop", directory("/opt/docker-desktop/bin")},
         {GR0810, "no low-level runtime", "h200", "runc",
          [](DoctoredHost& host) {
              host.files.remove("/usr/bin/runc");
@@ -542,7 +386,7 @@ const std::vector<Fault>& faults() {
              host.files.file("/var/lib/containers/storage/db.sql", "");
          }},
         {GR0902, "program of the hook missing", "h200", "/opt/gone",
-         [](DoctoredHost& host) { podman(host, "/opt/gone/grapnel-hook"); }},
+         [](DoctoredHost& host) { podman_with(host, "/opt/gone/grapnel-hook"); }},
         {GR0903, "hooks_dir without the hook's directory", "h200", "hooks_dir",
          with_file(podman, "/etc/containers/containers.conf",
                    "[engine]\nhooks_dir = [\"/etc/other\"]\n")},
@@ -551,7 +395,10 @@ const std::vector<Fault>& faults() {
         {GR0905, "containers.conf is broken", "h200", "containers.conf",
          with_file(podman, "/etc/containers/containers.conf", "[engine\n")},
         {GR0906, "rootless podman without hooks_dir", "h200", "/home/anna",
-         with_file(podman, "/home/anna/.local/share/containers/storage/db.sql", "")},
+         [](DoctoredHost& host) {
+             podman(host);
+             rootless_storage(host, "/home/anna");
+         }},
         {GR0906, "rootless podman of this user", "h200", "/home/anna",
          [](DoctoredHost& host) {
              podman(host);
@@ -559,43 +406,41 @@ const std::vector<Fault>& faults() {
              host.here.home = host_path("/home/anna");
          }},
         {GR1001, "config.toml is broken", "h200", "config.toml",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/containerd/config.toml", "version = \n");
-         }},
+         file(containerd_toml, "version = \n")},
         {GR1002, "drop-in not imported", "h200", "does not import",
          [](DoctoredHost& host) { containerd(host, "version = 2\n", "true"); }},
         {GR1003, "program of the runtime missing in containerd", "h200", "/opt/gone",
          [](DoctoredHost& host) {
-             host.files.file("/etc/containerd/config.toml",
+             host.files.file(containerd_toml,
                              runtimes("true", "true", "/opt/gone/grapnel-runtime"));
          }},
         {GR1004, "cgroup managers differ", "h200", "SystemdCgroup",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-runtime", "");
-             host.files.file("/etc/containerd/config.toml", runtimes("true", "false"));
+             host.files.file(containerd_toml, runtimes("true", "false"));
          }},
         {GR1005, "containerd older than its file", "h200", "after containerd started",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-runtime", "");
-             daemon(host, "88", "containerd", "");
-             host.files.file("/etc/containerd/config.toml", runtimes("true", "true"));
-             started(host, "/proc/88/stat");
+             start_containerd(host);
+             host.files.file(containerd_toml, runtimes("true", "true"));
+             start_early(host, "88");
          }},
         {GR1006, "kubelet without the runtime", "h200", "kubelet",
          [](DoctoredHost& host) {
-             daemon(host, "88", "containerd", "");
-             daemon(host, "89", "kubelet", "");
-             host.files.file("/etc/containerd/config.toml", "version = 2\n");
+             start_containerd(host);
+             start_kubelet(host);
+             host.files.file(containerd_toml, "version = 2\n");
          }},
         {GR1006, "k3s without the runtime", "h200", "kubelet",
          [](DoctoredHost& host) {
-             daemon(host, "88", "containerd", "");
-             daemon(host, "89", "k3s-server", "");
+             start_containerd(host);
+             start(host, "89", "k3s-server");
          }},
         {GR1007, "kubelet with another cgroup manager", "h200", "kubelet",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-runtime", "");
-             host.files.file("/etc/containerd/config.toml", runtimes("false", "false"));
+             host.files.file(containerd_toml, runtimes("false", "false"));
              host.files.file("/var/lib/kubelet/config.yaml", "cgroupDriver: systemd\n");
          }},
         {GR1008, "program of CRI-O's runtime missing", "h200", "/opt/gone",
@@ -605,14 +450,10 @@ const std::vector<Fault>& faults() {
                  "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/opt/gone/grapnel-runtime\"\n");
          }},
         {GR1008, "program of crio.conf's runtime missing", "h200", "crio.conf",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/crio/crio.conf", "[crio.runtime.runtimes.gpu]\nruntime_path = "
-                                                    "\"/usr/bin/nvidia-container-runtime\"\n");
-         }},
-        {GR1101, "CDI file is broken", "h200", "nvidia.json: line 2: ",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/cdi/nvidia.json", "{\"kind\": \"nvidia.com/gpu\",");
-         }},
+         file("/etc/crio/crio.conf", "[crio.runtime.runtimes.gpu]\nruntime_path = "
+                                     "\"/usr/bin/nvidia-container-runtime\"\n")},
+        {GR1101, "CDI file is broken", "h200",
+         "nvidia.json: line 2: ", file("/etc/cdi/nvidia.json", "{\"kind\": \"nvidia.com/gpu\",")},
         {GR1102, "CDI file of an earlier driver", "h200", "libcuda.so.575.57.08",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.yaml", yaml("/usr/lib64/libcuda.so.575.57.08"));
@@ -644,7 +485,7 @@ const std::vector<Fault>& faults() {
              host.files.file("/opt/nvidia/nvidia-container-runtime-hook", "");
              podman(host);
              host.files.file("/usr/share/containers/oci/hooks.d/oci-nvidia-hook.json",
-                             hook("/opt/nvidia/nvidia-container-runtime-hook"));
+                             hook_file("/opt/nvidia/nvidia-container-runtime-hook"));
          }},
         {GR1202, "runtime of NVIDIA", "h200", "NVIDIA's",
          [](DoctoredHost& host) {
@@ -654,11 +495,11 @@ const std::vector<Fault>& faults() {
                  R"({"runtimes": {"nvidia": {"path": "/opt/nvidia/nvidia-container-runtime"}}})");
          }},
         {GR1203, "hook of NVIDIA in PATH", "h200", "NVIDIA's hook",
-         [](DoctoredHost& host) { host.files.file("/usr/bin/nvidia-container-runtime-hook", ""); }},
+         file("/usr/bin/nvidia-container-runtime-hook", "")},
         {GR1301, "runtime forgotten", "h200", "without --runtime=nvidia",
-         [](DoctoredHost& host) { ended_container(host, "runc", "NVIDIA_VISIBLE_DEVICES=all"); }},
+         [](DoctoredHost& host) { docker_container(host, {.runtime = "runc"}); }},
         {GR1302, "variable forgotten", "h200", "asks for no GPU",
-         [](DoctoredHost& host) { ended_container(host, "nvidia", "PATH=/bin"); }},
+         [](DoctoredHost& host) { docker_container(host, {.variables = R"("PATH=/bin")"}); }},
         {GR1303, "empty files in an image", "h200", "libcuda.so.1",
          [](DoctoredHost& host) {
              host.here.leftovers = {"/var/lib/docker/overlay2/a/diff: /usr/lib64/libcuda.so.1"};
@@ -667,80 +508,73 @@ const std::vector<Fault>& faults() {
     return table;
 }
 
-const std::vector<Fault>& near_faults() {
-    static const std::vector<Fault> table{
-        {GR0101, "Docker with the runtime", "h200", "",
+const std::vector<NearFault>& near_faults() {
+    static const std::vector<NearFault> table{
+        {"Docker with the runtime", "h200",
          [](DoctoredHost& host) {
              register_runtime(host);
-             dockerd(host);
+             start_dockerd(host);
          }},
-        {GR0101, "Docker with the hook alone", "h200", "",
+        {"Docker with the hook alone", "h200",
          [](DoctoredHost& host) {
              docker(host, "{}");
              host.files.file("/usr/bin/grapnel-hook", "");
              host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
-             dockerd(host);
+             start_dockerd(host);
          }},
-        {GR0101, "Docker with a runtime of two words", "h200", "",
+        {"Docker with a runtime of two words", "h200",
          [](DoctoredHost& host) {
              docker(host, "{}");
-             dockerd(host);
-             host.files.file("/proc/77/cmdline",
-                             words({"dockerd", "--add-runtime", "nvidia=/usr/bin/grapnel-runtime",
-                                    "--default-runtime", "nvidia"}));
+             start(
+                 host, "77", "dockerd",
+                 "dockerd --add-runtime nvidia=/usr/bin/grapnel-runtime --default-runtime nvidia");
          }},
-        {GR0101, "Docker with a program among the options", "h200", "",
+        {"Docker with a program among the options", "h200",
          [](DoctoredHost& host) {
              docker(
                  host,
                  R"({"default-runtime": "gpu", "runtimes": {"gpu": {"runtimeType": "io.containerd.runc.v2", "options": {"BinaryName": "/usr/bin/grapnel-runtime"}}}})");
-             dockerd(host);
+             start_dockerd(host);
          }},
-        {GR0101, "Docker with a name for a program", "h200", "",
+        {"Docker with a name for a program", "h200",
          [](DoctoredHost& host) {
              docker(
                  host,
                  R"({"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": "grapnel-runtime"}}})");
-             dockerd(host);
+             start_dockerd(host);
          }},
-        {GR0101, "crio.conf with another runtime", "h200", "",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/crio/crio.conf",
-                             "[crio.runtime.runtimes.runc]\nruntime_path = \"/usr/sbin/runc\"\n"
-                             "[crio.runtime.runtimes.crun]\nruntime_path = \"\"\n");
-         }},
-        {GR0101, "RKE2's containerd", "h200", "",
+        {"crio.conf with another runtime", "h200",
+         file("/etc/crio/crio.conf",
+              "[crio.runtime.runtimes.runc]\nruntime_path = \"/usr/sbin/runc\"\n"
+              "[crio.runtime.runtimes.crun]\nruntime_path = \"\"\n")},
+        {"RKE2's containerd", "h200",
          [](DoctoredHost& host) {
              const std::string config = "/var/lib/rancher/rke2/agent/etc/containerd/config.toml";
-             daemon(host, "78", "kubelet", "");
-             daemon(host, "79", "containerd", "");
-             host.files.file("/proc/79/cmdline", words({"containerd", "-c", config}));
+             start(host, "78", "kubelet");
+             start(host, "79", "containerd", "containerd -c " + config);
              host.files.file("/usr/bin/grapnel-runtime", "");
              host.files.file(config, runtimes("true", "true"));
          }},
-        {GR0101, "module that modprobe installs", "h200", "",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/modprobe.d/nvidia.conf",
-                             "install nvidia modprobe -i nvidia-current $CMDLINE_OPTS\n");
-         }},
-        {GR0101, "firmware that came later", "h200", "",
+        {"module that modprobe installs", "h200",
+         file("/etc/modprobe.d/nvidia.conf",
+              "install nvidia modprobe -i nvidia-current $CMDLINE_OPTS\n")},
+        {"firmware that came later", "h200",
          [](DoctoredHost& host) {
              host.files.file("/lib/firmware/nvidia/580.159.04/gsp_ga10x.bin", "x");
              host.here.kernel_log = {"nvidia 0000:00:06.0: Direct firmware load for nvidia/"
                                      "580.159.04/gsp_ga10x.bin failed with error -2",
                                      "Direct firmware load for nvidia/575.1/gsp_tu10x.bin failed"};
          }},
-        {GR0101, "newer podman with a newer CDI file", "h200", "",
+        {"newer podman with a newer CDI file", "h200",
          [](DoctoredHost& host) { newer_cdi_file(host, "podman version 5.4.2\n"); }},
-        {GR0101, "mounts below the limit", "h200", "",
-         [](DoctoredHost& host) { host.files.file("/proc/sys/fs/mount-max", "100000\n"); }},
-        {GR0101, "GPU that can have MIG devices", "h200", "",
+        {"mounts below the limit", "h200", file("/proc/sys/fs/mount-max", "100000\n")},
+        {"GPU that can have MIG devices", "h200",
          [](DoctoredHost& host) {
              host.here.gpus_in_mig_mode = [](const Inventory&) {
                  return std::vector<std::string>();
              };
          }},
-        {GR0101, "MIG mode with MIG devices", "mig", "",
+        {"MIG mode with MIG devices", "mig",
          [](DoctoredHost& host) {
              host.here.gpus_in_mig_mode = [](const Inventory& inventory) {
                  std::vector<std::string> out;
@@ -750,13 +584,13 @@ const std::vector<Fault>& near_faults() {
                  return out;
              };
          }},
-        {GR0101, "GPU without MIG is not asked", "small", "",
+        {"GPU without MIG is not asked", "small",
          [](DoctoredHost& host) {
              host.here.gpus_in_mig_mode = [](const Inventory& inventory) {
                  return std::vector<std::string>{inventory.gpus.front().pci};
              };
          }},
-        {GR0101, "podman that appends a directory", "h200", "",
+        {"podman that appends a directory", "h200",
          [](DoctoredHost& host) {
              podman(host);
              host.files.file("/etc/containers/containers.conf",
@@ -764,104 +598,99 @@ const std::vector<Fault>& near_faults() {
              host.files.file("/etc/containers/containers.conf.d/a.conf",
                              "[engine]\nhooks_dir = [\"/etc/other\", {append = true}]\n");
          }},
-        {GR0101, "a dockerd in a container", "h200", "",
-         with_file(dockerd, "/proc/77/status", "Uid:\t0\t0\t0\t0\nNSpid:\t77\t1\n")},
-        {GR0101, "a dockerd with other files", "h200", "",
+        {"a dockerd in a container", "h200",
+         with_file(start_dockerd, "/proc/77/status", "Uid:\t0\t0\t0\t0\nNSpid:\t77\t1\n")},
+        {"a dockerd with other files", "h200",
          [](DoctoredHost& host) {
-             dockerd(host);
+             start_dockerd(host);
              host.files.link("/proc/77/ns/mnt", "mnt:[2]");
              host.files.link("/proc/self/ns/mnt", "mnt:[1]");
          }},
-        {GR0101, "daemon.json that was reloaded", "h200", "",
+        {"daemon.json that was reloaded", "h200",
          [](DoctoredHost& host) {
-             dockerd(host);
+             start_dockerd(host);
              register_runtime(host);
-             started(host, "/proc/77/stat");
-             host.here.ask = [](const auto&) {
-                 return Result<std::string>(R"({"default": "runc", "runtimes": {"nvidia": {}}})");
-             };
+             start_early(host, "77");
+             answer(host, R"({"default": "runc", "runtimes": {"nvidia": {}}})");
          }},
-        {GR0101, "podman with the hook", "h200", "",
+        {"podman with the hook", "h200",
          with_file(podman, "/var/lib/containers/storage/db.sql", "")},
-        {GR0101, "rootless podman with hooks_dir", "h200", "",
+        {"rootless podman with hooks_dir", "h200",
          [](DoctoredHost& host) {
              podman(host);
-             host.files.file("/home/anna/.local/share/containers/storage/db.sql", "");
+             rootless_storage(host, "/home/anna");
              host.files.file("/home/anna/.config/containers/containers.conf",
                              "[engine]\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\"]\n");
          }},
-        {GR0101, "rootless podman with CDI", "h200", "",
+        {"rootless podman with CDI", "h200",
          [](DoctoredHost& host) {
              podman(host);
-             host.files.file("/home/anna/.local/share/containers/storage/db.sql", "");
+             rootless_storage(host, "/home/anna");
              host.files.file("/etc/cdi/grapnel.json", own_cdi_file);
          }},
-        {GR0101, "containerd for Docker alone", "h200", "",
+        {"containerd for Docker alone", "h200",
          [](DoctoredHost& host) {
-             daemon(host, "88", "containerd", "");
-             host.files.file("/etc/containerd/config.toml", "version = 2\n");
+             start_containerd(host);
+             host.files.file(containerd_toml, "version = 2\n");
          }},
-        {GR0101, "containerd with the runtime", "h200", "",
+        {"containerd with the runtime", "h200",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-runtime", "");
-             daemon(host, "88", "containerd", "");
-             daemon(host, "89", "kubelet", "");
-             host.files.file("/etc/containerd/config.toml", runtimes("true", "true"));
+             start_containerd(host);
+             start_kubelet(host);
+             host.files.file(containerd_toml, runtimes("true", "true"));
              host.files.file("/var/lib/kubelet/config.yaml", "cgroupDriver: systemd\n");
          }},
-        {GR0101, "kubelet of GKE", "gke-driver-as-driver-root", "",
+        {"kubelet of GKE", "gke-driver-as-driver-root",
          [](DoctoredHost& host) {
-             daemon(host, "88", "containerd", "");
-             daemon(host, "89", "kubelet", "");
-             host.files.file("/etc/containerd/config.toml", "version = 2\n");
+             start_containerd(host);
+             start_kubelet(host);
+             host.files.file(containerd_toml, "version = 2\n");
          }},
-        {GR0101, "old kernel with openat2", "h200", "",
+        {"old kernel with openat2", "h200",
          [](DoctoredHost& host) {
              host.files.file("/proc/sys/kernel/osrelease", "4.18.0-553.el8.x86_64\n");
              host.here.has_openat2 = true;
          }},
-        {GR0101, "SELinux with the boolean for GPUs", "h200", "",
+        {"SELinux with the boolean for GPUs", "h200",
          [](DoctoredHost& host) {
-             selinux(host, "0 0\n");
+             selinux(host);
              host.files.file("/sys/fs/selinux/booleans/container_use_xserver_devices", "1 1\n");
              host.files.file("/usr/bin/podman", "");
          }},
-        {GR0101, "CDI file of WSL", "wsl", "",
-         [](DoctoredHost& host) {
-             host.files.file("/etc/cdi/nvidia.yaml",
-                             "cdiVersion: 0.3.0\nkind: nvidia.com/gpu\ndevices:\n- name: all\n"
-                             "  containerEdits:\n    env: [A=B]\n");
-         }},
-        {GR0101, "SELinux with the boolean", "h200", "",
+        {"CDI file of WSL", "wsl",
+         file("/etc/cdi/nvidia.yaml",
+              "cdiVersion: 0.3.0\nkind: nvidia.com/gpu\ndevices:\n- name: all\n"
+              "  containerEdits:\n    env: [A=B]\n")},
+        {"SELinux with the boolean", "h200",
          [](DoctoredHost& host) {
              selinux(host, "1 1\n");
              host.files.file("/usr/bin/podman", "");
          }},
-        {GR0101, "SELinux without an engine that labels", "h200", "",
-         [](DoctoredHost& host) { selinux(host, "0 0\n"); }},
-        {GR0101, "SELinux that is permissive", "h200", "",
+        {"SELinux without an engine that labels", "h200",
+         [](DoctoredHost& host) { selinux(host); }},
+        {"SELinux that is permissive", "h200",
          [](DoctoredHost& host) {
-             selinux(host, "0 0\n");
+             selinux(host);
              host.files.file("/sys/fs/selinux/enforce", "0");
              host.files.file("/usr/bin/podman", "");
          }},
-        {GR0101, "hardened kernel", "h200", "",
+        {"hardened kernel", "h200",
          [](DoctoredHost& host) {
              host.files.file("/proc/sys/net/core/bpf_jit_harden", "2\n");
              host.files.file("/proc/sys/kernel/kptr_restrict", "1\n");
          }},
-        {GR0101, "old denial of another program", "h200", "",
+        {"old denial of another program", "h200",
          [](DoctoredHost& host) {
              host.files.file("/sys/kernel/security/apparmor/profiles",
                              "docker-default (enforce)\n");
              host.here.kernel_log = {
                  "audit: apparmor=\"DENIED\" profile=\"snap.firefox\" name=\"/etc/fstab\""};
          }},
-        {GR0101, "nodes of a group", "h200", "",
+        {"nodes of a group", "h200",
          [](DoctoredHost& host) { host.files.character_device("/dev/nvidia0", 195, 0, 0660, 44); }},
-        {GR0101, "no link before the first container", "h200", "",
-         [](DoctoredHost& host) { host.files.directory("/run/systemd/system"); }},
-        {GR0101, "links of running containers", "small", "",
+        {"no link before the first container", "h200", directory("/run/systemd/system")},
+        {"links of running containers", "small",
          [](DoctoredHost& host) {
              host.files.directory("/run/systemd/system");
              host.files.file("/run/grapnel/containers/one", "{}");
@@ -870,37 +699,35 @@ const std::vector<Fault>& near_faults() {
                                                 {"238:0", "nvidia-uvm"}})
                  host.files.link(std::string("/dev/char/") + number, std::string("../") + node);
          }},
-        {GR0101, "persistenced that runs", "h200", "",
+        {"persistenced that runs", "h200",
          [](DoctoredHost& host) {
-             host.files.directory("/run/systemd/system");
-             host.files.link(
-                 "/etc/systemd/system/multi-user.target.wants/nvidia-persistenced.service", "x");
-             daemon(host, "90", "nvidia-persiste", "");
+             enable(host, "nvidia-persistenced.service");
+             start(host, "90", "nvidia-persiste");
              host.files.socket("/run/nvidia-persistenced/socket");
          }},
-        {GR0101, "fabric manager that runs", "h200", "",
+        {"fabric manager that runs", "h200",
          [](DoctoredHost& host) {
              host.files.directory("/proc/driver/nvidia-nvswitch/devices/0000:06:00.0");
-             daemon(host, "90", "nv-fabricmanage", "");
+             start(host, "90", "nv-fabricmanage");
          }},
-        {GR0101, "own CDI file", "h200", "",
+        {"own CDI file", "h200",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/grapnel-hook", "");
              host.files.file("/etc/cdi/grapnel.json", own_cdi_file);
          }},
-        {GR0101, "container that got its GPU", "h200", "",
-         [](DoctoredHost& host) { ended_container(host, "nvidia", "NVIDIA_VISIBLE_DEVICES=all"); }},
-        {GR0101, "container of yesterday", "h200", "",
+        {"container that got its GPU", "h200",
+         [](DoctoredHost& host) { docker_container(host, {}); }},
+        {"container of yesterday", "h200",
          [](DoctoredHost& host) {
-             ended_container(host, "runc", "NVIDIA_VISIBLE_DEVICES=all");
+             docker_container(host, {.runtime = "runc"});
              host.here.now_ns = 90'000'000'000'000;
          }},
-        {GR0101, "hook by our link in hooks.d", "h200", "",
+        {"hook by our link in hooks.d", "h200",
          [](DoctoredHost& host) {
              podman(host);
              host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
              host.files.file("/etc/containers/oci/hooks.d/oci-nvidia-hook.json",
-                             hook("/usr/bin/nvidia-container-runtime-hook"));
+                             hook_file("/usr/bin/nvidia-container-runtime-hook"));
          }},
     };
     return table;

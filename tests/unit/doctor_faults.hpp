@@ -22,12 +22,21 @@ struct DoctoredHost {
     doctor_command::Surroundings here = {};
 };
 
+using Change = std::function<void(DoctoredHost&)>;
+
 struct Fault {
     doctor_command::Code code = {};
     std::string name = {};
     std::string base = {}; ///< of the host
     std::string says = {}; ///< a part of the finding's text
-    std::function<void(DoctoredHost&)> make = {};
+    Change make = {};
+};
+
+/// A host that looks like one with a fault.
+struct NearFault {
+    std::string name = {};
+    std::string base = {}; ///< of the host
+    Change make = {};
 };
 
 [[nodiscard]] const std::vector<Fault>& faults();
@@ -37,11 +46,10 @@ struct Fault {
 [[nodiscard]] const std::vector<Fault>& engine_faults();
 [[nodiscard]] const std::vector<Fault>& file_faults();
 
-/// Hosts that look like one with a fault.
-[[nodiscard]] const std::vector<Fault>& near_faults();
-[[nodiscard]] const std::vector<Fault>& healthy_variants();
-[[nodiscard]] const std::vector<Fault>& healthy_engines();
-[[nodiscard]] const std::vector<Fault>& healthy_files();
+[[nodiscard]] const std::vector<NearFault>& near_faults();
+[[nodiscard]] const std::vector<NearFault>& healthy_variants();
+[[nodiscard]] const std::vector<NearFault>& healthy_engines();
+[[nodiscard]] const std::vector<NearFault>& healthy_files();
 
 [[nodiscard]] std::vector<std::string> healthy_hosts();
 

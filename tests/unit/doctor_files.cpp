@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults of single files and directories: daemon.json, CDI files, sockets, permissions, containers'
 // variables; and their healthy twins.
-#include "doctor_faults.hpp"
+#include "doctor_builders.hpp"
 #include "support/ld_cache_file.hpp"
 
 #include <cerrno>
@@ -12,39 +12,21 @@ namespace {
 
 using enum doctor_command::Code;
 
-constexpr const char* daemon_json = "/etc/docker/daemon.json";
-constexpr const char* runtime = R"("runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}})";
-
-void start(DoctoredHost& host, const std::string& pid, const std::string& name,
-           const std::string& environment = "PATH=/usr/bin", const std::string& words = "") {
-    const auto process = "/proc/" + pid;
-    host.files.file(process + "/comm", name + "\n");
-    host.files.file(process + "/status", "Uid:\t0\t0\t0\t0\nNSpid:\t" + pid + "\n");
-    host.files.file(process + "/cmdline", name + '\0' + words);
-    host.files.file(process + "/environ", environment);
-}
-
 void docker_file(DoctoredHost& host, const std::string& text) {
-    host.files.file("/usr/bin/grapnel-runtime", "");
-    host.files.file(daemon_json, text);
-    start(host, "77", "dockerd");
+    docker(host, text);
+    start_dockerd(host);
 }
 
 /// With our runtime, and more members.
-void docker_with(DoctoredHost& host, const std::string& members) {
-    docker_file(host, "{" + std::string(runtime) + ", " + members + "}");
-}
-
-void answer(DoctoredHost& host, const std::string& text) {
-    host.here.ask = [text](const auto&) { return Result<std::string>(text); };
+void docker_with(DoctoredHost& host, const std::string& members = {}) {
+    register_runtime(host, members);
+    start_dockerd(host);
 }
 
 /// dockerd of before its file.
 void docker_that_knows(DoctoredHost& host, const std::string& members, const std::string& known) {
     docker_with(host, members);
-    host.files.file("/proc/stat", "btime -1000\n");
-    host.files.file("/proc/77/stat",
-                    "77 (x y) S 1 1 1 0 -1 4194560 1 1 1 1 1 1 1 1 20 0 1 0 5 1\n");
+    start_early(host, "77");
     answer(host, known);
 }
 
@@ -64,15 +46,9 @@ void runtime_in_file(DoctoredHost& host, std::uint32_t mode) {
     host.files.set_mode("/opt/grapnel-runtime", mode);
 }
 
-void enable(DoctoredHost& host, const std::string& unit) {
-    host.files.directory("/run/systemd/system");
-    host.files.link("/etc/systemd/system/multi-user.target.wants/" + unit,
-                    "/lib/systemd/system/" + unit);
-}
-
 void rootless(DoctoredHost& host, const std::string& ids) {
     host.files.file("/usr/bin/podman", "");
-    host.files.file("/home/ada/.local/share/containers/storage/db.sql", "");
+    rootless_storage(host, "/home/ada");
     host.files.file("/etc/passwd", "ada:x:1000:1000::/home/ada:/bin/sh\n");
     host.files.file("/etc/subuid", ids);
     host.files.file("/etc/subgid", ids);
@@ -81,37 +57,15 @@ void rootless(DoctoredHost& host, const std::string& ids) {
 /// A container that runs, with these variables.
 void container(DoctoredHost& host, const std::string& variables,
                const std::string& data = "/var/lib/docker") {
-    docker_with(host, R"("debug": false)");
-    const auto directory = data + "/containers/0123";
-    host.files.file(directory + "/config.v2.json",
-                    R"({"Name": "/one", "Path": "python3", "State": {"Running": true}, )"
-                    R"("Config": {"Image": "cuda:13", "Env": ["NVIDIA_VISIBLE_DEVICES=0,1", )"
-                        + variables + "]}}");
-    host.files.file(directory + "/hostconfig.json", R"({"Runtime": "nvidia"})");
-}
-
-void asks_by_image(DoctoredHost& host, const std::string& variable) {
-    docker_with(host, R"("debug": false)");
-    const std::string directory = "/var/lib/docker/containers/0123";
-    host.files.file(
-        directory + "/config.v2.json",
-        R"({"Name": "/one", "Path": "nvidia-smi", "State": {"Running": false, "ExitCode": 127}, )"
-        R"("Config": {"Env": [")"
-            + variable + R"("]}})");
-    host.files.file(directory + "/hostconfig.json", R"({"Runtime": "nvidia"})");
+    docker_container(host, {.program = "python3",
+                            .state = R"("Running": true)",
+                            .variables = R"("NVIDIA_VISIBLE_DEVICES=0,1", )" + variables,
+                            .config = R"("Image": "cuda:13", )",
+                            .data = data});
 }
 
 void mount_run(DoctoredHost& host, const std::string& option) {
-    host.files.file("/proc/self/mountinfo",
-                    "22 1 0:5 / /dev rw,nosuid shared:1 - devtmpfs udev rw\n"
-                    "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-                    "31 1 0:27 / /run "
-                        + option + ",nosuid - tmpfs tmpfs rw\n");
-}
-
-void selinux(DoctoredHost& host) {
-    host.files.file("/sys/fs/selinux/enforce", "1");
-    host.files.file("/sys/fs/selinux/booleans/container_use_devices", "0 0\n");
+    mount_table(host, "31 1 0:27 / /run " + option + ",nosuid - tmpfs tmpfs rw\n");
 }
 
 /// CUDA's stub in the cache beside the driver's library.
@@ -128,9 +82,9 @@ const std::vector<Fault>& file_faults() {
     static const std::vector<Fault> table{
         // daemon.json
         {GR0801, "daemon.json with a comment", "h200", "daemon.json:1: this is not JSON",
-         [](DoctoredHost& host) { docker_file(host, "{ // ours\n" + std::string(runtime) + "}"); }},
+         [](DoctoredHost& host) { docker_file(host, "{ // ours\n" + our_runtime + "}"); }},
         {GR0801, "daemon.json with a trailing comma", "h200", "daemon.json:2: this is not JSON",
-         [](DoctoredHost& host) { docker_file(host, "{" + std::string(runtime) + ",\n}"); }},
+         [](DoctoredHost& host) { docker_file(host, "{" + our_runtime + ",\n}"); }},
         {GR0801, "daemon.json that is a list", "h200", "object",
          [](DoctoredHost& host) { docker_file(host, "[]"); }},
         {GR0801, "runtimes as a list", "h200", "'runtimes'",
@@ -155,7 +109,7 @@ const std::vector<Fault>& file_faults() {
          }},
         {GR0801, "byte order mark for an old Docker", "h200", "byte order mark",
          [](DoctoredHost& host) {
-             docker_file(host, "\xef\xbb\xbf{" + std::string(runtime) + "}");
+             docker_file(host, "\xef\xbb\xbf{" + our_runtime + "}");
              answer(host, "Docker version 20.10.24+dfsg1, build 297e128\n");
          }},
         {GR0803, "program of a runtime that is not executable", "h200", "not executable",
@@ -182,8 +136,7 @@ const std::vector<Fault>& file_faults() {
              docker_file(host, "{}");
              host.files.file("/usr/bin/grapnel-hook", "");
              host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
-             start(host, "77", "dockerd", "PATH=/usr/bin",
-                   std::string("--default-runtime=nvidia") + '\0');
+             start(host, "77", "dockerd", "dockerd --default-runtime=nvidia");
          }},
         {GR0811, "CDI that is off in Docker", "h200", "features.cdi is false",
          [](DoctoredHost& host) {
@@ -246,7 +199,7 @@ const std::vector<Fault>& file_faults() {
          }},
         // the engines of kubelet
         {GR1015, "kubelet without containerd", "h200", "by which it starts",
-         [](DoctoredHost& host) { start(host, "89", "kubelet"); }},
+         [](DoctoredHost& host) { start_kubelet(host); }},
         {GR1015, "containerd that failed", "h200", "containerd.service",
          [](DoctoredHost& host) { enable(host, "containerd.service"); }},
         // GPUs, nodes, libraries
@@ -268,20 +221,20 @@ const std::vector<Fault>& file_faults() {
          [](DoctoredHost& host) { start(host, "90", "nvidia-persiste"); }},
         {GR0417, "MPS with a directory of its own", "h200", "/srv/mps",
          [](DoctoredHost& host) {
-             start(host, "90", "nvidia-cuda-mps", "CUDA_MPS_PIPE_DIRECTORY=/srv/mps");
+             start(host, "90", "nvidia-cuda-mps", "", "CUDA_MPS_PIPE_DIRECTORY=/srv/mps");
          }},
         // SELinux
         {GR0601, "dockerd --selinux-enabled", "h200", "container_use_devices",
          [](DoctoredHost& host) {
              selinux(host);
-             docker_with(host, R"("debug": false)");
-             start(host, "77", "dockerd", "PATH=/usr/bin", std::string("--selinux-enabled") + '\0');
+             docker_with(host);
+             start(host, "77", "dockerd", "dockerd --selinux-enabled");
          }},
         {GR0601, "containerd with enable_selinux", "h200", "container_use_devices",
          [](DoctoredHost& host) {
              selinux(host);
-             start(host, "88", "containerd");
-             host.files.file("/etc/containerd/config.toml",
+             start_containerd(host);
+             host.files.file(containerd_toml,
                              "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n"
                              "enable_selinux = true\n");
          }},
@@ -294,11 +247,17 @@ const std::vector<Fault>& file_faults() {
          [](DoctoredHost& host) { host.here.full_directories = {host_path("/var/log")}; }},
         // containers
         {GR1302, "image with void", "h200", "asks for no GPU",
-         [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES=void"); }},
+         [](DoctoredHost& host) {
+             docker_container(host, {.variables = R"("NVIDIA_VISIBLE_DEVICES=void")"});
+         }},
         {GR1302, "image with an empty variable", "h200", "asks for no GPU",
-         [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES="); }},
+         [](DoctoredHost& host) {
+             docker_container(host, {.variables = R"("NVIDIA_VISIBLE_DEVICES=")"});
+         }},
         {GR1302, "image with none", "h200", "asks for no GPU",
-         [](DoctoredHost& host) { asks_by_image(host, "NVIDIA_VISIBLE_DEVICES=none"); }},
+         [](DoctoredHost& host) {
+             docker_container(host, {.variables = R"("NVIDIA_VISIBLE_DEVICES=none")"});
+         }},
         {GR1307, "stubs in LD_LIBRARY_PATH", "h200", "/usr/local/cuda/lib64/stubs/",
          [](DoctoredHost& host) {
              container(host, R"("LD_LIBRARY_PATH=/opt/lib:/usr/local/cuda/lib64/stubs/")");
@@ -315,221 +274,135 @@ const std::vector<Fault>& file_faults() {
     return table;
 }
 
-const std::vector<Fault>& healthy_files() {
-    static const std::vector<Fault> table{
-        {{},
-         "daemon.json with every kind of value",
-         "h200",
-         "",
+const std::vector<NearFault>& healthy_files() {
+    static const std::vector<NearFault> table{
+        {"daemon.json with every kind of value", "h200",
          [](DoctoredHost& host) {
              docker_with(
                  host, R"("exec-opts": ["native.umask=normal"], "log-opts": {"max-size": "10m"}, )"
                        R"("debug": true, "dns": null, "features": {"buildkit": true}, )"
                        R"("hosts": ["fd://"], "mtu": 1400)");
          }},
-        {{},
-         "daemon.json that this user may not read",
-         "h200",
-         "",
+        {"daemon.json that this user may not read", "h200",
          [](DoctoredHost& host) {
              docker_file(host, "");
              host.files.unreadable(daemon_json, EACCES);
              host.here.user = 1000;
          }},
-        {{},
-         "daemon.json by a link",
-         "h200",
-         "",
+        {"daemon.json by a link", "h200",
          [](DoctoredHost& host) {
-             docker_with(host, R"("debug": false)");
+             docker_with(host);
              host.files.remove(daemon_json);
-             host.files.file("/srv/daemon.json", "{" + std::string(runtime) + "}");
+             host.files.file("/srv/daemon.json", "{" + our_runtime + "}");
              host.files.link(daemon_json, "/srv/daemon.json");
          }},
-        {{},
-         "byte order mark for a Docker that skips it",
-         "h200",
-         "",
+        {"byte order mark for a Docker that skips it", "h200",
          [](DoctoredHost& host) {
-             docker_file(host, "\xef\xbb\xbf{" + std::string(runtime) + "}");
+             docker_file(host, "\xef\xbb\xbf{" + our_runtime + "}");
              answer(host, "Docker version 29.1.0, build 0123abc\n");
          }},
-        {{},
-         "executable program of a runtime",
-         "h200",
-         "",
+        {"executable program of a runtime", "h200",
          [](DoctoredHost& host) { runtime_in_file(host, 0755); }},
-        {{},
-         "daemon.json that dockerd knows",
-         "h200",
-         "",
+        {"daemon.json that dockerd knows", "h200",
          [](DoctoredHost& host) {
              docker_that_knows(
                  host, R"("default-runtime": "nvidia")",
                  R"({"default": "nvidia", "runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
          }},
-        {{},
-         "dockerd without a default runtime in its answer",
-         "h200",
-         "",
+        {"dockerd without a default runtime in its answer", "h200",
          [](DoctoredHost& host) {
              docker_that_knows(
                  host, R"("default-runtime": "nvidia")",
                  R"({"default": "", "runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
          }},
-        {{},
-         "other features of Docker with a CDI file",
-         "h200",
-         "",
+        {"other features of Docker with a CDI file", "h200",
          [](DoctoredHost& host) {
              docker_with(host, R"("features": {"buildkit": true})");
              cdi_file(host);
          }},
-        {{},
-         "dockerd without an answer",
-         "h200",
-         "",
+        {"dockerd without an answer", "h200",
          [](DoctoredHost& host) {
              docker_that_knows(host, R"("default-runtime": "nvidia")",
                                R"({"default": "", "runtimes": null})");
          }},
-        {{},
-         "Docker by CDI alone",
-         "h200",
-         "",
+        {"Docker by CDI alone", "h200",
          [](DoctoredHost& host) {
              docker_file(host, R"({"features": {"cdi": true}, "cdi-spec-dirs": ["/etc/cdi"]})");
              cdi_file(host);
          }},
-        {{},
-         "new Docker by CDI alone",
-         "h200",
-         "",
+        {"new Docker by CDI alone", "h200",
          [](DoctoredHost& host) {
              docker_file(host, "{}");
              cdi_file(host);
              answer(host, "Docker version 28.3.0, build 0123abc\n");
          }},
-        {{},
-         "CDI that is off without a CDI file",
-         "h200",
-         "",
+        {"CDI that is off without a CDI file", "h200",
          [](DoctoredHost& host) { docker_with(host, R"("features": {"cdi": false})"); }},
-        {{},
-         "dockerd that runs",
-         "h200",
-         "",
+        {"dockerd that runs", "h200",
          [](DoctoredHost& host) {
-             docker_with(host, R"("debug": false)");
+             docker_with(host);
              enable(host, "docker.service");
          }},
-        {{},
-         "dockerd that another user does not see",
-         "h200",
-         "",
+        {"dockerd that another user does not see", "h200",
          [](DoctoredHost& host) {
              enable(host, "docker.service");
              host.here.user = 1000;
          }},
-        {{},
-         "rootless podman with subordinate IDs",
-         "h200",
-         "",
+        {"rootless podman with subordinate IDs", "h200",
          [](DoctoredHost& host) { rootless(host, "1000:100000:65536\n"); }},
-        {{},
-         "subordinate IDs of another service",
-         "h200",
-         "",
+        {"subordinate IDs of another service", "h200",
          [](DoctoredHost& host) {
              rootless(host, "");
              host.files.file("/etc/nsswitch.conf", "passwd: files\nsubid: sss\n");
          }},
-        {{}, "CDI file of the form", "h200", "", cdi_file},
-        {{},
-         "malformed CDI file of another maker",
-         "h200",
-         "",
+        {"CDI file of the form", "h200", cdi_file},
+        {"malformed CDI file of another maker", "h200",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/x.yaml", cdi("9.9.9", "example.com/net", device));
          }},
-        {{},
-         "old kubelet with dockerd",
-         "h200",
-         "",
+        {"old kubelet with dockerd", "h200",
          [](DoctoredHost& host) {
-             docker_with(host, R"("debug": false)");
-             start(host, "89", "kubelet");
+             docker_with(host);
+             start_kubelet(host);
          }},
-        {{},
-         "libcuda.so.1 of the driver alone",
-         "small",
-         "",
+        {"libcuda.so.1 of the driver alone", "small",
          [](DoctoredHost& host) { stub(host, "/usr/local/stubs-of-ours"); }},
-        {{},
-         "/dev of everybody",
-         "h200",
-         "",
+        {"/dev of everybody", "h200",
          [](DoctoredHost& host) { host.files.set_mode("/dev", 0755); }},
-        {{},
-         "persistenced by the old directory",
-         "h200",
-         "",
+        {"persistenced by the old directory", "h200",
          [](DoctoredHost& host) {
              start(host, "90", "nvidia-persiste");
              host.files.socket("/var/run/nvidia-persistenced/socket");
          }},
-        {{},
-         "MPS with the usual directory",
-         "h200",
-         "",
+        {"MPS with the usual directory", "h200",
          [](DoctoredHost& host) {
              start(host, "90", "nvidia-cuda-mps");
              host.files.directory("/tmp/nvidia-mps");
          }},
-        {{},
-         "dockerd --selinux-enabled=false",
-         "h200",
-         "",
+        {"dockerd --selinux-enabled=false", "h200",
          [](DoctoredHost& host) {
              selinux(host);
-             docker_with(host, R"("debug": false)");
-             start(host, "77", "dockerd", "PATH=/usr/bin",
-                   std::string("--selinux-enabled=false") + '\0');
+             docker_with(host);
+             start(host, "77", "dockerd", "dockerd --selinux-enabled=false");
          }},
-        {{},
-         "containerd without enable_selinux",
-         "h200",
-         "",
+        {"containerd without enable_selinux", "h200",
          [](DoctoredHost& host) {
              selinux(host);
-             start(host, "88", "containerd");
-             host.files.file("/etc/containerd/config.toml",
+             start_containerd(host);
+             host.files.file(containerd_toml,
                              "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n"
                              "enable_selinux = false\n");
          }},
-        {{},
-         "/run that is writable",
-         "h200",
-         "",
-         [](DoctoredHost& host) { mount_run(host, "rw"); }},
-        {{},
-         "container with CUDA's own libraries",
-         "h200",
-         "",
+        {"/run that is writable", "h200", [](DoctoredHost& host) { mount_run(host, "rw"); }},
+        {"container with CUDA's own libraries", "h200",
          [](DoctoredHost& host) {
              container(host, R"("LD_LIBRARY_PATH=/usr/local/cuda/lib64:/usr/local/stubsy")");
          }},
-        {{},
-         "compat32 with 32-bit libraries",
-         "debian-tesla-branch-with-32-bit-libraries",
-         "",
+        {"compat32 with 32-bit libraries", "debian-tesla-branch-with-32-bit-libraries",
          [](DoctoredHost& host) {
              container(host, R"("NVIDIA_DRIVER_CAPABILITIES=compute,utility,compat32")");
          }},
-        {{},
-         "all capabilities without 32-bit libraries",
-         "h200",
-         "",
+        {"all capabilities without 32-bit libraries", "h200",
          [](DoctoredHost& host) { container(host, R"("NVIDIA_DRIVER_CAPABILITIES=all")"); }},
     };
     return table;

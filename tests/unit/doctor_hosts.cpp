@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "doctor_faults.hpp"
+#include "doctor_builders.hpp"
 
 #include "../scenario/host_file.hpp"
 #include "support/elf_file.hpp"
@@ -28,9 +28,6 @@ void add_kernel(MemoryHost& host) {
     host.file("/proc/sys/vm/memfd_noexec", "0\n");
     host.file("/proc/sys/net/core/bpf_jit_harden", "0\n");
     host.file("/proc/sys/kernel/kptr_restrict", "0\n");
-    host.file("/proc/self/mountinfo",
-              "22 1 0:5 / /dev rw,nosuid shared:1 - devtmpfs udev rw\n"
-              "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n");
     host.file("/proc/stat", "cpu 1 2 3\nbtime 1000\n");
     host.directory("/var/log");
     host.file("/usr/bin/runc", "");
@@ -47,6 +44,7 @@ DoctoredHost::DoctoredHost(const std::string& name) {
     if (!done)
         throw std::runtime_error(done.error().text());
     add_kernel(files);
+    mount_table(*this);
     if (name == "h200") // stands there while MIG is off, too
         files.directory("/proc/driver/nvidia/capabilities/gpu0/mig");
     if (name.starts_with("debian")) // the directory holds a part of the driver

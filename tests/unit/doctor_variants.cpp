@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variants of a fault by other files, engines and lines of the kernel log, each with a healthy
 // twin.
-#include "doctor_faults.hpp"
+#include "doctor_builders.hpp"
 #include "support/elf_file.hpp"
 
 #include <cerrno>
@@ -12,30 +12,9 @@ namespace {
 
 using enum doctor_command::Code;
 
-constexpr const char* modules = "/lib/modules/6.1.0-28-amd64";
-constexpr const char* gpu = "/sys/bus/pci/devices/0000:00:06.0";
-
-void unload_on_bus(DoctoredHost& host) {
-    host.files.remove("/proc/driver/nvidia");
-    host.files.file(gpu + std::string("/vendor"), "0x10de\n");
-    host.files.file(gpu + std::string("/class"), "0x030200\n");
-}
-
-void install_module(DoctoredHost& host, const std::string& path) {
-    unload_on_bus(host);
-    host.files.file(modules + std::string("/modules.dep"), path + ": x\n");
-}
-
 /// A GPU on the bus that no driver took.
 void add_unbound(DoctoredHost& host) {
-    host.files.file("/sys/bus/pci/devices/0000:00:07.0/vendor", "0x10de\n");
-    host.files.file("/sys/bus/pci/devices/0000:00:07.0/class", "0x030000\n");
-}
-
-void unload_uvm(DoctoredHost& host) {
-    host.files.remove("/dev/nvidia-uvm");
-    host.files.remove("/dev/nvidia-uvm-tools");
-    host.files.file("/proc/devices", "Character devices:\n195 nvidia\n");
+    pci(host, "0000:00:07.0", "", "0x030000");
 }
 
 void hold(DoctoredHost& host, const std::string& engine, const std::string& version) {
@@ -43,25 +22,15 @@ void hold(DoctoredHost& host, const std::string& engine, const std::string& vers
 }
 
 void ended_by_smi(DoctoredHost& host, const std::string& capabilities, const std::string& state) {
-    host.files.file("/usr/bin/grapnel-runtime", "");
-    host.files.file("/etc/docker/daemon.json",
-                    R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
-    const std::string directory = "/var/lib/docker/containers/0123";
-    host.files.file(
-        directory + "/config.v2.json",
-        R"({"Name": "/one", "Path": "nvidia-smi", "State": {)" + state
-            + R"(}, "Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=)"
-            + capabilities + R"("]}})");
-    host.files.file(directory + "/hostconfig.json", R"({"Runtime": "nvidia"})");
+    docker_container(host, {.state = state,
+                            .variables = R"("NVIDIA_VISIBLE_DEVICES=all", )"
+                                         R"("NVIDIA_DRIVER_CAPABILITIES=)"
+                                         + capabilities + "\""});
 }
 
 /// The driver's libraries on a file system of their own.
 void mount_driver(DoctoredHost& host, const std::string& options) {
-    host.files.file("/proc/self/mountinfo",
-                    "22 1 0:5 / /dev rw,nosuid shared:1 - devtmpfs udev rw\n"
-                    "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-                    "31 1 0:27 / /opt/driver rw,"
-                        + options + " - ext4 /dev/sdb rw\n");
+    mount_table(host, "31 1 0:27 / /opt/driver rw," + options + " - ext4 /dev/sdb rw\n");
 }
 
 void add_group(DoctoredHost& host) {
@@ -96,7 +65,7 @@ const std::vector<Fault>& fault_variants() {
         {GR0201, "signed module under lockdown", "h200", "is not loaded",
          [](DoctoredHost& host) {
              install_module(host, "kernel/nvidia-550/nvidia.ko");
-             host.files.file(modules + std::string("/kernel/nvidia-550/nvidia.ko"),
+             host.files.file(std::string(running_kernel) + ("kernel/nvidia-550/nvidia.ko"),
                              "ELF~Module signature appended~\n");
              host.files.file("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
          }},
@@ -118,23 +87,24 @@ const std::vector<Fault>& fault_variants() {
          }},
         {GR0203, "DKMS that failed on the only kernel", "h200", "make.log",
          [](DoctoredHost& host) {
-             unload_on_bus(host);
-             host.files.file(modules + std::string("/modules.dep"), "kernel/fs/ext4.ko:\n");
+             unload(host);
+             host.files.file(std::string(running_kernel) + ("modules.dep"), "kernel/fs/ext4.ko:\n");
              host.files.file("/var/lib/dkms/nvidia/580.159.04/build/make.log", "error\n");
          }},
         {GR0203, "kernel that was replaced", "h200", "was replaced",
          [](DoctoredHost& host) {
-             unload_on_bus(host);
+             unload(host);
              host.files.file("/lib/modules/6.2.0-1/modules.dep", "kernel/nvidia.ko.xz:\n");
          }},
         {GR0202, "libraries without a module", "small", "apart from libraries of 550.54.14",
-         [](DoctoredHost& host) { unload_on_bus(host); }},
+         unload},
         {GR0205, "initramfs with the old module", "small", "initramfs",
          [](DoctoredHost& host) {
              host.files.file("/proc/driver/nvidia/version",
                              "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.10.20\n");
-             host.files.file(modules + std::string("/modules.dep"), "updates/dkms/nvidia.ko:\n");
-             host.files.file(modules + std::string("/updates/dkms/nvidia.ko"), "x");
+             host.files.file(std::string(running_kernel) + ("modules.dep"),
+                             "updates/dkms/nvidia.ko:\n");
+             host.files.file(std::string(running_kernel) + ("updates/dkms/nvidia.ko"), "x");
              host.files.file("/etc/os-release", "ID=debian\n");
          }},
         {GR0217, "driver on a noexec mount", "h200", "/opt/driver is mounted noexec",
@@ -146,7 +116,7 @@ const std::vector<Fault>& fault_variants() {
          }},
         {GR0202, "WSL's kernel with a GPU on the bus", "wsl", "not installed",
          [](DoctoredHost& host) {
-             unload_on_bus(host);
+             unload(host);
              host.files.remove("/dev/dxg");
              host.files.file("/proc/sys/kernel/osrelease", "5.15.153.1-microsoft-standard-WSL2\n");
          }},
@@ -159,15 +129,14 @@ const std::vector<Fault>& fault_variants() {
         {GR0305, "nvidia-uvm that is not installed", "h200", "no such module",
          [](DoctoredHost& host) {
              unload_uvm(host);
-             host.files.file(modules + std::string("/modules.dep"), "updates/nvidia.ko:\n");
+             host.files.file(std::string(running_kernel) + ("modules.dep"), "updates/nvidia.ko:\n");
          }},
         {GR0305, "nvidia-uvm with modules_disabled", "h200", "modules_disabled",
          [](DoctoredHost& host) {
              unload_uvm(host);
              host.files.file("/proc/sys/kernel/modules_disabled", "1\n");
          }},
-        {GR0309, "nvidia-uvm not loaded yet", "h200", "/dev/nvidia-uvm",
-         [](DoctoredHost& host) { unload_uvm(host); }},
+        {GR0309, "nvidia-uvm not loaded yet", "h200", "/dev/nvidia-uvm", unload_uvm},
         {GR0310, "user outside of the node's group", "h200", "/dev/nvidia0", add_group},
         // GPUs
         {GR0414, "old GPU with the open module", "h200", "open nvidia.ko",
@@ -195,15 +164,11 @@ const std::vector<Fault>& fault_variants() {
              host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 119, pid=1, Timeout"};
          }},
         {GR0415, "GPU System Processor without an answer", "h200", "Xid",
-         [](DoctoredHost& host) {
-             host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 119, pid=1, Timeout after 6s of "
-                                     "waiting for RPC response from GPU0 GSP!"};
-         }},
+         kernel_log("NVRM: Xid (PCI:0000:00:06): 119, pid=1, Timeout after 6s of "
+                    "waiting for RPC response from GPU0 GSP!")},
         {GR0415, "GPU that asks for a reset", "h200", "Reset Required",
-         [](DoctoredHost& host) {
-             host.here.kernel_log = {"NVRM: Xid (PCI:0000:00:06): 154, GPU recovery action changed "
-                                     "from 0x0 (None) to 0x1 (GPU Reset Required)"};
-         }},
+         kernel_log("NVRM: Xid (PCI:0000:00:06): 154, GPU recovery action changed "
+                    "from 0x0 (None) to 0x1 (GPU Reset Required)")},
         {GR0703, "hook that is not executable", "h200", "not executable",
          [](DoctoredHost& host) {
              host.files.character_device("/usr/bin/grapnel-hook", 1, 3, 0644);
@@ -230,119 +195,66 @@ const std::vector<Fault>& fault_variants() {
     return table;
 }
 
-const std::vector<Fault>& healthy_variants() {
-    static const std::vector<Fault> table{
-        {{},
-         "rejected module that is no concern",
-         "h200",
-         "",
-         [](DoctoredHost& host) {
-             host.here.kernel_log = {"Loading of unsigned module is rejected"};
-         }},
-        {{},
-         "driver on an exec mount",
-         "h200",
-         "",
+const std::vector<NearFault>& healthy_variants() {
+    static const std::vector<NearFault> table{
+        {"rejected module that is no concern", "h200",
+         kernel_log("Loading of unsigned module is rejected")},
+        {"driver on an exec mount", "h200",
          [](DoctoredHost& host) { mount_driver(host, "nosuid,nodev"); }},
-        {{},
-         "noexec mount below the driver's",
-         "h200",
-         "",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/self/mountinfo",
-                             "22 1 0:5 / /dev rw,nosuid,noexec - devtmpfs udev rw\n"
-                             "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-                             "31 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n"
-                             "32 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n");
-         }},
-        {{},
-         "noexec mount above the driver's, mounted later",
-         "h200",
-         "",
-         [](DoctoredHost& host) {
-             host.files.file("/proc/self/mountinfo",
-                             "22 1 0:5 / /dev rw,nosuid - devtmpfs udev rw\n"
-                             "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-                             "31 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n"
-                             "32 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n");
-         }},
-        {{},
-         "node of a group, for everybody",
-         "h200",
-         "",
+        {"noexec mount below the driver's", "h200",
+         file("/proc/self/mountinfo", "22 1 0:5 / /dev rw,nosuid,noexec - devtmpfs udev rw\n"
+                                      "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
+                                      "31 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n"
+                                      "32 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n")},
+        {"noexec mount above the driver's, mounted later", "h200",
+         file("/proc/self/mountinfo", "22 1 0:5 / /dev rw,nosuid - devtmpfs udev rw\n"
+                                      "30 1 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
+                                      "31 1 0:28 / /opt/driver rw - ext4 /dev/sdc rw\n"
+                                      "32 1 0:27 / /opt rw,noexec - ext4 /dev/sdb rw\n")},
+        {"node of a group, for everybody", "h200",
          [](DoctoredHost& host) {
              add_group(host);
              host.files.character_device("/dev/nvidia0", 195, 0, 0666, 44);
          }},
-        {{},
-         "user of the node's group",
-         "h200",
-         "",
+        {"user of the node's group", "h200",
          [](DoctoredHost& host) {
              add_group(host);
              host.here.groups = {100, 44};
          }},
-        {{},
-         "GPU of an integrated card that needs no driver",
-         "h200",
-         "",
+        {"GPU of an integrated card that needs no driver", "h200",
          [](DoctoredHost& host) {
              host.files.file("/sys/bus/pci/devices/0000:00:02.0/vendor", "0x8086\n");
              host.files.file("/sys/bus/pci/devices/0000:00:02.0/class", "0x030000\n");
          }},
-        {{},
-         "Xid of a program's own fault",
-         "h200",
-         "",
+        {"Xid of a program's own fault", "h200",
          [](DoctoredHost& host) {
              host.here.kernel_log = {
                  "NVRM: Xid (PCI:0000:00:06): 31, pid=7, name=python3, MMU Fault",
                  "NVRM: Xid (PCI:0000:00:06): 154, GPU recovery action changed from 0x1 to 0x0 "
                  "(None)"};
          }},
-        {{},
-         "container with the host's driver",
-         "h200",
-         "",
+        {"container with the host's driver", "h200",
          [](DoctoredHost& host) { hold(host, "docker", "580.159.04"); }},
-        {{},
-         "container without libraries",
-         "h200",
-         "",
+        {"container without libraries", "h200",
          [](DoctoredHost& host) { hold(host, "docker", ""); }},
-        {{},
-         "nvidia-smi with utility",
-         "h200",
-         "",
+        {"nvidia-smi with utility", "h200",
          [](DoctoredHost& host) {
              ended_by_smi(host, "compute,utility", R"("Running": false, "ExitCode": 0)");
          }},
-        {{},
-         "nvidia-smi with utility that was not found",
-         "h200",
-         "",
+        {"nvidia-smi with utility that was not found", "h200",
          [](DoctoredHost& host) {
              ended_by_smi(host, "compute,utility", R"("Running": false, "ExitCode": 127)");
          }},
-        {{},
-         "container that runs after a refusal",
-         "h200",
-         "",
+        {"container that runs after a refusal", "h200",
          [](DoctoredHost& host) {
              ended_by_smi(host, "all",
                           R"("Running": true, "Error": "stderr: grapnel-hook: unknown device")");
          }},
-        {{},
-         "container that another program refused",
-         "h200",
-         "",
+        {"container that another program refused", "h200",
          [](DoctoredHost& host) {
              ended_by_smi(host, "all", R"("Running": false, "ExitCode": 128, "Error": "no space")");
          }},
-        {{},
-         "cgroup v1 with hidden device programs",
-         "h200",
-         "",
+        {"cgroup v1 with hidden device programs", "h200",
          [](DoctoredHost& host) {
              host.files.file("/proc/sys/net/core/bpf_jit_harden", "2\n");
              host.files.file("/proc/sys/kernel/kptr_restrict", "2\n");
