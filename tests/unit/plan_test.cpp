@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/text.hpp"
 #include "plan/make_plan.hpp"
-#include "plan/select.hpp"
 #include "support/outcome.hpp"
 #include "support/plan_parts.hpp"
 
@@ -21,11 +20,6 @@ using Devices = Request::Devices;
 using Kind = Mount::Kind;
 using enum DriverCapability;
 
-std::vector<Gpu> three_gpus() {
-    return {gpu(0, 2, "0000:01:00.0", "GPU-aaaa"), gpu(1, 0, "0000:0a:00.0", "GPU-bbbb"),
-            gpu(2, 1, "10000:0a:00.0", "GPU-cccc")};
-}
-
 Library library(const char* name, const char* soname) {
     return {.path = host_path("/opt/nvidia/lib64") / name, .soname = soname};
 }
@@ -33,20 +27,11 @@ Library library(const char* name, const char* soname) {
 Inventory host() {
     return {.driver_version = "580.1",
             .cuda_version = "13.0",
-            .gpus = three_gpus(),
+            .gpus = test::three_gpus(),
             .control_nodes = {test::node("/dev/nvidiactl", {195, 255})},
             .libraries = {library("libcuda.so.580.1", "libcuda.so.1"),
                           library("libnvidia-ml.so.580.1", "libnvidia-ml.so.1")},
             .proc_files = {{.name = "params", .text = "ModifyDeviceFiles: 1\nX: 1\n"}}};
-}
-
-std::string indices(const Result<std::vector<Gpu>>& gpus) {
-    if (!gpus)
-        return gpus.error().text();
-    std::string text;
-    for (const auto& one : *gpus)
-        text += std::to_string(one.index);
-    return text;
 }
 
 bool has_link(const Plan& plan, const char* inside, const char* target) {
@@ -63,83 +48,6 @@ Plan sound_plan() {
 }
 
 } // namespace
-
-TEST_CASE("a GPU is found by index, UUID and PCI address") {
-    struct Row {
-        std::vector<std::string> names;
-        const char* outcome;
-    };
-    const Row rows[] = {
-        {{"0"}, "0"},
-        {{"2", "0"}, "02"},
-        {{"GPU-bbbb"}, "1"},
-        {{"gpu-BBBB"}, "1"},
-        {{"bBbb"}, "1"},
-        {{"0000:0a:00.0"}, "1"},
-        {{"0:a:0.0"}, "1"},
-        {{"00000000:0A:00.0"}, "1"},
-        {{"10000:0a:00.0"}, "2"},
-        {{"00010000:0A:00.0"}, "2"},
-        {{"1", "GPU-bbbb", "0000:0a:00.0", "1"}, "1"},
-        {{}, ""},
-    };
-    for (const auto& row : rows) {
-        CAPTURE(row.names);
-        CHECK(indices(select_gpus(request(row.names), three_gpus())) == row.outcome);
-    }
-    CHECK(indices(select_gpus({.devices = Devices::all}, three_gpus())) == "012");
-    CHECK(indices(select_gpus({.devices = Devices::none}, three_gpus())).empty());
-}
-
-TEST_CASE("a PCI address of domain 0 is no name of GPU 0") {
-    auto gpus = three_gpus();
-    CHECK_FALSE(contains(indices(select_gpus(request({"0:0b:00.0"}), gpus)), "has no MIG device"));
-    gpus[0].fault = "it fell off the bus";
-    CHECK(indices(select_gpus(request({"0:0a:00.0"}), gpus)) == "1");
-}
-
-TEST_CASE("a MIG device of a GPU without MIG names the GPU") {
-    CHECK(contains(indices(select_gpus(request({"0:1"}), three_gpus())),
-                   "unknown device '0:1': GPU 0 has no MIG device"));
-}
-
-TEST_CASE("a name that no GPU has is refused with the names that there are") {
-    for (const auto* const name :
-         {"3", "-1", "4294967296", "GPU-bbb", "GPU-bbbbb", "bbb", "GPU-GPU-bbbb", "0000:0b:00.0",
-          "0000:0a:00.1", "0a:00.0", "0000:0a:00", "nvidia0", "/dev/nvidia0", "GPU-", "x\x1b"}) {
-        CAPTURE(name);
-        const auto error = indices(select_gpus(request({"0", name}), three_gpus()));
-        CAPTURE(error);
-        CHECK(contains(error, "unknown device "
-                                  + std::string(name == std::string("x\x1b")
-                                                    ? "'x\\x1b'"
-                                                    : "'" + std::string(name) + "'")));
-        CHECK(contains(error, "0 (GPU-aaaa, 0000:01:00.0), 1 (GPU-bbbb, 0000:0a:00.0) and 2 "
-                              "(GPU-cccc, 10000:0a:00.0)"));
-    }
-    CHECK(indices(select_gpus(request({"0"}), {}))
-          == "unknown device '0': this host has no NVIDIA GPU");
-}
-
-TEST_CASE("a GPU without a UUID is not found by an empty one") {
-    auto gpus = three_gpus();
-    gpus[0].uuid.clear();
-    CHECK(contains(indices(select_gpus(request({""}), gpus)), "unknown device ''"));
-}
-
-TEST_CASE("one sick GPU is left out of all, and refused by name with its fault") {
-    auto gpus = three_gpus();
-    gpus[1].fault = "it fell off the bus";
-    gpus[1].minor.reset();
-    CHECK(indices(select_gpus({.devices = Devices::all}, gpus)) == "02");
-    CHECK(indices(select_gpus(request({"0", "2"}), gpus)) == "02");
-    CHECK(contains(indices(select_gpus(request({"1"}), gpus)),
-                   "GPU 1 (0000:0a:00.0) cannot be given to a container: it fell off the bus"));
-    for (auto& gpu : gpus)
-        gpu.fault = "it fell off the bus";
-    CHECK(contains(indices(select_gpus({.devices = Devices::all}, gpus)),
-                   "GPU 0 (0000:01:00.0) cannot be given to a container"));
-}
 
 TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc directories") {
     const auto plan = make_plan(request({"1"}), host(), {});
