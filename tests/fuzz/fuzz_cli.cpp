@@ -4,9 +4,9 @@
 #include "fuzz.hpp"
 #include "options.hpp"
 #include "request.hpp"
+#include "request_properties.hpp"
 
 #include <algorithm>
-#include <set>
 
 using namespace grapnel;
 using fuzz::expect;
@@ -14,13 +14,7 @@ using fuzz::expect;
 namespace {
 
 void expect_sound(const Request& request) {
-    expect((request.devices == Request::Devices::listed) == !request.listed.empty(),
-           "devices are listed if and only if there is a list");
-    std::set<std::string> unique;
-    for (const auto& name : request.listed)
-        unique.insert(name.text());
-    expect(unique.size() == request.listed.size() && !unique.contains(""),
-           "a device is listed once, with a name");
+    fuzz::expect_listed_once(request);
     const auto& channels = request.imex_channels.listed;
     expect(channels.empty() || channels.back() < minor_limit, "IMEX channels are bounded");
     for (const auto& requirement : request.requirements)

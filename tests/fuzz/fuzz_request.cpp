@@ -7,10 +7,10 @@
 #include "fuzz.hpp"
 #include "oci/json.hpp"
 #include "request/request.hpp"
+#include "request_properties.hpp"
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
 using namespace grapnel;
 using fuzz::expect;
@@ -74,13 +74,7 @@ void expect_sound(const Request& request, const Spec& spec, const Settings& sett
            "an unprivileged container's environment counts only if the settings say so");
     expect(settings.supported_driver_capabilities.contains(request.driver_capabilities),
            "no driver capability is given that is not supported");
-    expect((request.devices == Request::Devices::listed) == !request.listed.empty(),
-           "devices are listed if and only if there is a list");
-    std::set<std::string> unique;
-    for (const auto& name : request.listed)
-        unique.insert(name.text());
-    expect(unique.size() == request.listed.size() && !unique.contains(""),
-           "a device is listed once, with a name");
+    fuzz::expect_listed_once(request);
     expect((!request.mig_config && !request.mig_monitor && !request.management)
                || spec.bounding_sys_admin,
            "only a privileged container manages MIG or the driver");

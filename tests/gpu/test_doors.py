@@ -258,15 +258,7 @@ def test_podman_with_the_stage_precreate(podman, gpus):
 
 def test_podman_with_the_runtime(podman, programs, gpus):
     made = podman([])
-    low_level = made.options[1]
-    settings = made.directory / "config.toml"
-    settings.write_text(f'log = ""\n[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
-    # podman gives its own environment to the runtime at create alone
-    front = made.directory / "nvidia-container-runtime"
-    front.write_text(f"#!/bin/sh\nNVIDIA_CTK_CONFIG_FILE_PATH={settings} "
-                     f'exec {programs}/nvidia-container-runtime "$@"\n')
-    front.chmod(0o755)
-    made.options[1] = front
+    made.use_the_runtime(programs)
     gpus.check(run_podman(made, gpus))
 
 

@@ -9,6 +9,10 @@ import pytest
 
 DROP_IN = "/run/systemd/system/docker.service.d"
 HOOK_NAMES = ("nvidia-container-runtime-hook", "nvidia-container-toolkit")
+DAEMON_JSON = "/etc/docker/daemon.json"
+KEEP = f"cp {DAEMON_JSON} /run/daemon.json"
+PUT_BACK = f"cp /run/daemon.json {DAEMON_JSON}"
+RESTART = "systemctl restart docker"
 OTHER_DEFAULT = '{"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}'
 
 
@@ -62,44 +66,37 @@ def test_hook_outside_of_dockerds_path(machine):
 
 
 def test_runtime_that_nobody_registered(machine):
-    keep = "cp /etc/docker/daemon.json /run/daemon.json"
-    make = f"{keep}; echo '{{}}' > /etc/docker/daemon.json; {hidden(*HOOK_NAMES)}; systemctl restart docker"
-    undo = f"{shown(*HOOK_NAMES)}; cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker"
-    with broken(machine, make, undo) as found:
+    make = f"{KEEP}; echo '{{}}' > {DAEMON_JSON}; {hidden(*HOOK_NAMES)}; {RESTART}"
+    with broken(machine, make, f"{shown(*HOOK_NAMES)}; {PUT_BACK}; {RESTART}") as found:
         assert list(found) == ["GR0802"]
         assert found["GR0802"]["command"].startswith("grapnel configure docker")
 
 
 def test_default_runtime_of_another_maker(machine):
-    keep = "cp /etc/docker/daemon.json /run/daemon.json"
-    make = f"{keep}; echo '{OTHER_DEFAULT}' > /etc/docker/daemon.json; systemctl restart docker"
-    undo = "cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker"
-    with broken(machine, make, undo) as found:
+    make = f"{KEEP}; echo '{OTHER_DEFAULT}' > {DAEMON_JSON}; {RESTART}"
+    with broken(machine, make, f"{PUT_BACK}; {RESTART}") as found:
         assert list(found) == ["GR0805"]
         assert "the default runtime is 'crun'" in found["GR0805"]["text"]
 
 
 def test_forgotten_restart_of_dockerd(machine):
-    make = ("cp /etc/docker/daemon.json /run/daemon.json; echo '{}' > /etc/docker/daemon.json; "
-            "systemctl restart docker; sleep 1; cp /run/daemon.json /etc/docker/daemon.json")
-    with broken(machine, make, "systemctl restart docker") as found:
+    make = f"{KEEP}; echo '{{}}' > {DAEMON_JSON}; {RESTART}; sleep 1; {PUT_BACK}"
+    with broken(machine, make, RESTART) as found:
         assert list(found) == ["GR0808"]
         assert found["GR0808"]["command"] == "systemctl restart docker"
 
 
 def test_default_runtime_without_a_restart(machine):
-    make = "cp /etc/docker/daemon.json /run/daemon.json; grapnel configure docker --set-as-default"
-    undo = "cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker"
-    with broken(machine, make, undo) as found:
+    make = f"{KEEP}; grapnel configure docker --set-as-default"
+    with broken(machine, make, f"{PUT_BACK}; {RESTART}") as found:
         assert list(found) == ["GR0808"]
         assert "the default runtime 'nvidia': its own is 'runc'" in found["GR0808"]["text"]
 
 
 def test_byte_order_mark_that_this_dockerd_refuses(machine):
-    make = ("cp /etc/docker/daemon.json /run/daemon.json; "
-            "printf '\\357\\273\\277' | cat - /run/daemon.json > /etc/docker/daemon.json")
-    with broken(machine, make, "cp /run/daemon.json /etc/docker/daemon.json; systemctl restart docker") as found:
-        refused = machine.run("systemctl restart docker").returncode != 0
+    make = f"{KEEP}; printf '\\357\\273\\277' | cat - /run/daemon.json > {DAEMON_JSON}"
+    with broken(machine, make, f"{PUT_BACK}; {RESTART}") as found:
+        refused = machine.run(RESTART).returncode != 0
         assert list(found) == (["GR0801"] if refused else [])
         if refused:
             done = machine.run(found["GR0801"]["command"])

@@ -98,15 +98,7 @@ ENGINES = [f"{runtime}-{cgroup}" for runtime in ("runc", "crun") for cgroup in (
 @pytest.fixture(params=ENGINES)
 def podman_and_runtime(request, tmp_path_factory, programs, image_archive, tools):
     made = make_podman(request, tmp_path_factory, programs, image_archive, tools)
-    low_level = made.options[1]
-    settings = made.directory / "config.toml"
-    settings.write_text(f'log = ""\n[nvidia-container-runtime]\nruntimes = ["{low_level}"]\n')
-    # podman gives its own environment to the runtime at create alone
-    runtime = made.directory / "nvidia-container-runtime"
-    runtime.write_text(f"#!/bin/sh\nNVIDIA_CTK_CONFIG_FILE_PATH={settings} "
-                       f'exec {programs}/nvidia-container-runtime "$@"\n')
-    runtime.chmod(0o755)
-    made.options[1] = runtime
+    made.use_the_runtime(programs)
     yield made
     made.end()
 

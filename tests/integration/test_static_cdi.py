@@ -260,10 +260,8 @@ def test_device_none_is_the_driver_alone(nvidia_ctk, podman, reachable_hook):
 
 @pytest.mark.parametrize("words, line", [
     (["--format=xml"], "unknown format 'xml'"), (["--mode=gdss"], "did you mean 'gds'?"),
-    (["--vendor=a/b"], "is not of the form VENDOR/CLASS"),
-    (["--class=gpu."], "is not of the form VENDOR/CLASS"),
-    (["--vendor=0x.org"], "is not of the form VENDOR/CLASS"),
-    (["--vendor=\x1b[2Jx"], "is not of the form VENDOR/CLASS"),
+    *((words, "is not of the form VENDOR/CLASS")
+      for words in (["--vendor=a/b"], ["--class=gpu."], ["--vendor=0x.org"], ["--vendor=\x1b[2Jx"])),
     (["--live", "--driver-root=/x"], "--driver-root is not for a live file"),
     (["--hook-path=/x"], "--hook-path is for a live file"),
     (["--disable-hook=update-ldcahe"], "did you mean 'update-ldcache'?"),

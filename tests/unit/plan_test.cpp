@@ -174,21 +174,10 @@ TEST_CASE("a device node that is missing, wrong or no device is an error that na
         {"there", uvm, uvm, false, ""},
         {"optional and there", uvm, uvm, true, ""},
         {"optional and missing", uvm, {}, true, ""},
-        {"missing",
-         uvm,
-         {},
-         false,
-         "/dev/nvidia-uvm is missing: run 'nvidia-modprobe -u -c 0', or 'mknod -m 666 "
-         "/dev/nvidia-uvm c 238 0'"},
-        {"missing with its module",
-         {},
-         {},
-         false,
-         "/dev/nvidia-uvm is missing, and no kernel module offers it: run 'nvidia-modprobe -u -c "
-         "0', or 'modprobe nvidia-uvm'"},
+        {"missing", uvm, {}, false, "'mknod -m 666 /dev/nvidia-uvm c 238 0'"},
+        {"missing with its module", {}, {}, false, "'modprobe nvidia-uvm'"},
         {"of another number", uvm, DeviceNumber{237, 0}, false,
-         "/dev/nvidia-uvm is device 237:0, but the driver's is 238:0: remove it and run "
-         "'nvidia-modprobe -u -c 0'"},
+         "is device 237:0, but the driver's is 238:0"},
         {"optional and of another number", uvm, DeviceNumber{1, 3}, true, "is device 1:3"},
         {"left by a module that is gone",
          {},
@@ -216,8 +205,7 @@ TEST_CASE("a device node that is missing, wrong or no device is an error that na
     auto inventory = host();
     inventory.gpus[2].node.found.reset();
     CHECK(contains(error_of(make_plan(request({"2"}), inventory, {})),
-                   "/dev/nvidia1 is missing: run 'nvidia-modprobe -u -c 1', or 'mknod -m 666 "
-                   "/dev/nvidia1 c 195 1'"));
+                   "'mknod -m 666 /dev/nvidia1 c 195 1'"));
     CHECK(error_of(make_plan(request({"0"}), inventory, {})).empty());
 }
 

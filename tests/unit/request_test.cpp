@@ -444,6 +444,8 @@ TEST_CASE("a requirement is read by its grammar") {
         const char* text;
         const char* error;
     };
+    const auto* const no_version = "something that is not a version";
+    const auto* const no_order = "orders brands";
     const Row rows[] = {
         {"cuda", "'cuda' has no operator"},
         {"12.4", "'12.4' has no operator"},
@@ -453,12 +455,12 @@ TEST_CASE("a requirement is read by its grammar") {
         {"cuda >=12.4", "'cuda' has no operator"},
         {"kernel>=5", "'kernel>=5' has an unknown property"},
         {">=5", "'>=5' has an unknown property"},
-        {"cuda==12", "something that is not a version"},
-        {"cuda=>12", "something that is not a version"},
-        {"cuda>=12.x", "something that is not a version"},
-        {"driver>=v580", "something that is not a version"},
-        {"brand>=tesla", "orders brands, which have no order"},
-        {"brand<x", "orders brands, which have no order"},
+        {"cuda==12", no_version},
+        {"cuda=>12", no_version},
+        {"cuda>=12.x", no_version},
+        {"driver>=v580", no_version},
+        {"brand>=tesla", no_order},
+        {"brand<x", no_order},
         {"brand=", "'brand=' has no value"},
         {"cuda>=1\x1b[2J", "'cuda>=1\\x1b[2J'"},
     };

@@ -79,6 +79,18 @@ class Podman:
         done = self("import", "--quiet", archive, IMAGE)
         assert done.code == 0, done.err
 
+    def use_the_runtime(self, programs):
+        """grapnel-runtime by NVIDIA's name, above the low-level runtime."""
+        settings = self.directory / "config.toml"
+        settings.write_text(
+            f'log = ""\n[nvidia-container-runtime]\nruntimes = ["{self.options[1]}"]\n')
+        # podman gives its own environment to the runtime at create alone
+        front = self.directory / "nvidia-container-runtime"
+        front.write_text(f"#!/bin/sh\nNVIDIA_CTK_CONFIG_FILE_PATH={settings} "
+                         f'exec {programs}/nvidia-container-runtime "$@"\n')
+        front.chmod(0o755)
+        self.options[1] = front
+
     def __call__(self, *words):
         command = [self.program, *map(str, self.options), *map(str, words)]
         if self.rootless:
