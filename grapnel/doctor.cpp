@@ -197,7 +197,8 @@ int doctor(std::span<const std::string> words) {
         return wrong_usage(options.error());
     if (options->help)
         return answer(cmdline::help(doctor_command::command()));
-    return run(*options);
+    constexpr int programs_ms = 60'000; // modprobe, ldconfig, grapnel-probe, those of the engines
+    return within_time_limit([&] { return run(*options); }, programs_ms);
 }
 
 } // namespace grapnel

@@ -127,7 +127,11 @@ DESCRIPTIONS = {
     "grapnel-cdi-generate": ("grapnel", "cdi", "generate"),
     "grapnel-cdi-generate-static": ("grapnel", "cdi", "generate", "--static"),
     "grapnel-cdi-list": ("grapnel", "cdi", "list"),
+    "grapnel-doctor": ("grapnel", "doctor"),
 }
+LIMITS = {"grapnel-doctor": 120,  # it runs programs
+          **dict.fromkeys(("grapnel-runtime", "nvidia-container-cli-list", "nvidia-container-cli-info"),
+                          MODULES_LIMIT)}
 
 
 def describe(bundle, program, *words):
@@ -172,7 +176,7 @@ def descriptions(tmp_path_factory, hook, tools, programs):
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_silent_driver_never_holds_a_description(descriptions, name):
     done, seconds = descriptions[name]
-    limit = LIMIT if name.startswith("grapnel-") and name != "grapnel-runtime" else MODULES_LIMIT
+    limit = LIMITS.get(name, LIMIT)
     assert seconds < limit + slow_machine.seconds(SPARE)
     assert (done.returncode, done.stdout) == (1, "")
     program, _, line = done.stderr.partition(": ")
