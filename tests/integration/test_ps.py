@@ -149,6 +149,37 @@ def test_guessed_cgroup_is_the_containers_own(grapnel, cgroups, recorded):
         assert found[one.id]["pids"] == [one.process.pid]
 
 
+@pytest.fixture
+def many_recorded(cgroups, bundle):
+    """So many that several threads look for them."""
+    made = [Recorded(cgroups, number, bundle) for number in range(0xC000, 0xC000 + 250)]
+    yield {one.id: one.process.pid for one in made}
+    for one in made:
+        one.forget()
+
+
+def found_pids(text):
+    return [(one["id"], one["pids"][0]) for one in json.loads(text)["containers"] if one["bundle"]]
+
+
+def test_each_of_many_is_listed_once_in_order(grapnel, many_recorded):
+    found = found_pids(grapnel("ps", "--json").stdout)
+    assert [one for one in found if one[0] in many_recorded] == sorted(many_recorded.items())
+
+
+def test_one_processor_lists_the_same(grapnel, many_recorded):
+    done = subprocess.run(["taskset", "-c", str(min(os.sched_getaffinity(0))), grapnel.program, "ps", "--json"],
+                          capture_output=True, text=True, check=True)
+    assert set(many_recorded.items()) <= set(found_pids(done.stdout))
+
+
+def test_without_threads_the_same_is_listed(grapnel, many_recorded):
+    """No thread can be started: its stack is as large as the limit on the first one's."""
+    done = subprocess.run(["prlimit", f"--stack={1 << 36}", f"--as={1 << 30}", grapnel.program, "ps", "--json"],
+                          capture_output=True, text=True, check=True)
+    assert set(many_recorded.items()) <= set(found_pids(done.stdout))
+
+
 def test_metrics_of_equal_ids_differ(grapnel, cgroups, bundle):
     made = [Recorded(cgroups, 0xB0, bundle, bundle_number) for bundle_number in range(2)]
     try:
