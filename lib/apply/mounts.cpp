@@ -115,10 +115,6 @@ bool may_be_missing(const Plan& plan, const Mount& mount) {
            });
 }
 
-bool is_same_file(const FileFacts& a, const FileFacts& b) {
-    return a.device == b.device && a.inode == b.inode;
-}
-
 class Attacher {
   public:
     Attacher(sys::RootDir& root, PeerGroups& peers) : root_(root), peers_(peers) {}
@@ -153,7 +149,7 @@ class Attacher {
     Status mount(const Source& source) {
         const auto& inside = source.mount->inside;
         const auto place = GRAPNEL_TRY(root_.mount_point(inside, source.mount->directory));
-        if (place.facts.mount_root && is_same_file(place.facts, source.facts))
+        if (place.facts.mount_root && place.facts.id() == source.facts.id())
             return {}; // an earlier run did it
         return attach(source.tree.ref(), place, inside);
     }
@@ -171,7 +167,7 @@ class Attacher {
             return refused(quote(link.inside.text()) + " in the root file system is no link",
                            "remove it from the image");
         const auto place = GRAPNEL_TRY(root_.mount_point(link.inside, false));
-        if (place.facts.mount_root && is_same_file(place.facts, library->facts))
+        if (place.facts.mount_root && place.facts.id() == library->facts.id())
             return {};
         const auto tree = GRAPNEL_TRY(sys::clone_attached(library->tree.ref()));
         GRAPNEL_TRY(set_options(tree.ref(), library->mount->kind, link.inside.text()));

@@ -32,7 +32,7 @@ bool is_directory(sys::RootDir& root, const char* path) {
 bool is_apart(sys::RootDir& root, const char* path, const char* other) {
     const auto there = root.directory_facts(inside_path(path));
     const auto here = root.directory_facts(inside_path(other));
-    return there && (!here || here->inode != there->inode || here->device != there->device);
+    return there && (!here || here->id() != there->id());
 }
 
 /// Whether a loader of glibc names the directory among its own, which end with slashes and NUL

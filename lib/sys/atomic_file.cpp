@@ -18,7 +18,7 @@ Result<bool> is_named(FdRef directory, const std::string& name, FdRef fd) {
     const auto named = facts(directory, name.c_str());
     if (!named && named.error().sys != ENOENT)
         return named.error();
-    return named && is_same_file(*named, held);
+    return named && named->id() == held.id();
 }
 
 /// Whoever makes a temporary file has a lock on it: without one it was left. A link is not
@@ -76,10 +76,6 @@ Status fill(FdRef file, std::string_view text, const FileFacts& model, FdRef att
 
 Error changed_meanwhile(const std::string& path) {
     return refused(path + " was changed by somebody else just now", "try again");
-}
-
-bool is_same_file(const FileFacts& one, const FileFacts& other) {
-    return one.device == other.device && one.inode == other.inode;
 }
 
 Result<AtomicFile> AtomicFile::write(FdRef directory, const std::string& name,

@@ -53,6 +53,4 @@ class AtomicFile {
 /// Where another process changed the file, or is about to.
 [[nodiscard]] Error changed_meanwhile(const std::string& path);
 
-[[nodiscard]] bool is_same_file(const FileFacts& one, const FileFacts& other);
-
 } // namespace grapnel::sys

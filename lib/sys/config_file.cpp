@@ -32,7 +32,7 @@ Status flush(FdRef directory, const HostPath& path) {
 Result<Fd> open_target(FdRef file, const HostPath& target) {
     auto directory = GRAPNEL_TRY(open_host_directory(target.parent()));
     const auto named = GRAPNEL_TRY(facts(directory.ref(), std::string(target.name()).c_str()));
-    if (!is_same_file(named, GRAPNEL_TRY(facts(file, ""))))
+    if (named.id() != GRAPNEL_TRY(facts(file, "")).id())
         return changed_meanwhile(target.text());
     return directory;
 }
@@ -71,7 +71,7 @@ Status ConfigFile::check_unchanged(FdRef directory) const {
     const auto now = sys::facts(directory, std::string(path_.name()).c_str());
     if (!now && now.error().sys != ENOENT)
         return now.error();
-    const bool same = facts_ ? now && is_same_file(*now, *facts_) && now->size == facts_->size
+    const bool same = facts_ ? now && now->id() == facts_->id() && now->size == facts_->size
                                    && now->modified_ns == facts_->modified_ns
                              : !now;
     if (!same)

@@ -78,7 +78,7 @@ bool is_program(const HostPath& path) {
 bool is_same_file(const HostPath& one, const HostPath& other) {
     const auto first = host_facts(one);
     const auto second = host_facts(other);
-    return first && second && first->device == second->device && first->inode == second->inode;
+    return first && second && first->id() == second->id();
 }
 
 Result<std::string> run_own_program(const HostPath& program,
