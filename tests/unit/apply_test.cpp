@@ -49,7 +49,7 @@ std::string levels_text(const std::optional<DeviceCgroup>& cgroup) {
 
 // --- mountinfo ---
 
-TEST_CASE("mountinfo is read line by line, with its escapes undone") {
+TEST_CASE("mountinfo is read line by line, escapes decoded") {
     const auto mounts = parse_mountinfo(mountinfo_text);
     REQUIRE(mounts.size() == 3);
     CHECK(mounts[0]
@@ -81,7 +81,7 @@ TEST_CASE("mountinfo is read line by line, with its escapes undone") {
                        .super_options = {"rw", "devices"}});
 }
 
-TEST_CASE("a line of mountinfo that cannot be read is left out, and the others stay") {
+TEST_CASE("an unreadable line of mountinfo is skipped") {
     const std::string good = "22 1 8:1 / /x rw - ext4 /dev/sda1 rw";
     for (const auto* const line :
          {"", "-", "x 1 8:1 / / rw - ext4 /dev/sda1 rw", "22 1 8:1 / / - ext4 /dev/sda1 rw",
@@ -95,7 +95,7 @@ TEST_CASE("a line of mountinfo that cannot be read is left out, and the others s
     CHECK(parse_mountinfo("").empty());
 }
 
-TEST_CASE("an escape that is none stays as it is") {
+TEST_CASE("an unknown escape stays as it is") {
     struct Row {
         const char* written;
         const char* point;
@@ -116,7 +116,7 @@ TEST_CASE("an escape that is none stays as it is") {
 
 // --- cgroups ---
 
-TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") {
+TEST_CASE("the deciding cgroup is found in each layout") {
     struct Row {
         const char* what;
         const char* membership;
@@ -238,7 +238,7 @@ TEST_CASE("the cgroup that decides is found in each layout of the hierarchies") 
     }
 }
 
-TEST_CASE("without a name the lowest cgroup is the container's, unless this program is in it") {
+TEST_CASE("without a name the lowest cgroup counts") {
     const struct {
         const char* what;
         std::string membership;
@@ -304,7 +304,7 @@ TEST_CASE("without a name the lowest cgroup is the container's, unless this prog
 
 // --- scopes ---
 
-TEST_CASE("a scope is the container's own if it has its name and systemd made it") {
+TEST_CASE("systemd's scope of that name is the container's") {
     struct Row {
         const char* what;
         const char* membership;
@@ -358,7 +358,7 @@ TEST_CASE("a scope is the container's own if it has its name and systemd made it
     }
 }
 
-TEST_CASE("without a name the scope is the lowest cgroup without the reference cgroup") {
+TEST_CASE("without a name the lowest scope counts") {
     struct Row {
         const char* membership;
         const char* reference_cgroup;

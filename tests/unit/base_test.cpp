@@ -33,7 +33,7 @@ Result<int> quarter_of(int number) {
 
 } // namespace
 
-TEST_CASE("a path is kept only in its normal form") {
+TEST_CASE("a path is kept in normal form") {
     struct Row {
         std::string text;
         std::string normal; ///< empty: refused
@@ -65,14 +65,14 @@ TEST_CASE("a path is kept only in its normal form") {
     }
 }
 
-TEST_CASE("a refused path is quoted in the error, with the reason") {
+TEST_CASE("a refused path is quoted with the reason") {
     CHECK(error_of(HostPath::make("usr")) == "path 'usr' is not absolute");
     CHECK(error_of(HostPath::make("/a/../\x1b[2J")) == "path '/a/../\\x1b[2J' holds '..'");
     CHECK(contains(error_of(HostPath::make(std::string("/\0", 2))), "NUL"));
     CHECK(contains(error_of(HostPath::make("/" + std::string(5000, 'x'))), "too long"));
 }
 
-TEST_CASE("a path falls into parent and name, and is put together again") {
+TEST_CASE("a path is split and joined again") {
     struct Row {
         const char* path;
         const char* parent;
@@ -91,7 +91,7 @@ TEST_CASE("a path falls into parent and name, and is put together again") {
     CHECK_FALSE(host_path("/").empty());
 }
 
-TEST_CASE("a plain name is one component of a path and leads nowhere else") {
+TEST_CASE("a plain name is one path component") {
     const std::string longest(255, 'n');
     for (const std::string_view name :
          {std::string_view("a"), std::string_view("..."), std::string_view("libcuda.so.1"),
@@ -108,7 +108,7 @@ TEST_CASE("a plain name is one component of a path and leads nowhere else") {
     }
 }
 
-TEST_CASE("a number is read whole, in its range, or not at all") {
+TEST_CASE("a number is read whole and in range") {
     struct Row {
         std::string_view text;
         std::optional<std::uint32_t> value;
@@ -137,7 +137,7 @@ TEST_CASE("a number is read whole, in its range, or not at all") {
     CHECK(parse_number<int>("-5") == -5);
 }
 
-TEST_CASE("quoted text is printable ASCII on one line and never long") {
+TEST_CASE("quoted text is short printable ASCII") {
     CHECK(quote("") == "''");
     CHECK(quote("it's") == "'it's'");
     CHECK(quote("a\tb\n\x7f\x80\xff") == "'a\\x09b\\x0a\\x7f\\x80\\xff'");
@@ -151,7 +151,7 @@ TEST_CASE("quoted text is printable ASCII on one line and never long") {
     }
 }
 
-TEST_CASE("lists are split at commas, trimmed, and lose their empty parts") {
+TEST_CASE("lists are split at commas and trimmed") {
     using List = std::vector<std::string>;
     struct Row {
         std::string_view text;
@@ -189,7 +189,7 @@ TEST_CASE("things are enumerated as a sentence has them") {
     CHECK(enumerate({"a", "b", "c"}) == "a, b and c");
 }
 
-TEST_CASE("a version is numbers between dots and nothing else") {
+TEST_CASE("a version is numbers between dots") {
     for (const auto* const text : {"0", "580.159.04", "12", "1.2.3.4.5.6.7.8", "4294967295"}) {
         CAPTURE(text);
         CHECK(Version::parse(text).has_value());
@@ -201,7 +201,7 @@ TEST_CASE("a version is numbers between dots and nothing else") {
     }
 }
 
-TEST_CASE("versions are compared part by part, and a missing part is zero") {
+TEST_CASE("versions compare by part; missing parts are zero") {
     struct Row {
         const char* left;
         const char* right;
@@ -237,7 +237,7 @@ TEST_CASE("driver capabilities are known by their exact names") {
         CHECK_FALSE(driver_capability(name).has_value());
 }
 
-TEST_CASE("driver capabilities behave as a set, listed in alphabetical order") {
+TEST_CASE("driver capabilities are a set in alphabetical order") {
     using enum DriverCapability;
     DriverCapabilities set{utility, compute, utility};
     CHECK(set.names() == std::vector<std::string>{"compute", "utility"});
@@ -253,7 +253,7 @@ TEST_CASE("driver capabilities behave as a set, listed in alphabetical order") {
     CHECK(set == DriverCapabilities{compute, utility, video});
 }
 
-TEST_CASE("a device rule is written as the devices controller takes it") {
+TEST_CASE("a device rule is in the controller's form") {
     using Type = DeviceRule::Type;
     struct Row {
         DeviceRule rule;
@@ -275,7 +275,7 @@ TEST_CASE("a device rule is written as the devices controller takes it") {
     }
 }
 
-TEST_CASE("an error reads from the outside in: what was tried, what failed, why, the cure") {
+TEST_CASE("an error reads object, cause, cure") {
     CHECK(refused("no driver").text() == "no driver");
     CHECK(refused("no driver", "install one").text() == "no driver: install one");
     errno = ENOENT;
@@ -287,7 +287,7 @@ TEST_CASE("an error reads from the outside in: what was tried, what failed, why,
     CHECK(contains(system_error("call").text(), "9999"));
 }
 
-TEST_CASE("an error passes through GRAPNEL_TRY with the notes of its callers") {
+TEST_CASE("GRAPNEL_TRY passes an error with callers' notes") {
     CHECK(quarter_of(8) == 2);
     CHECK(error_of(quarter_of(7)) == "first half: 7 is odd: take an even number");
     CHECK(error_of(quarter_of(6)) == "second half: 3 is odd: take an even number");
@@ -295,7 +295,7 @@ TEST_CASE("an error passes through GRAPNEL_TRY with the notes of its callers") {
     CHECK(error_of(half_of(2).cure("try again").note("note")).empty());
 }
 
-TEST_CASE("an error's line is bounded whatever its parts are") {
+TEST_CASE("an error's line is bounded") {
     const std::string huge(10'000'000, '\x01');
     Error error = refused("object " + huge + " failed", "mend it " + huge);
     error.notes = {huge, "outer"};
@@ -310,7 +310,7 @@ TEST_CASE("an error's line is bounded whatever its parts are") {
     CHECK(short_cause.text().ends_with("x: do this"));
 }
 
-TEST_CASE("a long line keeps its beginning and its end") {
+TEST_CASE("a long line keeps beginning and end") {
     CHECK(fit_line("short", 9) == "short");
     CHECK(fit_line("0123456789abcdef", 9) == "012...def");
     CHECK(fit_line("a\n", 16) == "a\\x0a");

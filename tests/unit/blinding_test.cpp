@@ -123,7 +123,7 @@ TEST_CASE("a blinded program becomes what was loaded") {
     CHECK(can_be_loaded_again(*plain));
 }
 
-TEST_CASE("a program that is not blinded stays as it is") {
+TEST_CASE("a program without blinding is unchanged") {
     CHECK(same(without_blinding(loaded()).value_or(Code()), loaded()));
     CHECK(without_blinding({}).has_value());
 }
@@ -172,7 +172,7 @@ TEST_CASE("each kind of instruction gets its constant back") {
     }
 }
 
-TEST_CASE("a jump back leads to the beginning of what is blinded") {
+TEST_CASE("a jump back leads to the blinded beginning") {
     auto blinded = hidden(BPF_ALU64, instruction(BPF_ALU64 | BPF_ADD | BPF_X, 2, 11, 0, 0), 1);
     const auto jump = hidden(BPF_ALU64, instruction(BPF_JMP | BPF_JLT | BPF_X, 2, 11, -6, 0), 100);
     blinded.insert(blinded.end(), jump.begin(), jump.end());
@@ -182,7 +182,7 @@ TEST_CASE("a jump back leads to the beginning of what is blinded") {
     CHECK(same(without_blinding(blinded).value_or(Code()), plain));
 }
 
-TEST_CASE("what is not blinded as the kernel does it is left alone") {
+TEST_CASE("other code than the kernel's is unchanged") {
     const auto add = instruction(BPF_ALU64 | BPF_ADD | BPF_X, 2, 11, 0, 0);
     const auto good = hidden(BPF_ALU64, add, 1);
     const auto changed = [&](std::size_t at, bpf_insn one) {

@@ -29,7 +29,7 @@ apply::CdiHookRequest request_of(std::initializer_list<std::string> words) {
 
 } // namespace
 
-TEST_CASE("a call is told by its name or its first word") {
+TEST_CASE("a call has its name or first word") {
     const std::vector<std::string> stage{"prestart"};
     const std::vector<std::string> hook{"create-symlinks"};
     const std::vector<std::string> value{"--config", "chmod", "prestart"};
@@ -61,7 +61,7 @@ TEST_CASE("a later link of a path counts") {
     CHECK(request.links[1].inside.text() == "/y");
 }
 
-TEST_CASE("a link that leads above the root stays below it") {
+TEST_CASE("a link above the root stays below it") {
     const auto options = parse({"create-symlinks", "--link=a::/../../etc/passwd"});
     CHECK((!options || options->request.links.front().inside.text() == "/etc/passwd"));
 }
@@ -89,7 +89,7 @@ TEST_CASE("options of each hook are read") {
           == apply::CdiHook::create_soname_symlinks);
 }
 
-TEST_CASE("each hook of the table has its place in the enumeration") {
+TEST_CASE("the table has each hook of the enumeration") {
     const auto noop = static_cast<std::size_t>(apply::CdiHook::noop);
     CHECK(cdi_hook::entries().size() == noop);
     CHECK(request_of({"noop"}).hook == apply::CdiHook::noop);
@@ -104,7 +104,7 @@ TEST_CASE("a hook that is not known is skipped") {
     }
 }
 
-TEST_CASE("mistakes in the words of a known hook are errors") {
+TEST_CASE("mistakes in a known hook's words are errors") {
     CHECK(contains(error_of(parse({"create-symlinks", "--no-such"})), "--no-such"));
     CHECK(contains(error_of(parse({"--no-such", "chmod"})), "--no-such"));
     for (const auto* const link : {"x", "::/x", "a::b::c", "a::", "a::/"})

@@ -42,7 +42,7 @@ std::string devices_of(const nlohmann::json& spec) {
 
 } // namespace
 
-TEST_CASE("a CDI file names every GPU and MIG device") {
+TEST_CASE("a CDI file names GPUs and MIG devices") {
     using enum CdiNaming;
     const auto inventory = two_gpus();
     CHECK(devices_of(spec_of(inventory, {index})) == "0=0 1=1 0:0=0:0 0:1=0:1 all=all ");
@@ -53,7 +53,7 @@ TEST_CASE("a CDI file names every GPU and MIG device") {
           == "0=0 GPU-aa=GPU-aa 1=1 0:0=0:0 MIG-a=MIG-a 0:1=0:1 all=all ");
 }
 
-TEST_CASE("a CDI file keeps other hooks from a container, and cleans up") {
+TEST_CASE("a CDI file replaces other hooks") {
     const auto spec = spec_of(two_gpus(), {CdiNaming::index});
     CHECK(spec.at("cdiVersion") == "0.5.0");
     CHECK(spec.at("kind") == "nvidia.com/gpu");
@@ -64,7 +64,7 @@ TEST_CASE("a CDI file keeps other hooks from a container, and cleans up") {
     CHECK(edits.at("hooks").at(0).at("env") == nlohmann::json{"GRAPNEL_CDI_OPTIONS=[]"});
 }
 
-TEST_CASE("a live CDI file has the lowest version and its own kind") {
+TEST_CASE("a live CDI file has the lowest version") {
     const auto spec = [](CdiClass devices, const std::string& kind) {
         return parse_json(*cdi_spec(
             {{.name = "all", .asked = {"all"}}},
@@ -78,7 +78,7 @@ TEST_CASE("a live CDI file has the lowest version and its own kind") {
     CHECK(spec(CdiClass::gpu, "x.org/gpu.a").at("cdiVersion") == "0.6.0");
 }
 
-TEST_CASE("a CDI file of bytes that are not UTF-8 is refused") {
+TEST_CASE("a CDI file outside UTF-8 is refused") {
     const auto spec = cdi_spec({}, {.hook = host_path("/opt/\xff/hook")});
     REQUIRE(!spec);
     CHECK(spec.error().text().find("UTF-8") != std::string::npos);

@@ -80,7 +80,7 @@ TEST_CASE("cleanup record is read back as written") {
     CHECK(parse_cleanup_record("")->creations.empty());
 }
 
-TEST_CASE("record cut at any byte is read up to its last whole line") {
+TEST_CASE("a cut record keeps its whole lines") {
     const auto text = header + creation_line(made("/a", File::regular));
     for (std::size_t length = 0; length <= text.size(); ++length) {
         const auto record = parse_cleanup_record(text.substr(0, length));
@@ -100,7 +100,7 @@ TEST_CASE("old record is read back as written") {
     check_same(back->creations[1], record.creations[1]);
 }
 
-TEST_CASE("a thing that was made counts once, and its plan no longer") {
+TEST_CASE("a creation replaces its plan") {
     const auto creations = folded({plan("/a", File::regular), plan("/b", File::link, "x"),
                                    made("/a", File::regular, 1), made("/a", File::regular, 2)});
     REQUIRE(creations.size() == 2);
@@ -128,7 +128,7 @@ TEST_CASE("the image's own comes back over several replacements") {
     CHECK(creations[0].former_target == "image");
 }
 
-TEST_CASE("an inode number that the file system used again is another file") {
+TEST_CASE("a reused inode number is another file") {
     auto undone = made("/etc/ld-musl-x86_64.path", File::regular, 30);
     undone.facts.modified_ns = 100;
     undone.former_text = "/lib";
@@ -155,7 +155,7 @@ TEST_CASE("an inode number that the file system used again is another file") {
     CHECK(creations[0].former_text == "restore");
 }
 
-TEST_CASE("the facts of a start are read back as written") {
+TEST_CASE("a start's facts are read back as written") {
     const StartFacts start{
         .bundle = "/run/a \"b\"",
         .driver_version = "580.95.05",
@@ -185,7 +185,7 @@ TEST_CASE("damaged start facts keep no record from cleanup") {
     CHECK(parse_cleanup_record(header)->start == StartFacts{});
 }
 
-TEST_CASE("a damaged record is refused, and the error names the culprit") {
+TEST_CASE("a damaged record is refused with the culprit") {
     const std::string entry = R"({"path":"/x","type":"file","inode":2,"size":0})";
     const auto good = header + entry + "\n";
     REQUIRE(parse_cleanup_record(good));
@@ -231,7 +231,7 @@ TEST_CASE("a damaged record is refused, and the error names the culprit") {
           == 1);
 }
 
-TEST_CASE("a record's header is read as it is parsed") {
+TEST_CASE("a record's header is read while parsing") {
     const StartFacts whole{
         .bundle = "/run/b",
         .driver_version = "580.95.05",
@@ -256,7 +256,7 @@ TEST_CASE("a record's header is read as it is parsed") {
     CHECK_FALSE(read_record_header(header)); // has no facts
 }
 
-TEST_CASE("a process is told from a later one with its ID") {
+TEST_CASE("a later process of an ID is another") {
     const auto own = sys::process_identity(getpid());
     REQUIRE(own);
     CHECK_FALSE(sys::has_ended(*own));
@@ -271,13 +271,13 @@ TEST_CASE("a process is told from a later one with its ID") {
         CHECK_FALSE(sys::parse_process_identity(text));
 }
 
-TEST_CASE("a container's name in the store fits a file name") {
+TEST_CASE("a container's record name fits a file name") {
     const State state{.id = std::string(1000, 'a'), .bundle = host_path("/b")};
     CHECK(record_name(record_key(state)).size() < 64);
     CHECK(record_key({.id = "c1", .bundle = host_path("/b")}).starts_with("c1-"));
 }
 
-TEST_CASE("a root file system is gone where its place can be looked up for sure, and is missing") {
+TEST_CASE("a missing path means the rootfs is gone") {
     const auto gone = [](const std::vector<MountInfo>& mounts, const char* rootfs) {
         return is_gone(host_path(rootfs), mounts);
     };

@@ -81,7 +81,7 @@ TEST_CASE("what callers write is understood") {
     }
 }
 
-TEST_CASE("options can be letters, joined, apart from their values, cut, and behind the operand") {
+TEST_CASE("options can be cut, joined, behind the operand") {
     const auto options = options_of({"-k", "-u1000:100", "-d", "/log", "configure", "/r", "-cu",
                                      "-d0", "-d", "1", "--dev=2", "--req", "driver>=550", "-p42"});
     CHECK(options.load_kmods);
@@ -95,7 +95,7 @@ TEST_CASE("options can be letters, joined, apart from their values, cut, and beh
     CHECK(options_of({"configure", "--", "-r"}).rootfs == "-r");
 }
 
-TEST_CASE("a letter means what its place makes of it") {
+TEST_CASE("a letter's meaning depends on its place") {
     CHECK(options_of({"-d", "/log", "list", "-d", "0"}).debug == "/log");
     CHECK(options_of({"-l", "/c", "list", "-l"}).libraries);
     CHECK(options_of({"-n", "configure", "-n", "/r"}).driver_capabilities
@@ -142,7 +142,7 @@ TEST_CASE("help and version need nothing else") {
     CHECK(contains(help(""), "-u, --user[=UID[:GID]]"));
 }
 
-TEST_CASE("devices are a list, and all is all of them") {
+TEST_CASE("all among the devices is every device") {
     using enum Request::Devices;
     CHECK(request_of({}).devices == none);
     CHECK(request_of({"--device="}).devices == none);
@@ -160,7 +160,7 @@ TEST_CASE("devices are a list, and all is all of them") {
     CHECK(request_of({"--device=void"}).listed == gpu_names({"void"}));
 }
 
-TEST_CASE("without a capability nothing of the driver's libraries is asked for") {
+TEST_CASE("without capabilities no driver library is asked for") {
     CHECK(request_of({"--device=0"}).driver_capabilities.empty());
     CHECK(request_of({"--compat32"}).driver_capabilities
           == DriverCapabilities{DriverCapability::compat32});
@@ -184,7 +184,7 @@ TEST_CASE("what is left out is left out") {
     CHECK_FALSE(less.forward_compat);
 }
 
-TEST_CASE("forward compatibility is one thing in two modes, and off in the third") {
+TEST_CASE("forward compatibility follows its three modes") {
     CHECK(request_of({"--cuda-compat-mode=mount"}).forward_compat);
     CHECK(request_of({"--cuda-compat-mode=ldconfig"}).forward_compat);
     CHECK_FALSE(request_of({"--cuda-compat-mode=disabled"}).forward_compat);
@@ -204,13 +204,13 @@ TEST_CASE("MIG and IMEX") {
     CHECK(refusal_of({"--imex-channel=1048576"}).starts_with("error parsing IMEX info: "));
 }
 
-TEST_CASE("requirements are all held, an empty one is none") {
+TEST_CASE("requirements are joined; an empty one is none") {
     CHECK(request_of({"-r", "cuda>=12", "--require=", "-r", "brand=tesla"}).requirements.size()
           == 2);
     CHECK(refusal_of({"-r", "cuda==12"}).starts_with("requirement error: invalid expression: "));
 }
 
-TEST_CASE("what the command line says comes before the settings' file") {
+TEST_CASE("the command line precedes the settings' file") {
     const auto plain = settings_from({"info"});
     REQUIRE(plain);
     CHECK_FALSE(plain->load_kmods);
@@ -229,7 +229,7 @@ TEST_CASE("what the command line says comes before the settings' file") {
     CHECK(settings_from({"--user", "info"})->probe_user == "1000:100");
 }
 
-TEST_CASE("the settings' file stands where the command line says nothing") {
+TEST_CASE("the settings' file fills in the command line") {
     Settings file;
     file.driver_root = host_path("/run/nvidia/driver");
     file.ldconfig = host_path("/x/ldconfig");
@@ -253,7 +253,7 @@ TEST_CASE("a container's own ldconfig is refused") {
     }
 }
 
-TEST_CASE("a root file system has an absolute path of its own, and a process a number") {
+TEST_CASE("rootfs is an absolute path, PID a number") {
     for (const auto* const path : {"/", "//", "/./", "rootfs", "", "/a/../b"}) {
         CAPTURE(path);
         CHECK(error_of(rootfs_of(options_of({"configure", path}))).starts_with("input error: "));
@@ -309,7 +309,7 @@ TEST_CASE("list keeps the order of NVIDIA's program") {
           == "/dev/nvidia-caps-imex-channels/channel7\n/bin/nvidia-smi\n");
 }
 
-TEST_CASE("info says Unknown where nothing is known, and pads addresses as NVML does") {
+TEST_CASE("info pads addresses like NVML, or says Unknown") {
     Inventory inventory{.driver_version = "580.1"};
     inventory.gpus.push_back({.uuid = "GPU-1", .pci = "0000:0A:00.0", .model = "NVIDIA X"});
     inventory.gpus.push_back({.index = 1,

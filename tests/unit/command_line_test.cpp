@@ -60,7 +60,7 @@ TEST_CASE("the bundle is found in every spelling") {
     }
 }
 
-TEST_CASE("without the option the bundle is the working directory") {
+TEST_CASE("without --bundle the working directory is the bundle") {
     for (const char* text :
          {"create c1", "run c1", "create --pid-file p c1", "create -- c1 --bundle",
           "create --bundle= c1", "create -b= c1", "run -b /a -b= c1"})
@@ -69,7 +69,7 @@ TEST_CASE("without the option the bundle is the working directory") {
     CHECK(parse("create --bundle=a=b c1").bundle == "a=b");
 }
 
-TEST_CASE("the command is the first word that is no option: quirk of NVIDIA's runtime") {
+TEST_CASE("the first non-option is the command, like NVIDIA's") {
     for (const char* text :
          {"delete create", "state run", "--root create delete c1", "--log run start create",
           "exec create create", "", "--version", "features", "--root", "update --bundle create"})

@@ -32,7 +32,7 @@ std::uint32_t mode_of(const Ground& ground, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("a file is replaced with its mode, and nothing else is left behind") {
+TEST_CASE("a replaced file keeps its mode") {
     const Ground ground;
     ground.write("r/f", "before");
     REQUIRE(::chmod(ground.path("r/f").c_str(), 0640) == 0);
@@ -45,7 +45,7 @@ TEST_CASE("a file is replaced with its mode, and nothing else is left behind") {
     CHECK(ground.names("r") == std::vector<std::string>{"f"});
 }
 
-TEST_CASE("a file that is missing is made, with its directories, like another") {
+TEST_CASE("a missing file is made with its directories") {
     const Ground ground;
     const auto file = open(ground, "r/a/b/f");
     REQUIRE(file);
@@ -60,7 +60,7 @@ TEST_CASE("a file that is missing is made, with its directories, like another") 
     CHECK(mode_of(ground, "r/g") == 0644);
 }
 
-TEST_CASE("behind a link the file that it leads to is replaced") {
+TEST_CASE("the target behind a link is replaced") {
     const Ground ground;
     ground.write("r/f", "before");
     ground.link("l", "r/f");
@@ -89,7 +89,7 @@ TEST_CASE("what somebody else changed meanwhile is left alone") {
     CHECK(ground.names("r") == std::vector<std::string>{"f", "g"});
 }
 
-TEST_CASE("a copy has the file's mode and takes no name that is in use") {
+TEST_CASE("a copy has a free name, same mode") {
     const Ground ground;
     ground.write("r/f", "text");
     REQUIRE(::chmod(ground.path("r/f").c_str(), 0600) == 0);
@@ -102,7 +102,7 @@ TEST_CASE("a copy has the file's mode and takes no name that is in use") {
     CHECK(text_of(ground, "r/other") == "of somebody");
 }
 
-TEST_CASE("what is no regular file, or too long, is no configuration") {
+TEST_CASE("special and overlong files are no configuration") {
     const Ground ground;
     ground.directory("r/d");
     CHECK_FALSE(open(ground, "r/d"));
@@ -112,7 +112,7 @@ TEST_CASE("what is no regular file, or too long, is no configuration") {
     CHECK_FALSE(open(ground, "r/long"));
 }
 
-TEST_CASE("what a program left that was killed goes with the next change") {
+TEST_CASE("a killed program's temporary file is removed") {
     const Ground ground;
     ground.write("r/f", "before");
     ground.write("r/.f.grapnel-new", "half a fi");
@@ -124,7 +124,7 @@ TEST_CASE("what a program left that was killed goes with the next change") {
     CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
 }
 
-TEST_CASE("a configuration stays in the directory that was opened") {
+TEST_CASE("a configuration stays in the opened directory") {
     const Ground ground;
     ground.write("r/f", "text");
     ground.directory("other");
@@ -143,7 +143,7 @@ TEST_CASE("a configuration stays in the directory that was opened") {
     CHECK_FALSE(file->remove());
 }
 
-TEST_CASE("a file that another process is changing is left to it") {
+TEST_CASE("a file that another process changes is left") {
     const Ground ground;
     ground.write("r/f", "before");
     ground.write("r/.f.grapnel-new", "of another");

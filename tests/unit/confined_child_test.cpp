@@ -13,7 +13,7 @@ using test::contains;
 using test::error_of;
 
 #ifndef __SANITIZE_ADDRESS__ // it makes system calls of its own at a throw and at the end
-TEST_CASE("a confined computation gives its result or its error") {
+TEST_CASE("a confined computation gives result or error") {
     CHECK(confine::compute_confined(10, [] { return Result<std::string>("text"); })
           == std::string("text"));
     CHECK(error_of(confine::compute_confined(
@@ -35,14 +35,14 @@ TEST_CASE("a confined computation can open nothing") {
     CHECK(contains(error_of(confine::compute_confined(10, open_something)), "ended by signal 31"));
 }
 
-TEST_CASE("work within a time limit gives its result or its error") {
+TEST_CASE("timely work gives its result or error") {
     const auto text = [] { return Result<std::string>("text"); };
     CHECK(confine::work_within(60'000, 10, text) == std::string("text"));
     const auto error = []() -> Result<std::string> { return refused("no text", "write one"); };
     CHECK(error_of(confine::work_within(60'000, 100, error)) == "no text: write one");
 }
 
-TEST_CASE("work that never ends is left at its time limit") {
+TEST_CASE("endless work ends at its time limit") {
     const auto hang = []() -> Result<std::string> {
         for (;;)
             pause();

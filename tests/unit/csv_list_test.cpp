@@ -19,7 +19,7 @@ std::size_t bad(std::string_view text) {
 
 } // namespace
 
-TEST_CASE("a CSV list has a type and a path in each line") {
+TEST_CASE("a CSV line has type and path") {
     const auto list = parse_csv_list("dev, /dev/nvmap\n\n  dir ,/usr/share/x \t\r\n"
                                      "lib, /a/b.so\nsym, /a//c.so");
     CHECK(list.bad_lines.empty());
@@ -37,7 +37,7 @@ TEST_CASE("an empty CSV list is one") {
     CHECK(bad("\n \n\t\n") == 0);
 }
 
-TEST_CASE("lines of a CSV list that say nothing are told") {
+TEST_CASE("meaningless lines of a CSV list are reported") {
     CHECK(bad("lib /a") == 1);
     CHECK(bad("LIB, /a") == 1);
     CHECK(bad(", /a") == 1);
@@ -47,7 +47,7 @@ TEST_CASE("lines of a CSV list that say nothing are told") {
     CHECK(bad(std::string_view("lib, /a\0b", 9)) == 1);
 }
 
-TEST_CASE("a CSV list names nothing of the container's own file systems") {
+TEST_CASE("a CSV list names no container's file system") {
     for (const auto* const line :
          {"lib, /proc", "dir, /proc/driver", "dir, /sys", "lib, /sys/x", "dir, /", "dir, /dev",
           "lib, /dev/x", "sym, /dev/x", "dev, /x", "dev, /dev", "dev, /devx/y", "dev, /proc/x"}) {
@@ -58,7 +58,7 @@ TEST_CASE("a CSV list names nothing of the container's own file systems") {
     CHECK(parse_csv_list("dir, /dev/dri/by-path").entries.size() == 1);
 }
 
-TEST_CASE("a path of a CSV list can be a pattern") {
+TEST_CASE("a list's path can be a pattern") {
     test::MemoryHost host;
     for (const auto* const path : {"/dev/dri/card0", "/dev/dri/card1", "/dev/dri/renderD128",
                                    "/dev/dri/.card2", "/dev/card3", "/devx/dri/card4"})

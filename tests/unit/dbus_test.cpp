@@ -59,7 +59,7 @@ TEST_CASE("values are marshalled with their alignment") {
     CHECK(mixed.bytes() == "\7\0\0\0\1\0\0\0\5a(ss)\0"s);
 }
 
-TEST_CASE("the size of an array does not count the padding before its first element") {
+TEST_CASE("an array's size leaves out the first padding") {
     Writer writer;
     const auto array = writer.begin_array(8);
     writer.structure();
@@ -78,7 +78,7 @@ TEST_CASE("the size of an array does not count the padding before its first elem
     CHECK(empty.bytes() == "\0\0\0\0\0\0\0\0"s);
 }
 
-TEST_CASE("an array in an array has its own size") {
+TEST_CASE("a nested array has its own size") {
     Writer writer;
     const auto outer = writer.begin_array(8);
     writer.structure();
@@ -109,7 +109,7 @@ TEST_CASE("a call is marshalled as the specification says") {
                  + "\2\0\0\0ab\0"s);
 }
 
-TEST_CASE("an answer is read: what it answers, from whom, and its body") {
+TEST_CASE("an answer has serial number, sender and body") {
     const auto bytes = answer(2, reply_to_1 + "\7\1s\0\1\0\0\0x\0\0\0\0\0\0\0"s + holds_variant,
                               "\1s\0\0\4\0\0\0auto\0"s);
     const auto size = message_size(bytes.substr(0, prefix_size));
@@ -126,7 +126,7 @@ TEST_CASE("an answer is read: what it answers, from whom, and its body") {
     CHECK(*value == "auto");
 }
 
-TEST_CASE("an error is an answer with a name and a text") {
+TEST_CASE("an error has a name and a text") {
     const auto bytes =
         answer(3, reply_to_1 + "\4\1s\0\3\0\0\0a.b\0\0\0\0\0"s + "\10\1g\0\1s\0"s, "\2\0\0\0no\0"s);
     const auto message = parse_message(bytes);
@@ -138,7 +138,7 @@ TEST_CASE("an error is an answer with a name and a text") {
     CHECK(error_text({.signature = "s", .body = "\377\0\0\0x"s}).empty());
 }
 
-TEST_CASE("a field that nobody knows is passed over, whatever basic type it has") {
+TEST_CASE("an unknown header field is skipped") {
     for (const auto& value : {"y\0\1"s, "b\0\1\0\0\0"s, "n\0\1\0"s, "x\0\0\0\0\0\1\0\0\0\0\0\0\0"s,
                               "g\0\3ayy\0"s, "o\0\1\0\0\0/\0"s}) {
         CAPTURE(value);
@@ -150,7 +150,7 @@ TEST_CASE("a field that nobody knows is passed over, whatever basic type it has"
     }
 }
 
-TEST_CASE("a damaged message is refused, and no byte beyond its end is read") {
+TEST_CASE("a damaged message is refused within its bounds") {
     const auto good = answer(2, reply_to_1 + holds_variant, "\1s\0\0\1\0\0\0a\0"s);
     CHECK(first_error(good).empty());
     const auto changed = [&](std::size_t at, const std::string& bytes) {
@@ -194,7 +194,7 @@ TEST_CASE("pairs of strings are read from a variant") {
     CHECK(none->empty());
 }
 
-TEST_CASE("a variant that holds something else, or not what it says, is refused") {
+TEST_CASE("a variant of another type is refused") {
     const auto start = "\5a(ss)\0\0"s;
     const auto pair = "\1\0\0\0a\0\0\0\2\0\0\0rw\0"s;
     const std::string bodies[] = {
@@ -219,7 +219,7 @@ TEST_CASE("a variant that holds something else, or not what it says, is refused"
     CHECK(!string_in_variant({.signature = "s", .body = "\1\0\0\0a\0"s}));
 }
 
-TEST_CASE("a unit's object has its name in letters and digits") {
+TEST_CASE("a unit's object path has letters and digits") {
     CHECK(systemd::unit_object("docker-0a.scope")
           == "/org/freedesktop/systemd1/unit/docker_2d0a_2escope");
     CHECK(systemd::unit_object("9\xff_.scope")

@@ -52,7 +52,7 @@ Spec annotated(const std::string& value) {
 
 } // namespace
 
-TEST_CASE("a CDI name is a kind and a device") {
+TEST_CASE("a CDI name has kind and device") {
     CHECK(parse_cdi_name("nvidia.com/gpu=0") == CdiName{"nvidia.com", "gpu", "0"});
     CHECK(parse_cdi_name("a/b=c=d/e") == CdiName{"a", "b", "c=d/e"});
     for (const auto* const word : {"", "=", "0", "a/b", "a/b=", "/b=c", "a/=c", "a=b", "a/b/c=d",
@@ -93,7 +93,7 @@ TEST_CASE("CDI names of each kind") {
     }
 }
 
-TEST_CASE("what is no device of its kind, and other makers' devices, are refused by name") {
+TEST_CASE("unknown devices and vendors are refused by name") {
     struct Row {
         const char* name;
         const char* error;
@@ -118,7 +118,7 @@ TEST_CASE("what is no device of its kind, and other makers' devices, are refused
     }
 }
 
-TEST_CASE("who manages the driver is privileged, and has all of it") {
+TEST_CASE("management needs privilege and brings all") {
     Spec spec{.root_path = "r",
               .environment = {"NVIDIA_VISIBLE_DEVICES=0,management.nvidia.com/gpu=all"},
               .bounding_sys_admin = true};
@@ -131,7 +131,7 @@ TEST_CASE("who manages the driver is privileged, and has all of it") {
     CHECK(contains(error, "management.nvidia.com/gpu needs a privileged container"));
 }
 
-TEST_CASE("a name without a kind is of the settings' kind in mode cdi alone") {
+TEST_CASE("plain names get default-kind in mode cdi alone") {
     Settings settings;
     settings.default_kind = "nvidia.com/imex-channel";
     for (const auto mode : {RuntimeMode::automatic, RuntimeMode::jit_cdi, RuntimeMode::legacy}) {
@@ -147,7 +147,7 @@ TEST_CASE("a name without a kind is of the settings' kind in mode cdi alone") {
     CHECK(contains(summary(asked("all", settings)), "'vendor.com/gpu=all'"));
 }
 
-TEST_CASE("annotations come first, in the modes that read them") {
+TEST_CASE("annotations come first in modes with annotations") {
     auto spec = annotated("nvidia.com/gpu=1, nvidia.com/gds=all");
     spec.environment = {"NVIDIA_VISIBLE_DEVICES=0"};
     spec.mounts = {{.source = "/dev/null", .destination = "/var/run/nvidia-container-devices/2"}};
@@ -171,7 +171,7 @@ TEST_CASE("annotations come first, in the modes that read them") {
     CHECK(summary(make_request(spec, settings)) == "list 1 GDS");
 }
 
-TEST_CASE("in mode auto annotations count no more than the environment") {
+TEST_CASE("in mode auto annotations count like the environment") {
     Settings strict;
     strict.accept_environment_when_unprivileged = false;
     auto spec = annotated("nvidia.com/gpu=1");
@@ -187,7 +187,7 @@ TEST_CASE("in mode auto annotations count no more than the environment") {
     CHECK(summary(make_request(spec, strict)) == "list 1");
 }
 
-TEST_CASE("what an annotation names beside NVIDIA's devices is the engine's") {
+TEST_CASE("annotations of other vendors are the engine's") {
     const auto others = make_request(annotated("vendor.com/x=y"), {});
     CHECK(summary(others) == "no request");
     REQUIRE(others);
@@ -229,7 +229,7 @@ TEST_CASE("names and variables ask for IMEX channels together") {
     CHECK(summary(asked("nvidia.com/imex-channel=3", settings)) == "no request");
 }
 
-TEST_CASE("a container without the driver has no requirements and no capabilities") {
+TEST_CASE("without the driver there are no requirements") {
     const auto result = make_request(
         {.root_path = "r",
          .environment = {"NVIDIA_VISIBLE_DEVICES=nvidia.com/mofed=all",

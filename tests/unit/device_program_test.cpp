@@ -75,7 +75,7 @@ Code answering(__s32 answer) {
 
 } // namespace
 
-TEST_CASE("a program of a specification decides by the last word on each access") {
+TEST_CASE("the last matching rule decides each access") {
     struct Row {
         const char* what;
         Rules rules;
@@ -127,7 +127,7 @@ TEST_CASE("a program of a specification decides by the last word on each access"
     }
 }
 
-TEST_CASE("rules are added to any program, and what they do not allow is its decision still") {
+TEST_CASE("added rules leave other decisions to the program") {
     const Rules added{{.major = 195, .minor = 0},
                       {.major = 195, .minor = 255},
                       {.major = 238, .minor = 1, .access = access_read},
@@ -159,7 +159,7 @@ TEST_CASE("rules are added to any program, and what they do not allow is its dec
     CHECK(permits(prepend_allow_rules({}, answering(0)), {.major = 1, .minor = 1}) == false);
 }
 
-TEST_CASE("minors in a row are one range, and what lies beside it is not allowed") {
+TEST_CASE("adjacent minors are one range and no more") {
     Rules rules;
     for (std::uint32_t minor = 10; minor < 2010; ++minor)
         rules.push_back({.major = 241, .minor = minor});
@@ -186,7 +186,7 @@ TEST_CASE("minors in a row are one range, and what lies beside it is not allowed
                 }
 }
 
-TEST_CASE("an extended program that is extended again allows both") {
+TEST_CASE("a program can be extended twice") {
     const auto once = prepend_allow_rules({{.major = 195, .minor = 0}}, answering(0));
     const auto twice = prepend_allow_rules({{.major = 195, .minor = 1}}, once);
     CHECK(permits(twice, {.major = 195, .minor = 0}) == true);
@@ -195,7 +195,7 @@ TEST_CASE("an extended program that is extended again allows both") {
     CHECK(can_be_loaded_again(twice));
 }
 
-TEST_CASE("of a program that does something unknown nothing is said") {
+TEST_CASE("a program with unknown instructions is undecided") {
     const auto ends = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     struct Row {
         const char* what;
@@ -232,7 +232,7 @@ TEST_CASE("of a program that does something unknown nothing is said") {
     }
 }
 
-TEST_CASE("of several rules a denial that is certain is named first") {
+TEST_CASE("a certain denial is named first") {
     const auto ends = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     // majors from 200 on: a call; others: no
     const Code calls{instruction(BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0),
@@ -266,7 +266,7 @@ TEST_CASE("of several rules a denial that is certain is named first") {
     }
 }
 
-TEST_CASE("each instruction that programs are made of does what the kernel does") {
+TEST_CASE("each instruction acts as in the kernel") {
     const auto ends = instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     const auto set = [](__s32 value) {
         return instruction(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, value);
@@ -335,7 +335,7 @@ TEST_CASE("each instruction that programs are made of does what the kernel does"
     }
 }
 
-TEST_CASE("a program with blinded constants, a call or a map is not loaded again") {
+TEST_CASE("blinded constants, calls and maps forbid a reload") {
     const auto good = from_spec({});
     CHECK(can_be_loaded_again(good));
     CHECK_FALSE(can_be_loaded_again({}));
@@ -359,7 +359,7 @@ TEST_CASE("a program with blinded constants, a call or a map is not loaded again
     }
 }
 
-TEST_CASE("a program with blinded constants is understood all the same") {
+TEST_CASE("blinded constants can be analysed") {
     // net.core.bpf_jit_harden splits a constant in two and puts it together in register 11
     const __s32 mask = 0x5a5a5a5a;
     const Code code{instruction(BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0),

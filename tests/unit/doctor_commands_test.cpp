@@ -398,7 +398,7 @@ TEST_CASE("command is that of the host") {
     }
 }
 
-TEST_CASE("podman's list of hook directories keeps what it has") {
+TEST_CASE("podman's hook directories are kept") {
     Row row{"rootless podman without hooks_dir", debian};
     CHECK(command_of(row)
           == "runuser -u \"$(stat -c %U /home/anna)\" -- sh -c 'mkdir -p "

@@ -104,7 +104,7 @@ std::string joined(const std::vector<std::string>& lines) {
 
 // --- the driver as a whole ---
 
-TEST_CASE("the driver's version is the first word of digits and dots") {
+TEST_CASE("the driver's version is the first number") {
     struct Row {
         const char* text;
         const char* version; ///< empty: refused
@@ -129,14 +129,14 @@ TEST_CASE("the driver's version is the first word of digits and dots") {
     }
 }
 
-TEST_CASE("a host without a loaded driver is refused with what to do") {
+TEST_CASE("a host without a loaded driver is refused") {
     MemoryHost host;
     CHECK(contains(error_of(take_inventory(host, scope())), "no /proc/driver/nvidia/version"));
     host.unreadable("/proc/driver/nvidia/version", EIO);
     CHECK(contains(error_of(take_inventory(host, scope())), "Input/output error"));
 }
 
-TEST_CASE("the CUDA version is libcuda's own word, else that of the driver's branch") {
+TEST_CASE("libcuda or the branch gives the CUDA version") {
     struct Row {
         const char* what;
         const char* driver;
@@ -169,7 +169,7 @@ TEST_CASE("the CUDA version is libcuda's own word, else that of the driver's bra
 
 // --- GPUs and nodes ---
 
-TEST_CASE("a GPU is what the kernel says about it") {
+TEST_CASE("the kernel's facts describe a GPU") {
     MemoryHost host;
     Notices notices;
     const auto gpus = gpus_of(plain_host(host), notices);
@@ -187,7 +187,7 @@ TEST_CASE("a GPU is what the kernel says about it") {
     CHECK(notices.list.empty());
 }
 
-TEST_CASE("GPUs are counted by PCI address, whatever their minors are") {
+TEST_CASE("GPUs are counted by PCI address") {
     MemoryHost host;
     add_gpu(host, "0000:0a:00.0", 0, "b");
     add_gpu(host, "0000:09:00.0", 3, "a");
@@ -212,7 +212,7 @@ TEST_CASE("a host without GPUs has none") {
     CHECK(notices.list.empty());
 }
 
-TEST_CASE("a GPU that cannot be given keeps its index, and its fault is warned of") {
+TEST_CASE("an unusable GPU keeps its index, with warning") {
     struct Row {
         const char* what;
         void (*change)(MemoryHost&);
@@ -257,7 +257,7 @@ TEST_CASE("a GPU that cannot be given keeps its index, and its fault is warned o
     }
 }
 
-TEST_CASE("a GPU that the driver excludes is never given") {
+TEST_CASE("an excluded GPU is never given") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
               "Device Minor: \t 0\nGPU Excluded:\t Yes\n");
@@ -268,7 +268,7 @@ TEST_CASE("a GPU that the driver excludes is never given") {
         CHECK_FALSE(gpu.fault.empty());
 }
 
-TEST_CASE("what the driver said about a GPU is not asked again while it stays bound to it") {
+TEST_CASE("a bound GPU is asked once") {
     MemoryHost host;
     plain_host(host);
     const auto* const information = "/proc/driver/nvidia/gpus/0000:00:06.0/information";
@@ -311,7 +311,7 @@ TEST_CASE("what the driver said about a GPU is not asked again while it stays bo
     }
 }
 
-TEST_CASE("only what is certain is kept about a GPU") {
+TEST_CASE("only certain facts of a GPU are cached") {
     struct Row {
         const char* what;
         const char* information;
@@ -433,7 +433,7 @@ TEST_CASE("majors are those of the loaded modules") {
     }
 }
 
-TEST_CASE("control nodes come with the driver capabilities that need them") {
+TEST_CASE("control nodes follow the driver capabilities") {
     struct Row {
         DriverCapabilities wanted;
         const char* nodes;
@@ -458,7 +458,7 @@ TEST_CASE("control nodes come with the driver capabilities that need them") {
     }
 }
 
-TEST_CASE("a node that is no character device counts as missing") {
+TEST_CASE("a node that is no device is missing") {
     MemoryHost host;
     host.file("/dev/nvidiactl", "");
     CHECK_FALSE(control_nodes(host, {}).front().found);
@@ -468,7 +468,7 @@ TEST_CASE("a node that is no character device counts as missing") {
 
 // --- libraries ---
 
-TEST_CASE("libraries belong to the driver capabilities that need them") {
+TEST_CASE("libraries follow the driver capabilities") {
     struct Row {
         const char* name;
         DriverCapabilities wanted;
@@ -514,7 +514,7 @@ TEST_CASE("libraries belong to the driver capabilities that need them") {
     }
 }
 
-TEST_CASE("the driver's directories are found in every way that hosts have them") {
+TEST_CASE("driver directories are found on all layouts") {
     static const auto debian = test::with_names_of_this_machine("/usr/lib/x86_64-linux-gnu");
     struct Row {
         const char* what;
@@ -603,8 +603,7 @@ TEST_CASE("the driver's directories are found in every way that hosts have them"
     }
 }
 
-TEST_CASE(
-    "libraries that are missing, of another version, or named by a stale cache are told apart") {
+TEST_CASE("missing, mismatched and stale libraries are told apart") {
     struct Row {
         const char* what;
         void (*build)(MemoryHost&);
@@ -644,7 +643,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a cache that cannot be read is warned of, and the usual directories serve") {
+TEST_CASE("an unreadable ld.so.cache is a warning") {
     for (const auto* const content : {"", "nonsense"}) {
         MemoryHost host;
         add_libraries(host, "/usr/lib64", "580.1");
@@ -656,8 +655,7 @@ TEST_CASE("a cache that cannot be read is warned of, and the usual directories s
     }
 }
 
-TEST_CASE(
-    "32-bit libraries and those of other machines are no part of the driver unless asked for") {
+TEST_CASE("other architectures are skipped; 32-bit needs compat32") {
     MemoryHost host;
     Notices notices;
     add_libraries(host, "/usr/lib64", "580.1");
@@ -677,7 +675,7 @@ TEST_CASE(
     CHECK_FALSE(both->back().is_32bit);
 }
 
-TEST_CASE("of a library in two directories the first one counts") {
+TEST_CASE("the first of two directories gives a library") {
     MemoryHost host;
     Notices notices;
     add_libraries(host, "/a", "580.1");
@@ -689,7 +687,7 @@ TEST_CASE("of a library in two directories the first one counts") {
           == std::vector<std::string>{"/b/libcuda.so.580.1", "/b/libnvidia-ml.so.580.1"});
 }
 
-TEST_CASE("only files of the driver's version are its libraries") {
+TEST_CASE("only files of the driver's version count") {
     MemoryHost host;
     Notices notices;
     add_libraries(host, "/l", "580.1");
@@ -703,7 +701,7 @@ TEST_CASE("only files of the driver's version are its libraries") {
     CHECK(names(*found) == std::vector<std::string>{"/l/libcuda.so.580.1"});
 }
 
-TEST_CASE("a library that is damaged is passed over by name") {
+TEST_CASE("a damaged library is skipped by name") {
     struct Row {
         std::string file;
         const char* warning;
@@ -727,7 +725,7 @@ TEST_CASE("a library that is damaged is passed over by name") {
     }
 }
 
-TEST_CASE("a needed driver library that is missing is named") {
+TEST_CASE("a needed driver library is named if missing") {
     MemoryHost host;
     host.file("/l/libGLX_nvidia.so.580.1",
               elf_file({.soname = "libGLX_nvidia.so.0",
@@ -747,7 +745,7 @@ TEST_CASE("a needed driver library that is missing is named") {
 
 // --- other files ---
 
-TEST_CASE("programs come with their capability, from the first directory that has them") {
+TEST_CASE("a program comes from the first directory") {
     MemoryHost host;
     for (const auto* const path :
          {"/usr/bin/nvidia-smi", "/opt/driver/bin/nvidia-smi", "/usr/bin/nvidia-cuda-mps-control",
@@ -794,7 +792,7 @@ TEST_CASE("programs come with their capability, from the first directory that ha
     }
 }
 
-TEST_CASE("firmware lies where the kernel looks for it, in its order") {
+TEST_CASE("firmware is found in the kernel's search order") {
     MemoryHost host;
     CHECK(driver::firmware(host, "580.1").empty());
     host.file("/lib/firmware/nvidia/580.1/gsp_ga10x.bin", "");
@@ -818,7 +816,7 @@ TEST_CASE("firmware lies where the kernel looks for it, in its order") {
     CHECK(driver::firmware(host, "580.1").size() == 1);
 }
 
-TEST_CASE("the daemons' sockets are given if they are sockets") {
+TEST_CASE("daemons' sockets are given if they are sockets") {
     MemoryHost host;
     host.socket("/run/nvidia-persistenced/socket");
     host.file("/run/nvidia-fabricmanager/socket", "");
@@ -827,7 +825,7 @@ TEST_CASE("the daemons' sockets are given if they are sockets") {
     CHECK(driver::sockets(host, {compute}).empty());
 }
 
-TEST_CASE("the directory of MPS is given with compute, if it is one") {
+TEST_CASE("the MPS directory comes with compute") {
     MemoryHost host;
     CHECK(driver::socket_directories(host, {compute}).empty());
     host.file("/tmp/nvidia-mps", "");
@@ -837,7 +835,7 @@ TEST_CASE("the directory of MPS is given with compute, if it is one") {
     CHECK(driver::socket_directories(host, {utility}).empty());
 }
 
-TEST_CASE("the files of /proc/driver/nvidia are copied as far as they are there") {
+TEST_CASE("existing files of /proc/driver/nvidia are copied") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/version", "v");
     host.file("/proc/driver/nvidia/params", "p");
@@ -847,7 +845,7 @@ TEST_CASE("the files of /proc/driver/nvidia are copied as far as they are there"
                                    {.name = "version", .text = "v"}});
 }
 
-TEST_CASE("an inventory opens no device and looks into no library that is not asked for") {
+TEST_CASE("an inventory opens no device or unneeded library") {
     MemoryHost host;
     plain_host(host);
     host.file("/usr/lib64/libGLX_nvidia.so.580.159.04", "");

@@ -41,7 +41,7 @@ std::string with_hooks(const std::string& hooks) {
 
 } // namespace
 
-TEST_CASE("the hook is added with its own, empty environment") {
+TEST_CASE("the hook has an empty environment") {
     CHECK(edited("{}") == with_hooks(added));
     CHECK(edited(R"({"hooks":null})") == with_hooks(added));
     auto edits = hook_alone();
@@ -49,7 +49,7 @@ TEST_CASE("the hook is added with its own, empty environment") {
     CHECK(contains(edited("{}", edits), R"(["grapnel-hook","--config=/etc/x.toml","prestart"])"));
 }
 
-TEST_CASE("what is there stays, in its order and with its values") {
+TEST_CASE("existing values keep their order") {
     const std::string unknown =
         R"("zeta":{"b":1,"a":[1.5,-3,18446744073709551615,null,true]},"alpha":"\u00e9\"\\/")";
     const auto result =
@@ -65,7 +65,7 @@ TEST_CASE("hooks of others stay before ours") {
     CHECK(contains(result, R"("prestart":[{"path":"/bin/other"},{"path":"/opt/grapnel-hook")"));
 }
 
-TEST_CASE("a hook that is there by one of its names is not added again") {
+TEST_CASE("an existing hook is not added again") {
     for (const std::string path :
          {"/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-container-toolkit",
           "/elsewhere/grapnel-hook", "grapnel-hook"})
@@ -81,7 +81,7 @@ TEST_CASE("a hook that is there by one of its names is not added again") {
     CHECK(twice == with_hooks(added));
 }
 
-TEST_CASE("a name that only resembles ours is another hook") {
+TEST_CASE("a similar name is another hook") {
     for (const std::string path : {"/usr/bin/nvidia-container-runtime", "/usr/bin/grapnel-hook.sh",
                                    "/usr/bin/grapnel-hook/x"})
         CHECK(contains(edited(with_hooks(R"("prestart":[{"path":")" + path + R"("}])")),
@@ -100,7 +100,7 @@ TEST_CASE("device rules come last") {
     CHECK_FALSE(contains(edited("{}"), "linux"));
 }
 
-TEST_CASE("rules of an earlier request go, and no others") {
+TEST_CASE("rules of an earlier request go") {
     auto edits = hook_alone();
     edits.device_rules = {{.major = 195, .minor = 0}, {.major = 195, .minor = 255}};
     const auto first = edited("{}", edits);
@@ -122,7 +122,7 @@ TEST_CASE("rules of an earlier request go, and no others") {
         CHECK(*without_added_rules(json) == json);
 }
 
-TEST_CASE("an engine's new rules get those that were added to the configuration") {
+TEST_CASE("an engine's new rules get added ones") {
     const std::string denied = R"({"allow":false,"access":"rwm"})";
     const auto resources = R"({"cpu":{"shares":2},"devices":[)" + denied + R"(],"unified":null})";
     CHECK(holds_device_rules(resources));
@@ -148,7 +148,7 @@ TEST_CASE("a group is added once") {
     CHECK(contains(edited("{}", edits), R"("process":{"user":{"additionalGids":[44,105]}})"));
 }
 
-TEST_CASE("what has another type than the specification's is refused") {
+TEST_CASE("a value of another type is refused") {
     auto edits = hook_alone();
     edits.device_rules = {{.major = 195, .minor = 0}};
     edits.groups = {44};
@@ -162,7 +162,7 @@ TEST_CASE("what has another type than the specification's is refused") {
     }
 }
 
-TEST_CASE("what would not be the same after it was written again is refused") {
+TEST_CASE("a lossy rewrite is refused") {
     const auto deep = [](std::size_t levels) {
         return R"({"x":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
     };
@@ -181,7 +181,7 @@ TEST_CASE("what would not be the same after it was written again is refused") {
         CHECK(edited(std::string(once) + "}").starts_with(once));
 }
 
-TEST_CASE("a path that is not UTF-8 cannot stand in config.json") {
+TEST_CASE("a path outside UTF-8 is refused") {
     auto edits = hook_alone();
     edits.hook_options = {"--config=/etc/\xff.toml"};
     CHECK(contains(error_of(edit_spec("{}", edits)), R"('--config=/etc/\xff.toml' is not UTF-8)"));

@@ -43,7 +43,7 @@ Result<ElfLibrary> library_of(const std::string& bytes) {
 
 } // namespace
 
-TEST_CASE("a library by parts has the file's machine and SONAME") {
+TEST_CASE("a partial read gives machine and SONAME") {
     using Machine = ElfSketch::Machine;
     for (const auto machine : {Machine::native, Machine::native32, Machine::other}) {
         const auto bytes = elf_file({.machine = machine, .soname = "libcuda.so.1"});
@@ -56,7 +56,7 @@ TEST_CASE("a library by parts has the file's machine and SONAME") {
     CHECK(library_of(elf_file({}))->soname.empty());
 }
 
-TEST_CASE("a cut library by parts is an error or has no SONAME") {
+TEST_CASE("a cut file has no SONAME by parts") {
     const auto bytes = elf_file({.soname = "libcuda.so.1"});
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         const auto library = library_of(bytes.substr(0, size));
@@ -65,14 +65,14 @@ TEST_CASE("a cut library by parts is an error or has no SONAME") {
     CHECK_FALSE(library_of("#!/bin/sh\n"));
 }
 
-TEST_CASE("a note is found by parts as it is found in the whole") {
+TEST_CASE("a note is found by parts as whole") {
     CHECK(File{elf_file({.soname = "libcuda.so.1", .note = note})}.note_of() == note);
     CHECK(File{elf_file({.soname = "libcuda.so.1"})}.note_of() == std::nullopt);
     CHECK(File{elf_file({.note = note, .note_section = ".note"})}.note_of() == std::nullopt);
     CHECK(File{elf_file({.note = note, .note_owner = "Other"})}.note_of() == std::nullopt);
 }
 
-TEST_CASE("a file that is not of this machine is refused") {
+TEST_CASE("a file of another machine is refused") {
     for (const auto machine : {ElfSketch::Machine::native32, ElfSketch::Machine::other})
         CHECK(contains(error_of(File{elf_file({.machine = machine, .note = note})}.note_of()),
                        "not an ELF file of this machine"));
@@ -80,7 +80,7 @@ TEST_CASE("a file that is not of this machine is refused") {
     CHECK(contains(error_of(File{""}.note_of()), "cut off"));
 }
 
-TEST_CASE("a file that is cut off anywhere gives the note, none or an error") {
+TEST_CASE("a cut file never gives a wrong note") {
     const auto whole = elf_file({.soname = "libcuda.so.1", .note = note});
     for (std::size_t length = 0; length < whole.size(); ++length) {
         CAPTURE(length);
@@ -90,7 +90,7 @@ TEST_CASE("a file that is cut off anywhere gives the note, none or an error") {
     }
 }
 
-TEST_CASE("a file with any byte wrong is read without harm, and little of it") {
+TEST_CASE("any wrong byte is harmless by parts") {
     const auto whole = elf_file({.soname = "libcuda.so.1", .note = note});
     for (std::size_t at = 0; at < whole.size(); ++at)
         for (const char wrong : {'\0', '\x01', '\x7f', '\x80', '\xff'}) {

@@ -26,7 +26,7 @@ std::string file_of_this_machine(const char* path) {
 
 } // namespace
 
-TEST_CASE("an ELF file gives its machine and its SONAME") {
+TEST_CASE("an ELF file has machine and SONAME") {
     struct Row {
         ElfSketch sketch;
         ElfFacts facts;
@@ -69,7 +69,7 @@ TEST_CASE("what is no ELF file is refused") {
     }
 }
 
-TEST_CASE("an ELF file that is cut off anywhere is an error or gives no wrong SONAME") {
+TEST_CASE("a cut ELF file gives no wrong SONAME") {
     for (const auto machine : {ElfSketch::Machine::native, ElfSketch::Machine::native32}) {
         const auto file = elf_file({.machine = machine, .soname = "libx.so.1", .note = cuda_note});
         for (std::size_t length = 0; length < file.size(); ++length) {
@@ -89,7 +89,7 @@ TEST_CASE("an ELF file that is cut off anywhere is an error or gives no wrong SO
     }
 }
 
-TEST_CASE("an ELF file with any byte wrong is read without harm") {
+TEST_CASE("any wrong byte of an ELF is harmless") {
     for (const auto machine : {ElfSketch::Machine::native, ElfSketch::Machine::native32}) {
         const auto file = elf_file({.machine = machine, .soname = "libx.so.1", .note = cuda_note});
         for (std::size_t at = 0; at < file.size(); ++at)
@@ -106,7 +106,7 @@ TEST_CASE("an ELF file with any byte wrong is read without harm") {
     }
 }
 
-TEST_CASE("offsets and counts that overflow are read without harm") {
+TEST_CASE("overflowing offsets and counts are harmless") {
     const auto file = elf_file({.soname = "libx.so.1", .note = cuda_note});
     for (const std::size_t field : {offsetof(Elf64_Ehdr, e_phoff), offsetof(Elf64_Ehdr, e_shoff)})
         for (const std::uint64_t value :
@@ -121,7 +121,7 @@ TEST_CASE("offsets and counts that overflow are read without harm") {
         }
 }
 
-TEST_CASE("a note is found by its section and its owner") {
+TEST_CASE("a note is found by section and owner") {
     for (const auto machine : {ElfSketch::Machine::native, ElfSketch::Machine::native32}) {
         const auto file = elf_file({.machine = machine,
                                     .soname = "libcuda.so.1",

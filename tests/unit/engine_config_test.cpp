@@ -22,7 +22,7 @@ constexpr std::string_view drop_in = "/c/conf.d/99-grapnel.toml";
 
 } // namespace
 
-TEST_CASE("a diff shows three lines around a change and counts them as patch does") {
+TEST_CASE("a diff has three context lines") {
     const Text before = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
     CHECK(unified_diff("f", before, before).empty());
     CHECK(unified_diff("f", before, "1\n2\n3\n4\nfive\n6\n7\n8\n9\n")
@@ -31,7 +31,7 @@ TEST_CASE("a diff shows three lines around a change and counts them as patch doe
           == "--- f\n+++ f\n@@ -1,3 +1,4 @@\n+0\n 1\n 2\n 3\n");
 }
 
-TEST_CASE("changes that are far from each other are hunks of their own") {
+TEST_CASE("distant changes are separate hunks") {
     std::string before;
     for (int line = 1; line <= 20; ++line)
         before += std::to_string(line) + "\n";
@@ -43,7 +43,7 @@ TEST_CASE("changes that are far from each other are hunks of their own") {
              "@@ -16,5 +16,4 @@\n 16\n 17\n 18\n-19\n 20\n");
 }
 
-TEST_CASE("a diff names a file that is made or goes, and a last line without an end") {
+TEST_CASE("a diff shows new, deleted and unterminated files") {
     CHECK(unified_diff("f", std::nullopt, "a\nb")
           == "--- /dev/null\n+++ f\n@@ -0,0 +1,2 @@\n+a\n+b\n\\ No newline at end of file\n");
     CHECK(unified_diff("f", "a\n", std::nullopt) == "--- f\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
@@ -51,7 +51,7 @@ TEST_CASE("a diff names a file that is made or goes, and a last line without an 
           == "--- f\n+++ f\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
 }
 
-TEST_CASE("a hook's file is of one stage and is known again") {
+TEST_CASE("a hook's file has one stage") {
     for (const auto& file : hook_files) {
         const auto text = hook_file(file, "/usr/bin/grapnel-hook");
         const auto json = parse_json(text);
@@ -68,7 +68,7 @@ TEST_CASE("a hook's file is of one stage and is known again") {
         CHECK_FALSE(is_hook_file(hook_files[0], other));
 }
 
-TEST_CASE("NVIDIA's hook is known by the name of its program") {
+TEST_CASE("NVIDIA's hook is known by program name") {
     for (const auto* const text :
          {R"({"version": "1.0.0", "hook": {"path": "/usr/bin/nvidia-container-toolkit"}})",
           R"({"version": "1.0.0", "hook": {"path": "/x/nvidia-container-runtime-hook"}})",
@@ -81,7 +81,7 @@ TEST_CASE("NVIDIA's hook is known by the name of its program") {
         CHECK_MESSAGE(!runs_nvidias_hook(text), text);
 }
 
-TEST_CASE("a runtime has a plain name that no engine brings itself") {
+TEST_CASE("a runtime's name is plain and not built-in") {
     for (const auto* const good : {"nvidia", "nvidia-legacy", "a.b_c", "7"})
         CHECK(check_runtime_name(good));
     for (const auto* const bad : {"", "runc", "crun", "-a", ".a", "a b", "a/b", "a\"b", "\xc3\xa9"})
@@ -92,7 +92,7 @@ TEST_CASE("a runtime has a plain name that no engine brings itself") {
         CHECK_FALSE(check_path(bad));
 }
 
-TEST_CASE("a runtime of another path is not taken out of daemon.json") {
+TEST_CASE("a runtime of another path stays in daemon.json") {
     const Text text =
         R"({"runtimes": {"nvidia": {"path": "/other"}}, "default-runtime": "nvidia"})";
     const auto edit = remove_from_docker(text, std::nullopt, {.path = "/ours"}, "daemon.json");
@@ -102,7 +102,7 @@ TEST_CASE("a runtime of another path is not taken out of daemon.json") {
     CHECK(contains(edit->notices.list[0].text, "'/other'"));
 }
 
-TEST_CASE("an empty object that was not made by us stays") {
+TEST_CASE("an empty object of others stays") {
     for (const auto* const text : {"{}", "{}\n", "", " "}) {
         const auto edit = remove_from_docker(text, std::nullopt, {.path = "/ours"}, "daemon.json");
         REQUIRE(edit);
@@ -110,7 +110,7 @@ TEST_CASE("an empty object that was not made by us stays") {
     }
 }
 
-TEST_CASE("a copy that was made of our own entry brings nothing back") {
+TEST_CASE("a backup of our own entry restores nothing") {
     const RuntimeEntry entry{.path = "/ours", .set_as_default = true};
     const auto first = add_to_docker(std::nullopt, {.path = "/ours"}, "daemon.json");
     const auto second = add_to_docker(first->text, entry, "daemon.json");
@@ -130,7 +130,7 @@ TEST_CASE("imports that were added behind ours stay") {
     CHECK_FALSE(contains(*removed, drop_in));
 }
 
-TEST_CASE("the version stays where settings came to a file that we made") {
+TEST_CASE("the version stays if settings were added") {
     const auto added = add_import("", drop_in, "c");
     REQUIRE(added);
     const auto removed = remove_import(*added + "[debug]\nlevel = \"info\"\n", drop_in, "c");
@@ -140,7 +140,7 @@ TEST_CASE("the version stays where settings came to a file that we made") {
     CHECK_FALSE(contains(*removed, "imports"));
 }
 
-TEST_CASE("imports are relative to the file's directory, and patterns stop at a slash") {
+TEST_CASE("import patterns are relative and stop at slashes") {
     const auto imports = containerd_imports(
         {.path = "/c/config.toml", .text = R"(imports = ["a.toml", "/b/../d/*.toml"])"});
     REQUIRE(imports);
@@ -150,7 +150,7 @@ TEST_CASE("imports are relative to the file's directory, and patterns stop at a 
     CHECK_FALSE(import_matches("/d/*.toml", "/d/x.conf"));
 }
 
-TEST_CASE("what another run entered is no part of the original") {
+TEST_CASE("another run's entry is no original") {
     const RuntimeEntry a{.name = "a", .path = "/ours"};
     const RuntimeEntry b{.name = "b", .path = "/ours"};
     const Text first = R"({"runtimes": {"a": {"path": "/other"}}})";
@@ -165,7 +165,7 @@ TEST_CASE("what another run entered is no part of the original") {
     CHECK(contains(error_of(original_of_docker({{"/copy", "{"}}, a)), "/copy:1: "));
 }
 
-TEST_CASE("an object that held something else before is left empty") {
+TEST_CASE("an object that had members is left empty") {
     const RuntimeEntry entry{.path = "/ours"};
     const auto removed =
         remove_from_docker(R"({"runtimes": {"nvidia": {"path": "/ours"}}})",
@@ -174,7 +174,7 @@ TEST_CASE("an object that held something else before is left empty") {
     CHECK(removed->text == R"({"runtimes": {}})");
 }
 
-TEST_CASE("keys and values of TOML nest only so deep") {
+TEST_CASE("nesting depth of TOML is bounded") {
     std::string names = "a";
     for (int level = 0; level < 40; ++level)
         names += ".a";

@@ -18,7 +18,7 @@ bool used(const std::string& name, const std::optional<std::string>& note,
 
 } // namespace
 
-TEST_CASE("an image's libcuda is used where it serves the driver and is newer") {
+TEST_CASE("a newer suitable libcuda is used") {
     struct Row {
         const char* what;
         const char* name;
@@ -53,7 +53,7 @@ TEST_CASE("an image's libcuda is used where it serves the driver and is newer") 
     }
 }
 
-TEST_CASE("a note is JSON of one form, with keys in any case") {
+TEST_CASE("a note is JSON, keys in any case") {
     struct Row {
         std::string note;
         bool used;
@@ -86,7 +86,7 @@ TEST_CASE("a note is JSON of one form, with keys in any case") {
     }
 }
 
-TEST_CASE("what is used is told with the CUDA version of its note") {
+TEST_CASE("the used libcuda's CUDA version is reported") {
     const auto driver = Version::parse("550.54.14");
     CHECK(use_compat({.name = "libcuda.so.570.1.1", .note = good}, driver, {})
           == PlannedCompat{.library = "libcuda.so.570.1.1", .cuda = "12.10"});

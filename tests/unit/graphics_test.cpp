@@ -20,7 +20,7 @@ std::string changed(std::string_view text) {
 
 } // namespace
 
-TEST_CASE("a library that is named by a path is named by its file name") {
+TEST_CASE("a library's path becomes its file name") {
     CHECK(changed(R"({"ICD": {"library_path": "/opt/lib/libGLX.so.0", "x": "/y/z"}})")
           == R"({"ICD": {"library_path": "libGLX.so.0", "x": "/y/z"}})");
     CHECK(changed("{\"library_path\"\n\t : \"../lib/a.so\"}")
@@ -32,7 +32,7 @@ TEST_CASE("a library that is named by a path is named by its file name") {
     CHECK(changed("/opt/lib/libnvidia-opencl.so.1\n") == "libnvidia-opencl.so.1\n");
 }
 
-TEST_CASE("a text that names no library by a path stays as it is") {
+TEST_CASE("text without a library's path stays") {
     for (const auto* const text :
          {"", "\n", "libnvidia-opencl.so.1\n", "/", "/opt/..", "{}", R"({"library_path": "a.so"})",
           R"({"library_path": "/"})", R"({"library_path": "/a/.."})", R"({"library_path")",
@@ -43,7 +43,7 @@ TEST_CASE("a text that names no library by a path stays as it is") {
     }
 }
 
-TEST_CASE("libraries with versions of their own are known by name") {
+TEST_CASE("libraries of other versions are known by name") {
     const auto version = [](std::string_view name) {
         const auto own = driver::own_version(name);
         return own ? std::string(own->stem) + " " + std::to_string(own->version.parts.size()) : "";
@@ -60,7 +60,7 @@ TEST_CASE("libraries with versions of their own are known by name") {
     }
 }
 
-TEST_CASE("DRM nodes are those that the kernel has for the GPU, with the numbers of their names") {
+TEST_CASE("DRM nodes are the kernel's for the GPU") {
     MemoryHost host;
     for (const auto* const name : {"card1", "renderD129", "controlD65", "cardX", "card", "version"})
         host.directory(std::string("/sys/bus/pci/devices/0000:01:00.0/drm/") + name);
@@ -90,7 +90,7 @@ TEST_CASE("DRM nodes are those that the kernel has for the GPU, with the numbers
     CHECK(notices.list.size() == 2);
 }
 
-TEST_CASE("files of loaders are looked for where hosts keep them") {
+TEST_CASE("loader files are found in the usual places") {
     MemoryHost host;
     const char* const name = "/vulkan/icd.d/nvidia_icd.json";
     const auto found = [&](InventoryScope scope = {.driver_capabilities = {graphics}}) {

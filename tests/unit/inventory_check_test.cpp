@@ -81,7 +81,7 @@ TEST_CASE("the driver's files, sockets and nodes are believed") {
     CHECK(check(inventory));
 }
 
-TEST_CASE("a file that leads elsewhere is refused, whatever it is for") {
+TEST_CASE("a file that leads elsewhere is refused") {
     for (const char* const text :
          {"/etc/shadow", "/root/secret", "/usr/lib/secret.so", "/usr/lib/memory.so", "/proc/kcore",
           "/dev/sda", "/", "/tmp/of-a-user", "/tmp/missing", "/missing/file"}) {
@@ -100,7 +100,7 @@ TEST_CASE("a file that leads elsewhere is refused, whatever it is for") {
     }
 }
 
-TEST_CASE("a socket, file or directory of another service is refused") {
+TEST_CASE("another service's files are refused") {
     const auto other = host_path("/run/docker.sock");
     const auto* const words = "has a socket or directory that it does not have";
     CHECK(is_refused({.sockets = {other}}, words));
@@ -109,7 +109,7 @@ TEST_CASE("a socket, file or directory of another service is refused") {
     CHECK(is_refused({.group_devices = {.directories = {other}}}, words));
 }
 
-TEST_CASE("a node of another device is refused, wherever it stands") {
+TEST_CASE("another device's node is refused anywhere") {
     const Node lies[] = {node("/dev/mem", 1, 1),     node("/dev/kvm", 10, 232),
                          node("/dev/nvidia0", 8, 0), node("/dev/mem", 195, 0),
                          node("/dev/sda", 195, 0),   node("/root/secret", 195, 0)};
@@ -132,13 +132,13 @@ TEST_CASE("a node of another device is refused, wherever it stands") {
     }
 }
 
-TEST_CASE("the numbers of MIG devices to come are of the driver's module") {
+TEST_CASE("numbers of future MIG devices are the driver's") {
     CHECK(check({.mig_management = {.gpus = {{0, {{235, 7}, {235, 8}}}}}}));
     CHECK(is_refused({.mig_management = {.gpus = {{0, {{235, 7}, {1, 1}}}}}},
                      "a MIG device of device number 1:1"));
 }
 
-TEST_CASE("a Jetson's nodes are of many modules: its lists name them, and they are there") {
+TEST_CASE("a Jetson's lists name its existing nodes") {
     CHECK(check({.control_nodes = {node("/dev/nvhost-gpu", 505, 1)}}, true));
     CHECK(!check({.control_nodes = {node("/dev/nvhost-gpu", 505, 1)}}));
     CHECK(!check({.control_nodes = {node("/dev/nvhost-gpu", 1, 1)}}, true));
@@ -151,7 +151,7 @@ TEST_CASE("a Jetson's nodes are of many modules: its lists name them, and they a
     CHECK(!check({.control_nodes = {unfound}}, true));
 }
 
-TEST_CASE("the one node of WSL is the kernel's device dxg") {
+TEST_CASE("WSL's one node is the kernel's dxg") {
     CHECK(check({.control_nodes = {node("/dev/dxg", 10, 59)}}));
     CHECK(!check({.control_nodes = {node("/dev/dxg", 10, 232)}}));
 }

@@ -27,7 +27,7 @@ TEST_CASE("a syntax error has its place") {
     CHECK(json_syntax_error(""));
 }
 
-TEST_CASE("a name that stands twice cannot be written again") {
+TEST_CASE("a repeated name cannot be written again") {
     CHECK(check_rewritable_json(R"({"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]})"));
     CHECK(contains(error_of(check_rewritable_json(R"({"a": {"b": 1, "b": 2}})")),
                    "'b' stands twice in one object"));
@@ -39,7 +39,7 @@ TEST_CASE("more than 1,000 levels cannot be written again") {
     CHECK(contains(error_of(check_rewritable_json(std::string(1001, '['))), "1,000 levels"));
 }
 
-TEST_CASE("bytes that are not UTF-8 are replaced or left out") {
+TEST_CASE("bytes outside UTF-8 are replaced or dropped") {
     using enum JsonForm::NotUtf8;
     const nlohmann::json value{"a\xff", "\xc3\xa4"};
     CHECK(write_json(value, {.not_utf8 = replaced}) == "[\"a\xef\xbf\xbd\",\"\xc3\xa4\"]");

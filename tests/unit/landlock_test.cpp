@@ -42,7 +42,7 @@ int opened_in_restricted_process(const char* path, int flags) {
 
 } // namespace
 
-TEST_CASE("a restricted process opens files below its directories alone") {
+TEST_CASE("a restricted process opens its directories alone") {
     if (!has_landlock()) {
         MESSAGE("this kernel has no Landlock");
         return;

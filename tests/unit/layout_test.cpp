@@ -59,21 +59,21 @@ std::string with_musl(const char* path_file) {
 
 } // namespace
 
-TEST_CASE("the library directory is one that glibc's loader reads") {
+TEST_CASE("glibc's loader reads the library directory") {
     CHECK(with_loader(of_lib64) == "/usr/lib64");
     CHECK(with_loader(of_debian) == "/usr/lib");
     CHECK(with_loader(of_nix) == "/usr/lib64");
     CHECK(with_loader("") == "/usr/lib64");
 }
 
-TEST_CASE("the library directory is one that musl's loader reads") {
+TEST_CASE("musl's loader reads the library directory") {
     CHECK(with_musl(nullptr) == "/usr/lib");
     CHECK(with_musl("/lib:/usr/lib\n") == "/usr/lib");
     CHECK(with_musl("/usr/lib\n/usr/lib64\n") == "/usr/lib64");
     CHECK(with_musl("/opt\n") == "/usr/lib64");
 }
 
-TEST_CASE("/usr/lib64 that is a link to /usr/lib is /usr/lib") {
+TEST_CASE("/usr/lib64 as a link is /usr/lib") {
     const Ground ground;
     ground.directory("r/usr");
     ground.directory("r/usr/lib");

@@ -28,7 +28,7 @@ std::string merged(const std::vector<LdCacheEntry>& image, const std::vector<Dri
 
 } // namespace
 
-TEST_CASE("the driver comes before every entry of its name") {
+TEST_CASE("the driver precedes entries of its name") {
     const auto names = std::vector{driver("/d/libcuda.so.1"), driver("/d/libcuda.so")};
     struct Row {
         const char* what;
@@ -68,14 +68,14 @@ TEST_CASE("the driver comes before every entry of its name") {
     }
 }
 
-TEST_CASE("the compat library comes before the driver's, and 32 bits stand apart") {
+TEST_CASE("the compat library precedes, by word size") {
     CHECK(merged({{native, "libcuda.so.1", "/stubs/libcuda.so.1"}},
                  {driver("/compat/libcuda.so.1"), driver("/d/libcuda.so.1"),
                   driver("/32/libcuda.so.1", true)})
           == "/compat/libcuda.so.1 /d/libcuda.so.1 /stubs/libcuda.so.1 /32/libcuda.so.1 ");
 }
 
-TEST_CASE("a plan's libraries have the names that ldconfig gives them") {
+TEST_CASE("planned libraries have ldconfig's names") {
     using Kind = Mount::Kind;
     const auto library = [](const char* inside, const char* soname, Kind kind = Kind::library) {
         return Mount{.kind = kind, .inside = inside_path(inside), .soname = soname};

@@ -16,7 +16,7 @@ using namespace grapnel::test;
 
 } // namespace
 
-TEST_CASE("an ld.so.cache gives its entries in their order, with their machine") {
+TEST_CASE("ld.so.cache gives ordered entries with machine") {
     const std::vector<CacheLine> lines{
         {"libb.so.1", "/usr/lib64/libb.so.1"},
         {"liba.so.1", "/usr/lib/liba.so.1", native32_cache_flags},
@@ -43,7 +43,7 @@ TEST_CASE("an ld.so.cache gives its entries in their order, with their machine")
     CHECK(parse_ld_cache(ld_cache_file({}))->entries.empty());
 }
 
-TEST_CASE("an ld.so.cache that is cut off anywhere is refused") {
+TEST_CASE("a cut ld.so.cache is refused") {
     for (const auto format : {CacheFormat::glibc, CacheFormat::behind_old_entries}) {
         const auto file = ld_cache_file({{"liba.so.1", "/usr/lib/liba.so.1"}}, format);
         for (std::size_t length = 0; length < file.size(); ++length) {
@@ -56,7 +56,7 @@ TEST_CASE("an ld.so.cache that is cut off anywhere is refused") {
     }
 }
 
-TEST_CASE("an ld.so.cache with any byte wrong is read without harm") {
+TEST_CASE("any wrong byte of ld.so.cache is harmless") {
     const auto file =
         ld_cache_file({{"liba.so.1", "/usr/lib/liba.so.1"}}, CacheFormat::behind_old_entries);
     for (std::size_t at = 0; at < file.size(); ++at)
@@ -70,7 +70,7 @@ TEST_CASE("an ld.so.cache with any byte wrong is read without harm") {
         }
 }
 
-TEST_CASE("what is no ld.so.cache is refused, and told apart") {
+TEST_CASE("other formats than ld.so.cache are told apart") {
     struct Row {
         std::string file;
         const char* error;
@@ -138,7 +138,7 @@ TEST_CASE("an extension of an unknown kind is refused") {
     CHECK(contains(error_of(parse_ld_cache(file)), "wrong extension"));
 }
 
-TEST_CASE("a name that a million entries share is refused") {
+TEST_CASE("a name of a million entries is refused") {
     constexpr std::size_t count = 100'000;
     std::vector<CacheLine> lines(count, {"a", "b"});
     auto file = ld_cache_file(lines);

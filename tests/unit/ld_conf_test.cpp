@@ -35,7 +35,7 @@ std::string directories(const std::string& configuration) {
 
 } // namespace
 
-TEST_CASE("the image's library directories are those of its ld.so.conf, in its order") {
+TEST_CASE("library directories are ld.so.conf's, in order") {
     struct Row {
         const char* what;
         const char* configuration;
@@ -123,7 +123,7 @@ TEST_CASE("a pattern after a costly one counts") {
     CHECK(image::read_ld_conf(root).directories == std::vector<std::string>{"/found"});
 }
 
-TEST_CASE("a directory is listed once for all its patterns") {
+TEST_CASE("several patterns list a directory once") {
     const Ground ground;
     ground.directory("r/etc");
     ground.directory("r/many");

@@ -43,7 +43,7 @@ std::vector<Notice> warnings(const Plan& plan, sys::RootDir& root) {
 
 } // namespace
 
-TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
+TEST_CASE("a preferred libcuda's directory is configured") {
     for (const auto* const include :
          {"include /etc/ld.so.conf.d/*.conf\n", "/x\ninclude ld.so.conf.d/*\n",
           "include /etc/ld.so.conf.d/00-grapnel-compat.conf\n", "/x\n",
@@ -70,7 +70,7 @@ TEST_CASE("a preferred libcuda has its place in a configuration that is read") {
     }
 }
 
-TEST_CASE("musl's path file says what it said, and where the driver lies") {
+TEST_CASE("musl's path file gains the driver's directory") {
     struct Row {
         const char* before; ///< nullptr: no file
         const char* libraries;
@@ -111,7 +111,7 @@ TEST_CASE("musl's path file says what it said, and where the driver lies") {
     }
 }
 
-TEST_CASE("an image's libcuda is found if it is one regular file") {
+TEST_CASE("an image's libcuda is one regular file") {
     const Ground ground;
     make_compat(ground);
     const std::string place = "r/usr/local/cuda/compat/";

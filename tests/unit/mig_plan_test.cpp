@@ -16,7 +16,7 @@ using test::request;
 using Devices = Request::Devices;
 using Kind = Mount::Kind;
 
-TEST_CASE("a plan holds the nodes and the files of both instances, each once") {
+TEST_CASE("nodes and files of instances appear once") {
     const auto plan = make_plan(request({"0:0", "0:1"}), mig_host(), {});
     REQUIRE(plan);
     CHECK(plan->device_rules
@@ -36,7 +36,7 @@ TEST_CASE("a plan holds the nodes and the files of both instances, each once") {
     CHECK(without->mounts.size() == 3);
 }
 
-TEST_CASE("who manages MIG gets the nodes that are there and the rules of what can come") {
+TEST_CASE("MIG managers get nodes and future rules") {
     auto wanted = request({"1"});
     wanted.mig_config = true;
     const auto plan = make_plan(wanted, mig_host(), {});

@@ -25,7 +25,7 @@ void add_pci(MemoryHost& host, const std::string& address, std::string vendor,
 
 } // namespace
 
-TEST_CASE("a module is missing where the kernel shows no trace of it") {
+TEST_CASE("a module without kernel traces is missing") {
     MemoryHost host;
     CHECK(missing_modules(host, {utility}) == Names{"nvidia"});
     CHECK(missing_modules(host, {compute, display})
@@ -84,7 +84,7 @@ TEST_CASE("nodes are made as the driver's parameters say") {
     CHECK_FALSE(attributes("ModifyDeviceFiles: 11\n"));
 }
 
-TEST_CASE("the right to make nodes is asked for only where one is missing") {
+TEST_CASE("mknod is asked for if nodes are missing") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/params", "ModifyDeviceFiles: 1\n");
     int asked = 0;

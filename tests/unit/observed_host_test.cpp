@@ -115,7 +115,7 @@ std::vector<std::pair<std::string, Change>> changes() {
 
 } // namespace
 
-TEST_CASE("a host that does not change gives the same answers") {
+TEST_CASE("an unchanged host gives the same answers") {
     MemoryHost host;
     add_driver(host);
     const ObservedHost observed(host);
@@ -126,7 +126,7 @@ TEST_CASE("a host that does not change gives the same answers") {
     CHECK(gives_same_answers(host, *observations));
 }
 
-TEST_CASE("a change that another inventory comes of changes an answer") {
+TEST_CASE("a relevant change alters an answer") {
     int of_effect = 0;
     for (const auto& one : changes()) {
         CAPTURE(one.first);
@@ -146,7 +146,7 @@ TEST_CASE("a change that another inventory comes of changes an answer") {
     CHECK(of_effect > 25);
 }
 
-TEST_CASE("the target of a link that leads nowhere can appear anywhere") {
+TEST_CASE("a dangling link's target can appear anywhere") {
     MemoryHost host;
     add_driver(host);
     host.link("/usr/bin/nvidia-debugdump", "/opt/elsewhere/nvidia-debugdump");
@@ -165,7 +165,7 @@ TEST_CASE("the target of a link that leads nowhere can appear anywhere") {
     CHECK(!gives_same_answers(host, *observations));
 }
 
-TEST_CASE("what the system could not tell is not kept") {
+TEST_CASE("an answer with errors is not cached") {
     MemoryHost host;
     add_driver(host);
     host.unreadable(gpu, EIO); // a sick GPU
@@ -174,7 +174,7 @@ TEST_CASE("what the system could not tell is not kept") {
     CHECK(!observed.observations(forever));
 }
 
-TEST_CASE("a file that changed just now is not kept") {
+TEST_CASE("a just changed file is not cached") {
     MemoryHost host;
     add_driver(host);
     const ObservedHost observed(host);
@@ -182,7 +182,7 @@ TEST_CASE("a file that changed just now is not kept") {
     CHECK(!observed.observations(0));
 }
 
-TEST_CASE("names that come and go in /run do not change an answer") {
+TEST_CASE("changing names in /run alter no answer") {
     MemoryHost host;
     add_driver(host);
     const ObservedHost observed(host);

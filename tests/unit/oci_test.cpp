@@ -74,7 +74,7 @@ TEST_CASE("a state can name the root file system") {
     CHECK_FALSE(state("1"));
 }
 
-TEST_CASE("a state that is not one is refused, and the error names the culprit") {
+TEST_CASE("a malformed state is refused with the culprit") {
     struct Row {
         std::string json;
         const char* culprit;
@@ -114,14 +114,14 @@ TEST_CASE("a state that is not one is refused, and the error names the culprit")
     }
 }
 
-TEST_CASE("input past its limit is refused before it is parsed") {
+TEST_CASE("overlong input is refused before parsing") {
     const std::string state = R"({"id":"c","pid":1,"bundle":"/b"})";
     CHECK(parse_state(state + std::string(state_size_limit - state.size(), ' ')));
     CHECK(contains(error_of(parse_state(state + std::string(state_size_limit, ' '))), "1 MiB"));
     CHECK(contains(error_of(parse_spec(std::string(spec_size_limit + 1, ' '))), "16 MiB"));
 }
 
-TEST_CASE("of config.json the part that matters is read, and the rest is passed over") {
+TEST_CASE("relevant parts of config.json are read") {
     const auto spec = parse_spec(R"({
         "ociVersion": "1.2.0", "hostname": "h", "annotations": {"a": "b"}, "unknown": [1, {}],
         "process": {"env": ["A=1", "B=2"], "capabilities": {"bounding": ["CAP_SYS_ADMIN"]},
@@ -146,7 +146,7 @@ TEST_CASE("of config.json the part that matters is read, and the rest is passed 
                   .mount_label = "u:r:t:s0"});
 }
 
-TEST_CASE("a config.json that is not one is refused, and the error names the culprit") {
+TEST_CASE("a malformed config.json is refused with the culprit") {
     struct Row {
         std::string json;
         const char* culprit;
@@ -204,7 +204,7 @@ TEST_CASE("a config.json that is not one is refused, and the error names the cul
     }
 }
 
-TEST_CASE("a container is privileged if its bounding set holds CAP_SYS_ADMIN") {
+TEST_CASE("CAP_SYS_ADMIN in the bounding set is privilege") {
     struct Row {
         const char* process;
         bool privileged;
@@ -260,7 +260,7 @@ TEST_CASE("device rules are read as runtimes read them") {
     }
 }
 
-TEST_CASE("the last value of a variable is the one that counts") {
+TEST_CASE("a variable's last value counts") {
     const Spec spec{.environment = {"A=1", "AB=x", "A=2", "NOEQUALS", "=odd", "E=", "A", "EQ=a=b"}};
     CHECK(spec.variable("A") == "2");
     CHECK(spec.variable("AB") == "x");
@@ -270,7 +270,7 @@ TEST_CASE("the last value of a variable is the one that counts") {
     CHECK(spec.variable("B") == std::nullopt);
 }
 
-TEST_CASE("a relative rootfs lies in the bundle, whatever the working directory is") {
+TEST_CASE("a relative rootfs lies in the bundle") {
     const auto bundle = host_path("/run/bundle");
     CHECK(rootfs_path({.root_path = "rootfs"}, bundle) == host_path("/run/bundle/rootfs"));
     CHECK(rootfs_path({.root_path = "./a/b/"}, bundle) == host_path("/run/bundle/a/b"));
@@ -278,7 +278,7 @@ TEST_CASE("a relative rootfs lies in the bundle, whatever the working directory 
     CHECK(rootfs_path({.root_path = "."}, bundle) == bundle);
 }
 
-TEST_CASE("a group has the number that the container's user namespace gives it") {
+TEST_CASE("a group's number follows the user namespace") {
     const auto linux_with = [](const std::string& more) {
         return parse_spec(spec_with("{}", R"(,"linux":{)" + more + "}"));
     };

@@ -18,14 +18,14 @@ Result<Options> parsed(const std::vector<std::string>& words) {
 
 } // namespace
 
-TEST_CASE("each stage of the hook is known by its name") {
+TEST_CASE("each stage is known by its name") {
     CHECK(parsed({"prestart"})->stage == Stage::prestart);
     CHECK(parsed({"createRuntime"})->stage == Stage::create_runtime);
     CHECK(parsed({"poststart"})->stage == Stage::poststart);
     CHECK(parsed({"poststop"})->stage == Stage::poststop);
 }
 
-TEST_CASE("options are written with one dash or two, before the stage") {
+TEST_CASE("options have one or two dashes") {
     for (const auto* const config : {"--config=/f", "-config=/f"}) {
         CAPTURE(config);
         const auto options = parsed({config, "prestart"});
@@ -51,7 +51,7 @@ TEST_CASE("a word behind the stage is refused") {
     CHECK(contains(error_of(parsed({"prestart", "--debug"})), "one word too many: '--debug'"));
 }
 
-TEST_CASE("a relative file is relative to the working directory") {
+TEST_CASE("a relative file starts in the working directory") {
     const auto options = parsed({"--config", "f.toml", "prestart"});
     REQUIRE(options);
     CHECK(options->config->name() == "f.toml");
@@ -66,7 +66,7 @@ TEST_CASE("version and help need no stage") {
     CHECK(parsed({"-h"})->action == Options::Action::help);
 }
 
-TEST_CASE("a wrong command line is an error of usage that names the culprit") {
+TEST_CASE("a wrong command line names the culprit") {
     struct Row {
         std::vector<std::string> words;
         const char* error;

@@ -23,7 +23,7 @@ Result<Plan> plan_of(const Inventory& inventory) {
 
 } // namespace
 
-TEST_CASE("a node that may be made is planned, with its rule and its mount") {
+TEST_CASE("a missing node is planned with its rule") {
     auto inventory = with_control_node();
     inventory.control_nodes.front().found = std::nullopt;
     CHECK_FALSE(plan_of(inventory));
@@ -39,7 +39,7 @@ TEST_CASE("a node that may be made is planned, with its rule and its mount") {
     CHECK(to_json(*plan).find(R"("mode": "0660")") != std::string::npos);
 }
 
-TEST_CASE("nothing is made on the host that the container does not get") {
+TEST_CASE("no unneeded node is made on the host") {
     auto plan = plan_of(with_control_node());
     REQUIRE(plan);
     plan->host_nodes.push_back({.path = host_path("/dev/nvidia0"), .number = {195, 0}});
@@ -69,7 +69,7 @@ TEST_CASE("relocation changes the host's paths alone") {
     CHECK_FALSE(relocate(*plan, failing));
 }
 
-TEST_CASE("where a link leads is told by its text") {
+TEST_CASE("a link's text says where it leads") {
     const auto to = [](std::string_view inside, std::string target) {
         const auto found = destination({inside_path(inside), std::move(target)});
         return found ? found->text() : std::string();
@@ -84,7 +84,7 @@ TEST_CASE("where a link leads is told by its text") {
     CHECK(to("/a", std::string("x\0y", 3)).empty());
 }
 
-TEST_CASE("no link lies in the kernel's file systems or leads there") {
+TEST_CASE("links stay out of the kernel's file systems") {
     const auto holds = [](std::string_view inside, std::string target) {
         auto plan = plan_of(with_control_node());
         plan->links.push_back({inside_path(inside), std::move(target)});

@@ -49,7 +49,7 @@ Plan sound_plan() {
 
 } // namespace
 
-TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc directories") {
+TEST_CASE("a plan has its GPUs' nodes and rules") {
     const auto plan = make_plan(request({"1"}), host(), {});
     CAPTURE(error_of(plan));
     REQUIRE(plan);
@@ -66,13 +66,13 @@ TEST_CASE("a plan holds the chosen GPUs with their nodes, rules and /proc direct
     CHECK(has_mount(*plan, Kind::proc, "/proc/driver/nvidia/gpus/0000:0a:00.0"));
 }
 
-TEST_CASE("the driver in a container must not make device nodes") {
+TEST_CASE("the driver in a container makes no nodes") {
     const auto plan = sound_plan();
     REQUIRE(plan.views.at(0).files.size() == 1);
     CHECK(plan.views.at(0).files[0].text == "ModifyDeviceFiles: 0\nX: 1\n");
 }
 
-TEST_CASE("without /proc/driver/nvidia in the container nothing is put there") {
+TEST_CASE("without /proc/driver/nvidia nothing is mounted there") {
     const auto plan = make_plan(request({"0"}), host(), {.proc_driver_nvidia = false});
     REQUIRE(plan);
     CHECK(plan->views.empty());
@@ -80,7 +80,7 @@ TEST_CASE("without /proc/driver/nvidia in the container nothing is put there") {
                                [](const auto& mount) { return mount.kind == Kind::proc; }));
 }
 
-TEST_CASE("libraries lie where the image keeps its own, with the links that programs expect") {
+TEST_CASE("libraries and links follow the image's layout") {
     auto inventory = host();
     inventory.libraries.push_back(library("libGLX_nvidia.so.580.1", "libGLX_nvidia.so.0"));
     inventory.libraries.push_back(
@@ -111,7 +111,7 @@ TEST_CASE("libraries lie where the image keeps its own, with the links that prog
     CHECK(std::ranges::is_sorted(plan->links));
 }
 
-TEST_CASE("of two libraries that claim one SONAME the first by name has it") {
+TEST_CASE("the first name wins a SONAME") {
     auto inventory = host();
     inventory.libraries.push_back(library("libnvidia-zeta.so.580.1", "libnvidia-same.so.1"));
     inventory.libraries.push_back(library("libnvidia-alpha.so.580.1", "libnvidia-same.so.1"));
@@ -138,7 +138,7 @@ TEST_CASE("programs, firmware and sockets have their places") {
         CHECK(mount.directory == (mount.inside.text() == "/tmp/nvidia-mps"));
 }
 
-TEST_CASE("a mount is as tight as its kind allows") {
+TEST_CASE("mount options are strict for each kind") {
     struct Row {
         Kind kind;
         MountOptions options;
@@ -161,7 +161,7 @@ TEST_CASE("a mount is as tight as its kind allows") {
     }
 }
 
-TEST_CASE("a device node that is missing, wrong or no device is an error that names the command") {
+TEST_CASE("a wrong device node names its command") {
     struct Row {
         const char* what;
         std::optional<DeviceNumber> expected;
@@ -209,7 +209,7 @@ TEST_CASE("a device node that is missing, wrong or no device is an error that na
     CHECK(error_of(make_plan(request({"0"}), inventory, {})).empty());
 }
 
-TEST_CASE("a named driver capability without its library is refused") {
+TEST_CASE("a capability without its library is refused") {
     struct Row {
         DriverCapabilities wanted;
         const char* lost;
@@ -245,7 +245,7 @@ TEST_CASE("a named driver capability without its library is refused") {
     CHECK(contains(error_of(make_plan(wanting, inventory, {})), "needs libcuda.so.580.1"));
 }
 
-TEST_CASE("requirements are held against the driver, and the error says what it offers") {
+TEST_CASE("an unmet requirement names the driver's offer") {
     struct Row {
         const char* requirement;
         std::vector<std::string> gpus;
@@ -282,7 +282,7 @@ TEST_CASE("requirements are held against the driver, and the error says what it 
     }
 }
 
-TEST_CASE("a plan that breaks a rule is not carried out") {
+TEST_CASE("a plan that breaks a rule fails") {
     struct Row {
         const char* what;
         void (*change)(Plan&);
@@ -453,7 +453,7 @@ TEST_CASE("a plan that breaks a rule is not carried out") {
     }
 }
 
-TEST_CASE("a link leads where its text says, and never out of the root") {
+TEST_CASE("a link never leads out of the root") {
     struct Row {
         const char* inside;
         const char* target;
@@ -483,7 +483,7 @@ TEST_CASE("a link leads where its text says, and never out of the root") {
     }
 }
 
-TEST_CASE("a driver file with an impossible name makes no plan") {
+TEST_CASE("an impossible file name makes no plan") {
     auto inventory = host();
     inventory.libraries.push_back(library("libnvidia-x.so.580.1", "libnvidia-ml.so.580.1"));
     CHECK(contains(error_of(make_plan(request({}), inventory, {})), "share a place"));
@@ -493,7 +493,7 @@ TEST_CASE("nothing to do is an empty object") {
     CHECK(to_json(std::nullopt) == "{}\n");
 }
 
-TEST_CASE("the plan as JSON has the keys of the contract, and the mode words of the settings") {
+TEST_CASE("the plan as JSON has the contract's keys") {
     auto wanting = request({"1"});
     wanting.ldcache = LdCache::off;
     wanting.change_cgroup = false;
@@ -516,7 +516,7 @@ TEST_CASE("the plan as JSON has the keys of the contract, and the mode words of 
     CHECK(json.at("files").at(0).at("inside") == "/proc/driver/nvidia/params");
 }
 
-TEST_CASE("bytes that are not UTF-8 do not break the JSON") {
+TEST_CASE("bytes outside UTF-8 do not break JSON") {
     auto inventory = host();
     inventory.proc_files.push_back({.name = "registry", .text = "\xff\xfe"});
     const auto plan = make_plan(request({}), inventory, {});

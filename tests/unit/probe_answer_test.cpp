@@ -64,7 +64,7 @@ TEST_CASE("an answer is read whole") {
     CHECK(parse_probe_answer("grapnel-probe 1\n"));
 }
 
-TEST_CASE("an answer that is not of the form is refused") {
+TEST_CASE("a malformed answer is refused") {
     const std::string head = "grapnel-probe 1\n";
     for (const auto* const text :
          {"", "grapnel-probe 1", "grapnel-probe 2\n", " grapnel-probe 1\n", "grapnel-probe 1\r\n"})
@@ -110,7 +110,7 @@ TEST_CASE("an answer that is not of the form is refused") {
     CHECK(!contains(error_of(parse_probe_answer(head + "\x1b[31m\n")), "\x1b"));
 }
 
-TEST_CASE("an answer fills in what is not known, and no more") {
+TEST_CASE("an answer fills in unknown facts alone") {
     auto inventory = two_gpus();
     inventory.gpus[0].arch = "8.0";
     add_answer(inventory, *parse_probe_answer(whole));
@@ -120,7 +120,7 @@ TEST_CASE("an answer fills in what is not known, and no more") {
     CHECK(inventory.gpus[1].brand == "GeForceRTX");
 }
 
-TEST_CASE("an answer is complete if every healthy GPU gave its facts") {
+TEST_CASE("a complete answer covers each healthy GPU") {
     const auto answer = *parse_probe_answer(whole);
     auto inventory = two_gpus();
     CHECK(!is_complete(answer, inventory));
@@ -130,7 +130,7 @@ TEST_CASE("an answer is complete if every healthy GPU gave its facts") {
     CHECK(!is_complete(answer, inventory));
 }
 
-TEST_CASE("a kept answer holds as long as the kernel's facts") {
+TEST_CASE("a kept answer holds while facts hold") {
     MemoryHost host;
     host_of_two(host);
     auto inventory = two_gpus();
@@ -158,7 +158,7 @@ TEST_CASE("a kept answer holds as long as the kernel's facts") {
     CHECK(!parse_kept_answer(file, *probe_key(host, inventory)));
 }
 
-TEST_CASE("a MIG instance that was made anew is another") {
+TEST_CASE("a remade MIG instance is another") {
     MemoryHost host;
     host_of_two(host);
     const auto* const instance = "/proc/driver/nvidia/capabilities/gpu0/mig/gi1/ci0";
@@ -170,7 +170,7 @@ TEST_CASE("a MIG instance that was made anew is another") {
     CHECK(first != probe_key(host, two_gpus()));
 }
 
-TEST_CASE("nothing is kept where the kernel's facts cannot be had") {
+TEST_CASE("without the kernel's facts nothing is kept") {
     MemoryHost host;
     host_of_two(host);
     SUBCASE("no boot_id") {
@@ -191,7 +191,7 @@ TEST_CASE("a kept answer that is damaged is none") {
     CHECK(!parse_kept_answer(file.substr(1), "key\n"));
 }
 
-TEST_CASE("the compute capability is that of the chip with the PCI ID") {
+TEST_CASE("the PCI ID gives the compute capability") {
     using driver::compute_capability;
     const std::pair<std::uint32_t, const char*> chips[] = {
         {0x1023, "3.5"},  {0x102d, "3.7"}, {0x13ba, "5.0"}, {0x17fd, "5.2"}, {0x15f8, "6.0"},
@@ -205,7 +205,7 @@ TEST_CASE("the compute capability is that of the chip with the PCI ID") {
         CHECK_MESSAGE(!compute_capability(id), id);
 }
 
-TEST_CASE("the PCI ID stands in a file of the device") {
+TEST_CASE("the device's file has the PCI ID") {
     MemoryHost host;
     const std::string pci = "0000:00:06.0";
     const auto device = "/sys/bus/pci/devices/" + pci + "/device";

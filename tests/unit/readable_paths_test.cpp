@@ -65,7 +65,7 @@ TEST_CASE("a pattern of a list makes names readable") {
     CHECK(!can(paths.read, "/etc/shadow"));
 }
 
-TEST_CASE("a pattern in the first component makes nothing readable") {
+TEST_CASE("a pattern as first component reads nothing") {
     const auto paths = paths_with_list("lib, /s*/board/libother.so\n");
     CHECK(paths.listed.empty());
     CHECK(!can(paths.read, "/srv"));

@@ -104,7 +104,7 @@ TEST_CASE("NVIDIA_VISIBLE_DEVICES says which GPUs") {
     CHECK(devices_text(asked({"NVIDIA_VISIBLE_DEVICES"})) == "no request");
 }
 
-TEST_CASE("a legacy image that asks for nothing asks for all") {
+TEST_CASE("a legacy image asks for all by default") {
     struct Row {
         Environment environment;
         const char* devices;
@@ -148,7 +148,7 @@ TEST_CASE("swarm variables that are set stand for NVIDIA_VISIBLE_DEVICES") {
     }
 }
 
-TEST_CASE("volume mounts name devices where the settings accept them") {
+TEST_CASE("volume mounts name devices if accepted") {
     Settings accepting;
     accepting.accept_volume_mounts = true;
     struct Row {
@@ -191,7 +191,7 @@ TEST_CASE("volume mounts name devices where the settings accept them") {
     }
 }
 
-TEST_CASE("an unprivileged container's variables count only where the settings accept them") {
+TEST_CASE("settings decide on unprivileged containers' variables") {
     Settings strict;
     strict.accept_environment_when_unprivileged = false;
     Spec spec{.root_path = "r", .environment = {"NVIDIA_VISIBLE_DEVICES=all"}};
@@ -219,7 +219,7 @@ TEST_CASE("an unprivileged container's variables count only where the settings a
     }
 }
 
-TEST_CASE("NVIDIA_DRIVER_CAPABILITIES is cut to nothing silently: what is not supported is said") {
+TEST_CASE("unsupported NVIDIA_DRIVER_CAPABILITIES are reported") {
     using enum DriverCapability;
     const std::string all = "compat32 compute display graphics ngx utility video";
     struct Row {
@@ -259,7 +259,7 @@ TEST_CASE("NVIDIA_DRIVER_CAPABILITIES is cut to nothing silently: what is not su
     }
 }
 
-TEST_CASE("a driver capability that is unknown or not supported is refused by name") {
+TEST_CASE("an unknown or unsupported capability is refused") {
     using enum DriverCapability;
     Settings settings;
     settings.supported_driver_capabilities = {compute, utility};
@@ -291,7 +291,7 @@ TEST_CASE("a driver capability that is unknown or not supported is refused by na
                  "allows none"));
 }
 
-TEST_CASE("a container that asks for nothing is never refused") {
+TEST_CASE("a container without a request is never refused") {
     for (const auto& nonsense :
          {"NVIDIA_DRIVER_CAPABILITIES=nonsense", "NVIDIA_REQUIRE_CUDA=nonsense",
           "NVIDIA_MIG_CONFIG_DEVICES=all", "NVIDIA_IMEX_CHANNELS=0", "NOEQUALS"}) {
@@ -301,7 +301,7 @@ TEST_CASE("a container that asks for nothing is never refused") {
     }
 }
 
-TEST_CASE("requirements come from the variables of that name, in the order of their names") {
+TEST_CASE("requirements follow their variables' names") {
     struct Row {
         const char* what;
         Environment environment;
@@ -348,7 +348,7 @@ TEST_CASE("requirements come from the variables of that name, in the order of th
         "NVIDIA_REQUIRE_A: 'nonsense' has no operator"));
 }
 
-TEST_CASE("there is no limit to the number of requirements") {
+TEST_CASE("requirements are unlimited in number") {
     Environment environment{"NVIDIA_VISIBLE_DEVICES=all"};
     for (int i = 100; i < 200; ++i)
         environment.push_back("NVIDIA_REQUIRE_" + std::to_string(i) + "=cuda>=1");
@@ -357,7 +357,7 @@ TEST_CASE("there is no limit to the number of requirements") {
     CHECK(result->request->requirements.size() == 100);
 }
 
-TEST_CASE("CUDA_VERSION of a legacy image counts with its first two parts") {
+TEST_CASE("CUDA_VERSION counts with its first two parts") {
     struct Row {
         const char* version;
         const char* requirements; ///< empty: refused
@@ -397,7 +397,7 @@ TEST_CASE("CUDA_VERSION of a legacy image counts with its first two parts") {
     }
 }
 
-TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is warned of") {
+TEST_CASE("NVIDIA_DISABLE_REQUIRE is Go's true, else a warning") {
     struct Row {
         const char* value;
         bool disabled;
@@ -419,7 +419,7 @@ TEST_CASE("NVIDIA_DISABLE_REQUIRE is true for what Go calls true, and doubt is w
     }
 }
 
-TEST_CASE("the settings say whether the cgroup and the ld.so.cache are touched") {
+TEST_CASE("settings decide on cgroup and ld.so.cache") {
     Settings settings;
     settings.no_cgroups = true;
     settings.ldcache = LdCache::off;
@@ -472,7 +472,7 @@ TEST_CASE("a requirement is read by its grammar") {
     }
 }
 
-TEST_CASE("a requirement is met, not met, or undecided for want of a fact") {
+TEST_CASE("a requirement is met, unmet or undecided") {
     const DriverFacts known{.cuda = Version::parse("12.4"),
                             .driver = Version::parse("550.54.14"),
                             .arch = Version::parse("8.9"),
@@ -535,7 +535,7 @@ TEST_CASE("a requirement is met, not met, or undecided for want of a fact") {
     }
 }
 
-TEST_CASE("CDI devices come before everything that an image says") {
+TEST_CASE("CDI devices precede an image's request") {
     const auto of = [](std::vector<std::string> names, Environment environment) {
         return make_request({.root_path = "r",
                              .environment = std::move(environment),

@@ -34,7 +34,7 @@ constexpr auto by_image = "cuda>=12.8 brand=unknown,driver>=535,driver<536 brand
 
 } // namespace
 
-TEST_CASE("what the branch decides needs no look at a GPU") {
+TEST_CASE("the branch decides without a GPU") {
     const DriverBranch new_enough{.driver_version = "580.1", .cuda_version = "13.0"};
     const DriverBranch too_old{.driver_version = "550.54.14", .cuda_version = "12.4"};
     const DriverBranch unknown{.driver_version = "999.1"};
@@ -49,7 +49,7 @@ TEST_CASE("what the branch decides needs no look at a GPU") {
     CHECK(!names_gpu(request({"cuda>=1 driver>=2"})));
 }
 
-TEST_CASE("the probe is asked only for a fact that decides") {
+TEST_CASE("the probe is asked for deciding facts alone") {
     CHECK(needs_probe(request({by_image}), host("9.0", std::nullopt)));
     CHECK(!needs_probe(request({by_image}), host("9.0", "Tesla")));
     CHECK(!needs_probe(request({"arch>=7.0"}), host("9.0", std::nullopt)));
@@ -81,14 +81,14 @@ TEST_CASE("every chosen GPU has to meet every requirement") {
     CHECK(check_requirements(asked, mixed, {}));
 }
 
-TEST_CASE("what is unmet is said before what is undecided") {
+TEST_CASE("unmet comes before undecided") {
     const auto unknown = host(std::nullopt, std::nullopt);
     const auto asked = request({"brand=tesla", "cuda>=99"});
     CHECK(contains(error_of(check_requirements(asked, unknown, unknown.gpus)),
                    "requirement 'cuda>=99' is not met: "));
 }
 
-TEST_CASE("why the probe has no answer is said where it would have decided") {
+TEST_CASE("a missing probe's reason is said if deciding") {
     auto unknown = host("9.0", std::nullopt);
     unknown.probe_fault = "it was tired";
     const auto text = error_of(check_requirements(request({"brand=tesla"}), unknown, unknown.gpus));

@@ -21,7 +21,7 @@ std::string text_of(const Ground& ground, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("a file is put where none is, with its directories, and goes again") {
+TEST_CASE("a new file and its directories go again") {
     const Ground ground;
     auto root = ground.root();
     REQUIRE(root.put_file(inside_path("/a/b/f"), "text"));
@@ -33,7 +33,7 @@ TEST_CASE("a file is put where none is, with its directories, and goes again") {
     CHECK(ground.names("r").empty());
 }
 
-TEST_CASE("a file of the image comes back, with every byte") {
+TEST_CASE("a file of the image comes back whole") {
     const Ground ground;
     const std::string before("a\0b\n\xff", 5);
     ground.write("r/f", before);
@@ -46,7 +46,7 @@ TEST_CASE("a file of the image comes back, with every byte") {
     CHECK(text_of(ground, "r/f") == before);
 }
 
-TEST_CASE("a file that has the content already is left alone") {
+TEST_CASE("a file with equal content is left alone") {
     const Ground ground;
     ground.write("r/f", "same");
     auto root = ground.root();
@@ -64,7 +64,7 @@ TEST_CASE("a file that was changed since stays") {
     CHECK(text_of(ground, "r/f") == "theirs");
 }
 
-TEST_CASE("a file that was changed and has its size stays") {
+TEST_CASE("a changed file of equal size stays") {
     const Ground ground;
     auto root = ground.root();
     REQUIRE(root.put_file(inside_path("/f"), "ours"));
@@ -76,7 +76,7 @@ TEST_CASE("a file that was changed and has its size stays") {
     CHECK(text_of(ground, "r/f") == "OURS");
 }
 
-TEST_CASE("a file of the image comes back with its mode") {
+TEST_CASE("an image's file comes back with its mode") {
     const Ground ground;
     ground.write("r/f", "before");
     REQUIRE(::chmod(ground.path("r/f").c_str(), 0640) == 0);
@@ -102,7 +102,7 @@ TEST_CASE("what is no regular file is not replaced") {
     CHECK(text_of(ground, "secret") == "of the host");
 }
 
-TEST_CASE("an edit gets the text before, and leaves the file without a new one") {
+TEST_CASE("an edit without new text changes nothing") {
     const Ground ground;
     ground.write("r/f", "before");
     ground.link("r/l", "f");
@@ -119,7 +119,7 @@ TEST_CASE("an edit gets the text before, and leaves the file without a new one")
     CHECK(root.creations().empty());
 }
 
-TEST_CASE("an edit writes where it read, also when the directory moved") {
+TEST_CASE("an edit survives a moved directory") {
     const Ground ground;
     ground.directory("r/etc");
     ground.write("r/etc/f", "before");
@@ -133,7 +133,7 @@ TEST_CASE("an edit writes where it read, also when the directory moved") {
     CHECK(ground.names("r/etc").empty());
 }
 
-TEST_CASE("only a regular file is opened, and a link is none") {
+TEST_CASE("only regular files are opened, no links") {
     const Ground ground;
     ground.write("r/f", "text");
     ground.directory("r/d");

@@ -83,7 +83,7 @@ TEST_CASE("nothing is made that cannot be told") {
     }
 }
 
-TEST_CASE("a planned thing stays if it is not as planned") {
+TEST_CASE("a planned creation with other facts stays") {
     const Ground ground;
     Work work(ground);
     REQUIRE(work.run());
@@ -98,7 +98,7 @@ TEST_CASE("a planned thing stays if it is not as planned") {
     CHECK(ground.names("r/a/b") == std::vector<std::string>{"file"});
 }
 
-TEST_CASE("a planned thing stays in another directory of that name") {
+TEST_CASE("a planned creation in another directory stays") {
     const Ground ground;
     Work work(ground);
     REQUIRE(work.root.mount_point(inside_path("/a/file"), false));

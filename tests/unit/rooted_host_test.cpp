@@ -30,7 +30,7 @@ struct Ground {
 
 } // namespace
 
-TEST_CASE("files are those of the root, under the paths that they have in it") {
+TEST_CASE("files are those of the root") {
     Ground ground;
     ground.host.file("/r/usr/lib/a", "inside");
     ground.host.file("/usr/lib/a", "outside");
@@ -44,7 +44,7 @@ TEST_CASE("files are those of the root, under the paths that they have in it") {
     CHECK(ground.placed("/") == "/r");
 }
 
-TEST_CASE("what the kernel shows is the host's, nodes are those of the device root") {
+TEST_CASE("/proc is the host's, /dev the device root's") {
     Ground ground;
     ground.host.file("/proc/driver/nvidia/version", "host");
     ground.host.file("/r/proc/driver/nvidia/version", "root");
@@ -59,7 +59,7 @@ TEST_CASE("what the kernel shows is the host's, nodes are those of the device ro
     CHECK(ground.placed("/device") == "/r/device");
 }
 
-TEST_CASE("links are followed as if the root were /") {
+TEST_CASE("links are followed as below chroot") {
     Ground ground;
     ground.host.file("/r/opt/real", "inside");
     ground.host.file("/opt/real", "outside");
@@ -79,7 +79,7 @@ TEST_CASE("links are followed as if the root were /") {
     CHECK(*ground.rooted.read(host_path("/to-proc")) == "kernel");
 }
 
-TEST_CASE("a link itself is seen where it is asked for") {
+TEST_CASE("a link itself is seen on request") {
     Ground ground;
     ground.host.link("/r/a/link", "/b");
     ground.host.directory("/r/b");
@@ -90,7 +90,7 @@ TEST_CASE("a link itself is seen where it is asked for") {
     CHECK(ground.placed("/a/link") == "/r/b");
 }
 
-TEST_CASE("what is missing at the end of a path keeps its name") {
+TEST_CASE("a missing last component keeps its name") {
     Ground ground;
     ground.host.link("/r/run", "/var/run");
     ground.host.directory("/r/var/run");
@@ -98,7 +98,7 @@ TEST_CASE("what is missing at the end of a path keeps its name") {
     CHECK(ground.placed("/dev/nvidia-caps/nvidia-cap1") == "/d/dev/nvidia-caps/nvidia-cap1");
 }
 
-TEST_CASE("a path that begins with the root means the same without it") {
+TEST_CASE("the root's own path is left out") {
     Ground ground;
     ground.host.file("/r/firmware/a", "inside");
     ground.host.file("/rx/firmware/a", "another");

@@ -60,7 +60,7 @@ void check_unknown(const std::vector<Gpu>& gpus, const char* name, const std::st
 
 } // namespace
 
-TEST_CASE("a GPU is found by index, UUID and PCI address") {
+TEST_CASE("a GPU has index, UUID and PCI address") {
     check_found(three_gpus(), {{{"0"}, "0"},
                                {{"2", "0"}, "0 2"},
                                {{"GPU-bbbb"}, "1"},
@@ -76,7 +76,7 @@ TEST_CASE("a GPU is found by index, UUID and PCI address") {
     CHECK(chosen_by({.devices = Devices::all}, three_gpus()) == "0 1 2");
 }
 
-TEST_CASE("a MIG device is found by each of its names, and brings its GPU") {
+TEST_CASE("a MIG device has several names") {
     check_found(mig_host().gpus, {{{"0:1"}, "0 0:1"},
                                   {{"1:0"}, "1 1:0"},
                                   {{"MIG-GPU-a/1/1"}, "0 0:1"},
@@ -94,18 +94,18 @@ TEST_CASE("a MIG device is found by each of its names, and brings its GPU") {
     CHECK(chosen_by({.devices = Devices::all}, mig_host().gpus) == "0 0:0 0:1 1 1:0");
 }
 
-TEST_CASE("a PCI address of domain 0 is no name of GPU 0") {
+TEST_CASE("a PCI domain is no GPU index") {
     auto gpus = three_gpus();
     CHECK_FALSE(contains(chosen({"0:0b:00.0"}, gpus), "has no MIG device"));
     gpus[0].fault = "it fell off the bus";
     CHECK(chosen({"0:0a:00.0"}, gpus) == "1");
 }
 
-TEST_CASE("a MIG device of a GPU without MIG names the GPU") {
+TEST_CASE("a missing MIG device names its GPU") {
     CHECK(contains(chosen({"0:1"}, three_gpus()), "unknown device '0:1': GPU 0 has no MIG device"));
 }
 
-TEST_CASE("an unknown name is refused with the names that there are") {
+TEST_CASE("an unknown name is refused with known ones") {
     const auto* const gpus = "0 (GPU-aaaa, 0000:01:00.0), 1 (GPU-bbbb, 0000:0a:00.0) and 2 "
                              "(GPU-cccc, 10000:0a:00.0)";
     for (const auto* const name :
@@ -147,7 +147,7 @@ TEST_CASE("a short UUID prefix names the least length") {
     }
 }
 
-TEST_CASE("the driver's library is asked only if a UUID can be one of those that are missing") {
+TEST_CASE("missing UUIDs alone need the driver's library") {
     const auto inventory = mig_host();
     CHECK(needs_mig_uuids(request({"0", "MIG-2222"}), inventory));
     CHECK(needs_mig_uuids(request({"mig-2222"}), inventory));
@@ -165,7 +165,7 @@ TEST_CASE("the driver's library is asked only if a UUID can be one of those that
     CHECK_FALSE(contains(chosen({"MIG-2222"}, named.gpus), "the driver's library alone"));
 }
 
-TEST_CASE("MIG devices are looked at only for a request that can mean them") {
+TEST_CASE("a request without MIG skips MIG devices") {
     CHECK(needs_mig_devices({.devices = Devices::all}));
     for (const auto* const name : {"0:0", "MIG-x", "mig-GPU-x/0/0", "GPU0-MIG0/0/0"}) {
         CAPTURE(name);
@@ -175,7 +175,7 @@ TEST_CASE("MIG devices are looked at only for a request that can mean them") {
     CHECK_FALSE(needs_mig_devices({.devices = Devices::none}));
 }
 
-TEST_CASE("one sick GPU is left out of all, and refused by name with its fault") {
+TEST_CASE("a sick GPU is refused by name alone") {
     auto gpus = three_gpus();
     gpus[1].fault = "it fell off the bus";
     gpus[1].minor.reset();
@@ -189,7 +189,7 @@ TEST_CASE("one sick GPU is left out of all, and refused by name with its fault")
                    "GPU 0 (0000:01:00.0) cannot be given to a container"));
 }
 
-TEST_CASE("a MIG device of a sick GPU, and a sick one, are refused with the fault") {
+TEST_CASE("a sick MIG device is refused by name") {
     auto gpus = mig_host().gpus;
     gpus[0].mig_devices[1].fault = "it is gone";
     CHECK(contains(chosen({"0:1"}, gpus), "it is gone"));

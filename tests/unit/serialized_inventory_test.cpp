@@ -140,7 +140,7 @@ TEST_CASE("the form does not depend on addresses") {
     CHECK(serialize(ObservedInventory()).starts_with("grapnel inventory 4\n\1"));
 }
 
-TEST_CASE("no beginning of an inventory or an error is one") {
+TEST_CASE("a cut inventory or error is refused") {
     for (const auto& bytes : {serialize(observed(whole())), serialize(error())}) {
         for (std::size_t size = 0; size < bytes.size(); ++size)
             CHECK(contains(error_of(parse_serialized_inventory(bytes.substr(0, size))),
@@ -168,7 +168,7 @@ TEST_CASE("a count that nothing follows takes no memory") {
     }
 }
 
-TEST_CASE("an inventory that breaks its own rules is refused") {
+TEST_CASE("an inventory that breaks rules is refused") {
     const auto refuses = [](const auto& change) {
         auto inventory = whole();
         change(inventory);
@@ -199,7 +199,7 @@ TEST_CASE("a relative path is refused") {
     }
 }
 
-TEST_CASE("two scopes have the same bytes if an inventory of them is the same") {
+TEST_CASE("equal scopes have equal bytes") {
     const auto bytes = serialize(InventoryScope(), false);
     const auto differs = [&](const auto& change) {
         InventoryScope scope;

@@ -145,7 +145,7 @@ TEST_CASE("each key does what grapnel.toml(5) says") {
     }
 }
 
-TEST_CASE("the file that NVIDIA's packages install is understood in both dialects") {
+TEST_CASE("NVIDIA's packaged file is understood in both dialects") {
     const auto* const file = R"(
 #accept-nvidia-visible-devices-as-volume-mounts = false
 #accept-nvidia-visible-devices-envvar-when-unprivileged = true
@@ -199,7 +199,7 @@ path = "nvidia-ctk"
     }
 }
 
-TEST_CASE("an unknown key is an error with its line in our file, and nothing in NVIDIA's") {
+TEST_CASE("an unknown key is an error in ours") {
     struct Row {
         const char* toml;
         const char* error;
@@ -222,7 +222,7 @@ TEST_CASE("an unknown key is an error with its line in our file, and nothing in 
     }
 }
 
-TEST_CASE("a value outside its domain is an error with line and key, in both dialects") {
+TEST_CASE("a bad value names line and key") {
     struct Row {
         const char* toml;
         const char* error;
@@ -278,7 +278,7 @@ TEST_CASE("a value outside its domain is an error with line and key, in both dia
     }
 }
 
-TEST_CASE("text that is not TOML is an error with its line") {
+TEST_CASE("malformed TOML is an error with its line") {
     for (const auto* const toml : {"\n\nx", "\na = \n\n", "\n[a\n", "\na = 1\na = 2\n"}) {
         CAPTURE(toml);
         const auto error = error_of(parse_settings(toml, Dialect::nvidia, "/etc/f.toml"));
@@ -291,7 +291,7 @@ TEST_CASE("text that is not TOML is an error with its line") {
         "64 KiB"));
 }
 
-TEST_CASE("tables that nest deep are refused before they are read") {
+TEST_CASE("deeply nested tables are refused before reading") {
     std::string names = "a";
     while (names.size() < 32'000)
         names += ".a";
@@ -301,7 +301,7 @@ TEST_CASE("tables that nest deep are refused before they are read") {
                        "/etc/f.toml:2: tables nest deeper than 32 levels"));
 }
 
-TEST_CASE("the mode and two features decide whether an image's libcuda may be preferred") {
+TEST_CASE("mode and features decide on preferring libcuda") {
     struct Row {
         const char* mode;
         bool allowed;
@@ -322,7 +322,7 @@ TEST_CASE("the mode and two features decide whether an image's libcuda may be pr
     }
 }
 
-TEST_CASE("an unknown key names the key that is meant") {
+TEST_CASE("an unknown key suggests a similar one") {
     struct Row {
         const char* toml;
         const char* meant;

@@ -46,7 +46,7 @@ std::string text_of(const MigDevice& device) {
 
 } // namespace
 
-TEST_CASE("MIG devices are counted by the numbers of their instances") {
+TEST_CASE("MIG devices are counted by instance numbers") {
     MemoryHost host;
     add_access(host, "gi10", 20);
     add_access(host, "gi10/ci0", 21);
@@ -65,7 +65,7 @@ TEST_CASE("MIG devices are counted by the numbers of their instances") {
     CHECK(notices.list.empty());
 }
 
-TEST_CASE("a GPU without MIG has no MIG devices and costs one look") {
+TEST_CASE("a GPU without MIG costs one look") {
     const MemoryHost host;
     Notices notices;
     CHECK(gpus_on(host, notices)[0].mig_devices.empty());
@@ -83,7 +83,7 @@ TEST_CASE("names that are no instances are passed over") {
     CHECK(gpus_on(host, notices)[0].mig_devices.empty());
 }
 
-TEST_CASE("an instance that does not say its minor is a fault of its device alone") {
+TEST_CASE("an instance without minor is its device's fault") {
     for (const auto* const text :
          {"", "DeviceFileMinor:\n", "DeviceFileMinor: x\n", "DeviceFileMinor: -1\n",
           "DeviceFileMinor: 1048576\n", "DeviceFileMode: 292\n"}) {
@@ -107,7 +107,7 @@ TEST_CASE("an instance that does not say its minor is a fault of its device alon
     CHECK_FALSE(gpus_on(host, notices)[0].mig_devices.at(0).fault.empty());
 }
 
-TEST_CASE("a driver without MIG's nodes has its files alone") {
+TEST_CASE("a driver without MIG nodes has files alone") {
     MemoryHost host;
     add_access(host, "gi1", 10);
     add_access(host, "gi1/ci0", 11);
@@ -118,7 +118,7 @@ TEST_CASE("a driver without MIG's nodes has its files alone") {
     CHECK(devices[0].nodes.empty());
 }
 
-TEST_CASE("what the driver's library says names the MIG devices") {
+TEST_CASE("the driver's library names MIG devices") {
     MemoryHost host;
     for (const auto* const name : {"gi1", "gi1/ci0", "gi1/ci1"})
         add_access(host, name, 9);
@@ -136,7 +136,7 @@ TEST_CASE("what the driver's library says names the MIG devices") {
     CHECK(inventory.notices.list.size() == 1);
 }
 
-TEST_CASE("an answer that leaves a MIG device without its UUID is not complete") {
+TEST_CASE("an answer without a MIG UUID is incomplete") {
     MemoryHost host;
     for (const auto* const name : {"gi1", "gi1/ci0", "gi1/ci1"})
         add_access(host, name, 9);
@@ -150,7 +150,7 @@ TEST_CASE("an answer that leaves a MIG device without its UUID is not complete")
     CHECK(is_complete(answer, inventory));
 }
 
-TEST_CASE("the table of MIG's minors is read line by line") {
+TEST_CASE("the table of MIG minors is read") {
     MemoryHost host;
     host.file("/proc/driver/nvidia/capabilities/mig/config", "");
     host.character_device("/dev/nvidia-caps/nvidia-cap1", 241, 1);
@@ -205,7 +205,7 @@ TEST_CASE("IMEX channels are nodes of their own major") {
     CHECK(notices.list.size() == 1);
 }
 
-TEST_CASE("a group of a node counts where its members may do what others may not") {
+TEST_CASE("a node's group counts if it grants access") {
     struct Row {
         std::uint32_t mode;
         std::uint32_t group;
@@ -255,7 +255,7 @@ TEST_CASE("a device group is its module's nodes alone") {
     CHECK(found({DeviceGroup::mofed}, notices) == "uverbs0 uverbs40");
 }
 
-TEST_CASE("GPUDirect Storage brings its files where there are nodes") {
+TEST_CASE("GPUDirect Storage's files come with its nodes") {
     MemoryHost host;
     host.file("/run/udev/data/x", "");
     host.file("/etc/cufile.json", "{}");

@@ -29,7 +29,7 @@ std::string imex_text(const Result<Asked>& result) {
 
 } // namespace
 
-TEST_CASE("MIG management needs privilege first, and knows all alone") {
+TEST_CASE("MIG management needs privilege and all") {
     for (const auto* const name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"}) {
         CAPTURE(name);
         Spec spec{.root_path = "r",
@@ -58,7 +58,7 @@ TEST_CASE("MIG management needs privilege first, and knows all alone") {
     }
 }
 
-TEST_CASE("IMEX channels come from mounts, else from the variable") {
+TEST_CASE("IMEX channels come from mounts, then the variable") {
     struct Row {
         const char* what;
         Environment environment;
@@ -95,7 +95,7 @@ TEST_CASE("IMEX channels come from mounts, else from the variable") {
     }
 }
 
-TEST_CASE("what is no IMEX channel is refused, wherever it stands") {
+TEST_CASE("an invalid IMEX channel is refused anywhere") {
     Settings settings;
     settings.accept_volume_mounts = true;
     for (const auto* const name : {"1048576", "4294967296", "-1", "+1", "0x1", "../x", "channel",
@@ -113,7 +113,7 @@ TEST_CASE("what is no IMEX channel is refused, wherever it stands") {
     }
 }
 
-TEST_CASE("device groups are asked for by the word enabled alone") {
+TEST_CASE("device groups are asked for by enabled") {
     struct Row {
         const char* variable;
         DeviceGroups groups;
@@ -141,7 +141,7 @@ TEST_CASE("device groups are asked for by the word enabled alone") {
     }
 }
 
-TEST_CASE("where the environment does not count it asks for none of these, with a warning") {
+TEST_CASE("an untrusted environment is a warning") {
     Settings settings;
     settings.accept_volume_mounts = true;
     settings.accept_environment_when_unprivileged = false;
@@ -161,7 +161,7 @@ TEST_CASE("where the environment does not count it asks for none of these, with 
     CHECK(privileged->notices.list.empty());
 }
 
-TEST_CASE("a list as long as a config.json can hold is read") {
+TEST_CASE("a list as long as config.json is read") {
     std::string list;
     for (unsigned i = 100'000; i > 0; --i)
         list += std::to_string(i) + ",";

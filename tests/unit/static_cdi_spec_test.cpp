@@ -42,7 +42,7 @@ nlohmann::json spec_of(const std::vector<CdiDevicePlan>& devices, std::string ki
 
 } // namespace
 
-TEST_CASE("a device of a static file has its own nodes alone") {
+TEST_CASE("a static device has its own nodes") {
     const auto spec = spec_of({device("gpu0")});
     const auto edits = spec.at("devices").at(0).at("containerEdits");
     CHECK(write_json(edits) == R"({"deviceNodes":[{"path":"/dev/nvidia0","permissions":"rw"}]})");
@@ -57,7 +57,7 @@ TEST_CASE("a device of a static file has its own nodes alone") {
     CHECK(hooks[1].at("env") == nlohmann::json{"NVIDIA_CTK_DEBUG=false"});
 }
 
-TEST_CASE("a static file has the lowest version of its fields") {
+TEST_CASE("a static file has its fields' lowest version") {
     CHECK(spec_of({device("gpu0")}).at("cdiVersion") == "0.3.0");
     CHECK(spec_of({device("0")}).at("cdiVersion") == "0.5.0");
     CHECK(spec_of({device("gpu0", "/root/dev/nvidia0")}).at("cdiVersion") == "0.5.0");
@@ -67,7 +67,7 @@ TEST_CASE("a static file has the lowest version of its fields") {
     CHECK(spec_of({grouped}).at("cdiVersion") == "0.7.0");
 }
 
-TEST_CASE("a static file of a device group has its nodes alone") {
+TEST_CASE("a device group's static file has its nodes") {
     Plan gds;
     gds.mounts = {node("/dev/nvidia-fs0", "/dev/nvidia-fs0", 0)};
     const auto spec = parse_json(*static_cdi_spec(
@@ -76,7 +76,7 @@ TEST_CASE("a static file of a device group has its nodes alone") {
     CHECK(spec.at("devices").at(0).at("containerEdits").size() == 1);
 }
 
-TEST_CASE("a node that a start would make is in no static file") {
+TEST_CASE("a node to be made is left out") {
     auto missing = device("gpu0");
     missing.plan.mounts.push_back(node("/dev/nvidia1", "/dev/nvidia1", 1));
     missing.plan.host_nodes = {{.path = host_path("/dev/nvidia1"), .number = {195, 1}}};

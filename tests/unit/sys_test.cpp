@@ -56,7 +56,7 @@ Pipe pipe_with(std::string_view text) {
 
 // --- descriptors ---
 
-TEST_CASE("a descriptor is closed once, by its last owner") {
+TEST_CASE("the last owner closes a descriptor once") {
     const int first = some_descriptor();
     const int second = some_descriptor();
     {
@@ -81,7 +81,7 @@ TEST_CASE("a descriptor is closed once, by its last owner") {
 
 // --- files ---
 
-TEST_CASE("a file is read to its end or refused past its limit") {
+TEST_CASE("a file past its limit is refused") {
     struct Row {
         std::size_t size;
         std::size_t limit;
@@ -115,7 +115,7 @@ TEST_CASE("a file is read to its end or refused past its limit") {
     }
 }
 
-TEST_CASE("a stream is read to its end, in as many pieces as it takes") {
+TEST_CASE("a stream is read whole, in pieces") {
     const std::string text(60000, 'y');
     const auto pipe = pipe_with(text);
     CHECK(read_all(pipe.out.ref(), 100000, "pipe") == text);
@@ -124,7 +124,7 @@ TEST_CASE("a stream is read to its end, in as many pieces as it takes") {
     CHECK(read_all({-1}, 1, "nothing").error().sys == EBADF);
 }
 
-TEST_CASE("only regular files of the host are opened, and a FIFO does not block") {
+TEST_CASE("only regular files are opened, without blocking") {
     const Ground ground;
     REQUIRE(::mkfifo(ground.path("fifo").c_str(), 0644) == 0);
     CHECK(contains(error_of(open_host_file(host_path(ground.path("fifo")))), "not a regular file"));
@@ -135,7 +135,7 @@ TEST_CASE("only regular files of the host are opened, and a FIFO does not block"
     CHECK(open_host_file(host_path(ground.path("secret"))));
 }
 
-TEST_CASE("facts are those of the thing itself, also of a link") {
+TEST_CASE("facts describe a link itself") {
     const Ground ground;
     ground.link("l", "secret");
     const auto top = open_host_path(host_path(ground.path("")));
@@ -152,7 +152,7 @@ TEST_CASE("facts are those of the thing itself, also of a link") {
     CHECK(null->minor == 3);
 }
 
-TEST_CASE("a file is replaced in one step and leaves nothing beside it") {
+TEST_CASE("atomic replace leaves nothing beside") {
     const Ground ground;
     const auto top = open_host_path(host_path(ground.path("r")));
     REQUIRE(top);
@@ -168,7 +168,7 @@ TEST_CASE("a file is replaced in one step and leaves nothing beside it") {
     CHECK(ground.names("r") == std::vector<std::string>{"d", "f"});
 }
 
-TEST_CASE("a held file that is a link becomes a file like its target") {
+TEST_CASE("a held link becomes a file") {
     const Ground ground;
     REQUIRE(::chmod(ground.path("secret").c_str(), 04600) == 0);
     ground.link("r/f", "../secret");
@@ -183,7 +183,7 @@ TEST_CASE("a held file that is a link becomes a file like its target") {
     CHECK(ground.names("r") == std::vector<std::string>{"f"});
 }
 
-TEST_CASE("a held file stays in the directory that was opened") {
+TEST_CASE("a held file stays in its directory") {
     const Ground ground;
     ground.write("r/f", "text");
     ground.directory("other");
@@ -197,7 +197,7 @@ TEST_CASE("a held file stays in the directory that was opened") {
     CHECK(read_host_file(host_path(ground.path("other/f")), 10) == std::string("of another"));
 }
 
-TEST_CASE("a file in a directory is not read through a link, and must be a file") {
+TEST_CASE("a file below is read without links") {
     const Ground ground;
     const auto top = open_host_path(host_path(ground.path("r")));
     ground.link("r/l", "../secret");
@@ -208,7 +208,7 @@ TEST_CASE("a file in a directory is not read through a link, and must be a file"
     CHECK(contains(error_of(read_file_in(top->ref(), "fifo", 100)), "not a regular file"));
 }
 
-TEST_CASE("missing directories of the host are made, for root alone") {
+TEST_CASE("missing directories are made for root alone") {
     const Ground ground;
     const auto made = make_host_directory(host_path(ground.path("a/b/c")));
     REQUIRE(made);
@@ -217,7 +217,7 @@ TEST_CASE("missing directories of the host are made, for root alone") {
     CHECK_FALSE(make_host_directory(host_path(ground.path("secret/b"))));
 }
 
-TEST_CASE("a part of a lock is kept from others until it is let go") {
+TEST_CASE("a locked part is exclusive until release") {
     const Ground ground;
     const auto top = open_host_directory(host_path(ground.path("r")));
     auto kept = lock_part(top->ref(), "lock", 7, 0);
@@ -238,7 +238,7 @@ TEST_CASE("a lock is no link to another file") {
     CHECK(lock_part(top->ref(), "lock", 7, 0).error().sys == ELOOP);
 }
 
-TEST_CASE("a path is missing if nothing is there and no link is on the way") {
+TEST_CASE("a path is missing without links or files") {
     const Ground ground;
     ground.link("l", "r");
     CHECK(is_missing(host_path(ground.path("r/x"))));
@@ -247,7 +247,7 @@ TEST_CASE("a path is missing if nothing is there and no link is on the way") {
         CHECK_FALSE(is_missing(host_path(ground.path(name))));
 }
 
-TEST_CASE("lines are appended to a log, and never through a link") {
+TEST_CASE("log lines are never appended through links") {
     const Ground ground;
     const auto log = host_path(ground.path("log"));
     REQUIRE(append_line(log, "one"));
@@ -288,7 +288,7 @@ TEST_CASE("the host's files are seen as they are") {
 
 // --- the container's root ---
 
-TEST_CASE("no link in a path leads out of the root") {
+TEST_CASE("no link leads out of the root") {
     const Ground ground;
     ground.directory("r/dir");
     ground.write("r/dir/secret", "of the image");
@@ -355,7 +355,7 @@ TEST_CASE("a read is bounded, and of files alone") {
     CHECK(root.read(inside_path("/fifo"), 100)->value_or("nothing") == "nothing");
 }
 
-TEST_CASE("a mount point is what fits, else something new") {
+TEST_CASE("a mount point is reused or made") {
     const Ground ground;
     ground.directory("r/dir");
     ground.write("r/file", "kept");
@@ -393,7 +393,7 @@ TEST_CASE("a mount point is what fits, else something new") {
     CHECK(read_host_file(host_path(ground.path("r/file")), 100) == std::string("kept"));
 }
 
-TEST_CASE("directories on the way to a mount point are made inside, and recorded") {
+TEST_CASE("directories of a mount point are recorded") {
     const Ground ground;
     ground.link("r/usr", "/real");
     ground.directory("r/real");
@@ -408,7 +408,7 @@ TEST_CASE("directories on the way to a mount point are made inside, and recorded
     CHECK(root.creations().size() == 4);
 }
 
-TEST_CASE("a dangling link on the way to a mount point is not followed to make its end") {
+TEST_CASE("a dangling link's target is not made") {
     const Ground ground;
     ground.link("r/usr", ground.path("made-by-mistake"));
     auto root = ground.root();
@@ -417,7 +417,7 @@ TEST_CASE("a dangling link on the way to a mount point is not followed to make i
     CHECK(ground.names("r") == std::vector<std::string>{"usr"});
 }
 
-TEST_CASE("a link is made, kept, or put in the place of another") {
+TEST_CASE("a link is made, kept, or replaced") {
     const Ground ground;
     ground.link("r/same", "libx.so.2");
     ground.link("r/other", "libx.so.1");
@@ -450,7 +450,7 @@ TEST_CASE("a link is made, kept, or put in the place of another") {
     CHECK(ground.names("r") == std::vector<std::string>{"dir", "file", "new", "other", "same"});
 }
 
-TEST_CASE("what was made is removed, newest first, and what was there comes back") {
+TEST_CASE("creations are removed newest first, originals restored") {
     const Ground ground;
     ground.link("r/l", "before");
     auto root = ground.root();
@@ -528,7 +528,7 @@ TEST_CASE("nothing is recorded where nothing was made") {
     CHECK_FALSE(root.write(inside_path("/none/x"), "", 0644));
 }
 
-TEST_CASE("a root that is not there is missing, and a file is no root") {
+TEST_CASE("a root must be an existing directory") {
     const Ground ground;
     const auto base = open_host_path(host_path("/"));
     CHECK(RootDir::open(base->ref(), host_path(ground.path("none"))).error().sys == ENOENT);

@@ -65,7 +65,7 @@ TEST_CASE("a GPU that does not answer is sick") {
     }
 }
 
-TEST_CASE("a file that is absent or forbidden is an answer") {
+TEST_CASE("an absent or forbidden file is an answer") {
     for (const int error : {ENOENT, EACCES, ENODEV, ELOOP}) {
         MemoryHost host;
         host.unreadable("/x", error);
@@ -86,7 +86,7 @@ TEST_CASE("the first failed look-up is kept") {
     CHECK(watched.failure()->sys == EIO);
 }
 
-TEST_CASE("a file that Landlock keeps from this process is no answer") {
+TEST_CASE("a file behind Landlock is no answer") {
     MemoryHost host;
     host.file("/srv/nvidia/libcuda.so.1", "");
     host.link("/usr/lib/libcuda.so.1", "/srv/nvidia/libcuda.so.1");
@@ -100,7 +100,7 @@ TEST_CASE("a file that Landlock keeps from this process is no answer") {
              "that drivers are read from: name /srv/nvidia in library-search-path of the settings");
 }
 
-TEST_CASE("a file that a user may not read is an answer below Landlock as well") {
+TEST_CASE("EACCES below Landlock can be an answer") {
     MemoryHost host;
     host.unreadable("/opt/nvidia/x", EACCES);
     const ReadablePaths readable{.read = {host_path("/opt/nvidia")}};
@@ -109,7 +109,7 @@ TEST_CASE("a file that a user may not read is an answer below Landlock as well")
     CHECK(!watched.failure());
 }
 
-TEST_CASE("names of a directory that is only listed can be read") {
+TEST_CASE("names of a listed directory can be read") {
     MemoryHost host;
     host.directory("/usr");
     host.file("/srv/parts/libx.so", "");
