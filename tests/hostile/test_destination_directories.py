@@ -96,8 +96,7 @@ KINDS = ["absolute", "dots", "itself", "nowhere", "the root", "the host's root b
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_directory_that_is_a_link_leads_nowhere_else(make_attacked, attacked, canary, place,
-                                                        kind):
+def test_a_linked_directory_leads_nowhere_else(make_attacked, attacked, canary, place, kind):
     lead_away(attacked.root, place, targets(canary, place)[kind])
     done = assault(make_attacked(), canary)
     if place not in NECESSARY:
@@ -109,8 +108,8 @@ def test_a_directory_that_is_a_link_leads_nowhere_else(make_attacked, attacked, 
 @pytest.mark.parametrize("kind", ["absolute", "dots", "the host's root by a magic link"])
 @pytest.mark.parametrize("place", ["usr/lib/x86_64-linux-gnu", "usr/lib", "usr/bin", "usr", "etc",
                                    "dev", "usr/lib/firmware"])
-def test_a_directory_that_is_a_link_leads_nvidia_container_cli_nowhere_else(
-        make_attacked, attacked, canary, cli, place, kind):
+def test_a_linked_directory_leads_the_cli_nowhere_else(
+                                                       make_attacked, attacked, canary, cli, place, kind):
     lead_away(attacked.root, place, targets(canary, place)[kind])
     assault(make_attacked(), canary, call=lambda made: cli.configure(
         made, "--device=all", "--compute", "--utility", "--graphics", "--no-cgroups"))
@@ -127,7 +126,7 @@ def test_a_chain_of_links_leads_nowhere_else(make_attacked, attacked, canary, pl
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_chain_of_too_many_links_is_a_clean_failure(make_attacked, attacked, canary, place):
+def test_a_too_long_chain_of_links_fails_cleanly(make_attacked, attacked, canary, place):
     for number in range(60):
         (attacked.root / f"hop{number}").symlink_to(f"/hop{number + 1}")
     (attacked.root / "hop60").mkdir()
@@ -137,7 +136,7 @@ def test_a_chain_of_too_many_links_is_a_clean_failure(make_attacked, attacked, c
 
 @pytest.mark.parametrize("place", ["usr/lib/x86_64-linux-gnu", "usr/bin", "usr/lib/firmware",
                                    "etc"])
-def test_a_link_to_the_canarys_path_ends_in_the_image(make_attacked, attacked, canary, place):
+def test_a_link_to_the_canary_stays_inside(make_attacked, attacked, canary, place):
     # the same path exists in the image: that is where an absolute link leads
     twin = attacked.root / str(canary.directory).lstrip("/")
     twin.mkdir(parents=True)
@@ -160,8 +159,7 @@ def test_a_real_container_leaves_the_canary_alone(engine, attacked, canary, plac
 
 @pytest.mark.parametrize("kind", ["file", "fifo", "device"])
 @pytest.mark.parametrize("place", ["usr/bin", "usr/lib"])
-def test_a_directory_that_is_something_else_is_a_clean_failure(make_attacked, attacked, canary,
-                                                               place, kind):
+def test_a_file_as_directory_is_a_clean_failure(make_attacked, attacked, canary, place, kind):
     path = attacked.root / place
     if path.exists():
         shutil.rmtree(path)

@@ -24,7 +24,7 @@ def test_sample_of_failing_system_calls(hook, tmp_path):
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOMEM", "EMFILE"])
-def test_unanswered_look_up_in_the_image_refuses_the_start(bundle, hand_made, error):
+def test_unanswered_lookup_in_the_image_refuses_start(bundle, hand_made, error):
     """/etc/debian_version tells where libraries belong in this image: see lib/image/layout.cpp."""
     need("strace")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")

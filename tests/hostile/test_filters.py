@@ -257,7 +257,7 @@ def taken_over_look(made, tools, *call):
     return done
 
 
-def test_taken_over_look_of_a_start_reads_no_secret(made, tools, elsewhere):
+def test_taken_over_look_reads_no_secret(made, tools, elsewhere):
     skip_without_landlock()
     for path, flags, denied in (
             (elsewhere, os.O_RDONLY, True), ("/etc/shadow", os.O_RDONLY, True),
@@ -269,7 +269,7 @@ def test_taken_over_look_of_a_start_reads_no_secret(made, tools, elsewhere):
         assert (result == -errno.EACCES) == denied, (path, result)
 
 
-def test_look_that_names_a_secret_as_a_file_of_the_driver_refuses_a_start(made, tools, tmp_path):
+def test_look_that_names_a_secret_refuses_start(made, tools, tmp_path):
     """Taken over, it writes other paths and numbers than it found."""
     text = "/opt/nvidia/share/OpenCL/vendors/nvidia.icd"
     secret = pathlib.Path("/var/tmp/" + "s" * (len(text) - len("/var/tmp/")))
@@ -288,7 +288,7 @@ def test_look_that_names_a_secret_as_a_file_of_the_driver_refuses_a_start(made, 
     assert str(secret) not in made.mountinfo()
 
 
-def test_driver_file_that_leads_to_a_secret_refuses_a_start(made, bundle):
+def test_driver_file_leading_to_a_secret_refuses_start(made, bundle):
     """In the line of a dry run."""
     skip_without_landlock()
     script = ('cp -a /opt /run/opt && mount --bind /run/opt /opt && '
@@ -308,13 +308,13 @@ def test_driver_file_that_leads_to_a_secret_refuses_a_start(made, bundle):
 
 @pytest.mark.parametrize("call", [(MOUNT, "none", "/mnt", "tmpfs", 0, 0),
                                   (EXECVEAT, -100, "/bin/true", 0, 0, 0)])
-def test_taken_over_look_of_a_start_has_no_mounts_and_programs(made, bundle, tools, call):
+def test_taken_over_look_has_no_mounts_and_programs(made, bundle, tools, call):
     done = taken_over_look(made, tools, *call)
     assert re.fullmatch(line_of({MOUNT: "mount", EXECVEAT: "execveat"}[call[0]]), done.stderr), done.stderr
     assert len([line for line in bundle.logged().splitlines() if " error: " in line]) == 1
 
 
-def test_taken_over_look_of_a_start_changes_nothing_without_landlock(made, tools, elsewhere):
+def test_taken_over_look_without_landlock_changes_nothing(made, tools, elsewhere):
     """The files of root are its own, whatever capabilities it lacks."""
     prefix = [tools.deny_call, "landlock_create_ruleset", tools.take_over, "--powerful"]
     for path, flags in ((elsewhere, os.O_WRONLY), (elsewhere, os.O_RDWR), (elsewhere.parent / "new", CREATE),
@@ -350,7 +350,7 @@ def call_at_victim(request, victim, tmp_path):
         "fcntl": (FCNTL, 1, fcntl.F_SETOWN, victim.pid)}[request.param]
 
 
-def test_taken_over_look_of_a_start_reaches_no_other_process(made, tools, call_at_victim):
+def test_taken_over_look_reaches_no_other_process(made, tools, call_at_victim):
     name, call = call_at_victim
     done = taken_over_look(made, tools, *call)
     assert re.fullmatch(line_of(name), done.stderr), done.stderr
@@ -370,7 +370,7 @@ def test_taken_over_description_reaches_no_other_process(bundle, tools, call_at_
 CLOSE = 3
 
 
-def test_taken_over_look_of_a_start_has_no_descriptor(made, tools):
+def test_taken_over_look_has_no_descriptor(made, tools):
     """Of the container's root directory, the log, a pipe or a process."""
     for number in (0, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16):
         done = taken_over_look(made, tools, CLOSE, number)
@@ -395,7 +395,7 @@ def open_instead(tools, call, path):
     return [tools.take_over, "--at", call, OPENAT, -100, path, O_WRONLY, "--"]
 
 
-def test_taken_over_writer_of_loader_files_changes_nothing_else(made, bundle, tools, elsewhere):
+def test_taken_over_loader_writer_changes_nothing_else(made, bundle, tools, elsewhere):
     skip_without_landlock()
     inside = bundle.root / "etc/debian_version"
     for path, denied in ((elsewhere, True), (inside, False)):

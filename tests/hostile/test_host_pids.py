@@ -103,7 +103,7 @@ def waiting(gpu_container, tools):
     hook.end()
 
 
-def test_nobody_gets_hold_of_a_process_of_the_hook(waiting, attacker):
+def test_no_attacker_reaches_a_process_of_the_hook(waiting, attacker):
     victims = waiting.processes()
     assert len(victims) >= 3, "the hook, the work in the container and ldconfig"
     assert ways_into(attacker, *victims) == []
@@ -114,7 +114,7 @@ STOPS = ("capset", "execveat", "setns", "open_tree", "move_mount", "renameat", "
 
 
 @pytest.mark.parametrize("call", STOPS)
-def test_nobody_gets_hold_of_the_hook_at_any_call(gpu_container, attacker, call):
+def test_no_attacker_reaches_the_hook_at_any_call(gpu_container, attacker, call):
     """The processes of a start, each time one of them is about to make that call."""
     bundle = gpu_container.bundle
     bundle.set_settings('ldcache = "ldconfig"\n')
@@ -154,7 +154,7 @@ print(*sorted(found))
 """
 
 
-def test_container_with_its_own_pids_sees_no_process_of_the_hook(gpu_container, tools):
+def test_container_with_own_pids_sees_no_hook(gpu_container, tools):
     inside = subprocess.Popen(
         ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", SEEN_INSIDE],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -174,7 +174,7 @@ def test_container_with_its_own_pids_sees_no_process_of_the_hook(gpu_container, 
     assert out == "1\n"
 
 
-def test_root_of_a_user_namespace_signals_no_process_of_the_hook(waiting):
+def test_root_of_user_namespace_signals_no_hook(waiting):
     script = ("import os, sys\n"
               "for pid in map(int, sys.argv[1:]):\n"
               "    try:\n"

@@ -107,7 +107,7 @@ def test_next_start_after_a_kill_at_any_call(calls, killed, bundle, hand_made):
         assert container.listing(bundle.root) == before, (call, number)
 
 
-def test_link_of_the_image_stays_where_it_cannot_be_read(killed, bundle, hand_made):
+def test_unreadable_link_of_the_image_stays(killed, bundle, hand_made):
     before = container.listing(bundle.root)
     for number in range(1, 5):
         made = hand_made(bundle)

@@ -77,8 +77,8 @@ def test_configuration_and_cache_lead_nowhere_else(gpu_bundle, cached, canary, p
 
 
 @pytest.mark.parametrize("directory, name", [("etc", "ld.so.cache"), (LIBRARIES, "libcuda.so.1")])
-def test_temporary_names_that_are_links_are_not_written_through(gpu_bundle, cached, canary,
-                                                                directory, name):
+def test_linked_temporary_names_are_not_written_through(gpu_bundle, cached, canary,
+                                                        directory, name):
     # whatever the process ID of the hook will be
     last = int(pathlib.Path("/proc/loadavg").read_text().split(" ")[-1])
     for number in range(last, last + 200):
@@ -115,7 +115,7 @@ def test_settings_that_would_run_one_are_refused(gpu_bundle, hand_made, setting)
     assert "ldconfig" in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_configuration_that_says_one_thing_a_million_times_takes_no_time(gpu_bundle, cached):
+def test_a_million_equal_lines_take_no_time(gpu_bundle, cached):
     directory = gpu_bundle.root / "etc/ld.so.conf.d"
     for number in range(12):
         (directory / f"a{number:02}.conf").write_text(
@@ -134,7 +134,7 @@ def test_a_huge_library_takes_no_memory_and_ends(gpu_bundle, cached):
     assert isinstance(answer, dict) and "libcuda.so.1" in answer
 
 
-def test_what_only_looks_like_a_library_does_no_harm(gpu_bundle, cached):
+def test_what_only_resembles_a_library_is_harmless(gpu_bundle, cached):
     directory = gpu_bundle.root / LIBRARIES
     whole = pathlib.Path("/opt/nvidia/lib64/libcuda.so.1").read_bytes()
     os.mkfifo(directory / "libfifo.so.1")
@@ -220,7 +220,7 @@ def caged(gpu_bundle, hand_made):
     assert hook.returncode == 0
 
 
-def test_the_hosts_ldconfig_cannot_be_reached_through_its_process(caged):
+def test_ldconfigs_process_gives_no_access_to_it(caged):
     program = os.readlink(caged / "exe")
     assert program.startswith("/memfd:")
     descriptor = os.open(caged / "exe", os.O_RDONLY)
@@ -245,7 +245,7 @@ def test_ldconfig_has_namespaces_a_filter_and_no_capability(caged):
     assert sorted(os.listdir(caged / "fd"))[:3] == ["0", "1", "2"]
 
 
-def test_ldconfig_sees_the_image_alone_and_can_write_to_its_scratch_alone(caged):
+def test_ldconfig_sees_the_image_and_its_scratch_alone(caged):
     mounts = container.parse_mountinfo((caged / "mountinfo").read_text())
     assert "/" in mounts and "/opt" not in mounts
     for place, (options, propagation, _) in mounts.items():

@@ -61,7 +61,7 @@ def hard_link(path, canary):
 
 
 @pytest.mark.parametrize("kind", [whiteout, soft_link, hard_link], ids=lambda kind: kind.__name__)
-def test_image_with_the_hooks_temporary_names_changes_nothing_else(bundle, hand_made, canary, kind):
+def test_image_with_the_hooks_temporary_names_is_safe(bundle, hand_made, canary, kind):
     """The name has the process ID, and the image one for each of the next."""
     link = bundle.root / LIBRARIES / LINKS[0]
     link.symlink_to("libnvidia-ml.so.470")
@@ -80,7 +80,7 @@ def test_image_with_the_hooks_temporary_names_changes_nothing_else(bundle, hand_
     canary.check()
 
 
-def test_attributes_of_an_overlay_in_the_image_mean_nothing(bundle, hand_made, canary):
+def test_overlay_attributes_in_the_image_mean_nothing(bundle, hand_made, canary):
     for directory in ("usr", "usr/lib", LIBRARIES, "etc"):
         for name, value in (("opaque", b"y"), ("redirect", b"/etc"), ("metacopy", b""), ("origin", b"x")):
             os.setxattr(bundle.root / directory, f"trusted.overlay.{name}", value)

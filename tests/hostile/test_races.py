@@ -71,8 +71,8 @@ def test_an_exchanged_directory_never_leads_to_the_host(bundle, hand_made, canar
 
 
 @pytest.mark.parametrize("place", ["usr/lib/x86_64-linux-gnu", "usr/lib", "etc"])
-def test_an_exchanged_directory_never_leads_nvidia_container_cli_to_the_host(
-        bundle, hand_made, canary, tools, cli, place):
+def test_an_exchanged_directory_never_leads_cli_outside(
+                                                        bundle, hand_made, canary, tools, cli, place):
     for directory in ("usr/lib/x86_64-linux-gnu", "x86_64-linux-gnu"):
         (canary.directory / directory).mkdir(parents=True, exist_ok=True)
     canary.at_start = canary.state()
@@ -80,7 +80,7 @@ def test_an_exchanged_directory_never_leads_nvidia_container_cli_to_the_host(
         made, "--device=all", "--compute", "--utility", "--no-cgroups", timeout=40))
 
 
-def test_an_exchanged_parent_that_leads_out_by_dots_never_leaves(bundle, hand_made, canary, tools):
+def test_an_exchanged_parent_with_dots_never_leaves(bundle, hand_made, canary, tools):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=utility")
     shutil.copytree(bundle.root / "usr/lib", canary.directory / "lib", symlinks=True)
     canary.at_start = canary.state()
@@ -93,8 +93,7 @@ COMPAT_PLACES = {"its directory": compat_library.PLACE, "a parent": "usr/local/c
 
 
 @pytest.mark.parametrize("place", COMPAT_PLACES.values(), ids=COMPAT_PLACES.keys())
-def test_an_exchanged_place_of_the_images_libcuda_never_leads_to_the_host(bundle, hand_made, canary,
-                                                                          tools, place):
+def test_an_exchanged_place_of_libcuda_never_leaves(bundle, hand_made, canary, tools, place):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     for root in (bundle.root, canary.directory):
         compat_library.make(root, text=compat_library.note(), links=False)
@@ -103,8 +102,7 @@ def test_an_exchanged_place_of_the_images_libcuda_never_leads_to_the_host(bundle
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "shorter"])
-def test_a_libcuda_that_is_exchanged_while_it_is_read_never_blocks(bundle, hand_made, canary, tools,
-                                                                   kind):
+def test_a_libcuda_exchanged_while_read_never_blocks(bundle, hand_made, canary, tools, kind):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     file = compat_library.make(bundle.root, text=compat_library.note())
     other = bundle.root / "tmp/other"

@@ -74,12 +74,12 @@ def reader_of_run(gpu_container):
     process.communicate()
 
 
-def test_who_can_only_read_run_locks_nothing_that_counts(gpu_container, reader_of_run):
+def test_readers_of_run_lock_nothing_that_counts(gpu_container, reader_of_run):
     assert reader_of_run == [str(RECORDS), str(RECORDS.parent)]
     check_that_it_starts_at_once(gpu_container)
 
 
-def test_a_container_starts_without_a_record_where_the_lock_is_kept(gpu_container):
+def test_a_kept_lock_means_start_without_record(gpu_container):
     with record_lock.kept():
         took, done = seconds_of(gpu_container.hook)
     assert (done.returncode, done.stderr) == (0, "")
@@ -133,8 +133,7 @@ def waits_for_fuse(process):
     return any("fuse" in pathlib.Path(f"/proc/{child}/wchan").read_text() for child in children)
 
 
-def test_the_end_of_a_container_on_a_dead_file_system_holds_up_nobody(gpu_container, make_bundle,
-                                                                      dead):
+def test_a_container_on_dead_storage_ends_in_time(gpu_container, make_bundle, dead):
     RECORDS.mkdir(parents=True, exist_ok=True)
     sick = make_bundle(name="sick")
     sick.record.write_text(container.record_header(dead / "rootfs"))
@@ -154,7 +153,7 @@ def test_the_end_of_a_container_on_a_dead_file_system_holds_up_nobody(gpu_contai
         ending.wait(timeout=10)
 
 
-def test_records_on_a_dead_file_system_hold_up_nobody_and_stay(gpu_container, dead):
+def test_records_on_dead_storage_stay_and_block_nobody(gpu_container, dead):
     """Records beside a container's own are removed if their root file systems are gone."""
     rootfs = gpu_container.bundle.root
     sick, gone = container.make_records(

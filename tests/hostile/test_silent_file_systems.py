@@ -149,7 +149,7 @@ def test_most_cases_reach_the_silent_operation(starts):
     assert len(late) >= 3, late
 
 
-def test_late_start_says_its_cause_and_where_to_look(starts):
+def test_late_start_names_cause_and_cure(starts):
     bundle, result = starts["etc", "LOOKUP"]
     assert result.code != 0
     assert "a file system does not answer (FUSE, NFS): look at the container's volumes" in result.err

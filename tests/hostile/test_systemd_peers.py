@@ -36,7 +36,7 @@ BEHAVIOURS = {
 
 
 @pytest.mark.parametrize("behaviour", sorted(BEHAVIOURS))
-def test_a_peer_that_is_not_systemd_keeps_no_container_from_starting(scope, stand_in, behaviour):
+def test_a_false_systemd_stops_no_container(scope, stand_in, behaviour):
     stand_in(BEHAVIOURS[behaviour])
     done = scope.hook(prefix=V2, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,7 +46,7 @@ def test_a_peer_that_is_not_systemd_keeps_no_container_from_starting(scope, stan
     assert all(" " <= letter <= "~" for letter in logged.strip())
 
 
-def test_a_peer_that_never_answers_is_left_after_ten_seconds(scope, stand_in):
+def test_a_silent_peer_is_left_after_ten_seconds(scope, stand_in):
     stand_in(None)
     done = scope.hook(prefix=V2, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
@@ -54,7 +54,7 @@ def test_a_peer_that_never_answers_is_left_after_ten_seconds(scope, stand_in):
     assert "no answer on D-Bus: Connection timed out" in scope.bundle.logged()
 
 
-def test_a_unit_of_that_name_that_is_not_the_containers_is_not_changed(scope, stand_in):
+def test_anothers_unit_of_that_name_is_unchanged(scope, stand_in):
     peer = stand_in(as_systemd("/user.slice/session-1.scope"))
     assert scope.hook(prefix=V2).returncode == 0
     assert peer.seen and b"SetUnitProperties" not in b"".join(peer.seen)
@@ -62,7 +62,7 @@ def test_a_unit_of_that_name_that_is_not_the_containers_is_not_changed(scope, st
     assert "its cgroup is '/user.slice/session-1.scope'" in scope.bundle.logged()
 
 
-def test_a_unit_that_systemd_does_not_know_is_not_changed(scope, stand_in):
+def test_a_unit_unknown_to_systemd_is_unchanged(scope, stand_in):
     peer = stand_in(as_systemd(""))
     assert scope.hook(prefix=V2).returncode == 0
     assert peer.seen and b"SetUnitProperties" not in b"".join(peer.seen)

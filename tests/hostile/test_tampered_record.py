@@ -133,7 +133,7 @@ def test_poststop_goes_nowhere_through_a_new_parent(ended, canary, parent):
     assert os.listdir("/run/grapnel/containers") == []
 
 
-def test_poststop_spares_a_hard_link_to_what_it_made(ended, canary):
+def test_poststop_spares_a_hard_link_to_a_creation(ended, canary):
     """The name of the hook's goes, another name of the same inode stays."""
     other = ended.root / "home-of-the-user"
     os.link(ended.root / LIBRARY, other)

@@ -72,7 +72,7 @@ def check_that_another_can_be(namespace):
         other.wait()
 
 
-def test_nobody_of_the_container_gets_hold_of_a_users_hook(rootless, users_lock):
+def test_no_container_process_reaches_a_users_hook(rootless, users_lock):
     results = []
     run = threading.Thread(target=lambda: results.append(rootless.run("runc", "open:/dev/null")))
     with record_lock.kept(users_lock):

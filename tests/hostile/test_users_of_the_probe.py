@@ -86,7 +86,7 @@ def process_of(program):
     return None
 
 
-def test_nobody_of_its_user_gets_hold_of_the_probe(bundle, hand_made, waiting_library, all_ways):
+def test_no_process_of_its_user_reaches_the_probe(bundle, hand_made, waiting_library, all_ways):
     probe = built(bundle.hook, "probe", "grapnel-probe")
     bundle.set_settings(f'probe = "{probe}"\n')
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all",

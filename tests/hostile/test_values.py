@@ -147,7 +147,7 @@ def test_a_hundred_thousand_variables_are_read(hand_made, bundle):
     assert "/dev/nvidia1" in made.mounts() and "/dev/nvidia0" not in made.mounts()
 
 
-def test_bytes_that_are_not_utf8_in_the_configuration_are_refused(hand_made, bundle):
+def test_bytes_outside_utf8_in_the_configuration_are_refused(hand_made, bundle):
     made = hand_made(bundle)
     text = (bundle.directory / "config.json").read_bytes()
     (bundle.directory / "config.json").write_bytes(text.replace(b"PATH=", b"\xff\xfePATH="))
@@ -158,7 +158,7 @@ def test_bytes_that_are_not_utf8_in_the_configuration_are_refused(hand_made, bun
     assert done.stderr == "grapnel-hook: config.json: it is not valid JSON\n"
 
 
-def test_a_container_of_the_same_name_twice_keeps_both_records_apart(hand_made, make_bundle):
+def test_two_containers_of_a_name_have_two_records(hand_made, make_bundle):
     one = make_bundle(name="one").env("NVIDIA_VISIBLE_DEVICES=all")
     two = make_bundle(name="two").env("NVIDIA_VISIBLE_DEVICES=all")
     before = container.listing(two.root)

@@ -90,7 +90,7 @@ def test_lxcs_own_hook(lxc, version):
     assert "0000:00:06.0" in result["list:/proc/driver/nvidia/gpus"]
 
 
-def test_lxcs_own_hook_with_a_gpu_that_is_not_there(lxc):
+def test_lxcs_own_hook_with_a_missing_gpu(lxc):
     result = lxc("stat:/", devices="5")
     assert result.code != 0 and "device error: unknown device '5'" in result.log
 
@@ -154,7 +154,7 @@ nvidia-container-cli --user configure --no-cgroups --device=0 --utility "$ROOTFS
 
 @pytest.mark.parametrize("owner, group, reason", [
     (0, 0, "Permission denied"), (USER, 0, "Value too large for defined data type")])
-def test_what_to_do_where_the_image_is_somebody_elses(unprivileged, bundle, owner, group, reason):
+def test_cure_for_an_image_of_somebody_else(unprivileged, bundle, owner, group, reason):
     """As apptainer --nvccli starts it: what is written goes to an overlay."""
     assert unprivileged(OVERLAY, "stat:/usr/bin/nvidia-smi").code == 0
     for path, names, files in os.walk(bundle.root):

@@ -45,7 +45,7 @@ def test_a_device_group_alone_brings_no_driver(engine, special_bundle):
     assert container.listing(special_bundle.root) == before
 
 
-def test_a_device_group_that_is_not_there_alone_is_a_remark(engine, bundle):
+def test_a_missing_device_group_is_a_warning(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=nvidia.com/gds=all")
     result = engine(bundle, "stat:/dev/nvidiactl")
     assert result.code == 0, result.err
@@ -99,7 +99,7 @@ def test_annotations_count_only_where_the_settings_say_so(engine, special_bundle
     assert result["make:c:195:255"] == "EPERM"
 
 
-def test_management_is_every_node_and_the_hosts_own_proc_files(engine, special_bundle):
+def test_management_is_all_nodes_and_proc_files(engine, special_bundle):
     privileged(special_bundle).show_proc_driver().env(MANAGEMENT)
     caps = [f"nvidia-cap{number}" for number in make_driver.mig_instances(1).values()]
     result = engine(special_bundle, "list:/dev/nvidia-caps", f"list:{CHANNELS}",

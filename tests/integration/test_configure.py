@@ -80,7 +80,7 @@ def daemon(tmp_path):
 # The files.
 
 
-def test_a_run_keeps_mode_owner_and_link_and_makes_a_copy(grapnel, runtime, tmp_path):
+def test_a_run_keeps_attributes_and_makes_a_copy(grapnel, runtime, tmp_path):
     real = tmp_path / "real" / "docker.json"
     real.parent.mkdir()
     before = '{\n  "debug": true\n}\n'
@@ -124,7 +124,7 @@ def test_a_copy_is_never_written_over(grapnel, runtime, tmp_path):
     assert file.read_text() == '{"debug": false}'
 
 
-def test_what_was_added_since_stays_when_the_runtime_is_taken_out(grapnel, runtime, tmp_path):
+def test_later_additions_stay_when_runtime_is_removed(grapnel, runtime, tmp_path):
     file = tmp_path / "daemon.json"
     run = ["configure", "docker", "--config", file, "--runtime-path", runtime]
     file.write_text(json.dumps({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}))
@@ -141,7 +141,7 @@ def test_what_was_added_since_stays_when_the_runtime_is_taken_out(grapnel, runti
     assert "--unset --cdi" in said
 
 
-def test_a_file_that_was_not_there_is_made_and_goes(grapnel, runtime, tmp_path):
+def test_a_missing_file_is_made_and_removed(grapnel, runtime, tmp_path):
     for engine, main, made in (("docker", "docker/daemon.json", []),
                                ("containerd", "containerd/config.toml", ["drop-in"]),
                                ("crio", "crio/crio.conf", ["drop-in"])):
@@ -157,7 +157,7 @@ def test_a_file_that_was_not_there_is_made_and_goes(grapnel, runtime, tmp_path):
         assert not [path for path in (tmp_path / engine).rglob("*") if path.is_file()]
 
 
-def test_a_dry_run_prints_a_diff_that_patch_would_take(grapnel, runtime, tmp_path):
+def test_a_dry_run_prints_a_diff_for_patch(grapnel, runtime, tmp_path):
     file = tmp_path / "config.toml"
     text = "version = 2\n# mine\n[debug]\n  level = \"info\"\n"
     file.write_text(text)
@@ -190,7 +190,7 @@ def test_what_was_secret_stays_secret(grapnel, runtime, tmp_path):
         assert "secret" in path.read_text() and stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_path_of_the_command_line_can_lead_upwards(grapnel, runtime, tmp_path):
+def test_a_path_argument_can_lead_upwards(grapnel, runtime, tmp_path):
     elsewhere = tmp_path / "elsewhere" / "deep"
     below = tmp_path / "here" / "below"
     elsewhere.mkdir(parents=True)
@@ -212,8 +212,7 @@ def test_a_path_of_the_command_line_can_lead_upwards(grapnel, runtime, tmp_path)
     ("containerd", "version = 2\n\n[plugins\n", 3),
     ("crio", "[crio.runtime]\nlog_level =\n", 2),
 ])
-def test_a_file_that_cannot_be_parsed_is_refused_with_its_line(grapnel, runtime, tmp_path, engine,
-                                                               text, line):
+def test_a_malformed_file_is_refused_with_its_line(grapnel, runtime, tmp_path, engine, text, line):
     file = tmp_path / "configuration"
     file.write_text(text)
     run = ["configure", engine, "--config", file, "--runtime-path", runtime]
@@ -225,7 +224,7 @@ def test_a_file_that_cannot_be_parsed_is_refused_with_its_line(grapnel, runtime,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["configuration", runtime.name]
 
 
-def test_what_is_not_ours_or_not_there_is_refused(grapnel, runtime, tmp_path):
+def test_foreign_and_missing_entries_are_refused(grapnel, runtime, tmp_path):
     drop_in = tmp_path / "99-mine.toml"
     drop_in.write_text("version = 2\n")
     run = ["configure", "containerd", "--config", tmp_path / "config.toml", "--drop-in", drop_in]
@@ -248,7 +247,7 @@ def test_what_is_not_ours_or_not_there_is_refused(grapnel, runtime, tmp_path):
     assert "not made by grapnel configure" in error and hook_file.read_text() == "{}"
 
 
-def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
+def test_a_wrong_command_line_is_exit_code_2(grapnel):
     for words, why in (
             ([], "command is missing"),
             (["konfigure"], "unknown command"),
@@ -275,8 +274,8 @@ def test_a_wrong_command_line_of_grapnel_is_exit_code_2(grapnel):
     ("other", "", "mkdir {}/etc: Read-only file system: "),
     ("etc/daemon.json", "--bind", "replace {}/etc/daemon.json: Device or resource busy: "),
 ])
-def test_a_file_that_cannot_be_written_is_an_error_with_a_cure(grapnel, runtime, tmp_path, made,
-                                                               options, failed):
+def test_an_unwritable_file_is_an_error_with_cure(grapnel, runtime, tmp_path, made,
+                                                  options, failed):
     place = tmp_path / "place"
     file = place / made
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -470,8 +469,7 @@ def etc_containerd():
     subprocess.run(["umount", directory], check=True)
 
 
-def test_a_file_that_is_made_for_containerd_leaves_the_others_of_conf_d_read(grapnel, runtime,
-                                                                             etc_containerd):
+def test_containerds_new_file_keeps_conf_d_imports(grapnel, runtime, etc_containerd):
     other = etc_containerd / "conf.d" / "10-other.toml"
     other.parent.mkdir()
     other.write_text("version = 2\noom_score = 7\n")
@@ -522,7 +520,7 @@ def test_nvidias_own_hook_beside_ours_is_remarked(grapnel, runtime, tmp_path):
     assert grapnel(*run, "--unset").stderr == "" and theirs.read_text() == text
 
 
-def test_nvidias_own_hook_in_the_other_usual_directory_is_remarked(grapnel, runtime):
+def test_nvidias_hook_in_another_directory_is_reported(grapnel, runtime):
     """podman reads both, if nothing else is said."""
     text = json.dumps({"version": "1.0.0", "hook": {"path": "/x/nvidia-container-runtime-hook"}})
     place = "/etc/containers/oci/hooks.d"

@@ -51,7 +51,7 @@ TEXTS = {"docker": b'{"debug": true}', "containerd": b"version = 2\nroot = '/r'\
 
 @pytest.mark.parametrize("back", [False, True], ids=["set", "unset"])
 @pytest.mark.parametrize("engine", TEXTS)
-def test_a_run_that_is_killed_leaves_nothing_half_done(grapnel, files, engine, back):
+def test_a_killed_run_leaves_nothing_half_done(grapnel, files, engine, back):
     """At each of its calls that has to do with a file."""
     model = files(engine, TEXTS[engine])
     before = model.found()
@@ -105,7 +105,7 @@ def test_of_several_runs_at_once_none_is_lost(grapnel, files):
 @pytest.mark.parametrize("text", [None, b'{"debug": true}', b'{"runtimes": {}}',
                                   b'{"runtimes": {"a": {"path": "/other"}}}'])
 @pytest.mark.parametrize("order", ["ab", "ba"])
-def test_of_two_runtimes_none_comes_back_when_the_other_is_taken_out(grapnel, files, text, order):
+def test_removing_one_of_two_runtimes_restores_none(grapnel, files, text, order):
     case = files("docker", text)
     before = case.found()
     for name in "ab":
@@ -116,7 +116,7 @@ def test_of_two_runtimes_none_comes_back_when_the_other_is_taken_out(grapnel, fi
 
 
 @pytest.mark.parametrize("engine", ["docker", "containerd", "crio"])
-def test_on_a_full_disk_the_files_stay_as_they_are(grapnel, tmp_path, engine):
+def test_a_full_disk_leaves_files_unchanged(grapnel, tmp_path, engine):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
@@ -133,7 +133,7 @@ def test_on_a_full_disk_the_files_stay_as_they_are(grapnel, tmp_path, engine):
         subprocess.run(["umount", disk], check=True)
 
 
-def test_keys_that_nest_deep_are_refused_with_their_line(grapnel, files):
+def test_deeply_nested_keys_are_refused_with_line(grapnel, files):
     deep = ".".join(["a"] * 100_000)
     for text in (f"version = 2\n[{deep}]\n", f"version = 2\n{deep} = 1\n",
                  "version = 2\na = " + "[" * 300, "version = 2\n[" + "'='." * 50_000 + "a]\n"):
@@ -218,7 +218,7 @@ def test_what_was_there_comes_back_byte_by_byte(grapnel, files, engine):
         assert case.found() == {case.main.name: text}, text
 
 
-def test_what_cannot_be_read_or_replaced_is_said_with_its_cure(grapnel, files, tmp_path):
+def test_unreadable_and_unwritable_files_have_a_cure(grapnel, files, tmp_path):
     case = files("docker", b"{}\n")
     other = tmp_path / "mounted"
     other.write_text("{ }\n")

@@ -59,14 +59,14 @@ def test_a_closed_stdin_is_an_empty_state(made, bundle, closed):
             assert b"grapnel-hook: " not in path.read_bytes(), path
 
 
-def test_an_error_with_a_closed_stderr_is_an_exit_code(made, bundle):
+def test_a_closed_stderr_leaves_the_exit_code(made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=9")
     done = made.hook(prefix=["sh", "-c", 'exec "$@" 2>&-', "sh"])
     assert (done.returncode, done.stderr) == (1, "")
     assert "unknown device '9'" in bundle.logged()
 
 
-def test_a_reader_that_went_away_does_not_kill_the_hook(made, bundle):
+def test_a_closed_pipe_does_not_kill_the_hook(made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=9")
     read, write = os.pipe()
     os.close(read)
@@ -103,7 +103,7 @@ def test_the_environment_has_no_effect(made, hand_made, make_bundle, tmp_path):
     assert other.mounts().keys() == made.mounts().keys()
 
 
-def test_an_image_with_ld_preload_runs_nothing_on_the_host(engine, bundle, tmp_path):
+def test_ld_preload_of_an_image_runs_nothing(engine, bundle, tmp_path):
     # CVE-2025-23266: an image's LD_PRELOAD=/proc/self/cwd/x.so
     marker = tmp_path / "owned"
     source = tmp_path / "x.c"

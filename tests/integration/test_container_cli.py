@@ -49,7 +49,7 @@ def test_a_container_gets_what_the_command_line_names(made, cli):
     assert look["stat:/usr/bin/nvidia-smi"] != "ENOENT"
 
 
-def test_the_log_is_the_hosts_and_not_one_of_the_container(bundle, hand_made, cli, tmp_path):
+def test_the_log_is_the_hosts_not_the_containers(bundle, hand_made, cli, tmp_path):
     """The process can have pivoted into the image's own tree, where the path leads elsewhere."""
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -62,7 +62,7 @@ def test_the_log_is_the_hosts_and_not_one_of_the_container(bundle, hand_made, cl
     assert list(pathlib.Path(f"/proc/{made.pid}/root{logs}").iterdir()) == []
 
 
-def test_without_a_capability_there_are_nodes_and_firmware_alone(made, cli):
+def test_without_capabilities_nodes_and_firmware_remain(made, cli):
     ended_well(cli.configure(made, "--device=0", "--no-cgroups"))
     places = {place for place in made.mounts() if place.startswith(("/dev/", "/usr", "/lib"))}
     assert places == {"/dev/nvidiactl", "/dev/nvidia1",
@@ -71,7 +71,7 @@ def test_without_a_capability_there_are_nodes_and_firmware_alone(made, cli):
     assert "libcuda" not in (made.bundle.root / "etc/ld.so.cache").read_bytes().decode("latin-1")
 
 
-def test_what_is_to_be_left_out_is_left_out(made, cli, listening_socket):
+def test_unwanted_parts_are_left_out(made, cli, listening_socket):
     pathlib.Path("/run/nvidia-fabricmanager").mkdir(exist_ok=True)
     for daemon in ("persistenced", "fabricmanager"):
         listening_socket(f"/run/nvidia-{daemon}/socket")
@@ -95,7 +95,7 @@ def test_nothing_is_recorded_that_nobody_would_remove(made, cli):
     assert (made.bundle.root / "usr/bin/nvidia-smi").exists()
 
 
-def test_a_cgroup_that_others_are_in_is_not_changed(made, cli, cgroups):
+def test_a_shared_cgroup_is_not_changed(made, cli, cgroups):
     need_cgroup("v1")
     cgroup = cgroups.make("v1", "container-cli")
     (cgroup / "cgroup.procs").write_text(str(made.pid))
@@ -117,7 +117,7 @@ def denying_cgroup(cgroups, tools):
     return cgroup
 
 
-def test_the_lowest_cgroup_of_version_2_is_the_containers(bundle, hand_made, cli, denying_cgroup):
+def test_the_containers_cgroup_of_version_2_is_lowest(bundle, hand_made, cli, denying_cgroup):
     made = hand_made(bundle, cgroup=denying_cgroup)
     ended_well(cli.configure(made, "--device=0", "--utility",
                              prefix=container.in_cgroup_view("v2", [])))
@@ -133,8 +133,8 @@ def test_a_blinded_device_program_is_extended(bundle, hand_made, cli, hardened, 
     assert (look["make:c:195:1"], look["make:c:195:0"]) == ("ENXIO", "EPERM")
 
 
-def test_a_device_program_that_cannot_be_read_back_is_an_error(bundle, hand_made, cli,
-                                                                hidden_programs, denying_cgroup):
+def test_an_unreadable_device_program_is_an_error(bundle, hand_made, cli,
+                                                  hidden_programs, denying_cgroup):
     made = hand_made(bundle, cgroup=denying_cgroup)
     line = refusal(cli.configure(made, "--device=0", "--utility",
                                  prefix=container.in_cgroup_view("v2", [])))
@@ -177,7 +177,7 @@ def test_an_error_begins_with_its_class(made, cli, words, beginning):
 
 
 @pytest.mark.parametrize("user", ["nosuch", "0:nosuch", "0:0:0", ":", "0:", "-1", "4294967295:x"])
-def test_a_user_that_is_not_there_is_an_input_error(cli, user):
+def test_a_missing_user_is_an_input_error(cli, user):
     for command in ("list", "info"):
         line = refusal(cli(f"--user={user}", command))
         assert line.startswith(f"nvidia-container-cli: input error: --user='{user}': there is no ")
@@ -222,14 +222,14 @@ def test_the_hosts_mount_namespace_is_refused(bundle, cli):
     assert pathlib.Path(f"/proc/{hosts[0]}/mountinfo").read_text() == before
 
 
-def test_a_wrong_command_line_of_the_cli_ends_with_1(cli):
+def test_a_wrong_command_line_ends_with_1(cli):
     for words in ((), ("frobnicate",), ("configure",), ("list", "--bogus"), ("info", "x")):
         done = cli(*words)
         assert done.returncode == 1 and done.stderr.count("\n") == 1, words
         assert "see 'nvidia-container-cli --help'" in done.stderr, words
 
 
-def test_a_host_without_a_driver_is_an_initialization_error(cli):
+def test_a_missing_driver_is_an_initialization_error(cli):
     hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /proc/driver; exec "$@"', "sh"]
     for command in ("info", "list"):
         line = refusal(cli(command, prefix=hide))
@@ -239,7 +239,7 @@ def test_a_host_without_a_driver_is_an_initialization_error(cli):
 # --- the settings' file, and the log ---
 
 
-def test_the_log_is_the_settings_or_the_command_lines(made, cli, tmp_path):
+def test_the_log_follows_settings_or_command_line(made, cli, tmp_path):
     refusal(cli.configure(made, "--device=7"))
     assert "unknown device '7'" in cli.logged()
     other = tmp_path / "debug"
@@ -248,7 +248,7 @@ def test_the_log_is_the_settings_or_the_command_lines(made, cli, tmp_path):
     assert "unknown device '8'" in other.read_text() and "unknown device '8'" not in cli.logged()
 
 
-def test_the_debug_file_can_be_relative_to_the_working_directory(made, cli, tmp_path):
+def test_the_debug_file_can_be_relative(made, cli, tmp_path):
     below = tmp_path / "below"
     below.mkdir()
     for name, real in (("rel", below / "rel"), ("../up", tmp_path / "up")):
@@ -320,7 +320,7 @@ def test_info_and_list_of_an_unprivileged_user(cli):
     assert "/dev/nvidiactl\n" in ended_well(cli("list", prefix=nobody))
 
 
-def test_a_driver_root_is_not_part_of_a_path(cli, tmp_path):
+def test_a_driver_root_stands_in_no_path(cli, tmp_path):
     root = tmp_path / "driver-root"
     shutil.copytree("/opt", root / "opt", symlinks=True)
     (root / "etc").mkdir()
@@ -329,7 +329,7 @@ def test_a_driver_root_is_not_part_of_a_path(cli, tmp_path):
     assert f"/opt/nvidia/lib64/libcuda.so.{VERSION}\n" in text and str(root) not in text
 
 
-def test_the_filter_is_in_place_before_a_container_is_looked_at(made, cli, tmp_path):
+def test_the_filter_precedes_the_look_at_a_container(made, cli, tmp_path):
     record = tmp_path / "calls"
     ended_well(cli.configure(made, "--device=0", "--utility", "--no-cgroups",
                              prefix=["strace", "-f", "-o", record]))

@@ -98,7 +98,7 @@ def check_nothing(seen):
 
 
 @pytest.mark.parametrize("device", ["0", make_driver.uuid(0)])
-def test_a_pod_of_the_runtime_class_gets_the_gpu_of_its_variable(pod, device):
+def test_a_pod_of_the_class_gets_its_gpu(pod, device):
     """The strategy envvar."""
     check_gpus(look(pod(), env={"NVIDIA_VISIBLE_DEVICES": device}), True, False)
 
@@ -125,7 +125,7 @@ def notices(log):
 NOTICE = "notice: asks for no GPU: NVIDIA_VISIBLE_DEVICES is not set"
 
 
-def test_a_pod_of_the_runtime_class_that_asks_for_nothing_gets_nothing(pod, log):
+def test_a_pod_of_the_class_without_request(pod, log):
     check_nothing(look(pod()))
     assert notices(log) == [NOTICE]
 
@@ -144,16 +144,16 @@ def test_bidirectional_volume_keeps_the_nodes_mounts(pod, node, tmp_path):
     assert [line.split(" - ")[1].split(" ")[0] for line in new] == ["overlay"]  # the root, by containerd
 
 
-def test_any_image_takes_every_gpu_where_the_variable_counts(pod):
+def test_any_image_takes_gpus_if_variables_count(pod):
     """Why the page advises against it."""
     check_gpus(look(pod(), image=IMAGE_OF_ALL), True, True)
 
 
-def test_the_plugin_alone_gives_gpus_where_the_variable_does_not_count(pod, strict):
+def test_the_plugin_alone_gives_gpus_without_variables(pod, strict):
     check_gpus(look(pod(), **by_plugin(make_driver.uuid(1))), False, True)
 
 
-def test_what_the_plugin_gives_goes_before_what_the_image_wants(pod, strict):
+def test_the_plugins_gpus_precede_the_images(pod, strict):
     """kubelet's value of the variable hides the image's."""
     check_gpus(look(pod(), image=IMAGE_OF_ALL, **by_plugin(make_driver.uuid(1))), False, True)
 
@@ -162,7 +162,7 @@ def test_what_the_plugin_gives_goes_before_what_the_image_wants(pod, strict):
                                     {"env": {"NVIDIA_VISIBLE_DEVICES": "0"}},
                                     {"env": {"NVIDIA_VISIBLE_DEVICES": make_driver.uuid(0)},
                                      "mounts": [(f"{DEVICES}/0", "/dev/zero")]}])
-def test_a_variable_alone_gives_nothing_where_it_does_not_count(pod, strict, log, asking):
+def test_a_variable_alone_can_give_nothing(pod, strict, log, asking):
     check_nothing(look(pod(), **asking))
     assert "the container is not privileged and the settings accept" in log.read_text()
 
@@ -235,7 +235,7 @@ def test_kubelet_is_told_why_there_is_no_container(pod, device, reason):
     assert "\n" not in str(refused.value).strip()
 
 
-def test_a_handler_that_the_node_does_not_have_is_refused_by_containerd(pod):
+def test_containerd_refuses_an_unknown_handler(pod):
     with pytest.raises(cri.Refused, match='no runtime for "nvidia-2" is configured'):
         pod(handler="nvidia-2")
 

@@ -52,8 +52,7 @@ def accesses(made, cgroup):
 OPEN_FOR_GPU_0 = ["ENXIO", "ENXIO", "EPERM", "ENXIO"]
 
 
-def test_the_program_is_replaced_and_not_joined_by_another(hand_made, cgroups, gpu_bundle, attach,
-                                                            programs):
+def test_the_program_is_replaced_by_one(hand_made, cgroups, gpu_bundle, attach, programs):
     cgroup = own(cgroups, gpu_bundle)
     attach(cgroup, "deny")
     before = programs(cgroup)
@@ -65,8 +64,7 @@ def test_the_program_is_replaced_and_not_joined_by_another(hand_made, cgroups, g
     assert accesses(made, cgroup)[:3] == OPEN_FOR_GPU_0[:3]
 
 
-def test_every_program_that_denies_is_replaced_and_the_others_stay(hand_made, cgroups, gpu_bundle,
-                                                                   attach, programs):
+def test_each_denying_program_is_replaced_alone(hand_made, cgroups, gpu_bundle, attach, programs):
     cgroup = own(cgroups, gpu_bundle)
     for rule in ("deny-195", "allow", "deny-238", "deny-7"):
         attach(cgroup, rule)
@@ -85,8 +83,7 @@ def test_every_program_that_denies_is_replaced_and_the_others_stay(hand_made, cg
     assert result["make:c:7:3"] == "EPERM"
 
 
-def test_a_program_that_allows_no_second_one_is_replaced(hand_made, cgroups, gpu_bundle, attach,
-                                                         programs):
+def test_a_program_without_multi_is_replaced(hand_made, cgroups, gpu_bundle, attach, programs):
     cgroup = own(cgroups, gpu_bundle)
     attach(cgroup, "deny-195", "single")
     before = programs(cgroup)
@@ -114,8 +111,8 @@ def test_a_second_call_changes_no_program(hand_made, cgroups, gpu_bundle, attach
     assert programs(cgroup) == before
 
 
-def test_an_ancestor_that_denies_is_named_and_not_changed(hand_made, cgroups, gpu_bundle, attach,
-                                                          programs):
+def test_a_denying_ancestor_is_named_and_unchanged(hand_made, cgroups, gpu_bundle, attach,
+                                                   programs):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
     gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
@@ -146,8 +143,8 @@ def test_an_ancestor_that_allows_is_no_obstacle(hand_made, cgroups, gpu_bundle, 
 
 
 @pytest.mark.parametrize("flags", [["override"], []])
-def test_an_ancestor_whose_program_does_not_count_is_no_obstacle(hand_made, cgroups, gpu_bundle,
-                                                                 attach, programs, flags):
+def test_an_overridden_ancestor_is_no_obstacle(hand_made, cgroups, gpu_bundle,
+                                               attach, programs, flags):
     """A program that allows others below it to take its place, where there is one."""
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
@@ -162,8 +159,7 @@ def test_an_ancestor_whose_program_does_not_count_is_no_obstacle(hand_made, cgro
     assert accesses(made, cgroup) == ["ENXIO", "ENXIO", "ENXIO", "ENXIO"]
 
 
-def test_an_ancestor_whose_program_counts_for_want_of_another_is_named(hand_made, cgroups,
-                                                                       gpu_bundle, attach):
+def test_an_effective_ancestor_program_is_named(hand_made, cgroups, gpu_bundle, attach):
     parent = cgroups.make("v2", "parent")
     cgroup = cgroups.make("v2", f"parent/{gpu_bundle.name}")
     gpu_bundle.config["linux"]["cgroupsPath"] = f"{container.CGROUP}/parent/{gpu_bundle.name}"
@@ -236,8 +232,7 @@ def test_a_runtimes_container_has_one_program_as_before(gpu_bundle, tools, runti
     assert before != after
 
 
-def test_a_program_of_unknown_meaning_is_left_with_a_remark(hand_made, cgroups, gpu_bundle, attach,
-                                                            programs):
+def test_an_unknown_program_stays_with_a_warning(hand_made, cgroups, gpu_bundle, attach, programs):
     """One that calls the kernel, say: it may allow the GPU, and what else it says is its own."""
     gpu_bundle.config["linux"]["resources"]["devices"].append(
         {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"})
@@ -259,8 +254,7 @@ def test_a_program_of_unknown_meaning_is_left_with_a_remark(hand_made, cgroups, 
             "the program then") in gpu_bundle.logged()
 
 
-def test_a_program_of_unknown_meaning_that_can_be_copied_is_extended(hand_made, cgroups, gpu_bundle,
-                                                                     attach, programs):
+def test_an_unknown_copyable_program_is_extended(hand_made, cgroups, gpu_bundle, attach, programs):
     cgroup = own(cgroups, gpu_bundle)
     attach(cgroup, "store:deny-195")
     before = programs(cgroup)
@@ -272,8 +266,8 @@ def test_a_program_of_unknown_meaning_that_can_be_copied_is_extended(hand_made, 
     assert gpu_bundle.logged() == ""
 
 
-def test_a_program_that_denies_and_cannot_be_copied_is_an_error(hand_made, cgroups, gpu_bundle,
-                                                                attach, programs):
+def test_a_denying_program_without_copy_is_an_error(hand_made, cgroups, gpu_bundle,
+                                                    attach, programs):
     cgroup = own(cgroups, gpu_bundle)
     attach(cgroup, "deny-195:call")
     before = programs(cgroup)
@@ -306,8 +300,8 @@ def pin_of_crun(bpf_files, unit):
     return bpf_files / "crun" / unit.replace(".", "_")
 
 
-def test_a_pinned_program_is_replaced_by_the_one_that_is_attached(scope, stand_in, attach, programs,
-                                                                  tools, bpf_files):
+def test_a_pinned_program_is_replaced_by_the_attached(scope, stand_in, attach, programs,
+                                                      tools, bpf_files):
     """crun from 1.28 has systemd attach its program by path, at each daemon-reload anew."""
     attach(scope.directory, "deny-195")
     pinned = pin_of_crun(bpf_files, scope.unit)
@@ -341,8 +335,8 @@ def test_a_pinned_program_that_others_may_share_stays(scope, stand_in, attach, p
             "allow the device there") in scope.bundle.logged()
 
 
-def test_of_a_pinned_program_of_others_that_allows_nothing_is_said(scope, stand_in, attach, tools,
-                                                                   bpf_files, tmp_path):
+def test_a_foreign_pin_that_allows_nothing_is_named(scope, stand_in, attach, tools,
+                                                    bpf_files, tmp_path):
     attach(scope.directory, "deny-10")
     pinned_programs(tools, "pin", scope, bpf_files / "policy")
     before = pinned_programs(tools, "pinned", scope, bpf_files / "policy")
@@ -354,7 +348,7 @@ def test_of_a_pinned_program_of_others_that_allows_nothing_is_said(scope, stand_
     assert scope.bundle.logged() == ""
 
 
-def test_a_pin_of_cruns_that_is_no_program_is_remarked(scope, stand_in, bpf_files):
+def test_cruns_pin_that_is_no_program_is_reported(scope, stand_in, bpf_files):
     elsewhere = pin_of_crun(bpf_files, scope.unit)
     elsewhere.mkdir()
     stand_in(as_systemd(scope.cgroup, "auto", [("device", str(elsewhere))]))
@@ -398,8 +392,7 @@ def test_hidden_programs_are_made_anew_from_the_configuration(gpu_bundle, hidden
 
 
 @pytest.mark.parametrize("runtime", ["runc", "crun"])
-def test_what_a_runtime_allows_of_itself_stays_where_programs_are_blinded(make_bundle, hardened,
-                                                                          runtime):
+def test_a_runtimes_own_rules_stay_if_blinded(make_bundle, hardened, runtime):
     """Such as c 10:200 (runc) and c 5:1 (crun)."""
     queries = [f"make:c:{number}" for number in (
         "10:200", "10:229", "5:0", "5:1", "5:2", "1:3", "1:11", "4:0", "136:0")] + ["make:b:7:0"]

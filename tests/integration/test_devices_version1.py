@@ -72,7 +72,7 @@ def test_the_lists_of_other_cgroups_stay(hand_made, cgroups, gpu_bundle):
     assert rules(cgroup.parent) == parent
 
 
-def test_a_parent_that_denies_is_named_with_the_cure(hand_made, cgroups, gpu_bundle):
+def test_a_denying_parent_is_named_with_cure(hand_made, cgroups, gpu_bundle):
     parent = cgroups.make("v1", "parent")
     deny_all(parent)
     cgroup = cgroups.make("v1", f"parent/{gpu_bundle.name}")
@@ -85,7 +85,7 @@ def test_a_parent_that_denies_is_named_with_the_cure(hand_made, cgroups, gpu_bun
     assert rules(parent) == rules(cgroup) == []
 
 
-def test_a_cgroup_that_others_share_is_named_and_not_changed(hand_made, cgroups, gpu_bundle):
+def test_a_shared_cgroup_is_named_and_unchanged(hand_made, cgroups, gpu_bundle):
     gpu_bundle.config["linux"]["cgroupsPath"] = "/elsewhere/of-its-own"
     cgroup = cgroups.make("v1", "shared")
     deny_all(cgroup)

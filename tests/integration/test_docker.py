@@ -77,7 +77,7 @@ def test_gpus_by_number_and_by_name(docker, words, expected):
     assert result[CUDA].endswith(" libcuda")
 
 
-def test_a_gpu_that_was_not_asked_for_is_denied(docker):
+def test_an_unrequested_gpu_is_denied(docker):
     made = [f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2)]
     result = docker.run("--gpus", "1", ask=made)
     assert [result[query] for query in made] == [REACHED, DENIED]
@@ -92,7 +92,7 @@ def test_capabilities_of_the_request(docker):
     assert "cannot open shared object file" in result[CUDA]
 
 
-def test_the_capabilities_of_an_image_count_where_the_request_names_none(docker, image):
+def test_an_images_capabilities_count_without_others(docker, image):
     name = image("ENV NVIDIA_DRIVER_CAPABILITIES=utility", "ENV NVIDIA_VISIBLE_DEVICES=0")
     result = docker.run("--gpus", "device=1", image=name, ask=[*NODES, CUDA, MANAGEMENT])
     assert gpus_of(result) == {1}  # what Docker appends comes after the image's
@@ -100,7 +100,7 @@ def test_the_capabilities_of_an_image_count_where_the_request_names_none(docker,
     assert "cannot open shared object file" in result[CUDA]
 
 
-def test_an_image_that_asks_and_a_user_who_does_not(docker, image):
+def test_an_image_asks_and_the_user_does_not(docker, image):
     name = image("ENV NVIDIA_VISIBLE_DEVICES=all")
     result = docker.run(image=name, ask=[*NODES, CUDA])
     assert gpus_of(result) == set()
@@ -198,7 +198,7 @@ def test_what_stays_in_the_layer_is_empty(docker):
     docker("rm", name)
 
 
-def test_nothing_stays_of_a_container_that_asks_for_nothing(docker):
+def test_a_container_without_request_leaves_nothing(docker):
     created = docker("create", "--network=none", engine.IMAGE, "/bin/look")
     name = created.out.strip()
     assert docker("start", "--attach", name).code == 0
@@ -206,7 +206,7 @@ def test_nothing_stays_of_a_container_that_asks_for_nothing(docker):
     docker("rm", name)
 
 
-def test_an_image_made_of_a_container_that_had_a_gpu(docker):
+def test_an_image_committed_from_a_gpu_container(docker):
     name = docker("create", "--network=none", "--gpus", "all", engine.IMAGE, "/bin/look").out.strip()
     docker("start", "--attach", name)
     assert docker("commit", name, "committed:1").code == 0

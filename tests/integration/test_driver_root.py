@@ -87,7 +87,7 @@ def nodes_of_its_own(driver_root):
     shell("mv /dev/away/* /dev/ && rmdir /dev/away")
 
 
-def test_nodes_come_from_the_root_if_it_has_them(engine, bundle, nodes_of_its_own):
+def test_nodes_come_from_the_driver_root_first(engine, bundle, nodes_of_its_own):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     bundle.set_settings(SETTINGS)
     result = engine(bundle, "open:/dev/nvidiactl", "open:/dev/nvidia1", "open:/dev/nvidia-uvm",
@@ -98,8 +98,7 @@ def test_nodes_come_from_the_root_if_it_has_them(engine, bundle, nodes_of_its_ow
     assert result["stat:/dev/nvidia0"] == "ENOENT"
 
 
-def test_missing_nodes_and_links_by_number_are_of_the_driver_roots_dev(bundle, nodes_of_its_own,
-                                                                       hand_made):
+def test_missing_nodes_are_made_in_driver_roots_dev(bundle, nodes_of_its_own, hand_made):
     """A host that knows where the driver root is need not be told where its nodes are."""
     shell(f"rm {ROOT}/dev/nvidia1; rm -rf /dev/char")
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
@@ -118,7 +117,7 @@ def test_missing_nodes_and_links_by_number_are_of_the_driver_roots_dev(bundle, n
         shutil.rmtree("/dev/char", ignore_errors=True)
 
 
-def test_nodes_come_from_the_device_root_of_the_settings(bundle, driver_root, hand_made):
+def test_nodes_come_from_the_settings_device_root(bundle, driver_root, hand_made):
     shell(f"mkdir -p /run/nodes/dev {ROOT}/dev && cp -a /dev/nvidia* /run/nodes/dev/ "
           f"&& cp -a /dev/nvidia* {ROOT}/dev/")
     try:

@@ -102,7 +102,7 @@ def without_driver(bundle, entries):
     return [line for line in entries if line.startswith("\t") and line.split()[0] not in names]
 
 
-def test_a_sound_cache_is_merged_as_ldconfig_would_make_it(hand_made, image):
+def test_a_sound_cache_is_merged_like_ldconfigs(hand_made, image):
     # the cache of this machine, with its hundreds of entries
     shutil.rmtree(image.root / "etc/ld.so.conf.d")
     shutil.copytree("/etc/ld.so.conf.d", image.root / "etc/ld.so.conf.d")

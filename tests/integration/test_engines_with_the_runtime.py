@@ -52,7 +52,7 @@ def test_docker_with_the_runtime_and_gpus(docker):
 
 
 @pytest.mark.parametrize("options", [(), ("--gpus", "device=0")])
-def test_a_container_of_docker_and_the_runtime_leaves_its_cache_alone(docker, options):
+def test_dockers_container_keeps_its_own_cache(docker, options):
     name = f"leaves-{len(options)}"
     done = docker("run", "--name", name, "--network=none", "--runtime=nvidia", *options,
                   *(() if options else devices("0")), docker_engine.IMAGE, "/bin/look", *QUESTIONS)

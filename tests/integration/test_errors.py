@@ -104,7 +104,7 @@ def test_an_unknown_driver_capability(refuse, bundle):
         "compute, display, graphics, ngx, utility and video")
 
 
-def test_a_driver_capability_that_the_settings_do_not_support(refuse, bundle):
+def test_a_driver_capability_outside_the_settings(refuse, bundle):
     bundle.set_settings('supported-driver-capabilities = "utility,compute"\n')
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=video")
     assert refuse() == (
@@ -112,7 +112,7 @@ def test_a_driver_capability_that_the_settings_do_not_support(refuse, bundle):
         "supported-driver-capabilities in the settings allows compute and utility")
 
 
-def test_a_missing_node_with_the_command_that_makes_it(refuse, bundle):
+def test_a_missing_node_has_a_command(refuse, bundle):
     bundle.set_settings("[nvidia-container-cli]\nload-kmods = false\n")
     hidden = on_a_host_where("umount -l /dev/pts; mkdir /opt/dev && cp -a /dev/. /opt/dev/ && "
                              "rm /opt/dev/nvidia1 && mount --rbind /opt/dev /dev")
@@ -125,7 +125,7 @@ def test_a_missing_node_with_the_command_that_makes_it(refuse, bundle):
 
 
 @pytest.mark.parametrize("node, number", [("/dev/nvidia-uvm", None)])
-def test_a_missing_module_with_the_command_that_loads_it(refuse, tmp_path, node, number):
+def test_a_missing_module_has_a_command(refuse, tmp_path, node, number):
     devices = tmp_path / "devices"
     devices.write_text(make_driver.DEVICES.replace("238 nvidia-uvm\n", ""))
     gone = on_a_host_where(f"mount --bind {devices} /proc/devices; mount --bind /etc/passwd {node}")
@@ -141,7 +141,7 @@ def test_a_node_with_the_wrong_number(refuse):
         "'nvidia-modprobe -u -c 0'")
 
 
-def test_a_sick_gpu_is_named_where_it_is_asked_for_and_left_out_of_all(hand_made, refuse, bundle):
+def test_a_sick_gpu_is_refused_by_name_alone(hand_made, refuse, bundle):
     sick = pathlib.Path("/proc/driver/nvidia/gpus") / make_driver.pci(0) / "information"
     healthy = sick.read_text()
     sick.write_text(healthy.replace("Device Minor", "Device Number"))
@@ -284,7 +284,7 @@ def test_a_bundle_without_a_configuration(refuse, bundle):
                     "it must hold the container's config.json")
 
 
-def test_a_configuration_that_is_a_fifo_does_not_block(bundle):
+def test_a_fifo_as_configuration_does_not_block(bundle):
     os.mkfifo(bundle.directory / "config.json")
     done = subprocess.run([bundle.hook, f"--config={bundle.settings}", "prestart"], env={},
                           input=bundle.state(pid=1), capture_output=True, text=True, timeout=10,
@@ -368,7 +368,7 @@ def test_the_settings_file_that_a_variable_names(bundle, hand_made, tmp_path):
         file.unlink()
 
 
-def test_an_unknown_key_in_nvidias_file_is_passed_over(hand_made, bundle):
+def test_nvidias_file_may_have_unknown_keys(hand_made, bundle):
     directory = bundle.directory / USER
     directory.mkdir()
     bundle.settings = directory / "config.toml"
@@ -388,7 +388,7 @@ USAGE = {
 
 
 @pytest.mark.parametrize("arguments, cause", USAGE.values(), ids=USAGE.keys())
-def test_a_wrong_command_line_is_exit_code_2_with_a_hint(hook, arguments, cause):
+def test_a_wrong_command_line_has_a_hint(hook, arguments, cause):
     done = subprocess.run([hook, *arguments], env={}, input="", capture_output=True, text=True,
                           check=False)
     assert done.returncode == 2
@@ -413,7 +413,7 @@ def test_version_is_one_line_on_stdout(hook, option):
     assert done.stdout.startswith("grapnel-hook ") and done.stdout.count("\n") == 1
 
 
-def test_a_runtime_shows_the_line_or_the_log_has_it(engine, bundle):
+def test_a_runtime_or_the_log_shows_the_line(engine, bundle):
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=9"))
     line = f"unknown device '9': this host has {KNOWN}"
     assert result.code != 0 and result.answers == {}
@@ -422,7 +422,7 @@ def test_a_runtime_shows_the_line_or_the_log_has_it(engine, bundle):
         assert line in result.err
 
 
-def test_a_log_that_cannot_be_written_is_no_obstacle(hand_made, bundle):
+def test_an_unwritable_log_is_no_obstacle(hand_made, bundle):
     bundle.settings.write_text('log = "/proc/nowhere/log"\n')
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all")).hook()
     assert (done.returncode, done.stderr) == (0, "")
@@ -433,8 +433,7 @@ CALLS = ["pidfd_open", "openat2", "open_tree", "move_mount", "fsopen", "setns", 
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_denied_system_call_is_told_from_a_missing(bundle, hand_made, cgroups, tools, tmp_path,
-                                                     call):
+def test_a_denied_system_call_is_not_missing(bundle, hand_made, cgroups, tools, tmp_path, call):
     if call == "bpf" and not container.cgroup_version_possible("v2"):
         skip_or_fail("this kernel has no cgroup v2")
     # what uses fsopen first is the view of /proc/driver/nvidia
@@ -509,7 +508,7 @@ def test_a_spoiled_directory_of_the_image_is_named(bundle, hand_made, directory,
         1, f"grapnel-hook: '/{directory}' in the root file system {fault}\n")
 
 
-def test_without_the_right_to_mount_the_line_names_what_was_tried(refuse):
+def test_no_right_to_mount_is_named(refuse):
     drop = ["capsh", "--drop=cap_sys_admin", "--", "-c", 'exec "$@"', "sh"]
     line = refuse(prefix=drop)
     assert line.startswith(
@@ -517,14 +516,13 @@ def test_without_the_right_to_mount_the_line_names_what_was_tried(refuse):
     assert "CAP_SYS_ADMIN" in line
 
 
-def test_without_the_right_to_look_at_the_process_the_line_names_it(refuse):
+def test_no_right_to_look_at_processes_is_named(refuse):
     # a process with more capabilities than the hook cannot be looked at without CAP_SYS_PTRACE
     drop = ["capsh", "--drop=cap_sys_ptrace,cap_net_raw", "--", "-c", 'exec "$@"', "sh"]
     assert "CAP_SYS_PTRACE" in refuse(prefix=drop)
 
 
-def test_without_the_right_to_change_device_programs_the_line_says_so(hand_made, bundle, cgroups,
-                                                                       tools):
+def test_no_right_to_change_device_programs_is_named(hand_made, bundle, cgroups, tools):
     need_cgroup("v2")
     cgroup = cgroups.make("v2", bundle.name)
     subprocess.run([tools.device_programs, "attach", cgroup, "deny"], check=True)

@@ -54,7 +54,7 @@ def traced(bundle, call, when):
                                   "bpf", "symlinkat", "clone", "execveat", "mkdirat", "statx",
                                   "pidfd_open", "fsopen", "memfd_create", "renameat", "waitid"])
 @pytest.mark.parametrize("runtime, cgroup", [("runc", "v2"), ("crun", "v2"), ("runc", "v1")])
-def test_a_container_does_not_start_with_half_a_driver(failing_bundle, runtime, cgroup, call):
+def test_no_container_starts_with_half_a_driver(failing_bundle, runtime, cgroup, call):
     failing_bundle.config["hooks"].pop("poststop")
     # the first of these is for a helper process that loads kernel modules, which none has to do here
     helpers = ("clone", "pidfd_open", "memfd_create")
@@ -106,7 +106,7 @@ NODES = ("/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl", "/dev/nvidia-uvm")
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_failure_is_an_exit_code_and_one_line(failing_bundle, hand_made, counts, call):
+def test_each_failure_is_one_line_and_status(failing_bundle, hand_made, counts, call):
     count = counts.get(call, 1)
     mounts = open("/proc/self/mountinfo").read()
     for when in sorted({1, 2, count // 3, count // 2, count - 1, count} - {0}):
@@ -153,7 +153,7 @@ def test_a_failed_read_hides_nothing(failing_bundle, hand_made, counts, call, er
 
 
 @pytest.mark.parametrize("when", [1, 2, 5])
-def test_what_was_made_before_a_failure_is_removed_by_poststop(failing_bundle, hand_made, when):
+def test_poststop_removes_creations_of_a_failed_start(failing_bundle, hand_made, when):
     before = container.listing(failing_bundle.root)
     made = hand_made(failing_bundle)
     assert made.hook(prefix=strace_arguments("move_mount", when)).returncode == 1

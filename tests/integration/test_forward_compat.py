@@ -37,7 +37,7 @@ def needed(engine, bundle):
     return result["needed"]
 
 
-def test_a_newer_libcuda_that_serves_the_driver_is_loaded(engine, with_compat):
+def test_a_newer_suitable_libcuda_is_loaded(engine, with_compat):
     assert needed(engine, with_compat) == f"{NEWER} compat libcuda"
 
 
@@ -74,7 +74,7 @@ def test_a_read_only_root_has_it_too(engine, with_compat):
     assert container.listing(with_compat.root) == before
 
 
-def test_no_mount_is_made_of_what_the_image_holds(engine, with_compat):
+def test_the_images_own_files_are_not_mounted(engine, with_compat):
     plan = with_compat.plan()
     assert plan["compat"] == {"directory": COMPAT, "library": "libcuda.so.590.44.01",
                               "cuda": "13.1"}
@@ -101,7 +101,7 @@ NOT_USED = {
 
 
 @pytest.mark.parametrize("kind", NOT_USED.values(), ids=NOT_USED.keys())
-def test_a_libcuda_that_does_not_serve_is_passed_over(made_loader, image, kind):
+def test_an_unsuitable_libcuda_is_passed_over(made_loader, image, kind):
     compat_library.make(image.root, **{"text": compat_library.note(), **kind})
     assert made_loader(image) == f"{LIBRARIES}/libcuda.so.{VERSION} libcuda"
     assert "compat" not in image.plan()
@@ -124,7 +124,7 @@ def test_without_a_note_the_branch_decides(made_loader, image):
     assert made_loader(image) == f"{NEWER} compat libcuda"
 
 
-def test_a_container_without_libcuda_has_no_use_for_it(hand_made, with_compat):
+def test_a_container_without_libcuda_ignores_compat(hand_made, with_compat):
     with_compat.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=utility")
     assert hand_made(with_compat).hook().returncode == 0
     assert "compat" not in with_compat.plan()
@@ -161,7 +161,7 @@ def test_links_in_the_path_are_followed_inside(engine, image, canary):
     assert needed(engine, image) == "/usr/local/cuda-13.1/compat/libcuda.so.590.44.01 compat libcuda"
 
 
-def test_a_libcuda_without_its_link_gets_one_for_the_containers_time(engine, image):
+def test_a_libcuda_without_link_gets_one(engine, image):
     compat_library.make(image.root, text=compat_library.note(), links=False)
     before = container.listing(image.root)
     assert needed(engine, image) == f"{NEWER} compat libcuda"
@@ -176,7 +176,7 @@ def test_another_libcuda_in_ld_so_conf_comes_last(engine, with_compat):
     assert needed(engine, with_compat).endswith(f"/libcuda.so.{make_driver.VERSION} libcuda")
 
 
-def test_a_later_ldconfig_in_the_container_prefers_it_still(hand_made, with_compat):
+def test_a_later_ldconfig_still_prefers_it(hand_made, with_compat):
     made = hand_made(with_compat)
     assert made.hook().returncode == 0
     assert (with_compat.root / CONF).read_text() == f"{COMPAT}\n"
@@ -200,7 +200,7 @@ def test_what_an_earlier_container_left_does_not_count(made_loader, image):
     assert not (image.root / CONF).exists()
 
 
-def test_a_configuration_that_is_not_read_is_not_written(hand_made, with_compat):
+def test_an_unread_configuration_is_not_written(hand_made, with_compat):
     (with_compat.root / "etc/ld.so.conf").write_text("/usr/local/lib\n")
     made = hand_made(with_compat)
     assert made.hook().returncode == 0
@@ -268,7 +268,7 @@ def test_what_is_no_regular_file_is_no_candidate(made_loader, image, canary, kin
 
 
 @pytest.mark.parametrize("target", ["/", "/proc", "/dev", "..", "compat", "{canary}"])
-def test_a_directory_that_is_a_link_leads_nowhere_outside(made_loader, image, canary, target):
+def test_a_linked_directory_leads_nowhere_outside(made_loader, image, canary, target):
     place = image.root / compat_library.PLACE
     place.parent.mkdir(parents=True)
     compat_library.make(canary.directory.parent / "driver", place=".",

@@ -37,7 +37,7 @@ def test_each_brings_its_own_alone(engine, special_bundle):
     assert "NVIDIA_GDS='1' is passed over" in special_bundle.logged()
 
 
-def test_gds_shows_what_udev_knows_and_cannot_change_it(engine, special_bundle):
+def test_gds_shows_udevs_facts_read_only(engine, special_bundle):
     special_bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_GDS=enabled")
     before = container.listing(special_bundle.root)
     result = engine(special_bundle, "text:/run/udev/data/b8:0", "write:/run/udev/data/b8:0",

@@ -95,7 +95,7 @@ def rules_set_anew(scope):
 
 
 @pytest.mark.parametrize("low_level", ["runc", "crun"])
-def test_a_container_keeps_its_gpu_and_gets_no_other(systemd, start, gpu_bundle, door, low_level):
+def test_a_container_keeps_its_gpu_alone(systemd, start, gpu_bundle, door, low_level):
     scope = start(systemd, gpu_bundle, low_level, door)
     assert answers(scope) == GPU_0_ALONE
     for what, do in rules_set_anew(scope):
@@ -105,8 +105,7 @@ def test_a_container_keeps_its_gpu_and_gets_no_other(systemd, start, gpu_bundle,
 
 
 @pytest.mark.parametrize("low_level", ["runc", "crun"])
-def test_a_container_keeps_its_gpu_where_programs_are_blinded(boot, start, gpu_bundle, hardened,
-                                                              low_level):
+def test_a_container_keeps_its_gpu_despite_blinding(boot, start, gpu_bundle, hardened, low_level):
     systemd = boot("v2")
     scope = start(systemd, gpu_bundle, low_level)
     assert answers(scope) == GPU_0_ALONE
@@ -114,8 +113,7 @@ def test_a_container_keeps_its_gpu_where_programs_are_blinded(boot, start, gpu_b
     assert answers(scope) == GPU_0_ALONE
 
 
-def test_what_the_runtime_allows_and_systemd_does_not_know_stays_as_it_was(systemd, start,
-                                                                          gpu_bundle):
+def test_a_runtimes_rules_unknown_to_systemd_stay(systemd, start, gpu_bundle):
     """Older versions of runc tell systemd of no major number that /proc/devices does not name."""
     gpu_bundle.config["linux"]["resources"]["devices"].append(
         {"allow": True, "type": "c", "major": 120, "access": "rwm"})
@@ -125,7 +123,7 @@ def test_what_the_runtime_allows_and_systemd_does_not_know_stays_as_it_was(syste
                               "open:/dev/nvidia1": "ENXIO"}
 
 
-def test_systemd_is_told_of_exactly_what_is_granted_and_forgets_it(systemd, start, gpu_bundle):
+def test_systemd_learns_and_forgets_exact_rules(systemd, start, gpu_bundle):
     scope = start(systemd, gpu_bundle, "runc")
     told = {line for line in systemd.property(scope.unit, "DeviceAllow").splitlines()
             if not line.endswith("m")}
@@ -157,7 +155,7 @@ def test_each_granted_device_has_its_link_by_number(systemd, start, gpu_bundle):
 
 
 @pytest.mark.parametrize("without", ["/run/dbus/system_bus_socket", "/run/systemd/private"])
-def test_one_of_the_two_ways_to_systemd_is_enough(systemd, start, gpu_bundle, without):
+def test_one_way_to_systemd_is_enough(systemd, start, gpu_bundle, without):
     # runc needs a way of its own: the hook alone sees that there is none
     entry = gpu_bundle.config["hooks"]["prestart"][0]
     program = [entry["path"], *entry["args"][1:]]
@@ -170,8 +168,7 @@ def test_one_of_the_two_ways_to_systemd_is_enough(systemd, start, gpu_bundle, wi
     assert gpu_bundle.logged() == ""
 
 
-def test_without_a_way_to_systemd_the_gpus_work_and_the_log_says_what_will_be(systemd, start,
-                                                                              gpu_bundle):
+def test_without_systemd_the_log_says_the_outcome(systemd, start, gpu_bundle):
     entry = gpu_bundle.config["hooks"]["prestart"][0]
     program = [entry["path"], *entry["args"][1:]]
     entry["path"] = "/usr/bin/unshare"
@@ -187,7 +184,7 @@ def test_without_a_way_to_systemd_the_gpus_work_and_the_log_says_what_will_be(sy
     assert "195" not in systemd.property(scope.unit, "DeviceAllow")
 
 
-def test_a_service_in_which_a_runtime_makes_cgroups_itself_is_left_alone(systemd, gpu_bundle):
+def test_a_service_with_delegated_cgroups_is_unchanged(systemd, gpu_bundle):
     """As a container engine with cgroupfs, or podman in a service: the list is the service's."""
     unit = f"{gpu_bundle.name[-30:]}.service"
     entry = gpu_bundle.config["hooks"]["prestart"][0]
@@ -222,8 +219,8 @@ def pinned_policy(boot, tools):
     systemd.run("sh", "-ec", f"rm -r {files} {pin}; systemctl daemon-reload")
 
 
-def test_a_pinned_program_denies_to_the_other_units_what_it_did(boot, start, gpu_bundle, door, tools,
-                                                                pinned_policy):
+def test_a_pinned_program_still_denies_other_units(boot, start, gpu_bundle, door, tools,
+                                                   pinned_policy):
     systemd = boot("v2")
     if booted_systemd.version() < 249:
         pytest.skip("this systemd attaches no program by its path")

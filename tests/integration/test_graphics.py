@@ -61,7 +61,7 @@ def test_loaders_find_the_drivers_files(engine, drawing):
     assert container.listing(drawing.root) == before
 
 
-def test_a_library_named_by_its_place_on_the_host_is_named_by_its_file_name(engine, graphics):
+def test_a_library_by_path_is_named_by_file(engine, graphics):
     result = engine(graphics, f"text:{LAYERS}", f"write:{LAYERS}", "load:libGLX_nvidia.so.0")
     theirs = json.loads((SHARE / LAYERS.removeprefix("/etc/")).read_text())
     assert theirs["ICD"]["library_path"] == "/opt/nvidia/lib64/libGLX_nvidia.so.0"
@@ -117,7 +117,7 @@ def test_the_application_profile_names_the_gpus_by_minor(engine, graphics, devic
 
 
 @pytest.mark.parametrize("capabilities", ["compute,utility", "video", "utility,compat32"])
-def test_a_container_that_does_not_draw_has_none_of_it(engine, bundle, capabilities):
+def test_a_container_without_graphics_has_none_of_it(engine, bundle, capabilities):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", f"NVIDIA_DRIVER_CAPABILITIES={capabilities}")
     card, render = make_driver.drm(0)
     result = engine(bundle, *(f"stat:{path}" for path in DRAWN_WITH), f"make:c:226:{card}",
@@ -178,7 +178,7 @@ def test_a_read_only_root_draws(engine, graphics):
     assert container.listing(graphics.root) == before
 
 
-def test_the_second_of_two_hooks_finds_the_work_done(engine, graphics):
+def test_the_second_hook_finds_the_work_done(engine, graphics):
     graphics.register("prestart", "createRuntime", "poststop")
     before = container.listing(graphics.root)
     result = engine(graphics, f"text:{LAYERS}", f"text:{PROFILE}", "mounts")
@@ -206,7 +206,7 @@ def test_what_is_optional_becomes_a_remark(engine, graphics, obstacle):
     assert result[lost] in ("ENOENT", "ENOTDIR")
 
 
-def test_a_directory_in_the_place_of_a_loaders_file_becomes_a_remark(engine, graphics):
+def test_a_directory_instead_of_loader_files_warns(engine, graphics):
     name = "/etc/vulkan/icd.d/nvidia_icd.json"
     (graphics.root / name.lstrip("/")).mkdir(parents=True)
     result = engine(graphics, "load:libGLX_nvidia.so.0", f"stat:{name}", f"text:{LAYERS}")
@@ -260,7 +260,7 @@ def test_without_compat32_there_are_no_32_bit_libraries(engine, bundle):
 @pytest.mark.parametrize("place", [f"{LIBRARIES}/gbm", "/opt/nvidia/lib64/xorg/modules/drivers",
                                    "/opt/nvidia/lib64/xorg/modules/extensions", "/usr/share/X11"])
 @pytest.mark.parametrize("kind", ["file", "link to nowhere"])
-def test_a_place_that_cannot_be_made_is_left_out(hand_made, graphics, place, kind):
+def test_an_impossible_place_is_left_out(hand_made, graphics, place, kind):
     path = graphics.root / place[1:]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("theirs") if kind == "file" else path.symlink_to("/nowhere")
@@ -270,7 +270,7 @@ def test_a_place_that_cannot_be_made_is_left_out(hand_made, graphics, place, kin
 
 
 @pytest.mark.parametrize("option", ["rw", "ro"])
-def test_the_hosts_nodes_as_a_volume_stay_as_they_are(hand_made, graphics, option):
+def test_the_hosts_nodes_as_volume_stay(hand_made, graphics, option):
     before = sorted(pathlib.Path("/dev/dri").rglob("*"))
     volume = f'mkdir "$ROOT/dev/dri"; mount --bind -o {option} /dev/dri "$ROOT/dev/dri"'
     made = hand_made(graphics, setup=volume)

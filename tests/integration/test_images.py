@@ -44,7 +44,7 @@ def test_a_read_only_root_is_given_the_driver(engine, bundle):
     assert container.listing(bundle.root) == before
 
 
-def test_a_root_on_a_read_only_file_system_is_refused_with_the_cure(hand_made, bundle):
+def test_a_read_only_root_is_refused_with_cure(hand_made, bundle):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"),
                      setup='mount -o remount,bind,ro "$ROOT"')
     before = container.listing(bundle.root, without=())
@@ -57,7 +57,7 @@ def test_a_root_on_a_read_only_file_system_is_refused_with_the_cure(hand_made, b
     assert container.listing(bundle.root, without=()) == before
 
 
-def test_an_image_that_is_prepared_can_be_read_only(hand_made, bundle):
+def test_a_prepared_image_can_be_read_only(hand_made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     for mount in bundle.plan()["mounts"]:
         place = bundle.root / mount["inside"].lstrip("/")
@@ -85,7 +85,7 @@ BAKED_IN = {
 
 
 @pytest.mark.parametrize("name, kind", BAKED_IN.values(), ids=BAKED_IN.keys())
-def test_the_hosts_library_is_used_instead_of_a_baked_in_one(engine, bundle, name, kind):
+def test_the_hosts_library_covers_a_baked_in_one(engine, bundle, name, kind):
     directory = bundle.root / "usr/lib/x86_64-linux-gnu"
     if kind in ("nowhere", "itself"):
         (directory / name).symlink_to("libcuda.so.470" if kind == "nowhere" else name)
@@ -110,14 +110,13 @@ def test_a_directory_where_a_library_belongs_is_refused(engine, bundle):
         "there: remove it from the image\n")
 
 
-def test_a_root_path_relative_to_the_bundle_and_an_absolute_one_are_the_same(engine, bundle):
+def test_relative_and_absolute_root_paths_are_equal(engine, bundle):
     bundle.config["root"]["path"] = str(bundle.root)
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
     assert result["load:libcuda.so.1"].endswith(" libcuda")
 
 
-def test_a_relative_root_path_is_of_the_bundle_wherever_the_hook_was_started(hand_made, bundle,
-                                                                             tmp_path):
+def test_a_relative_root_path_starts_in_the_bundle(hand_made, bundle, tmp_path):
     (tmp_path / "elsewhere/rootfs").mkdir(parents=True)
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     done = made.hook(cwd=tmp_path / "elsewhere")
@@ -126,7 +125,7 @@ def test_a_relative_root_path_is_of_the_bundle_wherever_the_hook_was_started(han
     assert not any((tmp_path / "elsewhere/rootfs").iterdir())
 
 
-def test_a_root_path_with_blanks_and_quotes_is_found(engine, make_bundle):
+def test_a_root_path_can_have_blanks_and_quotes(engine, make_bundle):
     bundle = make_bundle()
     odd = bundle.directory / "a b'\"\\root"
     bundle.root.rename(odd)

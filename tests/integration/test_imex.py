@@ -58,7 +58,7 @@ def test_a_channel_that_the_host_lacks_is_made(engine, special_bundle):
     assert result[f"open:{CHANNELS}/channel7"] == "ENXIO"
 
 
-def test_a_channel_that_must_not_be_made_is_named(engine, special_bundle):
+def test_a_forbidden_missing_channel_is_named(engine, special_bundle):
     special_bundle.set_settings("[features]\ndisable-imex-channel-creation = true\n")
     special_bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_IMEX_CHANNELS=7")
     assert engine(special_bundle, "list:/dev").code != 0

@@ -160,7 +160,7 @@ def be_of_another_boot(file):
 
 @pytest.mark.parametrize("damage", [cut, change_byte, give_to_another_user, let_others_write,
                                     be_of_another_boot])
-def test_entry_that_root_did_not_keep_is_not_used(start, settled, tmp_path, damage):
+def test_entry_of_another_user_is_not_used(start, settled, tmp_path, damage):
     for file in entries(tmp_path):
         damage(file)
     later = start()
@@ -189,7 +189,7 @@ def shown(grapnel, start):
     return run
 
 
-def test_show_names_the_change_that_made_an_inventory_stale(settled, shown, driver):
+def test_show_names_the_change_behind_staleness(settled, shown, driver):
     entry = shown()
     assert entry["valid"] and make_driver.VERSION in entry["content"], entry
     os.utime(driver / "lib64" / SPARE)
@@ -224,7 +224,7 @@ def test_drop_empties_the_caches_and_leaves_records(settled, start, grapnel, tmp
     assert start().done.returncode == 0
 
 
-def test_caches_of_root_are_not_shown_to_a_user(settled, grapnel):
+def test_users_do_not_see_roots_caches(settled, grapnel):
     done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", grapnel.program, "cache", "show"],
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1

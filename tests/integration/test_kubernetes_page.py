@@ -34,7 +34,7 @@ def test_a_manifest_names_what_it_is(name):
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", document["metadata"]["name"])
 
 
-def test_the_page_refers_to_every_manifest_and_to_no_other():
+def test_the_page_names_its_manifests_alone():
     assert sorted(set(re.findall(r"\(kubernetes/([^)]+)\)", page.text()))) == NAMES
     assert set(re.findall(r"doc/kubernetes/(\S+)", page.text())) <= set(NAMES)
 
@@ -44,14 +44,14 @@ def test_links_of_the_page_lead_somewhere():
         assert (page.PAGE.parent / link).exists(), link
 
 
-def test_everything_of_the_page_that_is_toml_is_known():
+def test_all_toml_of_the_page_is_known():
     assert sorted(page.blocks()) == sorted([*ENGINES, page.ONLY_THE_PLUGIN, page.DRIVER_CONTAINER])
     for block in page.blocks().values():
         tomllib.loads(block)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_handler_of_the_runtime_class_is_a_runtime_of_each_engine(engine, programs):
+def test_each_engine_has_the_classs_handler(engine, programs):
     one, = manifests("RuntimeClass")
     program = pathlib.Path(page.runtimes(engine)[one["handler"]])
     assert (programs / program.name).resolve().name == "grapnel-runtime"
@@ -59,7 +59,7 @@ def test_the_handler_of_the_runtime_class_is_a_runtime_of_each_engine(engine, pr
 
 
 @pytest.mark.parametrize("engine", [page.CONTAINERD_1, page.CONTAINERD_2])
-def test_both_runtimes_of_containerd_differ_in_their_program_alone(engine):
+def test_containerds_runtimes_differ_in_program_alone(engine):
     tables = [table for _, table in sorted(page.containerd_runtimes(engine).items())]
     assert tables[0]["options"].pop("BinaryName")
     assert tables[0] == tables[1]
@@ -99,7 +99,7 @@ def test_the_plugins_manifest_fits_itself_and_kubelet():
     assert all(isinstance(entry["value"], str) for entry in one["env"])
 
 
-def test_the_plugins_strategy_is_the_one_that_the_settings_accept():
+def test_the_settings_accept_the_plugins_strategy():
     plugin = page.pod_of(manifests("DaemonSet")[0])["containers"][0]
     strategy = {entry["name"]: entry["value"] for entry in plugin["env"]}["DEVICE_LIST_STRATEGY"]
     settings = tomllib.loads(page.blocks()[page.ONLY_THE_PLUGIN])
@@ -126,14 +126,14 @@ def test_with_the_safe_settings_a_variable_gives_nothing(bundle):
     assert plan(bundle, page.ONLY_THE_PLUGIN) == {}
 
 
-def test_with_the_safe_settings_the_plugins_mounts_give_the_gpu(bundle):
+def test_safe_settings_with_the_plugins_mounts_work(bundle):
     bundle.env(f"NVIDIA_VISIBLE_DEVICES={DEVICES}")
     mount_device(bundle, make_driver.uuid(1))
     assert uuids(plan(bundle, page.ONLY_THE_PLUGIN)) == [make_driver.uuid(1)]
 
 
 @pytest.mark.parametrize("left", [0, 1])
-def test_one_of_the_safe_settings_alone_is_not_enough(bundle, left):
+def test_one_safe_setting_is_not_enough(bundle, left):
     """accept-...-envvar first, accept-...-as-volume-mounts second, as the page has them."""
     line = page.blocks()[page.ONLY_THE_PLUGIN].splitlines()[1 + left]
     bundle.set_settings(line + "\n")
@@ -145,13 +145,13 @@ def test_one_of_the_safe_settings_alone_is_not_enough(bundle, left):
     assert (taken, given) == (([], []) if left == 0 else (both, both[1:]))
 
 
-def test_with_the_safe_settings_a_privileged_container_asks_by_its_variable(bundle):
+def test_safe_settings_serve_privileged_variables(bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     bundle.config["process"]["capabilities"]["bounding"].append("CAP_SYS_ADMIN")
     assert uuids(plan(bundle, page.ONLY_THE_PLUGIN)) == [make_driver.uuid(0)]
 
 
-def test_with_a_driver_container_files_come_from_its_root(bundle):
+def test_a_driver_containers_files_come_from_its_root(bundle):
     root = tomllib.loads(page.blocks()[page.DRIVER_CONTAINER])["nvidia-container-cli"]["root"]
     script = f'mkdir -p {root} && mount --rbind / {root} && exec "$@"'
     bundle.host = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh")
@@ -161,7 +161,7 @@ def test_with_a_driver_container_files_come_from_its_root(bundle):
     assert libraries and all(path.startswith(f"{root}/opt/nvidia/") for path in libraries)
 
 
-def test_the_lines_of_the_page_are_lines_of_the_hook(bundle):
+def test_the_pages_lines_are_the_hooks(bundle):
     """Those of containerd and of volume mounts that are not accepted are in test_cri.py."""
     quoted = re.findall(r"^\| `(.*?)` \|", page.text().split("Lines, and what is behind them")[1], re.M)
     assert len(quoted) == 5
@@ -180,7 +180,7 @@ def test_the_lines_of_the_page_are_lines_of_the_hook(bundle):
     assert quoted[4] in line("NVIDIA_VISIBLE_DEVICES=0", settings=no_modules)
 
 
-def test_the_command_for_a_plan_is_one_that_works(bundle, hook):
+def test_the_pages_command_for_a_plan_works(bundle, hook):
     command = next(line for line in page.text().splitlines() if line.startswith("echo '{\"id\""))
     bundles = re.search(r'"bundle": "(.*)/ID"', command)[1]
     bundle.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])

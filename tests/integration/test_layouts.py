@@ -50,7 +50,7 @@ def test_the_loader_finds_the_driver_and_nothing_stays(engine, image, name):
 
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "debian_before_merge"])
-def test_a_newer_libcuda_of_the_image_is_found_in_each(hand_made, image, name):
+def test_an_images_newer_libcuda_is_found_in_each(hand_made, image, name):
     bundle = image(name)
     compat_library.make(bundle.root, text=compat_library.note())
     made = hand_made(bundle)
@@ -61,7 +61,7 @@ def test_a_newer_libcuda_of_the_image_is_found_in_each(hand_made, image, name):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_user_that_is_not_root_has_it_too(engine, image, name):
+def test_another_user_than_root_has_it_too(engine, image, name):
     bundle = image(name)
     bundle.config["process"]["user"] = {"uid": 1000, "gid": 1000}
     result = engine(bundle, "load:libcuda.so.1", "open:/dev/nvidia0", "open:/dev/nvidiactl",
@@ -72,7 +72,7 @@ def test_a_user_that_is_not_root_has_it_too(engine, image, name):
         assert result[f"open:/dev/{node}"] == "ENXIO"
 
 
-def test_an_image_of_one_static_program_gets_files_and_devices(engine, image):
+def test_a_static_programs_image_gets_the_driver(engine, image):
     bundle = image("scratch")
     result = engine(bundle, args=["/look", f"stat:/usr/lib64/libcuda.so.{VERSION}",
                                   "open:/dev/nvidia0", "stat:/usr/bin/nvidia-smi"])
@@ -97,7 +97,7 @@ def bake(root, version, directory, stubs=False):
 
 @pytest.mark.parametrize("stubs", [False, True], ids=["libraries", "empty files"])
 @pytest.mark.parametrize("version", ["535.54.03", "590.44.01", VERSION])
-def test_the_driver_of_another_host_in_the_image_is_covered(engine, bundle, version, stubs):
+def test_another_hosts_driver_in_the_image_is_covered(engine, bundle, version, stubs):
     bake(bundle.root, version, MULTIARCH.lstrip("/"), stubs)
     before = container.listing(bundle.root)
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
@@ -143,7 +143,7 @@ def test_the_library_directory_can_be_a_link_inside(hand_made, bundle, canary, t
     assert set(container.listing(bundle.root)) >= set(before)
 
 
-def test_every_driver_library_is_in_the_cache_under_each_of_its_names(engine, bundle):
+def test_each_driver_library_is_cached_by_name(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all")
     assert engine(bundle).code == 0
     cached = set(container.cached_libraries(bundle.root / "etc/ld.so.cache"))
@@ -173,7 +173,7 @@ def test_a_cache_of_several_megabytes_is_kept_whole(hand_made, bundle):
     assert "libcuda.so.1" in cached and all(name in cached for name in names)
 
 
-def test_a_large_library_of_the_image_stays_in_its_cache(hand_made, bundle):
+def test_an_images_large_library_stays_cached(hand_made, bundle):
     library = bundle.root / "usr/local/lib/liblarge.so.1"
     library.parent.mkdir(parents=True)
     shutil.copy("/opt/nvidia/lib64/libnvidia-ml.so.1", library)

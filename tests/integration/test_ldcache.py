@@ -38,7 +38,7 @@ def test_the_cache_names_the_drivers_libraries(engine, bundle):
     assert "libc.so.6" in cached
 
 
-def test_a_library_that_the_image_prefers_is_preferred_still(engine, bundle):
+def test_an_images_preferred_library_stays_preferred(engine, bundle):
     make_library(bundle.root / OWN.lstrip("/"), "preferred", "libown.so.1")
     make_library(bundle.root / LIBRARIES.lstrip("/") / "libown.so.1", "passed over", "libown.so.1")
     (bundle.root / "etc/ld.so.conf.d/local.conf").write_text("/usr/local/lib\n")
@@ -68,7 +68,7 @@ def test_an_image_without_a_cache_gets_one(engine, make_bundle):
     assert (bundle.root / "etc/ld.so.cache").stat().st_mode & 0o7777 == 0o644
 
 
-def test_off_leaves_the_cache_alone_and_the_default_directories_serve(engine, bundle):
+def test_off_leaves_cache_and_default_directories(engine, bundle):
     bundle.set_settings('ldcache = "off"\n')
     before = container.listing(bundle.root, without=())
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
@@ -76,7 +76,7 @@ def test_off_leaves_the_cache_alone_and_the_default_directories_serve(engine, bu
     assert container.listing(bundle.root, without=()) == before
 
 
-def test_a_cache_that_is_up_to_date_is_not_written(made, bundle):
+def test_an_up_to_date_cache_is_not_written(made, bundle):
     assert made.hook().returncode == 0
     before = (bundle.root / "etc/ld.so.cache").stat()
     assert made.hook().returncode == 0
@@ -102,7 +102,7 @@ def replace_cache(bundle, kind):
 
 @pytest.mark.parametrize("kind", ["fifo", "link to nowhere", "link to another file", "nonsense",
                                   "empty"])
-def test_what_lies_in_the_place_of_the_cache_is_replaced(engine, bundle, kind):
+def test_a_special_file_instead_of_cache_is_replaced(engine, bundle, kind):
     cache = replace_cache(bundle, kind)
     passwd = (bundle.root / "etc/passwd").read_text()
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1")
@@ -111,7 +111,7 @@ def test_what_lies_in_the_place_of_the_cache_is_replaced(engine, bundle, kind):
     assert (bundle.root / "etc/passwd").read_text() == passwd
 
 
-def test_a_directory_in_the_place_of_the_cache_stays_and_the_container_starts(engine, bundle):
+def test_a_directory_instead_of_the_cache_stays(engine, bundle):
     cache = bundle.root / "etc/ld.so.cache"
     cache.unlink()
     cache.mkdir()
@@ -123,7 +123,7 @@ def test_a_directory_in_the_place_of_the_cache_stays_and_the_container_starts(en
     assert container.listing(bundle.root, without=()) == before
 
 
-def test_an_ldconfig_that_fails_is_named_with_its_last_words(made, bundle, tmp_path):
+def test_a_failing_ldconfigs_last_words_are_shown(made, bundle, tmp_path):
     program = tmp_path / "ldconfig"
     source = tmp_path / "ldconfig.c"
     source.write_text('#include <unistd.h>\nint main(void) '
@@ -138,7 +138,7 @@ def test_an_ldconfig_that_fails_is_named_with_its_last_words(made, bundle, tmp_p
         'ldcache = "off" in the settings starts the container without it\n')
 
 
-def test_an_ldconfig_that_is_not_there_is_an_error_with_the_cure(made, bundle):
+def test_a_missing_ldconfig_is_an_error_with_cure(made, bundle):
     bundle.set_settings(
         'ldcache = "ldconfig"\n[nvidia-container-cli]\nldconfig = "@/sbin/no-ldconfig"\n')
     done = made.hook()

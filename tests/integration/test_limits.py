@@ -87,7 +87,7 @@ def test_many_devices_stay_below_the_limits(made, bundle):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_config_json_that_takes_all_cpu_is_one_line(bundle):
+def test_a_cpu_eating_config_json_is_one_line(bundle):
     bundle.write_config(["/bin/true"])
     text = '{"annotations": [' + "[]," * 5_000_000 + "[]]}"
     done = subprocess.run([sys.executable, "-c", WITH_LITTLE_CPU, bundle.hook,
@@ -135,7 +135,7 @@ def test_every_process_of_a_start_is_limited(waiting, bundle):
         assert found["Max core file size"] == "0"
 
 
-def test_container_work_that_takes_all_cpu_is_one_line(waiting, bundle):
+def test_cpu_eating_container_work_is_one_line(waiting, bundle):
     """The kernel's signal is sent by hand: no image makes that work take a minute."""
     work = next(pid for pid in waiting.processes()
                 if waiting_hook.parent_of(pid) == waiting.process.pid)

@@ -139,7 +139,7 @@ def test_nodes_says_that_all_are_there(grapnel):
     assert grapnel("nodes", "create", "--dry-run").stdout == "no node is missing\n"
 
 
-def test_a_start_by_the_cli_is_a_line_too(hand_made, bundle, cli):
+def test_the_clis_start_is_a_line_too(hand_made, bundle, cli):
     done = cli.configure(hand_made(bundle), "--device=1", "--compute", "--utility", "--no-cgroups")
     assert done.returncode == 0, done.stderr
     line, = cli.log.read_text().splitlines()

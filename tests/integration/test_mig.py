@@ -26,7 +26,7 @@ def privileged(bundle):
     return bundle
 
 
-def test_one_mig_device_is_its_two_nodes_and_files(engine, mig_bundle):
+def test_one_mig_device_has_two_nodes(engine, mig_bundle):
     mig_bundle.env("NVIDIA_VISIBLE_DEVICES=0:1")
     result = engine(mig_bundle, "list:/dev/nvidia-caps", f"open:{node('gi1')}",
                     f"open:{node('gi1/ci1')}", "open:/dev/nvidia1", "stat:/dev/nvidia0",
@@ -67,7 +67,7 @@ def test_two_devices_of_one_gpu_instance(engine, mig_bundle):
     assert result["mounts"].count(f" {node('gi1')} ") == 1
 
 
-def test_a_gpu_by_its_index_brings_no_mig_device(engine, mig_bundle):
+def test_a_gpu_by_index_brings_no_mig(engine, mig_bundle):
     mig_bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     result = engine(mig_bundle, "open:/dev/nvidia1", "stat:/dev/nvidia-caps",
                     f"stat:{CAPABILITIES}", f"make:c:241:{NODES['gi1']}")
@@ -87,7 +87,7 @@ def test_all_brings_every_mig_device(engine, mig_bundle):
     assert result["open:/dev/nvidia0"] == result["open:/dev/nvidia1"] == "ENXIO"
 
 
-def test_configuration_brings_what_is_there_and_what_will_be(engine, mig_bundle):
+def test_configuration_brings_present_and_future_devices(engine, mig_bundle):
     privileged(mig_bundle).env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_MIG_CONFIG_DEVICES=all")
     later = make_driver.mig_minor(1, 14, 7)
     result = engine(mig_bundle, "list:/dev/nvidia-caps", "open:/dev/nvidia-caps/nvidia-cap1",
@@ -132,7 +132,7 @@ def test_monitoring_without_privilege_starts_no_container(engine, mig_bundle):
     assert "needs a privileged container" in mig_bundle.logged()
 
 
-def test_nothing_of_mig_stays_in_the_root_file_system(engine, mig_bundle):
+def test_no_mig_file_stays_in_the_rootfs(engine, mig_bundle):
     before = container.listing(mig_bundle.root)
     mig_bundle.env("NVIDIA_VISIBLE_DEVICES=0:0,0:2")
     result = engine(mig_bundle, "list:/dev/nvidia-caps")
@@ -141,7 +141,7 @@ def test_nothing_of_mig_stays_in_the_root_file_system(engine, mig_bundle):
     assert container.listing(mig_bundle.root) == before
 
 
-def test_an_ordinary_user_can_open_the_nodes_of_an_instance_alone(engine, mig_bundle):
+def test_a_user_opens_instance_nodes_alone(engine, mig_bundle):
     privileged(mig_bundle).env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_MIG_CONFIG_DEVICES=all")
     mig_bundle.config["process"]["user"] = {"uid": 1000, "gid": 1000}
     mig_bundle.config["process"]["capabilities"] = {"bounding": [SYS_ADMIN]}

@@ -50,7 +50,7 @@ def test_no_second_call_gives_a_node_its_mode(engine, bundle, tools, without_nod
     assert facts(NODE) == (True, NUMBER, 0o660, 0, 44)
 
 
-def test_a_missing_node_is_made_with_the_drivers_mode_and_owner(engine, bundle, without_node):
+def test_a_made_node_has_the_drivers_mode(engine, bundle, without_node):
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=0"), "open:/dev/nvidia1",
                     "stat:/dev/nvidia0")
     assert result.code == 0, result.err
@@ -76,8 +76,7 @@ def test_links_by_number_are_of_the_cgroup(bundle, hand_made):
     assert list(pathlib.Path("/dev/char").glob("*")) == []
 
 
-def test_a_link_by_number_that_leads_elsewhere_is_left_and_remarked(bundle, without_node,
-                                                                    hand_made):
+def test_a_number_link_elsewhere_stays_with_warning(bundle, without_node, hand_made):
     pathlib.Path("/dev/char").mkdir(exist_ok=True)
     os.symlink("../null", "/dev/char/195:255")
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0")).hook()
@@ -86,7 +85,7 @@ def test_a_link_by_number_that_leads_elsewhere_is_left_and_remarked(bundle, with
     assert "/dev/char/195:255 leads to something else than /dev/nvidiactl" in bundle.logged()
 
 
-def test_each_link_by_number_that_cannot_be_made_is_said(bundle, without_node, hand_made):
+def test_each_failed_number_link_is_said(bundle, without_node, hand_made):
     wrong = {"195:255": "nvidiactl", "195:1": "nvidia1", "238:0": "nvidia-uvm"}
     pathlib.Path("/dev/char").mkdir(exist_ok=True)
     for number in wrong:
@@ -146,7 +145,7 @@ def test_without_the_capability_the_error_stays(bundle, without_node, hand_made)
     assert "/dev/nvidia1 is missing: run 'nvidia-modprobe" in done.stderr
 
 
-def test_a_file_in_the_place_of_a_node_is_left(bundle, without_node, hand_made):
+def test_a_file_instead_of_a_node_stays(bundle, without_node, hand_made):
     os.mknod(NODE, stat.S_IFCHR | 0o600, os.makedev(1, 3))
     done = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=0")).hook()
     assert done.returncode == 1

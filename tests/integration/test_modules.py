@@ -89,7 +89,7 @@ def start(hand_made, bundle, modules):
     return run
 
 
-def test_a_missing_module_is_loaded_once_with_nothing_but_path(start, modules):
+def test_a_missing_module_is_loaded_once(start, modules):
     modules.without_uvm().program(modules.loads_uvm)
     done = start()
     assert (done.returncode, done.stderr) == (0, "")
@@ -118,7 +118,7 @@ def test_where_nothing_is_missing_modprobe_is_not_run(start, modules):
     assert modules.runs() == []
 
 
-def test_a_dry_run_loads_nothing_and_says_what_a_start_would(start, modules):
+def test_a_dry_run_names_modules_without_loading(start, modules):
     modules.without_uvm()
     done = start("--dry-run")
     assert (done.returncode, done.stdout) == (1, "")
@@ -126,7 +126,7 @@ def test_a_dry_run_loads_nothing_and_says_what_a_start_would(start, modules):
     assert modules.runs() == []
 
 
-def test_a_module_that_cannot_be_loaded_has_modprobes_last_words(start, modules):
+def test_a_failed_module_has_modprobes_last_words(start, modules):
     modules.without_uvm().program("echo 'FATAL: Module nvidia-uvm not found.' >&2; exit 1")
     done = start()
     assert done.returncode == 1
@@ -140,14 +140,14 @@ def test_what_counts_is_what_the_kernel_shows(start, modules):
     assert modules.runs() == ["nvidia-uvm"]
 
 
-def test_a_module_that_is_not_needed_is_not_loaded(start, modules, bundle):
+def test_an_unneeded_module_is_not_loaded(start, modules, bundle):
     modules.without_uvm()
     bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=utility")
     assert start().returncode == 0
     assert modules.runs() == []
 
 
-def test_a_module_that_is_optional_does_not_keep_a_container(start, modules, bundle):
+def test_an_optional_module_stops_no_container(start, modules, bundle):
     modules.program("echo 'no such module' >&2; exit 1")
     bundle.env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=display")
     done = start()
@@ -161,7 +161,7 @@ def test_a_module_that_is_optional_does_not_keep_a_container(start, modules, bun
     {"vendor": "0x8086\n", "class": "0x030000\n"},
     {},
 ])
-def test_nothing_is_loaded_without_a_gpu_on_the_bus(start, modules, files):
+def test_without_a_gpu_nothing_is_loaded(start, modules, files):
     modules.without_uvm().program(modules.loads_uvm)
     subprocess.run(["rm", "-rf", modules.pci / "10000:01:00.0"], check=True)
     modules.add_pci("0000:01:00.0", files)
@@ -169,7 +169,7 @@ def test_nothing_is_loaded_without_a_gpu_on_the_bus(start, modules, files):
     assert modules.runs() == []
 
 
-def test_a_device_that_cannot_be_read_does_not_stop_the_search(start, modules):
+def test_an_unreadable_device_does_not_end_the_search(start, modules):
     modules.without_uvm().program(modules.loads_uvm)
     modules.add_pci("0000:00:00.0", {"class": "0x030000\n"})
     (modules.pci / "0000:00:00.0" / "vendor").mkdir()
@@ -184,7 +184,7 @@ def test_nothing_is_loaded_where_the_settings_say_so(start, modules, bundle):
     assert modules.runs() == []
 
 
-def test_nothing_is_loaded_for_a_driver_below_a_root_of_its_own(start, modules, bundle, tmp_path):
+def test_a_driver_root_loads_nothing(start, modules, bundle, tmp_path):
     modules.without_uvm().program(modules.loads_uvm)
     bundle.set_settings(f'[nvidia-container-cli]\nroot = "{tmp_path}"\n')
     assert start().returncode == 1
@@ -199,7 +199,7 @@ def test_nothing_is_loaded_in_a_user_namespace(modules, start, bundle):
     assert modules.runs() == []
 
 
-def test_a_program_that_others_can_change_is_not_run(start, modules):
+def test_a_program_writable_by_others_is_not_run(start, modules):
     modules.without_uvm().program(modules.loads_uvm, mode=0o777)
     done = start()
     assert done.returncode == 1

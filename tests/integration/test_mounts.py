@@ -35,7 +35,7 @@ def test_files_are_read_only_nosuid_nodev_and_private(engine, bundle):
         assert propagation == [], place
 
 
-def test_libraries_and_binaries_can_be_executed_and_not_written_to(engine, bundle):
+def test_libraries_and_binaries_are_read_only_executables(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     result = engine(bundle, "mounts", f"write:{LIBRARIES}/libcuda.so.1",
                     "write:/usr/bin/nvidia-smi", f"write:{FIRMWARE}")
@@ -45,7 +45,7 @@ def test_libraries_and_binaries_can_be_executed_and_not_written_to(engine, bundl
         assert result[f"write:{place}"] == "EROFS"
 
 
-def test_nodes_are_nosuid_noexec_private_and_can_be_written_to(engine, bundle):
+def test_nodes_are_writable_nosuid_noexec_and_private(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     result = engine(bundle, "mounts", *(f"stat:{node}" for node in NODES))
     mounts = driver_mounts(result)
@@ -64,7 +64,7 @@ def test_nvidia_smi_lists_the_chosen_gpu_only(engine, bundle):
 
 @pytest.mark.parametrize("name", [make_driver.uuid(1), make_driver.uuid(1).upper().replace(
     "GPU", "gpu"), "0000:01:06.0", "00000000:01:06.0", "1"])
-def test_a_gpu_is_known_by_index_uuid_and_pci_address(make_bundle, engine, name):
+def test_a_gpu_has_index_uuid_and_pci_address(make_bundle, engine, name):
     bundle = make_bundle().env(f"NVIDIA_VISIBLE_DEVICES={name}")
     result = engine(bundle, "open:/dev/nvidia0", "stat:/dev/nvidia1")
     assert result["open:/dev/nvidia0"] == "ENXIO"  # GPU 1 has minor 0
@@ -113,13 +113,13 @@ def test_the_persistence_daemons_socket_can_be_connected_to(engine, bundle, list
     assert {"nosuid", "nodev", "noexec"} <= options and propagation == []
 
 
-def test_what_the_log_says_is_nothing_when_all_is_well(engine, bundle):
+def test_a_clean_start_logs_nothing(engine, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     assert engine(bundle).code == 0
     assert bundle.logged() == ""
 
 
-def test_mode_and_owner_of_a_node_are_the_hosts_to_change(engine, bundle):
+def test_a_nodes_mode_and_owner_stay_the_hosts(engine, bundle):
     nodes = [pathlib.Path("/dev") / name for name in ("nvidiactl", "nvidia1")]
     before = [(node.stat().st_mode, node.stat().st_uid) for node in nodes]
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")

@@ -65,7 +65,7 @@ def test_the_cache_is_made_for_gcompat(engine, alpine):
     assert cached["libcuda.so.1"] == "/usr/lib/libcuda.so.1"
 
 
-def test_a_directory_that_musl_does_not_know_is_added_for_the_containers_time(engine, alpine):
+def test_a_directory_unknown_to_musl_is_added(engine, alpine):
     (alpine.root / "usr/lib64").mkdir()
     before = container.listing(alpine.root)
     result = needs_cuda(engine, alpine)
@@ -73,7 +73,7 @@ def test_a_directory_that_musl_does_not_know_is_added_for_the_containers_time(en
     assert container.listing(alpine.root) == before
 
 
-def test_a_path_file_of_the_image_is_put_back(engine, image):
+def test_an_images_path_file_is_put_back(engine, image):
     bundle = image(layouts.debian_with_musl)
     before = container.listing(bundle.root)
     result = needs_cuda(engine, bundle)
@@ -95,7 +95,7 @@ def test_directories_between_colons_are_known(started, alpine):
     assert (alpine.root / PATH_FILE).read_text() == "/lib:/opt:/usr/lib"
 
 
-def test_a_newer_libcuda_of_the_image_comes_before_all(engine, alpine):
+def test_an_images_newer_libcuda_comes_first(engine, alpine):
     compat_library.make(alpine.root, text=compat_library.note())
     before = container.listing(alpine.root)
     result = needs_cuda(engine, alpine, "load:libnvidia-ml.so.1")
@@ -104,7 +104,7 @@ def test_a_newer_libcuda_of_the_image_comes_before_all(engine, alpine):
     assert container.listing(alpine.root) == before
 
 
-def test_one_that_does_not_serve_the_driver_does_not_stay(started, alpine):
+def test_an_unsuitable_libcuda_does_not_stay(started, alpine):
     compat_library.make(alpine.root, version="570.10.01", text=compat_library.note())
     (alpine.root / PATH_FILE).write_text(f"{COMPAT}\n{DEFAULT}")
     made = started(alpine)
@@ -123,7 +123,7 @@ def test_a_second_run_changes_nothing(started, alpine):
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory", "huge"])
-def test_a_path_file_that_is_none_is_left_alone_with_a_remark(started, alpine, canary, kind):
+def test_a_special_path_file_stays_with_a_warning(started, alpine, canary, kind):
     (alpine.root / "usr/lib64").mkdir()
     place = alpine.root / PATH_FILE
     if kind == "link":

@@ -24,8 +24,7 @@ def driver_mounts(made):
     return [place for place in made.mounts() if "libcuda.so" in place]
 
 
-def test_the_end_of_one_container_leaves_the_driver_to_another_on_its_rootfs(make_bundle,
-                                                                             hand_made):
+def test_one_containers_end_spares_anothers_driver(make_bundle, hand_made):
     first, second = make_bundle(name="first"), make_bundle(name="second")
     second.config["root"]["path"] = str(first.root)
     second.root = first.root
@@ -60,8 +59,7 @@ def stopped_with_its_mounts_made(made):
         assert hook.wait(timeout=30) == 0
 
 
-def test_the_end_of_one_container_leaves_the_driver_to_one_that_is_starting(make_bundle,
-                                                                            hand_made, strace):
+def test_one_containers_end_spares_a_starting_one(make_bundle, hand_made, strace):
     first, second = make_bundle(name="first"), make_bundle(name="second")
     second.config["root"]["path"] = str(first.root)
     second.root = first.root
@@ -78,8 +76,7 @@ def test_the_end_of_one_container_leaves_the_driver_to_one_that_is_starting(make
     assert container.listing(first.root) == before
 
 
-def test_a_start_that_fails_before_it_makes_anything_leaves_no_record(bundle, hand_made,
-                                                                            strace):
+def test_a_start_that_fails_early_leaves_no_record(bundle, hand_made, strace):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     done = made.hook(prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e",
                              "inject=setns:error=EPERM"], env={"PATH": os.environ["PATH"]})
@@ -116,7 +113,7 @@ def test_a_second_run_adds_to_the_record(bundle, hand_made):
     assert container.listing(bundle.root) == before
 
 
-def test_a_container_that_is_started_over_and_over_has_a_record_of_one_size(bundle, hand_made):
+def test_repeated_starts_keep_the_records_size(bundle, hand_made):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     sizes = set()
     for _ in range(3):
@@ -159,8 +156,7 @@ def test_peer_of_a_volume_gets_no_mounts(bundle, hand_made, tmp_path):
     assert [place for place in mounts if place.startswith(f"{volume}/")] == []
 
 
-def test_a_stub_that_another_tool_left_among_the_hosts_libraries_is_passed_over(bundle,
-                                                                               hand_made):
+def test_another_tools_stub_library_is_passed_over(bundle, hand_made):
     stub = pathlib.Path(f"/opt/nvidia/lib64/libnvidia-rtcore.so.{VERSION}")
     stub.touch()
     try:
@@ -173,7 +169,7 @@ def test_a_stub_that_another_tool_left_among_the_hosts_libraries_is_passed_over(
     assert f"passed over: {stub}" in bundle.logged()
 
 
-def test_the_hosts_ldconfig_can_be_a_script_beside_the_real_one(bundle, hand_made, tmp_path):
+def test_the_hosts_ldconfig_can_be_a_script(bundle, hand_made, tmp_path):
     script = tmp_path / "ldconfig"
     script.write_text("#!/bin/sh\nexit 1\n")
     script.chmod(0o755)
@@ -191,7 +187,7 @@ def test_a_caller_that_ignores_its_children_changes_nothing(bundle, hand_made):
     assert driver_mounts(made)
 
 
-def test_the_time_zone_of_the_environment_is_not_read(bundle, tmp_path):
+def test_the_environments_time_zone_is_not_read(bundle, tmp_path):
     zone = tmp_path / "zone"
     os.mkfifo(zone)
     bundle.write_config(["/bin/true"])
@@ -200,7 +196,7 @@ def test_the_time_zone_of_the_environment_is_not_read(bundle, tmp_path):
     assert done.returncode == 1
 
 
-def test_an_image_cannot_make_its_configuration_an_endless_search(bundle, hand_made):
+def test_an_images_configuration_is_no_endless_search(bundle, hand_made):
     many = bundle.root / "a"
     many.mkdir()
     for number in range(200):

@@ -65,7 +65,7 @@ def test_none_lists_no_devices(engine, bundle):
     assert result.out == "No devices found.\n", result.err
 
 
-def test_an_unprivileged_environment_is_passed_over_where_settings_say_so(engine, bundle):
+def test_settings_can_ignore_an_unprivileged_environment(engine, bundle):
     bundle.set_settings("accept-nvidia-visible-devices-envvar-when-unprivileged = false\n")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     before = container.listing(bundle.root, without=())
@@ -76,7 +76,7 @@ def test_an_unprivileged_environment_is_passed_over_where_settings_say_so(engine
     assert "nothing is given" in bundle.logged()
 
 
-def test_a_privileged_environment_counts_where_settings_ask_for_privilege(engine, bundle):
+def test_settings_can_ask_for_privilege(engine, bundle):
     bundle.set_settings("accept-nvidia-visible-devices-envvar-when-unprivileged = false\n")
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     for names in bundle.config["process"]["capabilities"].values():

@@ -117,7 +117,7 @@ def test_a_container_gets_what_it_asks_for(podman, devices, expected):
     assert result[CUDA] == f"{LIBRARIES}/libcuda.so.{make_driver.VERSION} libcuda"
 
 
-def test_a_gpu_that_was_not_asked_for_is_denied(podman):
+def test_an_unrequested_gpu_is_denied(podman):
     made = [f"make:c:195:{make_driver.minor(index, 2)}" for index in range(2)]
     result = podman.run(*asks(0), "--cap-add", "MKNOD", ask=made)
     assert [result[query] for query in made] == [REACHED, DENIED]
@@ -153,7 +153,7 @@ def test_options_of_containers(podman, options, tools, tmp_path):
     assert result[CUDA].endswith(" libcuda")
 
 
-def test_a_container_that_is_started_again_and_what_stays_of_it(podman):
+def test_a_restarted_container_and_its_remains(podman):
     created = podman("create", *asks(0), engine.IMAGE, "/bin/look", *NODES, CUDA, "list:/dev")
     assert created.code == 0, created.err
     name = created.out.strip()
@@ -185,7 +185,7 @@ def test_the_line_of_an_error_can_be_read(podman):
 
 
 @pytest.mark.parametrize("devices, expected", [("all", {0, 1}), (make_driver.uuid(1), {1})])
-def test_a_user_without_rights_gets_what_is_asked_for(rootless, devices, expected):
+def test_a_rootless_user_gets_the_request(rootless, devices, expected):
     result = rootless.run(*asks(devices), ask=[*NODES, CUDA, "stat:/etc/ld.so.cache",
                                                "text:/proc/self/uid_map"])
     assert gpus_of(result) == expected
@@ -204,7 +204,7 @@ def test_options_of_a_user_without_rights(rootless, options):
     assert result[CUDA].endswith(" libcuda")
 
 
-def test_what_stays_of_a_container_of_a_user_without_rights(rootless, users_run_directory):
+def test_a_rootless_containers_remains(rootless, users_run_directory):
     created = rootless("create", *asks(0), engine.IMAGE, "/bin/look", *NODES, CUDA)
     name = created.out.strip()
     for _ in range(2):
@@ -215,7 +215,7 @@ def test_what_stays_of_a_container_of_a_user_without_rights(rootless, users_run_
     assert list((users_run_directory / "grapnel/containers").iterdir()) == []
 
 
-def test_a_user_without_rights_can_read_the_line_of_an_error(rootless, users_run_directory):
+def test_a_rootless_user_reads_the_errors_line(rootless, users_run_directory):
     result = rootless.run(*asks(7), ask=NODES)
     assert result.code != 0
     log = users_run_directory / "grapnel/grapnel.log"

@@ -268,7 +268,7 @@ def test_an_answer_to_other_facts_is_not_used(made, instances, change):
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["made anew", "with the same inode"])
-def test_a_mig_instance_in_the_place_of_another_is_another(made, instances, touched):
+def test_a_remade_mig_instance_is_another(made, instances, touched):
     add_instance()
     assert outcome(made.hook()) == (0, "", "")
     facts(brands=(GEFORCE, GEFORCE))
@@ -344,14 +344,14 @@ def test_a_mig_uuid_without_an_answer_says_why(made, asking, mig_devices):
     assert "grapnel-probe" in error and "MIG 0:0, 0:1 and 0:2" in error
 
 
-def test_a_mig_uuid_on_a_host_without_mig_asks_nobody(made, asking):
+def test_a_mig_uuid_without_mig_asks_nobody(made, asking):
     FACTS.write_text("crash\n")
     asking.env("NVIDIA_VISIBLE_DEVICES=MIG-cccc-d")
     assert "unknown device 'MIG-cccc-d': this host has 0 (" in made.hook().stderr
     assert "grapnel-probe" not in asking.logged(), "it was asked in vain"
 
 
-def test_a_sick_gpu_takes_no_facts_from_the_others(made, asking):
+def test_a_sick_gpu_spares_the_others_facts(made, asking):
     facts(brands=(TESLA, -1), more="sick 1\n")
     asking.env("NVIDIA_VISIBLE_DEVICES=0", BRAND)
     assert outcome(made.hook()) == (0, "", "")
@@ -391,7 +391,7 @@ def comes_true(condition):
     return condition()
 
 
-def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
+def test_a_killed_hook_leaves_no_probe(made, asking):
     FACTS.write_text("hang\n")
     hook = subprocess.Popen([asking.hook, f"--config={asking.settings}", "prestart"],
                             stdin=subprocess.PIPE, env={})
@@ -403,7 +403,7 @@ def test_nothing_is_left_of_it_if_the_hook_is_killed(made, asking):
     assert comes_true(lambda: not running())
 
 
-def test_nothing_is_left_of_it_if_the_hook_is_killed_before_it_began(made, asking, tmp_path):
+def test_a_hook_killed_early_leaves_no_probe(made, asking, tmp_path):
     need("strace")
     FACTS.write_text("hang\n")
     before = running()
@@ -431,7 +431,7 @@ def test_nothing_is_left_of_it_if_the_hook_is_killed_before_it_began(made, askin
     ("init 9", "grapnel-probe failed with status 1: 'grapnel-probe: nvmlInit_v2: Driver Not Loaded'"),
     ("flood", "grapnel-probe failed with status 1: 'grapnel-probe: stdout: cannot be written'"),
 ])
-def test_a_library_that_fails_is_named_with_its_words(made, line, why):
+def test_a_failing_librarys_words_are_shown(made, line, why):
     FACTS.write_text(f"{line}\n")
     done = made.hook()
     assert done.returncode == 1

@@ -38,7 +38,7 @@ def volume_mount(volume, *options):
             "options": ["rbind", *options]}
 
 
-def test_a_volume_that_is_shared_with_the_host_is_refused(hand_made, bundle, volume):
+def test_a_volume_shared_with_the_host_is_refused(hand_made, bundle, volume):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"),
                      setup=f'mount --bind {volume} "$ROOT/{LIBRARIES}"')
     before = mounts_of_this_namespace()
@@ -60,8 +60,7 @@ def test_a_volume_of_its_own_is_used(hand_made, bundle, volume, kind):
 
 
 @pytest.mark.parametrize("propagation", ["private", "slave", "shared"])
-def test_a_runtimes_volume_never_shows_the_driver_to_the_host(engine, bundle, tmp_path,
-                                                               propagation):
+def test_a_runtimes_volume_hides_the_driver_from_host(engine, bundle, tmp_path, propagation):
     place = tmp_path / "volume"
     subprocess.run(["cp", "-a", bundle.root / LIBRARIES, place], check=True)
     bundle.config["mounts"].append(volume_mount(place, f"r{propagation}"))
@@ -158,7 +157,7 @@ def test_rootfs_shared_with_the_host_is_refused(hand_made, bundle):
         subprocess.run(["umount", bundle.root], check=True)
 
 
-def test_what_the_host_mounts_in_dev_later_is_not_the_containers(hand_made, bundle):
+def test_later_mounts_in_dev_stay_the_hosts(hand_made, bundle):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     assert made.hook().returncode == 0
     for place, line in made.mounts().items():

@@ -69,7 +69,7 @@ def test_the_hosts_files_are_as_they_were(engine, bundle):
     assert driver_state() == before
 
 
-def test_the_hosts_mounts_are_as_they_were_with_everything_shared(engine, bundle):
+def test_the_hosts_shared_mounts_are_unchanged(engine, bundle):
     # as systemd has it; the fixture compares the mounts
     bundle.env("NVIDIA_VISIBLE_DEVICES=all")
     result = engine(bundle, "load:libcuda.so.1", setup="mount --make-rshared /")
@@ -77,7 +77,7 @@ def test_the_hosts_mounts_are_as_they_were_with_everything_shared(engine, bundle
     assert " shared:" in result.host_mounts[0]
 
 
-def test_a_link_of_the_image_is_used_with_the_right_library_and_comes_back(engine, bundle):
+def test_an_images_link_is_used_and_comes_back(engine, bundle):
     link = bundle.root / LIBRARIES / "libcuda.so.1"
     link.symlink_to("libcuda.so.470.57.02")
     before = container.listing(bundle.root)
@@ -88,7 +88,7 @@ def test_a_link_of_the_image_is_used_with_the_right_library_and_comes_back(engin
     assert container.listing(bundle.root) == before
 
 
-def test_a_link_of_the_image_at_the_versioned_name_comes_back(engine, bundle):
+def test_an_images_versioned_link_comes_back(engine, bundle):
     name = f"libcuda.so.{make_driver.VERSION}"
     (bundle.root / LIBRARIES / name).symlink_to("libcuda.so.470.57.02")
     before = container.listing(bundle.root)
@@ -159,7 +159,7 @@ def test_poststop_leaves_what_was_changed_since(hand_made, bundle):
     assert records() == []
 
 
-def test_poststop_without_a_root_file_system_removes_the_record(hand_made, bundle):
+def test_poststop_without_a_rootfs_removes_the_record(hand_made, bundle):
     bundle.env("NVIDIA_VISIBLE_DEVICES=0")
     made = hand_made(bundle)
     assert made.hook().returncode == 0
@@ -170,7 +170,7 @@ def test_poststop_without_a_root_file_system_removes_the_record(hand_made, bundl
     assert records() == []
 
 
-def test_a_damaged_record_is_an_error_that_names_it(bundle):
+def test_a_damaged_record_is_a_named_error(bundle):
     RECORDS.mkdir(parents=True, exist_ok=True)
     record = bundle.record
     record.write_text(container.record_header("/x") + '{"path": "relative"}\n')
@@ -209,7 +209,7 @@ def own(path, user, group, mode):
         path.chmod(mode)
 
 
-def test_what_was_replaced_comes_back_with_its_owner_and_mode(engine, with_path_file):
+def test_a_replaced_file_comes_back_with_its_mode(engine, with_path_file):
     own(with_path_file.root / PATH_FILE, 1234, 55, 0o640)
     own(with_path_file.root / LIBRARIES / "libcuda.so.1", 1234, 55, None)
     before = container.listing(with_path_file.root)
@@ -228,7 +228,7 @@ def started_and_ended(hand_made, bundle):
     return (bundle.root / PATH_FILE).read_text()
 
 
-def test_after_a_start_without_an_end_the_images_file_comes_back(hand_made, with_path_file):
+def test_an_images_file_comes_back_without_poststop(hand_made, with_path_file):
     first = started_and_ended(hand_made, with_path_file)
     other_plan(with_path_file)
     assert started_and_ended(hand_made, with_path_file) != first
@@ -237,8 +237,8 @@ def test_after_a_start_without_an_end_the_images_file_comes_back(hand_made, with
 
 
 @pytest.mark.parametrize("first_to_end", [0, 1])
-def test_of_two_containers_with_one_root_the_last_puts_the_images_file_back(
-        hand_made, with_path_file, first_to_end):
+def test_the_last_of_two_containers_restores_files(
+                                                   hand_made, with_path_file, first_to_end):
     names = [with_path_file.name, with_path_file.name + "-other"]
     started_and_ended(hand_made, with_path_file)
     other_plan(with_path_file)

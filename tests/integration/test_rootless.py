@@ -74,7 +74,7 @@ def test_crun_and_a_container_that_asks_for_nothing(rootless):
     assert result[GPU_0] == MISSING
 
 
-def test_the_log_of_a_user_who_may_not_write_to_the_machines(rootless):
+def test_a_users_log_is_not_the_machines(rootless):
     log = pathlib.Path("/var/log/grapnel-of-root.log")
     rootless.bundle.settings.write_text(f'log = "{log}"\n')
     rootless.bundle.env("NVIDIA_VISIBLE_DEVICES=7")
@@ -85,7 +85,7 @@ def test_the_log_of_a_user_who_may_not_write_to_the_machines(rootless):
     assert own.stat().st_uid == process.USER_ID
 
 
-def test_root_of_a_user_namespace_believes_no_record_of_another_user(rootless):
+def test_root_of_user_namespace_trusts_no_foreign_record(rootless):
     # the number that root has outside can be that of somebody else's inside
     state = rootless.bundle.directory / "of-another-user"
     state.mkdir()

@@ -35,7 +35,7 @@ def test_a_users_docker_gives_what_is_asked_for(docker, options, expected):
     assert result[CUDA].endswith(" libcuda") == bool(expected)
 
 
-def test_a_users_docker_says_why_there_is_no_gpu(docker):
+def test_a_users_docker_explains_the_missing_gpu(docker):
     result = docker.run("--gpus", "device=7")
     assert result.code != 0
     assert "unknown device '7': this host has" in result.err

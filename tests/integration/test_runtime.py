@@ -61,7 +61,7 @@ def rules_of(config):
             for rule in config["linux"]["resources"]["devices"] if rule["allow"]]
 
 
-def test_a_container_gets_the_gpu_that_it_asks_for(engine, plain, runtime):
+def test_a_container_gets_the_requested_gpu(engine, plain, runtime):
     before = container.listing(plain.root)
     use_runtime(plain, runtime, engine.runtime).env("NVIDIA_VISIBLE_DEVICES=0")
     result = engine(plain, "load:libcuda.so.1", "open:/dev/nvidia1", "make:c:195:1", "make:c:195:0")
@@ -71,7 +71,7 @@ def test_a_container_gets_the_gpu_that_it_asks_for(engine, plain, runtime):
     assert container.listing(plain.root) == before
 
 
-def test_a_container_that_asks_for_nothing_is_not_touched(engine, plain, runtime):
+def test_a_container_without_request_is_untouched(engine, plain, runtime):
     use_runtime(plain, runtime, engine.runtime)
     result = engine(plain, "list:/dev", "make:c:195:0")
     assert "nvidia" not in result["list:/dev"]
@@ -167,7 +167,7 @@ def test_settings_mistake_spares_container_without_request(plain, runtime):
     assert done.returncode == 1 and meant in done.stderr
 
 
-def test_a_settings_variable_without_a_path_keeps_no_container_running(plain, runtime, tmp_path):
+def test_a_settings_variable_without_path_is_harmless(plain, runtime, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "runc").symlink_to("/bin/true")
     done = subprocess.run([runtime, "delete", "c1"], capture_output=True, text=True, check=False,
@@ -175,7 +175,7 @@ def test_a_settings_variable_without_a_path_keeps_no_container_running(plain, ru
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtime):
+def test_an_unprivileged_containers_refusal_is_logged(plain, runtime):
     plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
     plain.set_settings("accept-nvidia-visible-devices-envvar-when-unprivileged = false\n"
                        '[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
@@ -191,8 +191,8 @@ def test_what_an_unprivileged_container_is_not_given_is_in_the_log(plain, runtim
     ("", "ro", "Read-only file system", "use another directory"),
     ("/config.json", "rw", "Device or resource busy", "mount its directory instead"),
 ])
-def test_a_configuration_that_cannot_be_replaced_is_an_error_with_a_cure(plain, runtime, what,
-                                                                         options, failed, cure):
+def test_an_unreplaceable_configuration_is_an_error_with_cure(plain, runtime, what,
+                                                              options, failed, cure):
     plain.env("NVIDIA_VISIBLE_DEVICES=0").write_config(["/bin/true"])
     plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
     mount = 'mount --bind "$1" "$1" && mount -o "remount,bind,$2" "$1" && shift 2 && exec "$@"'
@@ -244,7 +244,7 @@ def test_the_rest_of_the_configuration_is_kept(plain, runtime):
 
 @pytest.mark.parametrize("name", ["nvidia-container-runtime-hook", "nvidia-container-toolkit",
                                   "grapnel-hook"])
-def test_a_hook_that_an_engine_has_added_is_left(engine, plain, runtime, hook, name, tmp_path):
+def test_an_engines_own_hook_is_left(engine, plain, runtime, hook, name, tmp_path):
     """Docker's --gpus together with --runtime."""
     named = tmp_path / name
     named.symlink_to(hook)
@@ -269,7 +269,7 @@ def test_the_hook_is_added_once(plain, runtime):
     assert {stage: len(entries) for stage, entries in hooks.items()} == {"prestart": 1, "poststop": 1}
 
 
-def test_a_bundle_that_asks_for_less_the_next_time_gets_less(engine, plain, runtime):
+def test_a_bundle_can_ask_for_less_later(engine, plain, runtime):
     """The device cgroup is no more open to what it asked for before."""
     use_runtime(plain, runtime, engine.runtime)
     numbers = ["make:c:195:1", "make:c:195:0"]  # of GPU 0 and GPU 1
@@ -338,7 +338,7 @@ def test_an_update_that_names_no_devices_asks_nobody(plain, runtime, tmp_path):
 
 @pytest.mark.parametrize("words", [["delete", "create"], ["--root", "create", "delete", "c1"],
                                    ["start", "run"], ["kill", "create", "KILL"]])
-def test_a_container_named_like_a_command_is_not_made(plain, runtime, words):
+def test_a_container_named_like_a_command(plain, runtime, words):
     plain.env("NVIDIA_VISIBLE_DEVICES=0")
     done = call(plain, runtime, *words, cwd=plain.directory)
     assert done.returncode == 0, done.stderr
@@ -359,7 +359,7 @@ def test_the_bundle_is_found_from_the_working_directory(plain, runtime, words):
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_an_engine_is_told_why_there_is_no_container(plain, runtime, tmp_path, form):
+def test_an_engine_learns_why_no_container_started(plain, runtime, tmp_path, form):
     log = tmp_path / "engine.log"
     plain.env("NVIDIA_VISIBLE_DEVICES=7").write_config(["/bin/true"])
     before = (plain.directory / "config.json").read_bytes()
@@ -385,7 +385,7 @@ def test_a_configuration_that_is_no_json_is_refused(plain, runtime):
     assert "config.json is not valid JSON" in done.stderr or "not valid JSON" in done.stderr
 
 
-def test_what_is_no_bundle_is_for_the_low_level_runtime_to_refuse(plain, runtime, tmp_path):
+def test_the_low_level_runtime_refuses_a_wrong_bundle(plain, runtime, tmp_path):
     for directory in (tmp_path / "missing", tmp_path):
         done = call(plain, runtime, "create", "-b", directory, "c1", low_level="runc")
         assert done.returncode != 0
@@ -410,7 +410,7 @@ def test_the_first_runtime_that_is_there_is_taken(plain, runtime, tmp_path):
     assert done.stdout == f"one {programs['one']} --root /r state c1\n"
 
 
-def test_no_low_level_runtime_is_an_error_with_a_cure(plain, runtime):
+def test_a_missing_low_level_runtime_has_a_cure(plain, runtime):
     plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/nowhere/runc"]\n')
     done = subprocess.run([runtime, "state", "c1"], env=environment(plain), capture_output=True,
                           text=True, check=False)
@@ -418,7 +418,7 @@ def test_no_low_level_runtime_is_an_error_with_a_cure(plain, runtime):
     assert "/nowhere/runc" in done.stderr and "install runc or crun" in done.stderr
 
 
-def test_the_low_level_runtime_gets_all_that_the_engine_gave(plain, runtime, tmp_path):
+def test_the_low_level_runtime_gets_everything_given(plain, runtime, tmp_path):
     """Descriptors, environment, umask, and no restriction of this program's own."""
     shell = tmp_path / "shell"
     shell.write_text('#!/bin/sh\ncat <&7; echo "$GIVEN"; umask; grep NoNewPrivs /proc/self/status; pwd\n')
@@ -472,7 +472,7 @@ def test_an_engine_that_ignores_its_childrens_end(plain, runtime, tmp_path):
 
 
 @pytest.mark.parametrize("mistake", ["log-levell = 'info'", "no-cgroups = 7", "="])
-def test_a_mistake_in_the_settings_keeps_no_container_running(plain, runtime, tmp_path, mistake):
+def test_a_settings_mistake_stops_no_container(plain, runtime, tmp_path, mistake):
     """Only new ones are not made."""
     low_level = tmp_path / "low-level"
     low_level.write_text('#!/bin/sh\necho "low-level $*"\n')
@@ -588,7 +588,7 @@ def test_annotations_and_cdi_names_reach_the_hook(engine, plain, runtime):
     assert result["stat:/dev/nvidia0"] == "ENOENT"
 
 
-def test_a_container_that_asks_for_nothing_costs_one_read(plain, runtime, tmp_path):
+def test_a_container_without_request_costs_one_read(plain, runtime, tmp_path):
     plain.set_settings('[nvidia-container-runtime]\nruntimes = ["/bin/true"]\n')
     plain.write_config(["/bin/true"])
     calls = tmp_path / "calls"
@@ -603,7 +603,7 @@ def test_a_container_that_asks_for_nothing_costs_one_read(plain, runtime, tmp_pa
     assert before.count("execve") == 1
 
 
-def test_the_version_is_followed_by_that_of_the_low_level_runtime(plain, runtime):
+def test_the_version_includes_the_low_level_runtimes(plain, runtime):
     done = call(plain, runtime, "--version", low_level="runc")
     first, second, *_ = done.stdout.splitlines()
     assert re.fullmatch(r"grapnel-runtime version \d+\.\d+\.\d+", first)
@@ -615,7 +615,7 @@ def precreate(bundle, hook, text, *options):
                           input=text, capture_output=True, text=True, env={}, check=False)
 
 
-def test_precreate_passes_on_a_container_that_asks_for_nothing(plain, hook):
+def test_precreate_passes_on_containers_without_request(plain, hook):
     text = json.dumps(plain.config, indent=7) + "\n\n"
     done = precreate(plain, hook, text)
     assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
@@ -640,7 +640,7 @@ def test_precreate_refuses_what_is_no_configuration(plain, hook):
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_hook_that_is_replaced_while_it_runs_is_named_by_its_path(plain, hook, tmp_path, gone):
+def test_a_hook_replaced_while_running_has_its_path(plain, hook, tmp_path, gone):
     """As an update of the package does."""
     program = tmp_path / "grapnel-hook"
     shutil.copy(hook, program)

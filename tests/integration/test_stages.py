@@ -17,7 +17,7 @@ def test_create_runtime_does_the_work_alone(engine, bundle):
     assert result["open:/dev/nvidia1"] == "ENXIO"
 
 
-def test_the_second_of_both_stages_finds_the_work_done(engine, make_bundle):
+def test_the_second_stage_finds_the_work_done(engine, make_bundle):
     one = make_bundle(name="one").env("NVIDIA_VISIBLE_DEVICES=all").show_proc_driver()
     both = make_bundle(name="both").env("NVIDIA_VISIBLE_DEVICES=all")
     both.register("prestart", "createRuntime", "poststop")
@@ -72,7 +72,7 @@ def test_a_dry_run_of_poststop_touches_nothing(hand_made, bundle):
     assert container.listing(bundle.root) == before
 
 
-def test_the_plan_of_a_bundle_is_the_plan_of_its_container(hand_made, bundle):
+def test_a_bundles_plan_is_its_containers_plan(hand_made, bundle):
     made = hand_made(bundle.env("NVIDIA_VISIBLE_DEVICES=1"))
     planned = bundle.call_hook("prestart", "--dry-run").stdout
     assert made.hook("--dry-run").stdout == planned

@@ -184,7 +184,7 @@ def test_chosen_device_keeps_each_of_its_names(nvidia_ctk, grapnel, word):
     assert [hook["args"][1] for hook in hooks] == [f"--cdi-device=nvidia.com/gpu={asked}"]
 
 
-def test_all_of_a_live_file_is_the_chosen_devices(grapnel, reachable_hook, podman):
+def test_a_live_files_all_is_the_chosen_devices(grapnel, reachable_hook, podman):
     file = DIRECTORY / "chosen.json"
     grapnel("cdi", "generate", "--vendor=chosen.example", "--device-id=1", f"--output={file}",
             f"--hook-path={reachable_hook}")

@@ -46,7 +46,7 @@ def test_what_is_made_belongs_to_the_mapped_root(mapped_engine, bundle):
     assert container.listing(bundle.root) == before
 
 
-def test_a_root_file_system_of_the_hosts_root_is_served_as_well(bundle):
+def test_a_rootfs_of_the_hosts_root_is_served(bundle):
     # idmapped and shared images: the mapped root may not write there, the host's may
     user_namespaces.map_users(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
     for directory in ("usr/lib/x86_64-linux-gnu", "usr/bin", "etc"):

@@ -48,7 +48,7 @@ def wsl(tmp_path):
         os.rmdir("/usr/lib/wsl")
 
 
-def test_the_driver_store_is_given_at_its_own_place(engine, bundle, wsl):
+def test_the_driver_store_is_at_its_own_place(engine, bundle, wsl):
     result = engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"), "load:libcuda.so.1",
                     "load:libnvidia-ml.so.1", "load:libdxcore.so", f"text:{STORE}/nvcubins.bin",
                     f"list:{STORE}", "stat:/dev/dxg", "stat:/dev/nvidiactl",
@@ -116,7 +116,7 @@ def test_jetpacks_lists_say_what_is_given(engine, bundle, jetson):
     assert "not on this host: /dev/not-here" in bundle.logged()
 
 
-def test_a_newer_libcuda_of_a_jetsons_image_is_loaded(engine, bundle, jetson):
+def test_a_jetson_images_newer_libcuda_is_loaded(engine, bundle, jetson):
     bundle.set_settings(jetson)
     compat_library.make(bundle.root, text=compat_library.note(cuda="13.1"),
                         place="usr/local/cuda/compat_orin")

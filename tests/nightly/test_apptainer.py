@@ -50,7 +50,7 @@ def test_commands_of_the_page_work(image, programs, tmp_path):
         assert make_driver.uuid(0) in done.out
 
 
-def test_apptainer_with_devices_of_its_own_has_the_chosen_ones(apptainer):
+def test_apptainers_own_devices_leave_the_chosen(apptainer):
     one = apptainer("0", "--contain")
     assert clusters.has_driver(one) and one[clusters.GPU_1] == "ENOENT"
     both = apptainer("all", "--contain")

@@ -71,7 +71,7 @@ def test_docker_gives_cdi_devices(docker, names, gpus):
     check(docker.run(*map(device, names), ask=ASK), *gpus)
 
 
-def test_device_without_a_name_in_the_file_is_refused(docker):
+def test_device_missing_from_the_file_is_refused(docker):
     result = docker.run(device("7"))
     assert result.code == 125 and "nvidia.com/gpu=7" in result.err
 
