@@ -7,8 +7,10 @@ import nvidias
 from installed import IMAGE
 
 DEBS = "../grapnel_*.deb ../grapnel-nvidia-compat_*.deb"
-INFO = "/var/lib/dpkg/info"
-# dpkg is the parent of a maintainer script
+POSTINST = "/var/lib/dpkg/info/grapnel.postinst"
+PRERM = "/var/lib/dpkg/info/grapnel.prerm"
+SETTINGS = "/usr/libexec/grapnel/install-settings"
+# dpkg is the parent of a maintainer script, which is the parent of install-settings
 KILL = "kill -9 $PPID; kill -9 $$"
 
 
@@ -27,9 +29,9 @@ class OddOrders:
         self.run = machine.run
 
     def kill_in(self, script, line, command):
-        """dpkg is killed before a line of an installed script, an address of sed."""
-        self.run(f"sed -i.whole '{line}i {KILL}' {INFO}/{script}; if {command}; then exit 1; fi; "
-                 f"mv {INFO}/{script}.whole {INFO}/{script}")
+        """A script and its parent are killed before a line of it, an address of sed."""
+        self.run(f"sed -i.whole '{line}i {KILL}' {script}; if {command}; then exit 1; fi; "
+                 f"mv {script}.whole {script}")
         state = self.run("dpkg-query -W -f '${db:Status-Status}' grapnel")
         assert state == "half-configured", f"{script}, {line}: {state}"
 
@@ -63,18 +65,20 @@ class OddOrders:
         self.check_whole()
         self.purge()
         self.run(f"dpkg --unpack {DEBS}")
-        for line in ("/ cp /", "/ mv /", "/keep-programs forget/", "/deb-systemd-helper unmask/", "$"):
-            self.kill_in("grapnel.postinst", line, "dpkg --configure -a")
+        for line in ("/ cp /", "/ mv /"):
+            self.kill_in(SETTINGS, line, "dpkg --configure -a")
+        for line in ("/keep-programs forget/", "/deb-systemd-helper unmask/", "$"):
+            self.kill_in(POSTINST, line, "dpkg --configure -a")
         self.run("dpkg --configure -a")
         self.check_whole()
 
     def interrupt_removal(self):
         """With a container running, by an error and by a kill after prerm; repeated once it has ended."""
         self.machine.start("docker-interrupted")
-        self.run(f"sed -i.whole '$i exit 1' {INFO}/grapnel.prerm; if apt-get remove grapnel; then exit 1; fi; "
-                 f"mv {INFO}/grapnel.prerm.whole {INFO}/grapnel.prerm; dpkg -s grapnel | grep 'ok installed'; "
+        self.run(f"sed -i.whole '$i exit 1' {PRERM}; if apt-get remove grapnel; then exit 1; fi; "
+                 f"mv {PRERM}.whole {PRERM}; dpkg -s grapnel | grep 'ok installed'; "
                  "! ls -d /usr/libexec/grapnel-kept 2> /dev/null")
-        self.kill_in("grapnel.prerm", "$", "apt-get remove grapnel")
+        self.kill_in(PRERM, "$", "apt-get remove grapnel")
         self.machine.check_stop("docker-interrupted")
         self.run("apt-get remove grapnel grapnel-nvidia-compat")
         self.machine.check_no_programs()
@@ -91,6 +95,17 @@ class OddOrders:
         self.check_whole()
         self.run("! ls -d /usr/libexec/grapnel-kept 2> /dev/null")
         self.machine.check_stop("docker-again", "podman-again")
+
+    def keep_other_files(self):
+        """An administrator's files beside the settings stay as they are, over a first installation and a purge."""
+        others = [f"/etc/grapnel/config.toml.{end}" for end in ("new", "dpkg-new")]
+        for path in others:
+            self.machine.write(path, "# mine\n")
+        self.run(f"apt-get install {DEBS}; cmp /etc/grapnel/config.toml /usr/share/grapnel/config.toml")
+        self.purge()
+        for path in others:
+            assert self.machine.read(path) == "# mine\n", path
+        self.run(f"rm {' '.join(others)}; rmdir /etc/grapnel")
 
     def keep_changed_settings(self):
         """Over a removal; a purge takes them."""
@@ -140,6 +155,7 @@ def steps(machine):
             ("removal is interrupted, and repeated", orders.interrupt_removal),
             ("removed and installed again with running containers", orders.install_again),
             ("changed settings stay over a removal, and go with a purge", orders.keep_changed_settings),
+            ("files beside the settings stay", orders.keep_other_files),
             ("dpkg alone swaps NVIDIA's packages", orders.swap_by_dpkg),
             ("swap where a program of no package was diverted", orders.swap_where_diverted),
             ("local diversion stays", orders.keep_local_diversion)]

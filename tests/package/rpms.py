@@ -74,7 +74,10 @@ class Rpms:
         return set(self.run("rpm -qa --qf '%{NAME}\\n'").split()) - {"system"}
 
     def install(self):
+        self.machine.write("/etc/grapnel/config.toml.new", "# mine\n")
         self.run(f"{RPM} -U {' '.join(self.packages('/root'))}")
+        assert self.machine.read("/etc/grapnel/config.toml.new") == "# mine\n"
+        self.run("rm /etc/grapnel/config.toml.new")
         assert self.installed() == {"grapnel", "grapnel-nvidia-compat"}
         self.run("grapnel-hook --version; nvidia-container-cli --version; rpm -V grapnel grapnel-nvidia-compat; "
                  "ls /usr/libexec/grapnel/grapnel-probe /usr/share/containers/oci/hooks.d/grapnel.json")
