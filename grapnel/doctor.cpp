@@ -12,11 +12,11 @@
 #include "doctor/leftovers.hpp"
 #include "doctor/options.hpp"
 #include "doctor/report.hpp"
+#include "host.hpp"
 #include "prepare/probe.hpp"
 #include "prepare/settings_file.hpp"
 #include "sys/file.hpp"
 #include "sys/free_space.hpp"
-#include "sys/installation.hpp"
 #include "sys/kernel_log.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process.hpp"
@@ -84,11 +84,6 @@ HostPath home_directory() {
     return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
 }
 
-HostPath programs() {
-    return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"))
-        .parent();
-}
-
 /// An address a line. grapnel-probe takes capabilities, which this process keeps: a child asks.
 Result<std::string> ask_for_mig_mode(const Inventory& inventory, const Settings& settings) {
     GRAPNEL_TRY(sys::confine_process());
@@ -125,7 +120,7 @@ Surroundings surroundings(const Settings& settings) {
     return {.user = sys::own_user().user,
             .groups = own_groups(),
             .home = home_directory(),
-            .programs = programs(),
+            .programs = installed_hook().parent(),
             .own_program = sys::own_program().value_or(HostPath()),
             .kernel_log = kernel_lines(),
             .has_openat2 = has_openat2(),

@@ -2,8 +2,13 @@
 #include "host.hpp"
 
 #include "prepare/planner.hpp"
+#include "sys/installation.hpp"
 
 namespace grapnel {
+
+HostPath installed_hook() {
+    return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"));
+}
 
 Request request_for_all() {
     return {.devices = Request::Devices::all, .driver_capabilities = DriverCapabilities::all()};

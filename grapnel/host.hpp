@@ -11,6 +11,9 @@
 
 namespace grapnel {
 
+/// grapnel-hook of this program's own prefix.
+[[nodiscard]] HostPath installed_hook();
+
 /// A request for all driver capabilities and every GPU.
 [[nodiscard]] Request request_for_all();
 

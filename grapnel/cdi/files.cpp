@@ -78,16 +78,21 @@ std::string lines_of(const SpecFile& file) {
 std::string cure_of(const std::vector<SpecFile>& files) {
     bool is_ours = true;
     bool is_stale = false;
+    std::string install;
     for (const auto& file : files)
         if (!file.reasons.empty()) {
             is_stale = true;
             is_ours = is_ours && !file.scan.options.empty();
+            if (!file.hook_command.empty())
+                install = "run '" + file.hook_command + "', which has the hook, or ";
         }
     if (!is_stale)
         return {};
     return is_ours ? "run 'grapnel cdi refresh'\n"
-                   : "write the file again with the program that wrote it, or write one that does "
-                     "not go stale: 'grapnel cdi generate --output=/etc/cdi/grapnel.json'\n";
+                   : install
+                         + "write the file again with the program that wrote it, or write one that "
+                           "does not go stale: 'grapnel cdi generate "
+                           "--output=/etc/cdi/grapnel.json'\n";
 }
 
 } // namespace

@@ -4,8 +4,8 @@
 #include "base/text.hpp"
 #include "base/usage.hpp"
 #include "cdi/options.hpp"
+#include "host.hpp"
 #include "json/text.hpp"
-#include "sys/installation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -93,10 +93,6 @@ Status take_features(const Given& given, Generation& out) {
     out.additional_gids = std::ranges::find(flags, no_gids) == flags.end();
     out.ipc = std::ranges::find(flags, no_ipc) == flags.end();
     return {};
-}
-
-HostPath installed_hook() {
-    return sys::installed_program("bin/grapnel-hook", host_path(GRAPNEL_BINDIR "/grapnel-hook"));
 }
 
 /// 'all' disables each hook, but for the hooks that --enable-hook names.

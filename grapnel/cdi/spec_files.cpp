@@ -4,7 +4,9 @@
 #include "base/cdi_name.hpp"
 #include "base/text.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "driver/driver_version.hpp"
+#include "host.hpp"
 #include "json/text.hpp"
 #include "plan/cdi_devices.hpp"
 #include "yaml/parse.hpp"
@@ -68,8 +70,12 @@ void compare_devices(const Inventory& inventory, SpecFile& file) {
 
 void compare(const sys::HostFs& host, const Inventory* inventory, SpecFile& file) {
     for (const auto& hook : file.scan.hooks)
-        if (!host.stat(hook))
+        if (!host.stat(hook)) {
             file.reasons.push_back("it names the hook " + hook.text() + ", which is not there");
+            if (file.hook_command.empty())
+                file.hook_command =
+                    doctor_command::install_hook_command(host, installed_hook().parent(), hook);
+        }
     for (const auto& reason : doctor_command::stale_paths(host, file.scan))
         file.reasons.push_back("it names " + reason);
     if (inventory == nullptr)

@@ -24,6 +24,7 @@ struct SpecFile {
     doctor_command::CdiScan scan = {};
     std::vector<FormMistake> mistakes = {};
     std::vector<std::string> reasons = {}; ///< why it is stale, each a line
+    std::string hook_command = {};         ///< installs the package of a missing hook; may be empty
 };
 
 /// JSON or YAML: engines read both as YAML. An error names the line.

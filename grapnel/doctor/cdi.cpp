@@ -7,6 +7,7 @@
 #include "cdi/form.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
 #include "yaml/parse.hpp"
 
@@ -24,6 +25,15 @@ std::string generate_command(const HostPath& file) {
            + " && grapnel cdi generate --output /etc/cdi/grapnel.json";
 }
 
+/// With the package of a missing hook the file serves as it did; else it is made again.
+std::string mend_hook(const Facts& facts, std::string_view fault, const HostPath& hook,
+                      const HostPath& file) {
+    const auto install = fault == "is missing"
+                             ? install_hook_command(facts.host, facts.here.programs, hook)
+                             : std::string();
+    return mend_program(fault, hook, install.empty() ? generate_command(file) : install);
+}
+
 /// A file for all has its GPUs one by one as well.
 std::string missing_gpu(const Facts& facts, const CdiScan& scan) {
     if (!is_plain_nvidia(facts))
@@ -39,7 +49,7 @@ void check_file(const Facts& facts, const HostPath& file, const CdiScan& scan,
             findings.push_back(
                 {.code = Code::GR1103,
                  .text = file.text() + ": its hook " + std::string(fault) + ": " + hook.text(),
-                 .command = mend_program(fault, hook, generate_command(file))});
+                 .command = mend_hook(facts, fault, hook, file)});
             return;
         }
     if (const auto reasons = stale_paths(facts.host, scan); !reasons.empty())

@@ -168,6 +168,16 @@ std::string install_command(const sys::HostFs& host, const Packages& packages, C
                          : std::string(installer_of(host, family)) + std::string(names);
 }
 
+std::string install_hook_command(const sys::HostFs& host, const HostPath& programs,
+                                 const HostPath& hook) {
+    const auto directory = host_path("/usr/bin");
+    const bool is_of_nvidia =
+        hook == directory / "nvidia-cdi-hook" || hook == directory / "nvidia-ctk";
+    if (programs != directory || !is_of_nvidia || family_of(host) == Family::other)
+        return {};
+    return install_command(host, packages("grapnel-nvidia-compat"), Code::GR1103);
+}
+
 std::string reinstall_command(const sys::HostFs& host, const std::string& package, Code code) {
     switch (family_of(host)) {
     case Family::debian:

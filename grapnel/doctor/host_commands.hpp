@@ -47,6 +47,12 @@ struct Packages {
 /// The page of the finding for a family without such a package.
 [[nodiscard]] std::string install_command(const sys::HostFs& host, const Packages& packages,
                                           Code code);
+
+/// Installs the package that has a hook of NVIDIA's CDI files at that path; empty for another path,
+/// and where Grapnel's programs, in `programs`, are of no package.
+[[nodiscard]] std::string install_hook_command(const sys::HostFs& host, const HostPath& programs,
+                                               const HostPath& hook);
+
 [[nodiscard]] std::string reinstall_command(const sys::HostFs& host, const std::string& package,
                                             Code code);
 

@@ -5,13 +5,16 @@ import json
 import re
 
 import make_driver
+import nvidias
 import pages
 from engines import podman
 from fresh_system import TOP, Session, first_block
 
 IMAGE = "docker.io/library/look:1"
 COMPAT = ("nvidia-container-cli", "nvidia-container-runtime",
-          "nvidia-container-runtime-hook", "nvidia-container-toolkit", "nvidia-ctk")
+          "nvidia-container-runtime-hook", "nvidia-container-toolkit", "nvidia-ctk", "nvidia-cdi-hook")
+# of the CDI files that NVIDIA's tools wrote, by their kinds: the first words of their hooks
+CDI_HOOKS = {"nvidia.com/gpu": ("nvidia-cdi-hook",), "ctk.nvidia.com/gpu": ("nvidia-ctk", "hook")}
 PROGRAMS = ("grapnel", "grapnel-cli", "grapnel-hook", "grapnel-runtime")
 DAEMON = {"storage-driver": "vfs", "iptables": False, "ip6tables": False, "bridge": "none",
           "ip-forward": False, "cgroup-parent": "/grapnel-package"}
@@ -203,6 +206,34 @@ class Machine:
         self.check_names()
         self.run("dpkg --purge nvidia-container-toolkit")
         self.check_names()
+
+    def write_cdi_files(self):
+        for number, (kind, words) in enumerate(CDI_HOOKS.items()):
+            self.write(f"/etc/cdi/nvidia{number}.yaml", nvidias.cdi_file(kind, *words))
+
+    def check_cdi_files(self):
+        """Their hooks make the link of a SONAME."""
+        for kind in CDI_HOOKS:
+            link = self.run(f"podman run --rm --cgroup-parent=/grapnel-package --device {kind}=0 {IMAGE} "
+                            f"/bin/busybox readlink {nvidias.LIBRARIES}/libcuda.so.1")
+            assert link.strip() == f"libcuda.so.{make_driver.VERSION}", f"{kind}: {link}"
+
+    def keep_cdi_files(self):
+        """NVIDIA's CDI files serve over a swap; without the package that has their hooks it is said."""
+        self.run("apt-get install /root/nvidias/*.deb")
+        self.write_cdi_files()
+        self.run("apt-get install ../grapnel-nvidia-compat_*.deb; dpkg --purge nvidia-container-toolkit-base")
+        self.check_cdi_files()
+        said = self.run("apt-get remove grapnel-nvidia-compat")
+        for number, words in enumerate(CDI_HOOKS.values()):
+            assert f"/etc/cdi/nvidia{number}.yaml names {words[0]}, which is removed" in said, said
+        command = "apt-get install grapnel-nvidia-compat"
+        said = self.run("grapnel cdi validate", check=False)
+        assert "names the hook /usr/bin/nvidia-cdi-hook, which is not there" in said, said
+        assert f"run '{command}'" in said, said
+        said = self.run("grapnel doctor", check=False)
+        assert "GR1103" in said and command in said, said
+        self.run("rm -r /etc/cdi; apt-get install ../grapnel-nvidia-compat_*.deb")
 
     def remove(self):
         self.start("docker-named", runtime="named")

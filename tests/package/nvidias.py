@@ -5,6 +5,8 @@ with a higher version."""
 import pathlib
 import subprocess
 
+import make_driver
+
 # In the files and the scripts that NVIDIA's have in 2026: no package owns the link.
 RUNTIME = "#!/bin/sh\nexec runc \"$@\"\n"
 HOOK = "#!/bin/sh\necho called >> /tmp/nvidias-hook\n"
@@ -20,12 +22,44 @@ PACKAGES = {
     "nvidia-container-toolkit": ({"usr/bin/nvidia-container-runtime-hook": HOOK},
                                  "libnvidia-container-tools, nvidia-container-toolkit-base (= 1.18.0-1)"),
 }
+# As nvidia-ctk cdi generate writes it, with one GPU and one library.
+LIBRARIES = "/opt/nvidia/lib64"
+CDI_FILE = """cdiVersion: 0.5.0
+containerEdits:
+  hooks:
+  - args:
+    - {words}
+    - update-ldcache
+    - --folder
+    - {libraries}
+    hookName: createContainer
+    path: {program}
+  mounts:
+  - containerPath: {libraries}/libcuda.so.{version}
+    hostPath: {libraries}/libcuda.so.{version}
+    options:
+    - ro
+    - nosuid
+    - rbind
+devices:
+- containerEdits:
+    deviceNodes:
+    - path: /dev/nvidia{minor}
+  name: "0"
+kind: {kind}
+"""
 LINK = "/usr/bin/nvidia-container-toolkit"
 HOOK_PATH = "/usr/bin/nvidia-container-runtime-hook"
 POSTINST = f"#!/bin/sh\nif [ \"$1\" = configure ] && [ ! -e {LINK} ]; then ln -s {HOOK_PATH} {LINK}; fi\n"
 POSTRM = f"#!/bin/sh\nif [ \"$1\" = purge ] && [ -L {LINK} ]; then rm {LINK}; fi\n"
 RPM_SCRIPTS = (f"%posttrans\nln -sf {HOOK_PATH} {LINK}\n"
                f"%postun\nif [ \"$1\" = 0 ] && [ -L {LINK} ]; then rm -f {LINK}; fi\n")
+
+
+def cdi_file(kind, *words):
+    """With a hook of these first words, whose first is the program's name."""
+    return CDI_FILE.format(kind=kind, words="\n    - ".join(words), program=f"/usr/bin/{words[0]}",
+                           libraries=LIBRARIES, version=make_driver.VERSION, minor=make_driver.minor(0, 2))
 
 
 def make(directory):

@@ -109,6 +109,7 @@ class Rpms:
         assert self.installed() == {"grapnel", *stand_ins.nvidias.PACKAGES}
         assert "names nvidia-container-runtime, which is removed" not in said, said
         assert "exec runc" in machine.read("/usr/bin/nvidia-container-runtime")
+        machine.write_cdi_files()
         self.run(f"docker run --rm --runtime=named {IMAGE} sleep 0")
         machine.check_stop("docker-named")
         compat = next(name for name in stand_ins.built(machine, "/tmp/newer").split() if "compat" in name)
@@ -116,6 +117,8 @@ class Rpms:
         assert self.installed() == {"grapnel", "grapnel-nvidia-compat"}
         machine.check_names()
         machine.check_gpus("docker run --rm --runtime=named --env NVIDIA_VISIBLE_DEVICES=all IMAGE nvidia-smi -L")
+        machine.check_cdi_files()
+        self.run("rm -r /etc/cdi")
         machine.check_stop("docker-kept", "podman-kept")
 
     def erase(self):

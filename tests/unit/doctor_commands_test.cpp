@@ -359,6 +359,13 @@ const std::vector<Row>& rows() {
              host.files.file("/usr/local/bin/grapnel-hook", "");
          }},
         {"two CDI files", debian, "rm /etc/cdi/nvidia.yaml"},
+        {"hook of a CDI file missing", debian, "apt-get install grapnel-nvidia-compat"},
+        {"hook of a CDI file missing", rocky, "dnf install grapnel-nvidia-compat"},
+        {"hook of a CDI file missing", flatcar,
+         "rm /etc/cdi/nvidia.yaml && grapnel cdi generate --output /etc/cdi/grapnel.json"},
+        {"hook of a CDI file missing", debian,
+         "rm /etc/cdi/nvidia.yaml && grapnel cdi generate --output /etc/cdi/grapnel.json",
+         [](DoctoredHost& host) { host.here.programs = host_path("/usr/local/bin"); }},
         {"empty files in an image", debian, "podman build --no-cache --pull .",
          [](DoctoredHost& host) {
              host.here.leftovers = {"/var/lib/containers/storage/overlay/a/diff: /usr/lib64/x.so"};
