@@ -3,6 +3,7 @@
 #include "driver/inventory.hpp"
 #include "driver/observed_host.hpp"
 #include "support/elf_file.hpp"
+#include "support/machine_names.hpp"
 #include "support/memory_host.hpp"
 
 #include <doctest/doctest.h>
@@ -22,7 +23,7 @@ using Change = std::function<void(MemoryHost&)>;
 
 const std::string version = "580.159.04";
 const std::string gpu = "/proc/driver/nvidia/gpus/0000:00:06.0/information";
-const std::string library_directory = "/usr/lib/x86_64-linux-gnu";
+const std::string library_directory = test::with_names_of_this_machine("/usr/lib/x86_64-linux-gnu");
 
 std::string library(const std::string& soname) {
     return test::elf_file({.soname = soname});
