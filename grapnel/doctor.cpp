@@ -84,6 +84,11 @@ HostPath home_directory() {
     return home == nullptr ? HostPath() : HostPath::make(home).value_or(HostPath());
 }
 
+std::string docker_host() {
+    const char* const value = secure_getenv("DOCKER_HOST");
+    return value == nullptr ? "" : value;
+}
+
 /// An address a line. grapnel-probe takes capabilities, which this process keeps: a child asks.
 Result<std::string> ask_for_mig_mode(const Inventory& inventory, const Settings& settings) {
     GRAPNEL_TRY(sys::confine_process());
@@ -120,6 +125,7 @@ Surroundings surroundings(const Settings& settings) {
     return {.user = sys::own_user().user,
             .groups = own_groups(),
             .home = home_directory(),
+            .docker_host = docker_host(),
             .programs = installed_hook().parent(),
             .own_program = sys::own_program().value_or(HostPath()),
             .kernel_log = kernel_lines(),

@@ -10,7 +10,8 @@ namespace grapnel::doctor_command {
 std::vector<Area> all_areas(const Facts& facts) {
     constexpr std::array areas{kernel_area,     driver_area,  devices_area, gpus_area,
                                security_area,   grapnel_area, docker_area,  podman_area,
-                               kubernetes_area, cdi_area,     toolkit_area, containers_area};
+                               kubernetes_area, slurm_area,   cdi_area,     toolkit_area,
+                               containers_area};
     std::vector<Area> out;
     out.reserve(areas.size());
     for (const auto& area : areas) {

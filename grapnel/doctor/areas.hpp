@@ -18,6 +18,7 @@ namespace grapnel::doctor_command {
 [[nodiscard]] Area docker_area(const Facts& facts);
 [[nodiscard]] Area podman_area(const Facts& facts);
 [[nodiscard]] Area kubernetes_area(const Facts& facts);
+[[nodiscard]] Area slurm_area(const Facts& facts);
 [[nodiscard]] Area cdi_area(const Facts& facts);
 [[nodiscard]] Area toolkit_area(const Facts& facts);
 [[nodiscard]] Area containers_area(const Facts& facts);

@@ -3,10 +3,12 @@
 #include "base/mountinfo.hpp"
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/docker_client.hpp"
 #include "doctor/docker_settings.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
+#include "doctor/nomad.hpp"
 #include "doctor/shell.hpp"
 #include "json/text.hpp"
 
@@ -344,6 +346,8 @@ Area docker_area(const Facts& facts) {
     if (found.empty())
         check_other_kinds(facts, area);
     check_service(facts, area);
+    check_nomad(facts, found, area.findings);
+    check_docker_client(facts, found, area.findings);
     area.is_used = !found.empty() || !area.findings.empty();
     area.summary = !area.is_used                     ? "not used"
                    : found.empty()                   ? "not running"

@@ -110,6 +110,13 @@ Finding without_libraries(const Facts& facts, const std::string& version) {
                         + ", and the libraries of driver " + version + " are found nowhere else",
                 .command = ldconfig_command(facts),
                 .fix = {.words = ldconfig_words(facts)}};
+    if (!exists(facts.driver_host(), facts.settings.settings.ldcache_file)
+        && !names_in(facts.driver_host(), host_path("/etc/ld.so.conf.d")).empty())
+        return {.code = Code::GR0206,
+                .text = cache + " is missing, and the libraries of driver " + version
+                        + " are in no usual directory",
+                .command = ldconfig_command(facts),
+                .fix = {.words = ldconfig_words(facts)}};
     return {.code = Code::GR0208,
             .text = "driver " + version + " is loaded but its libraries (libcuda.so." + version
                     + ") were not found: they are not installed, or in no directory that " + cache

@@ -5,6 +5,7 @@
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/shell.hpp"
+#include "elf/elf.hpp"
 #include "json/text.hpp"
 
 #include <algorithm>
@@ -218,6 +219,16 @@ std::optional<std::string> short_option_of(const Daemon& daemon, std::string_vie
                : std::optional(*std::next(found));
 }
 
+namespace {
+
+bool is_of_other_machine(const sys::HostFs& host, const HostPath& path) {
+    const auto file = host.map(path);
+    const auto facts = file ? read_elf(file->bytes()) : Result<ElfFacts>(file.error());
+    return facts && facts->machine == ElfFacts::Machine::other;
+}
+
+} // namespace
+
 std::string_view fault_of_program(const sys::HostFs& host, const HostPath& path) {
     constexpr std::uint32_t execute_bits = 0111;
     constexpr std::uint32_t permission_bits = 0777;
@@ -228,7 +239,9 @@ std::string_view fault_of_program(const sys::HostFs& host, const HostPath& path)
         return "is a directory";
     const bool is_executable =
         (found->mode & permission_bits) == 0 || (found->mode & execute_bits) != 0;
-    return is_executable ? "" : "is not executable";
+    if (!is_executable)
+        return "is not executable";
+    return is_of_other_machine(host, path) ? "is of another architecture" : "";
 }
 
 std::string mend_program(std::string_view fault, const HostPath& path, const std::string& other) {

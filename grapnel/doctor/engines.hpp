@@ -61,8 +61,8 @@ enum class Maker { grapnel, nvidia, other };
 /// A program in the directories in which distributions install programs; empty if missing.
 [[nodiscard]] HostPath find_program(const sys::HostFs& host, std::string_view name);
 
-/// Why an engine cannot start that program: "is missing", "is a directory" or "is not executable";
-/// empty if it can.
+/// Why an engine cannot start that program: "is missing", "is a directory", "is not executable" or
+/// "is of another architecture"; empty if it can.
 [[nodiscard]] std::string_view fault_of_program(const sys::HostFs& host, const HostPath& path);
 
 /// The command that mends the fault of a program: `other` unless its permissions are at fault.

@@ -31,6 +31,7 @@ struct Surroundings {
     std::uint32_t user = 0;                        ///< of this process
     std::vector<std::uint32_t> groups = {};        ///< of that user
     HostPath home = {};                            ///< of that user; empty: unknown
+    std::string docker_host = {};                  ///< the variable DOCKER_HOST
     HostPath programs = host_path(GRAPNEL_BINDIR); ///< Grapnel's
     HostPath own_program = {};                     ///< the file of this program
     std::vector<std::string> kernel_log = {};      ///< the lines that this user may read

@@ -118,10 +118,37 @@ Finding wrong_driver(const Facts& facts, const std::string& address, const std::
             .command = other_driver_command(facts.host, reason)};
 }
 
+/// Gives the device back to the host's driver, until the next boot.
+std::string release_command(const std::string& device) {
+    const auto place = "/sys/bus/pci/devices/" + device;
+    return "echo " + shell_word(device) + " > " + shell_word(place + "/driver/unbind")
+           + " && echo > " + shell_word(place + "/driver_override");
+}
+
+Finding blocked_by_vfio(const std::string& address, const std::string& device) {
+    return {.code = Code::GR0418,
+            .text = "GPU " + address + " has no driver: " + device
+                    + ", a device of its IOMMU group, is bound to vfio-pci, as for a virtual "
+                      "machine",
+            .command = release_command(device) + " && echo " + shell_word(address)
+                       + " > /sys/bus/pci/drivers_probe"};
+}
+
+Finding beside_vfio(const std::string& address, const std::string& device) {
+    return {.code = Code::GR0419,
+            .text = "GPU " + address + " is the host's, but " + device
+                    + ", a device of its IOMMU group, is bound to vfio-pci: no virtual "
+                      "machine can take it, because a group goes as a whole",
+            .command = release_command(device)};
+}
+
 Finding not_taken(const Facts& facts, const std::string& address) {
     const auto reason = reason_in_log(facts, address);
     if (!reason.empty())
         return wrong_driver(facts, address, reason);
+    const auto beside = vfio_device_beside(facts.host, address);
+    if (!beside.empty())
+        return blocked_by_vfio(address, beside);
     return {.code = Code::GR0404,
             .text = "GPU " + address + ": the nvidia driver is loaded but did not take it",
             .command = "dmesg | grep -i nvrm"};
@@ -131,6 +158,9 @@ void check_drivers(const Facts& facts, const std::vector<PciGpu>& gpus,
                    std::vector<Finding>& findings) {
     const bool has_own = facts.inventory && !facts.inventory->gpus.empty();
     for (const auto& gpu : gpus) {
+        if (gpu.driver == "nvidia" && !gpu.is_gone)
+            if (const auto beside = vfio_device_beside(facts.host, gpu.address); !beside.empty())
+                findings.push_back(beside_vfio(gpu.address, beside));
         if (gpu.driver == "nvidia" || gpu.is_gone)
             continue;
         if (!gpu.driver.empty())
@@ -288,6 +318,23 @@ std::string fabric_command(const Facts& facts) {
                : install + " && systemctl enable --now " + std::string(unit);
 }
 
+/// The driver lists such a GPU, and gives it to no program.
+void check_excluded(const Facts& facts, std::vector<Finding>& findings) {
+    const auto gpus = host_path("/proc/driver/nvidia/gpus");
+    for (const auto& address : names_in(facts.host, gpus)) {
+        const auto text = text_of(facts.host, gpus / address / "information");
+        for (const auto line : split(text, '\n'))
+            if (line.starts_with("GPU Excluded:") && line.ends_with("Yes"))
+                findings.push_back(
+                    {.code = Code::GR0420,
+                     .text = "GPU " + address
+                             + " is excluded: NVreg_ExcludedGpus of the nvidia module names it",
+                     .command = "grep -r NVreg_ExcludedGpus /etc/modprobe.d /usr/lib/modprobe.d "
+                                "/proc/cmdline",
+                     .needs_root = false});
+    }
+}
+
 /// CUDA waits for the fabric on a system with NVSwitches.
 void check_fabric(const Facts& facts, std::vector<Finding>& findings) {
     const auto switches = names_in(facts.host, host_path("/proc/driver/nvidia-nvswitch/devices"));
@@ -319,6 +366,7 @@ Area gpus_area(const Facts& facts) {
     check_mig(facts, area.findings);
     check_mig_mode(facts, area.findings);
     check_fabric(facts, area.findings);
+    check_excluded(facts, area.findings);
     if (facts.inventory->gpus.empty() && area.findings.empty())
         area.findings.push_back({.code = Code::GR0411,
                                  .text = "the nvidia driver is loaded and shows no GPU",

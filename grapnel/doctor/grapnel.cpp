@@ -58,19 +58,15 @@ std::string reinstall(const Facts& facts, Code code) {
 
 void check_programs(const Facts& facts, std::vector<Finding>& findings) {
     constexpr std::uint32_t setid_bits = 06000;
-    constexpr std::uint32_t execute_bits = 0111;
-    constexpr std::uint32_t permission_bits = 0777;
     for (const auto* const name : {"grapnel-hook", "grapnel-runtime"}) {
         const auto path = facts.here.programs / name;
         const auto found = facts.host.stat(path);
-        if (!found && is_installed(facts))
-            findings.push_back({.code = Code::GR0703,
-                                .text = path.text() + " is missing",
-                                .command = reinstall(facts, Code::GR0703)});
-        if (found && (found->mode & permission_bits) != 0 && (found->mode & execute_bits) == 0)
-            findings.push_back({.code = Code::GR0703,
-                                .text = path.text() + " is not executable",
-                                .command = "chmod a+rx " + shell_word(path.text())});
+        const auto fault = fault_of_program(facts.host, path);
+        if (!fault.empty() && (fault != "is missing" || is_installed(facts)))
+            findings.push_back(
+                {.code = Code::GR0703,
+                 .text = path.text() + " " + std::string(fault),
+                 .command = mend_program(fault, path, reinstall(facts, Code::GR0703))});
         if (found && (found->mode & setid_bits) != 0)
             findings.push_back({.code = Code::GR0704,
                                 .text = path.text() + " is setuid or setgid, which it refuses",
@@ -141,6 +137,12 @@ void check_room(const Facts& facts, std::vector<Finding>& findings) {
                             .text = "/run is read-only: starts write no cleanup record, and "
                                     "leave files in root file systems",
                             .command = room_command(fault_of_state, state)});
+    const auto records = facts.host.stat(state / "grapnel");
+    if (records && records->type != sys::FileFacts::Type::directory)
+        findings.push_back({.code = Code::GR0713,
+                            .text = "/run/grapnel is no directory, in which a start writes its "
+                                    "cleanup record: every start with a GPU is refused",
+                            .command = "rm /run/grapnel"});
     const auto& log = facts.settings.settings.log;
     const auto fault = log.empty() ? "" : fault_of_directory(facts, log.parent());
     if (!fault.empty() && exists(facts.host, log.parent()))

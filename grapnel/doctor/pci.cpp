@@ -22,6 +22,12 @@ bool reads_as_ones(const sys::HostFs& host, const HostPath& config) {
            && std::ranges::all_of(bytes->substr(0, identity), [](char c) { return c == '\xff'; });
 }
 
+/// The driver that the device is bound to; empty without one.
+std::string driver_of(const sys::HostFs& host, const HostPath& device) {
+    const auto link = host.read_link(device / "driver");
+    return link ? link->substr(link->rfind('/') + 1) : std::string();
+}
+
 } // namespace
 
 std::vector<PciGpu> pci_gpus(const sys::HostFs& host) {
@@ -31,12 +37,19 @@ std::vector<PciGpu> pci_gpus(const sys::HostFs& host) {
         const auto device = devices / address;
         if (!is_nvidia_gpu(host, device))
             continue;
-        PciGpu gpu{.address = address, .is_gone = reads_as_ones(host, device / "config")};
-        if (const auto link = host.read_link(device / "driver"))
-            gpu.driver = link->substr(link->rfind('/') + 1);
-        out.push_back(std::move(gpu));
+        out.push_back({.address = address,
+                       .driver = driver_of(host, device),
+                       .is_gone = reads_as_ones(host, device / "config")});
     }
     return out;
+}
+
+std::string vfio_device_beside(const sys::HostFs& host, const std::string& address) {
+    const auto devices = host_path("/sys/bus/pci/devices");
+    for (const auto& name : names_in(host, devices / address / "iommu_group" / "devices"))
+        if (name != address && driver_of(host, devices / name) == "vfio-pci")
+            return name;
+    return {};
 }
 
 } // namespace grapnel::doctor_command

@@ -17,4 +17,8 @@ struct PciGpu {
 
 [[nodiscard]] std::vector<PciGpu> pci_gpus(const sys::HostFs& host);
 
+/// A device of the GPU's IOMMU group that is bound to vfio-pci; empty without one. A group belongs
+/// to one virtual machine as a whole, or to the host.
+[[nodiscard]] std::string vfio_device_beside(const sys::HostFs& host, const std::string& address);
+
 } // namespace grapnel::doctor_command

@@ -7,10 +7,14 @@
 #include "json/text.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace grapnel::doctor_command {
 
 namespace {
+
+constexpr std::array all_stages{"precreate", "createRuntime", "createContainer", "startContainer",
+                                "prestart",  "poststart",     "poststop"};
 
 /// containers.conf(5), as far as it matters here.
 struct PodmanConf {
@@ -71,15 +75,35 @@ PodmanConf conf_of(const sys::HostFs& host, const HostPath& home) {
 
 struct HookFile {
     HostPath path = {};
-    bool is_json = true;
+    std::string mistake = {}; ///< for which podman starts no container
     std::string program = {};
 };
+
+/// podman knows two versions; one of today needs its stages.
+std::string mistake_of(const nlohmann::json& file) {
+    if (!file.is_object())
+        return "is no JSON object";
+    const auto version = file.value("version", nlohmann::json());
+    if (version != "1.0.0" && version != "0.1.0")
+        return "has no version that podman knows (1.0.0)";
+    if (version == "0.1.0")
+        return {};
+    const auto stages = file.value("stages", nlohmann::json());
+    if (!stages.is_array() || stages.empty())
+        return "has no stages";
+    for (const auto& stage : stages)
+        if (std::ranges::none_of(all_stages, [&](const char* known) { return stage == known; }))
+            return "has an unknown stage"
+                   + (stage.is_string() ? ": " + quote(stage.get_ref<const std::string&>())
+                                        : std::string());
+    return {};
+}
 
 HookFile read_hook(const sys::HostFs& host, const HostPath& path) {
     HookFile out{.path = path};
     const auto json = parse_json(text_of(host, path));
-    out.is_json = json.is_object();
-    if (!out.is_json || !json.contains("hook"))
+    out.mistake = mistake_of(json);
+    if (!json.is_object() || !json.contains("hook"))
         return out;
     const auto& hook = json["hook"];
     if (hook.is_object() && hook.contains("path") && hook["path"].is_string())
@@ -116,11 +140,10 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
     for (const auto& directory : hook_directories())
         for (const auto& hook : hooks_in(host, directory)) {
             const auto program = HostPath::make(hook.program);
-            if (!hook.is_json)
+            if (!hook.mistake.empty())
                 findings.push_back({.code = Code::GR0904,
-                                    .text = hook.path.text()
-                                            + " is no JSON object, so podman "
-                                              "starts no container",
+                                    .text = hook.path.text() + " " + hook.mistake
+                                            + ", so podman starts no container",
                                     .command = remove_command(hook)});
             else if (const auto fault = program ? fault_of_program(host, *program) : "";
                      !fault.empty())
@@ -261,6 +284,21 @@ void check_subordinate_ids(const Facts& facts, const HostPath& home,
     }
 }
 
+/// pam_systemd makes it at a login; su and sudo make none.
+void check_runtime_directory(const Facts& facts, std::vector<Finding>& findings) {
+    const auto path = host_path("/run/user") / std::to_string(facts.here.user);
+    if (facts.here.user == 0 || !has_systemd(facts) || exists(facts.host, path))
+        return;
+    const auto owner = owner_of(facts.host, facts.here.home);
+    findings.push_back(
+        {.code = Code::GR0908,
+         .text = path.text()
+                 + " is missing: this user is not logged in by systemd, so rootless "
+                   "containers get no cgroup, and the hook has no place for records",
+         .command = "loginctl enable-linger "
+                    + shell_word(owner ? owner->name : std::to_string(facts.here.user))});
+}
+
 void check_manager(const Facts& facts, std::vector<Finding>& findings) {
     const auto conf = conf_of(facts.host, {});
     if (conf.cgroup_manager == "systemd" && !has_systemd(facts))
@@ -291,6 +329,7 @@ Area podman_area(const Facts& facts) {
         check_user(facts, home, directory, area.findings);
         check_subordinate_ids(facts, home, area.findings);
     }
+    check_runtime_directory(facts, area.findings);
     check_manager(facts, area.findings);
     if (area.findings.empty() && directory.empty())
         area.is_used = false;

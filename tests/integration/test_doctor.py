@@ -93,6 +93,37 @@ def test_fault_is_named_with_its_cure(doctor, fault):
     assert f"{finding['severity']} {code}: {finding['text']}\n        {finding['command']}\n" in text
 
 
+SLURM = "mkdir -p /etc/slurm; mount -t tmpfs tmpfs /etc/slurm; cd /etc/slurm"
+NOMAD = ("mkdir -p /etc/nomad.d; mount -t tmpfs tmpfs /etc/nomad.d; mount -t tmpfs tmpfs /srv; cd /etc/nomad.d; "
+         "touch /srv/nomad-device-nvidia; chmod 755 /srv/*; echo 'plugin_dir = \"/srv\"' > a.hcl")
+ENROOT = ("mkdir -p /etc/enroot; mount -t tmpfs tmpfs /etc/enroot; mount -t tmpfs tmpfs /usr/local/sbin; "
+          "mkdir /etc/enroot/hooks.d; cd /usr/local/sbin; touch enroot nvidia-container-cli; chmod 755 *; "
+          "touch /etc/enroot/hooks.d/98-nvidia.sh")
+# shell that makes a fault, and its code
+MENDED = {
+    "too many GPUs": (f"{SLURM}; echo GresTypes=gpu > slurm.conf; "
+                      "echo 'Name=gpu file=/dev/nvidia[0-7]' > gres.conf", "GR1401"),
+    "GresTypes": (f"{SLURM}; echo ClusterName=c > slurm.conf; echo 'Name=gpu File=/dev/nvidia0' > gres.conf", "GR1403"),
+    "allowed runtimes": (f"{NOMAD}; echo 'plugin \"docker\" {{ config {{ allow_runtimes = [\"runc\"] }} }}' > b.hcl",
+                         "GR0814"),
+    "no allowed runtime": (f"{NOMAD}; echo '{{\"plugin\": {{\"docker\": {{\"config\": "
+                           "{\"allow_runtimes\": []}}}}' > b.json", "GR0814"),
+    "plugin": (f"{NOMAD}; chmod 644 /srv/nomad-device-nvidia", "GR0815"),
+    "hook of enroot": (ENROOT, "GR1404"),
+    "records": ("mount -t tmpfs tmpfs /run; touch /run/grapnel", "GR0713"),
+}
+
+
+@pytest.mark.parametrize("fault", MENDED)
+def test_printed_command_mends(doctor, fault):
+    script, code = MENDED[fault]
+    done = doctor(script, "--json")
+    assert codes(done) == [code], done.stdout + done.stderr
+    command, = (one["command"] for area in json.loads(done.stdout)["areas"] for one in area["findings"])
+    daemons = "systemctl() { :; }; service() { :; }; rc-service() { :; }"
+    assert codes(doctor(f"{script}; {daemons}; {command}", "--json")) == []
+
+
 STORES = {
     "Docker": "/var/lib/docker/overlay2/{}/diff",
     "podman": "/var/lib/containers/storage/overlay/{}/diff",

@@ -45,11 +45,13 @@ struct NearFault {
 [[nodiscard]] const std::vector<Fault>& fault_variants();
 [[nodiscard]] const std::vector<Fault>& engine_faults();
 [[nodiscard]] const std::vector<Fault>& file_faults();
+[[nodiscard]] const std::vector<Fault>& cluster_faults();
 
 [[nodiscard]] const std::vector<NearFault>& near_faults();
 [[nodiscard]] const std::vector<NearFault>& healthy_variants();
 [[nodiscard]] const std::vector<NearFault>& healthy_engines();
 [[nodiscard]] const std::vector<NearFault>& healthy_files();
+[[nodiscard]] const std::vector<NearFault>& healthy_clusters();
 
 [[nodiscard]] std::vector<std::string> healthy_hosts();
 

@@ -61,7 +61,8 @@ bool is_parsed_by_shell(std::string command) {
 
 std::vector<Fault> all_faults() {
     auto out = faults();
-    for (const auto* const table : {&fault_variants(), &engine_faults(), &file_faults()})
+    for (const auto* const table :
+         {&fault_variants(), &engine_faults(), &file_faults(), &cluster_faults()})
         out.insert(out.end(), table->begin(), table->end());
     return out;
 }
@@ -102,8 +103,8 @@ TEST_CASE("healthy hosts are silent") {
 }
 
 TEST_CASE("near faults are silent") {
-    for (const auto* const table :
-         {&near_faults(), &healthy_variants(), &healthy_engines(), &healthy_files()})
+    for (const auto* const table : {&near_faults(), &healthy_variants(), &healthy_engines(),
+                                    &healthy_files(), &healthy_clusters()})
         for (const auto& fault : *table) {
             DoctoredHost host(fault.base);
             fault.make(host);

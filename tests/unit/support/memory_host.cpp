@@ -84,8 +84,11 @@ void MemoryHost::character_device(std::string_view path, std::uint32_t major, st
     node.group = group;
 }
 
-void MemoryHost::socket(std::string_view path) {
-    make(path).type = Type::other;
+void MemoryHost::socket(std::string_view path, std::uint32_t mode, std::uint32_t group) {
+    auto& node = make(path);
+    node.type = Type::other;
+    node.mode = mode;
+    node.group = group;
 }
 
 void MemoryHost::set_mode(std::string_view path, std::uint32_t mode) {

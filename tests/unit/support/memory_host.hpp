@@ -23,7 +23,7 @@ class MemoryHost final : public sys::HostFs {
     void link(std::string_view path, std::string_view target);
     void character_device(std::string_view path, std::uint32_t major, std::uint32_t minor,
                           std::uint32_t mode = 0666, std::uint32_t group = 0);
-    void socket(std::string_view path);
+    void socket(std::string_view path, std::uint32_t mode = 0, std::uint32_t group = 0);
     /// Of a file that is there.
     void set_mode(std::string_view path, std::uint32_t mode);
     /// A file that is there and gives this errno when it is read.

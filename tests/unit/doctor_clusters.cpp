@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults of programs that start containers on many hosts, Nomad and Slurm, and of IOMMU groups; and
+// their healthy twins.
+#include "doctor_builders.hpp"
+#include "support/elf_file.hpp"
+
+namespace grapnel::test {
+
+namespace {
+
+using enum doctor_command::Code;
+
+void nomad(DoctoredHost& host, const std::string& settings) {
+    register_runtime(host);
+    start(host, "90", "nomad", "nomad agent -config=/etc/nomad.d");
+    host.files.file("/etc/nomad.d/nomad.hcl", settings);
+    host.files.file("/opt/nomad/data/plugins/nomad-device-nvidia", "");
+}
+
+void nomad_on_hook(DoctoredHost& host, const std::string& settings) {
+    nomad(host, settings);
+    docker(host, "{}");
+    host.files.file("/usr/bin/grapnel-hook", "");
+    start_dockerd(host);
+    host.files.link("/usr/bin/nvidia-container-runtime-hook", "grapnel-hook");
+}
+
+constexpr const char* gpu_plugin =
+    "plugin \"nomad-device-nvidia\" {\n  config { enabled = true }\n}\n";
+
+void slurm(DoctoredHost& host, const std::string& gres, const std::string& settings) {
+    host.files.file("/proc/sys/kernel/hostname", "node07.cluster\n");
+    host.files.file("/etc/slurm/gres.conf", gres);
+    host.files.file("/etc/slurm/slurm.conf", settings);
+}
+
+constexpr const char* with_gpus = "ClusterName=c\nGresTypes=gpu,mps\n";
+
+void enroot(DoctoredHost& host) {
+    host.files.file("/usr/bin/enroot", "");
+    host.files.file("/usr/bin/nvidia-container-cli", "");
+    host.files.file("/etc/enroot/hooks.d/98-nvidia.sh", "#!/bin/bash\n");
+    host.files.set_mode("/etc/enroot/hooks.d/98-nvidia.sh", 0755);
+}
+
+/// A device of IOMMU group 12, which has the GPU.
+void add_to_group(DoctoredHost& host, const std::string& address, const std::string& driver) {
+    const bool is_gpu = address.ends_with(".0");
+    pci(host, address, driver, is_gpu ? "0x030200" : "0x040300");
+    host.files.link("/sys/bus/pci/devices/" + address + "/iommu_group",
+                    "../../../../kernel/iommu_groups/12");
+    host.files.directory("/sys/kernel/iommu_groups/12/devices/" + address);
+}
+
+void log_in(DoctoredHost& host) {
+    host.here.user = 1000;
+    host.here.groups = {1000, 999};
+    host.here.home = host_path("/home/ada");
+    host.files.file("/etc/passwd", "ada:x:1000:1000::/home/ada:/bin/sh\n");
+    host.files.file("/etc/group", "docker:x:999:\n");
+    host.files.file("/etc/subuid", "ada:100000:65536\n");
+    host.files.file("/etc/subgid", "ada:100000:65536\n");
+    host.files.file("/home/ada/.config/containers/containers.conf",
+                    "[engine]\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\"]\n");
+    host.files.directory("/run/user/1000");
+}
+
+void use_docker_as_user(DoctoredHost& host) {
+    log_in(host);
+    register_runtime(host);
+    start_dockerd(host);
+    host.files.socket("/run/docker.sock", 0660, 999);
+}
+
+void context(DoctoredHost& host, const std::string& address) {
+    host.files.file("/home/ada/.docker/config.json", R"({"currentContext": "farm"})");
+    host.files.file("/home/ada/.docker/contexts/meta/12/meta.json",
+                    R"({"Name": "farm", "Endpoints": {"docker": {"Host": ")" + address + R"("}}})");
+}
+
+} // namespace
+
+const std::vector<Fault>& cluster_faults() {
+    static const std::vector<Fault> table{
+        {GR0418, "sound function of vfio-pci keeps the driver out", "h200", "0000:00:07.1",
+         [](DoctoredHost& host) {
+             add_to_group(host, "0000:00:07.0", "");
+             add_to_group(host, "0000:00:07.1", "vfio-pci");
+         }},
+        {GR0419, "IOMMU group that is divided", "h200", "0000:00:06.1",
+         [](DoctoredHost& host) {
+             add_to_group(host, "0000:00:06.0", "nvidia");
+             add_to_group(host, "0000:00:06.1", "vfio-pci");
+         }},
+        {GR0813, "Nomad beside a Docker with the hook alone", "h200", "'nvidia'",
+         [](DoctoredHost& host) { nomad_on_hook(host, gpu_plugin); }},
+        {GR0813, "Nomad with another name of the runtime", "h200", "'grapnel'",
+         [](DoctoredHost& host) {
+             nomad(host, std::string(gpu_plugin) + "plugin \"docker\" { config {\n"
+                             + "  nvidia_runtime = \"grapnel\"\n"
+                             + "  allow_runtimes = [\"runc\", \"grapnel\"]\n} }\n");
+         }},
+        {GR0814, "Nomad that allows runc alone", "h200", "allow_runtimes",
+         [](DoctoredHost& host) {
+             nomad(host, "plugin \"docker\" {\n config {\n  allow_runtimes = [\"runc\"] # all\n"
+                         " }\n}\n");
+         }},
+        {GR0814, "Nomad that allows runc alone, in JSON", "h200", "client.json",
+         [](DoctoredHost& host) {
+             nomad(host, "data_dir = \"/opt/nomad/data\"\n");
+             host.files.file("/etc/nomad.d/client.json",
+                             R"({"plugin": {"docker": {"config": {"allow_runtimes": ["runc"]}}}})");
+         }},
+        {GR0815, "Nomad without its plugin", "h200", "/srv/nomad/plugins/nomad-device-nvidia",
+         [](DoctoredHost& host) {
+             nomad(host, std::string(gpu_plugin) + "data_dir = \"/srv/nomad\"\n");
+         }},
+        {GR0815, "Nomad's plugin that is not executable", "h200", "not executable",
+         [](DoctoredHost& host) {
+             nomad(host, "plugin_dir = \"/srv/plugins\"\n");
+             host.files.file("/srv/plugins/nomad-device-nvidia", "");
+             host.files.set_mode("/srv/plugins/nomad-device-nvidia", 0644);
+         }},
+        {GR1401, "gres.conf with more GPUs than the node", "h200", "/dev/nvidia1",
+         [](DoctoredHost& host) {
+             slurm(host, "NodeName=node[05-08] Name=gpu Type=h200 File=/dev/nvidia[0-3]\n",
+                   with_gpus);
+         }},
+        {GR1401, "gres.conf with a GPU that is gone", "h200", "/dev/nvidia7",
+         [](DoctoredHost& host) {
+             slurm(host, "Name=gpu File=/dev/nvidia0,/dev/nvidia7\n", with_gpus);
+         }},
+        {GR1402, "Slurm without NVML", "h200", "gpu_nvml.so",
+         [](DoctoredHost& host) {
+             slurm(host, "AutoDetect=nvml\nName=gpu\n", with_gpus);
+             host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
+         }},
+        {GR1403, "slurm.conf without GresTypes", "h200", "slurm.conf",
+         [](DoctoredHost& host) {
+             slurm(host, "Name=gpu File=/dev/nvidia0\n", "ClusterName=c\n#GresTypes=gpu\n");
+         }},
+        {GR1404, "hook of enroot that is not executable", "h200", "not executable",
+         [](DoctoredHost& host) {
+             enroot(host);
+             host.files.set_mode("/etc/enroot/hooks.d/98-nvidia.sh", 0644);
+         }},
+        {GR1404, "enroot without its hook", "h200", "is missing",
+         [](DoctoredHost& host) {
+             enroot(host);
+             host.files.remove("/etc/enroot/hooks.d/98-nvidia.sh");
+         }},
+        {GR1405, "enroot without nvidia-container-cli", "h200", "nvidia-container-cli",
+         [](DoctoredHost& host) {
+             enroot(host);
+             host.files.remove("/usr/bin/nvidia-container-cli");
+         }},
+        {GR0703, "hook of another architecture", "h200", "another architecture",
+         [](DoctoredHost& host) {
+             host.files.file("/usr/bin/grapnel-hook",
+                             elf_file({.machine = ElfSketch::Machine::other}));
+         }},
+        {GR0206, "ld.so.cache that was removed", "h200", "is missing",
+         [](DoctoredHost& host) {
+             host.files.remove("/etc/ld.so.cache");
+             host.files.file("/etc/ld.so.conf.d/nvidia.conf", "/opt/elsewhere\n");
+         }},
+        {GR0420, "GPU that the driver excludes", "h200", "NVreg_ExcludedGpus",
+         file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
+              "Model: \t NVIDIA H200\nDevice Minor: \t 0\nGPU Excluded:\t Yes\n")},
+        {GR0713, "file in the place of the records", "h200", "/run/grapnel",
+         file("/run/grapnel", "")},
+        {GR0816, "docker context of another machine", "h200", "tcp://farm:2376",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             context(host, "tcp://farm:2376");
+         }},
+        {GR0816, "docker context that is gone", "h200", "is not defined",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             context(host, "tcp://farm:2376");
+             host.files.remove("/home/ada/.docker/contexts");
+         }},
+        {GR0816, "DOCKER_HOST of another machine", "h200", "DOCKER_HOST is ssh://farm",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             host.here.docker_host = "ssh://farm";
+         }},
+        {GR0817, "user outside of the group docker", "h200", "docker.sock",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             host.here.groups = {1000};
+         }},
+        {GR0904, "hook file of a version that podman does not know", "h200", "version",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "2.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})")},
+        {GR0904, "hook file without stages", "h200", "stages",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})")},
+        {GR0904, "hook file with an unknown stage", "h200", "unknown stage",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
+                   R"( "stages": ["start"]})")},
+        {GR0908, "user without a login of systemd", "h200", "/run/user/1000",
+         [](DoctoredHost& host) {
+             podman(host);
+             log_in(host);
+             host.files.directory("/run/systemd/system");
+             host.files.remove("/run/user");
+         }},
+    };
+    return table;
+}
+
+const std::vector<NearFault>& healthy_clusters() {
+    static const std::vector<NearFault> table{
+        {"IOMMU group of the host", "h200",
+         [](DoctoredHost& host) {
+             add_to_group(host, "0000:00:06.0", "nvidia");
+             add_to_group(host, "0000:00:06.1", "snd_hda_intel");
+             add_to_group(host, "0000:00:01.1", "pcieport");
+         }},
+        {"Nomad with the runtime", "h200",
+         [](DoctoredHost& host) {
+             nomad(host, std::string(gpu_plugin) + "plugin \"docker\" { config {\n"
+                             + "  # allow_runtimes = [\"runc\"]\n  nvidia_runtime = \"nvidia\"\n"
+                             + "  allow_runtimes = [\n    \"runc\",\n    \"nvidia\"\n  ]\n} }\n");
+         }},
+        {"Nomad without GPUs", "h200",
+         [](DoctoredHost& host) {
+             nomad_on_hook(host, "plugin \"docker\" { config { allow_runtimes = [\"runc\"] } }\n");
+             host.files.remove("/opt/nomad");
+         }},
+        {"Slurm with the node's GPU", "h200",
+         [](DoctoredHost& host) {
+             slurm(host,
+                   "NodeName=node[01-06,08] Name=gpu File=/dev/nvidia[0-7]\n"
+                   "NodeName=node07 Name=gpu File=/dev/nvidia0 Cores=0-15\n"
+                   "NodeName=node09 AutoDetect=nvml\n",
+                   with_gpus);
+             host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
+         }},
+        {"GresTypes in an included file", "h200",
+         [](DoctoredHost& host) {
+             slurm(host, "Name=gpu File=/dev/nvidia0\n", "include /etc/slurm/gpus.conf\n");
+         }},
+        {"enroot with its hook", "h200", enroot},
+        {"docker of a user in its group", "h200",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             context(host, "unix:///run/user/1000/docker.sock");
+         }},
+        {"hook file of the version before", "h200",
+         with_file(
+             podman, "/etc/containers/oci/hooks.d/a.json",
+             R"({"version": "0.1.0", "hook": "/usr/bin/grapnel-hook", "stage": ["prestart"]})")},
+        {"hook program of this machine", "h200", file("/usr/bin/grapnel-hook", elf_file({}))},
+        {"user with a login of systemd", "h200",
+         [](DoctoredHost& host) {
+             podman(host);
+             log_in(host);
+             host.files.directory("/run/systemd/system");
+         }},
+        {"enroot that was unpacked alone", "h200",
+         [](DoctoredHost& host) { host.files.file("/usr/bin/enroot", ""); }},
+    };
+    return table;
+}
+
+} // namespace grapnel::test
