@@ -64,7 +64,7 @@ Status drop(bool json) {
     return say(files.empty() ? "the caches are empty\n" : out);
 }
 
-Status run(const LookArguments& arguments) {
+Status run_cache(const LookArguments& arguments) {
     constexpr std::array<std::string_view, 3> commands{"show", "drop", "help"};
     const auto& operands = arguments.operands;
     if (operands.empty())
@@ -81,7 +81,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int cache(std::span<const std::string> words) {
-    return look_at_host(cache_command(), words, run);
+    return look_at_host(cache_command(), words, run_cache);
 }
 
 } // namespace grapnel

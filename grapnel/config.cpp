@@ -115,7 +115,7 @@ Status print_default(const LookArguments& arguments) {
     return say(default_text);
 }
 
-Status run(const LookArguments& arguments) {
+Status run_config(const LookArguments& arguments) {
     struct Entry {
         std::string_view name;
         LookWork& run;
@@ -136,7 +136,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int config(std::span<const std::string> words) {
-    return look(config_command_table(), words, run);
+    return look(config_command_table(), words, run_config);
 }
 
 } // namespace grapnel

@@ -248,7 +248,7 @@ Result<std::string> text_of(const LookArguments& arguments, const Terminal& term
     return arguments.options.json ? json_text(report) : tree_text(report, terminal);
 }
 
-Status run(const LookArguments& arguments) {
+Status run_explain(const LookArguments& arguments) {
     constexpr std::size_t most_text = std::size_t{64} << 20;
     const auto& operands = arguments.operands;
     if (const auto code = operands.size() == 1 ? code_of(operands.front()) : std::nullopt) {
@@ -267,7 +267,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int explain(std::span<const std::string> words) {
-    return look(grapnel::explain_command(), words, run);
+    return look(grapnel::explain_command(), words, run_explain);
 }
 
 } // namespace grapnel

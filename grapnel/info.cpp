@@ -158,7 +158,7 @@ std::string facts_text(const sys::HostFs& host, const HostFacts& facts) {
     return to_text(tree, Terminal::of_stdout());
 }
 
-Status run(const LookArguments& arguments) {
+Status run_info(const LookArguments& arguments) {
     GRAPNEL_TRY(check_no_operand(info_command(), arguments));
     const auto loaded = load_settings(std::nullopt, Variables::count);
     const Log log("grapnel");
@@ -177,7 +177,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int info(std::span<const std::string> words) {
-    return look_at_host(info_command(), words, run);
+    return look_at_host(info_command(), words, run_info);
 }
 
 } // namespace grapnel

@@ -31,7 +31,7 @@ std::string text_of(const Plan& plan) {
     return out;
 }
 
-Status run(const LookArguments& arguments) {
+Status run_list(const LookArguments& arguments) {
     GRAPNEL_TRY(check_no_operand(list_command(), arguments));
     const auto loaded = load_settings(std::nullopt, Variables::count);
     if (loaded.mistake)
@@ -46,7 +46,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int list(std::span<const std::string> words) {
-    return look_at_host(list_command(), words, run);
+    return look_at_host(list_command(), words, run_list);
 }
 
 } // namespace grapnel

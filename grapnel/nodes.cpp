@@ -38,7 +38,7 @@ Status create(bool dry_run) {
     return say_nodes(GRAPNEL_TRY(create_nodes(loaded.settings, creation)), creation);
 }
 
-Status run(const LookArguments& arguments) {
+Status run_nodes(const LookArguments& arguments) {
     const auto& operands = arguments.operands;
     if (operands.empty())
         return wrong_operand(nodes_command(), "the command is missing");
@@ -76,7 +76,7 @@ Status say_nodes(const std::vector<HostPath>& nodes, const NodeCreation& creatio
 }
 
 int nodes(std::span<const std::string> words) {
-    return look_at_host(nodes_command(), words, run, modules_time_limit_ms);
+    return look_at_host(nodes_command(), words, run_nodes, modules_time_limit_ms);
 }
 
 } // namespace grapnel

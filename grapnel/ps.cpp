@@ -200,7 +200,7 @@ Listing list_containers() {
     return listing;
 }
 
-Status run(const LookArguments& arguments) {
+Status run_ps(const LookArguments& arguments) {
     GRAPNEL_TRY(check_no_operand(ps_command(), arguments));
     const auto& options = arguments.options;
     if (options.json && options.prometheus)
@@ -221,7 +221,7 @@ Status run(const LookArguments& arguments) {
 } // namespace
 
 int ps(std::span<const std::string> words) {
-    return look(ps_command(), words, run);
+    return look(ps_command(), words, run_ps);
 }
 
 } // namespace grapnel

@@ -22,10 +22,6 @@ Result<ConfigFile> open(const Ground& ground, const std::string& name) {
     return ConfigFile::open(host_path(ground.path(name)), limit);
 }
 
-std::string text_of(const Ground& ground, const std::string& name) {
-    return sys::read_host_file(host_path(ground.path(name)), limit).value_or("?");
-}
-
 std::uint32_t mode_of(const Ground& ground, const std::string& name) {
     return sys::host_facts(host_path(ground.path(name)))->mode;
 }
@@ -40,7 +36,7 @@ TEST_CASE("a replaced file keeps its mode") {
     REQUIRE(file);
     CHECK(file->text() == "before");
     REQUIRE(file->replace("after"));
-    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(ground.text("r/f") == "after");
     CHECK(mode_of(ground, "r/f") == 0640);
     CHECK(ground.names("r") == std::vector<std::string>{"f"});
 }
@@ -52,7 +48,7 @@ TEST_CASE("a missing file is made with its directories") {
     CHECK_FALSE(file->text());
     REQUIRE(file->replace(
         "text", sys::FileFacts{.mode = 0600, .owner = {.user = geteuid(), .group = getegid()}}));
-    CHECK(text_of(ground, "r/a/b/f") == "text");
+    CHECK(ground.text("r/a/b/f") == "text");
     CHECK(mode_of(ground, "r/a/b/f") == 0600);
     CHECK(mode_of(ground, "r/a") == 0755);
     const auto plain = open(ground, "r/g");
@@ -68,7 +64,7 @@ TEST_CASE("the target behind a link is replaced") {
     REQUIRE(file);
     CHECK(file->path().text() == ground.path("r/f"));
     REQUIRE(file->replace("after"));
-    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(ground.text("r/f") == "after");
     CHECK(ground.type("l") == test::Type::link);
     ground.link("dangling", "nowhere");
     CHECK(contains(error_of(open(ground, "dangling")), "leads to nothing"));
@@ -84,8 +80,8 @@ TEST_CASE("what somebody else changed meanwhile is left alone") {
     CHECK(contains(error_of(file->replace("after")), "just now"));
     CHECK(contains(error_of(file->remove()), "just now"));
     CHECK(contains(error_of(missing->replace("after")), "just now"));
-    CHECK(text_of(ground, "r/f") == "changed in between");
-    CHECK(text_of(ground, "r/g") == "made in between");
+    CHECK(ground.text("r/f") == "changed in between");
+    CHECK(ground.text("r/g") == "made in between");
     CHECK(ground.names("r") == std::vector<std::string>{"f", "g"});
 }
 
@@ -95,11 +91,11 @@ TEST_CASE("a copy has a free name, same mode") {
     REQUIRE(::chmod(ground.path("r/f").c_str(), 0600) == 0);
     const auto file = open(ground, "r/f");
     REQUIRE(file->copy_to("copy"));
-    CHECK(text_of(ground, "r/copy") == "text");
+    CHECK(ground.text("r/copy") == "text");
     CHECK(mode_of(ground, "r/copy") == 0600);
     ground.write("r/other", "of somebody");
     CHECK_FALSE(file->copy_to("other"));
-    CHECK(text_of(ground, "r/other") == "of somebody");
+    CHECK(ground.text("r/other") == "of somebody");
 }
 
 TEST_CASE("special and overlong files are no configuration") {
@@ -120,7 +116,7 @@ TEST_CASE("a killed program's temporary file is removed") {
     CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
     ground.link("r/.f.grapnel-new", "f");
     REQUIRE(open(ground, "r/f")->replace("after"));
-    CHECK(text_of(ground, "r/f") == "after");
+    CHECK(ground.text("r/f") == "after");
     CHECK(ground.names("r") == std::vector<std::string>{"copy", "f"});
 }
 
@@ -136,9 +132,9 @@ TEST_CASE("a configuration stays in the opened directory") {
     REQUIRE(file->copy_to("copy"));
     REQUIRE(file->replace("new"));
     REQUIRE(missing->replace("new"));
-    CHECK(text_of(ground, "moved/f") == "new");
+    CHECK(ground.text("moved/f") == "new");
     CHECK(ground.names("moved") == std::vector<std::string>{"copy", "f", "g"});
-    CHECK(text_of(ground, "other/f") == "of another");
+    CHECK(ground.text("other/f") == "of another");
     CHECK(ground.names("other") == std::vector<std::string>{"f"});
     CHECK_FALSE(file->remove());
 }
@@ -152,8 +148,8 @@ TEST_CASE("a file that another process changes is left") {
     const auto file = open(ground, "r/f");
     CHECK(contains(error_of(file->replace("after")), "just now"));
     CHECK(contains(error_of(file->copy_to("copy")), "just now"));
-    CHECK(text_of(ground, "r/f") == "before");
-    CHECK(text_of(ground, "r/.f.grapnel-new") == "of another");
+    CHECK(ground.text("r/f") == "before");
+    CHECK(ground.text("r/.f.grapnel-new") == "of another");
     REQUIRE(::flock(other->ref().value, LOCK_UN) == 0);
     CHECK(file->replace("after"));
 }

@@ -7,25 +7,17 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-namespace {
-
 using namespace grapnel;
 using test::contains;
 using test::error_of;
 using test::Ground;
 using test::Type;
 
-std::string text_of(const Ground& ground, const std::string& name) {
-    return sys::read_host_file(host_path(ground.path(name)), 1 << 20).value_or("?");
-}
-
-} // namespace
-
 TEST_CASE("a new file and its directories go again") {
     const Ground ground;
     auto root = ground.root();
     REQUIRE(root.put_file(inside_path("/a/b/f"), "text"));
-    CHECK(text_of(ground, "r/a/b/f") == "text");
+    CHECK(ground.text("r/a/b/f") == "text");
     const auto made = root.creations();
     CHECK(made.size() == 3);
     for (auto one = made.rbegin(); one != made.rend(); ++one)
@@ -39,11 +31,11 @@ TEST_CASE("a file of the image comes back whole") {
     ground.write("r/f", before);
     auto root = ground.root();
     REQUIRE(root.put_file(inside_path("/f"), "ours"));
-    CHECK(text_of(ground, "r/f") == "ours");
+    CHECK(ground.text("r/f") == "ours");
     REQUIRE(root.creations().size() == 1);
     CHECK(root.creations().front().former_text == before);
     CHECK(root.remove(root.creations().front()) == true);
-    CHECK(text_of(ground, "r/f") == before);
+    CHECK(ground.text("r/f") == before);
 }
 
 TEST_CASE("a file with equal content is left alone") {
@@ -61,7 +53,7 @@ TEST_CASE("a file that was changed since stays") {
     REQUIRE(root.put_file(inside_path("/f"), "ours"));
     ground.write("r/f", "theirs");
     CHECK(root.remove(root.creations().front()) == false);
-    CHECK(text_of(ground, "r/f") == "theirs");
+    CHECK(ground.text("r/f") == "theirs");
 }
 
 TEST_CASE("a changed file of equal size stays") {
@@ -73,7 +65,7 @@ TEST_CASE("a changed file of equal size stays") {
     ground.write("r/f", "OURS");
     REQUIRE(::utimensat(AT_FDCWD, ground.path("r/f").c_str(), later, 0) == 0);
     CHECK(root.remove(root.creations().front()) == false);
-    CHECK(text_of(ground, "r/f") == "OURS");
+    CHECK(ground.text("r/f") == "OURS");
 }
 
 TEST_CASE("an image's file comes back with its mode") {
@@ -99,7 +91,7 @@ TEST_CASE("what is no regular file is not replaced") {
         CHECK_FALSE(root.put_file(inside_path(name), "ours"));
         CHECK(root.creations().empty());
     }
-    CHECK(text_of(ground, "secret") == "of the host");
+    CHECK(ground.text("secret") == "of the host");
 }
 
 TEST_CASE("an edit without new text changes nothing") {
@@ -129,7 +121,7 @@ TEST_CASE("an edit survives a moved directory") {
         ground.directory("r/etc");
         return std::optional(*before + " and after");
     }));
-    CHECK(text_of(ground, "r/moved/f") == "before and after");
+    CHECK(ground.text("r/moved/f") == "before and after");
     CHECK(ground.names("r/etc").empty());
 }
 

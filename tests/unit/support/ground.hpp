@@ -73,6 +73,10 @@ class Ground {
         const auto length = ::readlink(path(name).c_str(), text.data(), text.size());
         return length < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(length));
     }
+    /// Of a file; "?" if it cannot be read.
+    [[nodiscard]] std::string text(const std::string& name) const {
+        return sys::read_host_file(host_path(path(name)), 1 << 20).value_or("?");
+    }
     [[nodiscard]] std::vector<std::string> names(const std::string& name) const {
         return LinuxHostFs().list(host_path(path(name))).value_or(std::vector<std::string>());
     }
