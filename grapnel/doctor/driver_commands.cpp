@@ -64,7 +64,7 @@ Packages tool_packages(const sys::HostFs& host, const std::string& version) {
 }
 
 Packages firmware_packages(const sys::HostFs& host, const std::string& version) {
-    const auto rpm = of_rpm(host, "nvidia-kmod-common", "xorg-x11-drv-nvidia-kmodsrc");
+    const auto rpm = of_rpm(host, "nvidia-kmod-common", "xorg-x11-drv-nvidia");
     return {.debian = has_repository(host, {"non-free"}) ? "firmware-nvidia-gsp" : "",
             .ubuntu = "nvidia-firmware-" + ubuntu_branch(host, version) + "-" + version,
             .fedora = rpm,

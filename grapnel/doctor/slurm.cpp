@@ -168,6 +168,17 @@ HostPath plugin_directory(const sys::HostFs& host) {
     return {};
 }
 
+/// Debian has it in contrib, as it is built with NVIDIA's NVML. Others build Slurm themselves.
+Packages nvml_packages(const sys::HostFs& host) {
+    const std::string name = "slurm-wlm-nvml-plugin";
+    return {.debian = has_repository(host, {"contrib"}) ? name : "",
+            .ubuntu = name,
+            .fedora = {},
+            .rhel = {},
+            .suse = {},
+            .arch = {}};
+}
+
 void check_detection(const Facts& facts, const HostPath& config, std::vector<Finding>& findings) {
     const auto plugins = plugin_directory(facts.host);
     if (plugins.empty() || exists(facts.host, plugins / "gpu_nvml.so"))
@@ -175,17 +186,11 @@ void check_detection(const Facts& facts, const HostPath& config, std::vector<Fin
     for (const auto& line : lines_of(facts.host, config))
         if (const auto way = parameter(line, "AutoDetect");
             way && equal_ignoring_case(*way, "nvml") && is_of_this_node(facts.host, line)) {
-            findings.push_back({.code = Code::GR1402,
-                                .text = config.text() + ": AutoDetect=nvml, and " + plugins.text()
-                                        + " has no gpu_nvml.so: this Slurm was built without NVML",
-                                .command = install_command(facts.host,
-                                                           {.debian = "slurm-wlm-nvml-plugin",
-                                                            .ubuntu = "slurm-wlm-nvml-plugin",
-                                                            .fedora = {},
-                                                            .rhel = {},
-                                                            .suse = {},
-                                                            .arch = {}},
-                                                           Code::GR1402)});
+            findings.push_back(
+                {.code = Code::GR1402,
+                 .text = config.text() + ": AutoDetect=nvml, and " + plugins.text()
+                         + " has no gpu_nvml.so: this Slurm was built without NVML",
+                 .command = install_command(facts.host, nvml_packages(facts.host), Code::GR1402)});
             return;
         }
 }

@@ -20,7 +20,7 @@ struct Row {
 
 const Fault& fault_named(const std::string& name) {
     for (const auto* const table :
-         {&faults(), &fault_variants(), &engine_faults(), &file_faults()}) {
+         {&faults(), &fault_variants(), &engine_faults(), &file_faults(), &cluster_faults()}) {
         const auto found = std::ranges::find(*table, name, &Fault::name);
         if (found != table->end())
             return *found;
@@ -61,6 +61,11 @@ constexpr auto nixos = "ID=nixos\nID_LIKE=\"\"\n";
 
 void systemd(DoctoredHost& host) {
     host.files.directory("/run/systemd/system");
+}
+
+void with_rpm_fusion(DoctoredHost& host) {
+    host.files.remove("/etc/yum.repos.d/cuda-rhel9.repo");
+    host.files.file("/etc/yum.repos.d/rpmfusion-nonfree.repo", "");
 }
 
 void ostree(DoctoredHost& host) {
@@ -105,10 +110,7 @@ const std::vector<Row>& rows() {
         {"driver not installed", rocky, "dnf install nvidia-driver nvidia-driver-cuda"},
         {"driver not installed", amazon, "dnf install nvidia-driver nvidia-driver-cuda"},
         {"driver not installed", fedora, "dnf install akmod-nvidia xorg-x11-drv-nvidia-cuda",
-         [](DoctoredHost& host) {
-             host.files.remove("/etc/yum.repos.d/cuda-rhel9.repo");
-             host.files.file("/etc/yum.repos.d/rpmfusion-nonfree.repo", "");
-         }},
+         with_rpm_fusion},
         {"driver not installed", fedora, "rpm-ostree install nvidia-driver nvidia-driver-cuda",
          ostree},
         {"driver not installed", leap,
@@ -170,6 +172,17 @@ const std::vector<Row>& rows() {
         {"driver without tools", leap, "zypper install nvidia-compute-utils-G06"},
         {"missing firmware", debian, "apt-get install firmware-nvidia-gsp"},
         {"missing firmware", ubuntu, "apt-get install nvidia-firmware-580-580.159.04"},
+        {"missing firmware", rocky, "dnf install nvidia-kmod-common"},
+        {"missing firmware", fedora, "dnf install xorg-x11-drv-nvidia", with_rpm_fusion},
+        {"missing firmware", leap, "zypper install kernel-firmware-nvidia-gspx-G06"},
+        {"Slurm without NVML", debian, "apt-get install slurm-wlm-nvml-plugin"},
+        {"Slurm without NVML", ubuntu, "apt-get install slurm-wlm-nvml-plugin"},
+        {"Slurm without NVML", rocky, "grapnel explain GR1402"},
+        {"enroot without nvidia-container-cli", rocky, "dnf install grapnel-nvidia-compat"},
+        {"user outside of the group docker", debian, "su -c 'usermod -aG docker ada'"},
+        {"gres.conf with more GPUs than the node", debian,
+         "sed -i 's|\\(File=\\)/dev/nvidia\\[0-3\\]|\\1/dev/nvidia0|I' /etc/slurm/gres.conf && "
+         "service slurmd restart"},
         {"no low-level runtime", rocky, "dnf install runc"},
         {"no low-level runtime", nixos, "grapnel explain GR0810"},
         {"hook missing", debian, "apt-get install --reinstall grapnel"},
