@@ -27,6 +27,11 @@ std::vector<HostPath> roots_of_nodes(const Settings& settings) {
     return roots;
 }
 
+void allow_listing_of_nodes(confine::FileRules& rules, const Settings& settings) {
+    for (const auto& root : roots_of_nodes(settings))
+        rules.allow(root / "dev", FileAccess::list);
+}
+
 /// Of the driver: returned as paths below its root. A root that is not there is the planner's
 /// error.
 ReadablePaths allow_driver(confine::FileRules& rules, const Settings& settings) {
@@ -42,8 +47,7 @@ ReadablePaths allow_driver(confine::FileRules& rules, const Settings& settings) 
     };
     allow(paths.read, FileAccess::read);
     allow(paths.listed, FileAccess::list);
-    for (const auto& at : roots_of_nodes(settings))
-        rules.allow(at / "dev", FileAccess::list);
+    allow_listing_of_nodes(rules, settings);
     return paths;
 }
 
@@ -104,6 +108,18 @@ Result<Description> confine_description(const Settings& settings, const Log& log
     allow_changes(rules, settings, log, changes);
     GRAPNEL_TRY(restrict(rules, std::move(readable), log, out));
     return out;
+}
+
+Status confine_to_caches(const Settings& settings, const Log& log) {
+    GRAPNEL_TRY(confine::keep_phases({Phase::read_host, Phase::make_nodes}));
+    GRAPNEL_TRY(confine::enter_phase(Phase::read_host));
+    confine::FileRules rules;
+    for (const auto* const path : {"/proc", "/sys"})
+        rules.allow(host_path(path), FileAccess::read);
+    allow_listing_of_nodes(rules, settings);
+    allow_changes(rules, settings, log, HostChanges::state_and_nodes);
+    Description unused;
+    return restrict(rules, {}, log, unused);
 }
 
 Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root, const Log& log) {

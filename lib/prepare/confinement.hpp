@@ -44,6 +44,10 @@ enum class HostChanges { none, state, state_and_nodes };
                                                       HostChanges changes,
                                                       const std::vector<HostPath>& also_read = {});
 
+/// The same without a helper process, for a process that changes state and nodes and reads of the
+/// host what the kernel exports, and what hooks kept of earlier looks.
+[[nodiscard]] Status confine_to_caches(const Settings& settings, const Log& log);
+
 /// The same without a helper process, once the root file system of a container is open.
 [[nodiscard]] Result<Description> confine_dry_run(const Settings& settings, sys::FdRef root,
                                                   const Log& log);

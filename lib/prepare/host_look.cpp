@@ -125,6 +125,8 @@ Result<Inventory> look_at_host(const HostLook& look, InventoryScope scope) {
     if (cache)
         if (auto kept = cache->read())
             return std::move(*kept);
+    if (look.caches == HostLook::Caches::suffice)
+        return refused("the inventory cache has no valid inventory");
     auto inventory = GRAPNEL_TRY(look.in_child ? inventory_by_child(look, scope, cache)
                                                : take_inventory(look.host, scope));
     if (look.caches == HostLook::Caches::are_left)

@@ -72,14 +72,21 @@ ModuleLoader ModuleLoader::prepare() {
     return loader;
 }
 
+std::vector<std::string> ModuleLoader::to_load(const Settings& settings,
+                                               DriverCapabilities wanted) {
+    const sys::LinuxHostFs host;
+    auto missing = driver::missing_modules(host, wanted);
+    if (!missing.empty() && may_load(settings) && driver::has_use_for_modules(host))
+        return missing;
+    return {};
+}
+
 Result<std::string> ModuleLoader::load(const Settings& settings, DriverCapabilities wanted,
                                        bool dry_run) {
-    const sys::LinuxHostFs host;
-    const auto missing = driver::missing_modules(host, wanted);
-    const bool loads = !missing.empty() && may_load(settings) && driver::has_use_for_modules(host);
-    if (helper_ && !loads)
+    const auto missing = to_load(settings, wanted);
+    if (helper_ && missing.empty())
         helper_->dismiss();
-    if (!loads)
+    if (missing.empty())
         return std::string();
     if (dry_run)
         return "a start would load " + enumerate(missing);

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace grapnel {
 
@@ -32,6 +33,10 @@ class ModuleLoader {
     /// line for a later error; empty if no module is missing or loading was not tried.
     [[nodiscard]] Result<std::string> load(const Settings& settings, DriverCapabilities wanted,
                                            bool dry_run);
+
+    /// Of the modules wanted, those that load() would load.
+    [[nodiscard]] static std::vector<std::string> to_load(const Settings& settings,
+                                                          DriverCapabilities wanted);
 
     /// Whether load() can load anything.
     [[nodiscard]] bool can_load() const { return helper_.has_value(); }

@@ -65,6 +65,11 @@ Inventory narrowed(Inventory inventory, const Request& request) {
 
 Result<LoadedPlanner> Planner::load_modules(Request request) && {
     request_ = std::move(request);
+    if (caches_suffice_) {
+        if (!ModuleLoader::to_load(settings_, request_.driver_capabilities).empty())
+            return refused("the request depends on kernel modules that are not loaded");
+        return LoadedPlanner(std::move(*this));
+    }
     module_trouble_ = GRAPNEL_TRY(modules_.load(settings_, request_.driver_capabilities, dry_run_));
     if (!module_trouble_.empty())
         log_.warning(module_trouble_);
@@ -116,7 +121,7 @@ Result<std::optional<Inventory>> Planner::early_inventory() {
     GRAPNEL_TRY(place_management_library(inventory));
     if (needs_gpu_uuids(request_, inventory) || needs_mig_uuids(request_, inventory)
         || needs_probe(request_, inventory))
-        ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
+        GRAPNEL_TRY(ask_probe_about(inventory));
     return std::optional(std::move(inventory));
 }
 
@@ -125,8 +130,15 @@ Result<Inventory> Planner::described_inventory() {
     auto inventory = GRAPNEL_TRY(take_inventory_with(true));
     GRAPNEL_TRY(place_management_library(inventory));
     if (!inventory.gpus.empty() && !inventory.pass_through)
-        ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
+        GRAPNEL_TRY(ask_probe_about(inventory));
     return inventory;
+}
+
+Status Planner::ask_probe_about(Inventory& inventory) {
+    if (caches_suffice_)
+        return refused("the request depends on an answer of grapnel-probe");
+    ask_probe(inventory, settings_, confined_.probe, dry_run_ ? Keep::no : Keep::yes, log_);
+    return {};
 }
 
 Status Planner::place_management_library(Inventory& inventory) const {
@@ -140,14 +152,16 @@ Result<Inventory> Planner::take_inventory_with(bool arch) const {
     auto scope = inventory_scope(request_, settings_);
     scope.cuda_version = dry_run_ || describes_ || !request_.requirements.empty();
     scope.arch = arch;
-    return look_at_host(
-        {.host = host(),
-         .settings = settings_,
-         .log = log_,
-         .readable = confined_.readable,
-         .in_child = looks_apart_,
-         .caches = dry_run_ ? HostLook::Caches::are_left : HostLook::Caches::are_filled},
-        std::move(scope));
+    using enum HostLook::Caches;
+    return look_at_host({.host = host(),
+                         .settings = settings_,
+                         .log = log_,
+                         .readable = confined_.readable,
+                         .in_child = looks_apart_,
+                         .caches = dry_run_          ? are_left
+                                   : caches_suffice_ ? suffice
+                                                     : are_filled},
+                        std::move(scope));
 }
 
 /// A driver below a root of its own has other paths on the host.

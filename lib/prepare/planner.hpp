@@ -41,6 +41,11 @@ class Planner {
         looks_apart_ = false;
     }
 
+    /// In a process that may read no file of the driver and has no helper process: a plan that
+    /// needs more than the kernel's files and the inventory cache is an error. Not for a dry run,
+    /// which leaves caches alone.
+    void work_from_caches() { caches_suffice_ = true; }
+
     /// In a process that has to change mounts later, which Landlock forbids for good: a confined
     /// child looks at the host. Wants confine_process() before.
     void look_apart() { looks_apart_ = true; }
@@ -63,6 +68,7 @@ class Planner {
     Status find_driver_root();
     Result<std::optional<Inventory>> early_inventory();
     Result<Inventory> described_inventory();
+    Status ask_probe_about(Inventory& inventory);
     Status place_management_library(Inventory& inventory) const;
     [[nodiscard]] Result<Inventory> take_inventory_with(bool arch) const;
     [[nodiscard]] Result<Plan> placed_on_host(Plan plan) const;
@@ -74,6 +80,7 @@ class Planner {
     Description confined_ = {};
     bool dry_run_;
     bool looks_apart_ = false;
+    bool caches_suffice_ = false;
     bool describes_ = false; ///< describe()
     Request request_ = {};
     std::string module_trouble_ = {};

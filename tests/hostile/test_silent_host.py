@@ -130,8 +130,8 @@ DESCRIPTIONS = {
     "grapnel-doctor": ("grapnel", "doctor"),
 }
 LIMITS = {"grapnel-doctor": 120,  # it runs programs
-          **dict.fromkeys(("grapnel-runtime", "nvidia-container-cli-list", "nvidia-container-cli-info"),
-                          MODULES_LIMIT)}
+          "grapnel-runtime": LOOK_LIMIT,  # a child that asks the inventory cache
+          **dict.fromkeys(("nvidia-container-cli-list", "nvidia-container-cli-info"), MODULES_LIMIT)}
 
 
 def describe(bundle, program, *words):
