@@ -19,6 +19,7 @@ constexpr std::array all_stages{"precreate", "createRuntime", "createContainer",
 /// containers.conf(5), as far as it matters here.
 struct PodmanConf {
     std::optional<std::vector<std::string>> hooks_dir = {};
+    std::optional<std::vector<std::string>> cdi_dirs = {}; ///< nothing: the usual ones
     std::string cgroup_manager = {};
     HostPath manager_file = {}; ///< that names it
     std::optional<Error> mistake = {};
@@ -33,6 +34,18 @@ bool appends(const toml::array& list) {
     });
 }
 
+void read_list(const toml::table& table, std::string_view key,
+               std::optional<std::vector<std::string>>& out) {
+    const auto* const list = table.get_as<toml::array>(key);
+    if (list == nullptr)
+        return;
+    if (!out || !appends(*list))
+        out.emplace();
+    for (const auto& directory : *list)
+        if (const auto* const name = directory.as_string())
+            out->push_back(name->get());
+}
+
 void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
     const auto table = read_toml(host, path, out.mistake);
     if (!table)
@@ -40,13 +53,8 @@ void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
     const auto* const engine = engine_config::table_at(*table, {"engine"});
     if (engine == nullptr)
         return;
-    if (const auto* const list = engine->get_as<toml::array>("hooks_dir")) {
-        if (!out.hooks_dir || !appends(*list))
-            out.hooks_dir.emplace();
-        for (const auto& directory : *list)
-            if (const auto* const name = directory.as_string())
-                out.hooks_dir->push_back(name->get());
-    }
+    read_list(*engine, "hooks_dir", out.hooks_dir);
+    read_list(*engine, "cdi_spec_dirs", out.cdi_dirs);
     if (const auto* const manager = engine->get_as<std::string>("cgroup_manager")) {
         out.cgroup_manager = manager->get();
         out.manager_file = path;
@@ -155,9 +163,13 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
         }
 }
 
-bool has_cdi_door(const sys::HostFs& host) {
+/// Whether podman reads a CDI file of GPUs.
+bool has_cdi_door(const sys::HostFs& host, const PodmanConf& conf) {
     return std::ranges::any_of(cdi_files(host), [&](const HostPath& file) {
-        return text_of(host, file).find("nvidia.com/gpu") != std::string::npos;
+        const bool is_read =
+            !conf.cdi_dirs
+            || std::ranges::find(*conf.cdi_dirs, file.parent().text()) != conf.cdi_dirs->end();
+        return is_read && text_of(host, file).find("nvidia.com/gpu") != std::string::npos;
     });
 }
 
@@ -201,11 +213,14 @@ void check_root(const sys::HostFs& host, const HostPath& directory,
                             .text = conf.mistake->text(),
                             .command = "podman info",
                             .needs_root = false});
-    if (directory.empty() && has_podman_storage(host, host_path("/var/lib")) && !has_cdi_door(host))
-        findings.push_back({.code = Code::GR0901,
-                            .text = "no hook of Grapnel is in " + hook_directories().front().text()
-                                    + ", and no CDI file in /etc/cdi",
-                            .command = "grapnel configure podman"});
+    if (directory.empty() && has_podman_storage(host, host_path("/var/lib"))
+        && !has_cdi_door(host, conf))
+        findings.push_back(
+            {.code = Code::GR0901,
+             .text = "no hook of Grapnel is in " + hook_directories().front().text()
+                     + ", and no CDI file in "
+                     + (conf.cdi_dirs ? "cdi_spec_dirs of containers.conf" : "/etc/cdi"),
+             .command = "grapnel configure podman"});
     if (!directory.empty() && !reads(conf, directory, true))
         findings.push_back({.code = Code::GR0903,
                             .text = directory.text()
@@ -233,7 +248,7 @@ void check_user(const Facts& facts, const HostPath& home, const HostPath& direct
                             .needs_root = false});
         return;
     }
-    if (directory.empty() || has_cdi_door(facts.host) || reads(conf, directory, false))
+    if (directory.empty() || has_cdi_door(facts.host, conf) || reads(conf, directory, false))
         return;
     const auto own = home / ".config" / "containers" / "containers.conf.d";
     findings.push_back(

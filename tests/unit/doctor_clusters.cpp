@@ -78,6 +78,15 @@ void context(DoctoredHost& host, const std::string& address) {
                     R"({"Name": "farm", "Endpoints": {"docker": {"Host": ")" + address + R"("}}})");
 }
 
+void podman_on_cdi(DoctoredHost& host) {
+    host.files.file("/usr/bin/podman", "");
+    host.files.directory("/var/lib/containers/storage/overlay-containers/1");
+    host.files.file("/var/lib/containers/storage/db.sql", "");
+    host.files.file("/etc/cdi/nvidia.yaml",
+                    "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
+                    "  containerEdits:\n    env: [A=B]\n");
+}
+
 } // namespace
 
 const std::vector<Fault>& cluster_faults() {
@@ -200,6 +209,12 @@ const std::vector<Fault>& cluster_faults() {
          with_file(podman, "/etc/containers/oci/hooks.d/a.json",
                    R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
                    R"( "stages": ["start"]})")},
+        {GR0901, "podman that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
+         [](DoctoredHost& host) {
+             podman_on_cdi(host);
+             host.files.file("/etc/containers/containers.conf",
+                             "[engine]\ncdi_spec_dirs = [\"/srv/cdi\"]\n");
+         }},
         {GR0908, "user without a login of systemd", "h200", "/run/user/1000",
          [](DoctoredHost& host) {
              podman(host);
@@ -253,6 +268,7 @@ const std::vector<NearFault>& healthy_clusters() {
          with_file(
              podman, "/etc/containers/oci/hooks.d/a.json",
              R"({"version": "0.1.0", "hook": "/usr/bin/grapnel-hook", "stage": ["prestart"]})")},
+        {"podman with a CDI file alone", "h200", podman_on_cdi},
         {"hook program of this machine", "h200", file("/usr/bin/grapnel-hook", elf_file({}))},
         {"user with a login of systemd", "h200",
          [](DoctoredHost& host) {
