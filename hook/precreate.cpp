@@ -77,10 +77,10 @@ struct Answer {
     Notices notices = {};  ///< for the log
 };
 
-/// Where the facts of the host come from.
+/// The source of the facts of the host.
 enum class Source { caches, host };
 
-/// The planner, in a process that is confined to what it needs.
+/// Confines this process to the needs of the planner that it returns.
 Result<Planner> confined_planner(const Question& question, Source source, const Log& log) {
     const auto& settings = question.loaded.settings;
     const bool dry_run = question.options.dry_run;

@@ -44,8 +44,8 @@ enum class HostChanges { none, state, state_and_nodes };
                                                       HostChanges changes,
                                                       const std::vector<HostPath>& also_read = {});
 
-/// The same without a helper process, for a process that changes state and nodes and reads of the
-/// host what the kernel exports, and what hooks kept of earlier looks.
+/// The same without a helper process, with state_and_nodes: of the host this process reads /proc,
+/// /sys, /run/grapnel and /run/grapnel-inventory alone.
 [[nodiscard]] Status confine_to_caches(const Settings& settings, const Log& log);
 
 /// The same without a helper process, once the root file system of a container is open.
