@@ -34,7 +34,7 @@ class ModuleLoader {
     [[nodiscard]] Result<std::string> load(const Settings& settings, DriverCapabilities wanted,
                                            bool dry_run);
 
-    /// Of the modules wanted, those that load() would load.
+    /// The wanted modules that load() would load.
     [[nodiscard]] static std::vector<std::string> to_load(const Settings& settings,
                                                           DriverCapabilities wanted);
 
