@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The units that make device nodes and write CDI files again when the driver changes."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import make_driver
 import pytest
 import refresh_units
 from conftest import built, need, need_cgroup, skip_or_fail
-from refresh_units import PATH_UNIT, SERVICE, SPEC
+from refresh_units import PATH_UNIT, REQUEST, SERVICE, SPEC
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def verify(directory, *units):
 
 def test_units_are_valid(tmp_path, installed):
     refresh_units.install(tmp_path, installed)
-    done = verify(tmp_path, tmp_path / SERVICE, tmp_path / PATH_UNIT)
+    done = verify(tmp_path, *(tmp_path / unit for unit in (SERVICE, PATH_UNIT, REQUEST)))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -87,21 +88,31 @@ def test_last_of_many_changes_is_in_the_file(machine):
     assert all(is_given(machine, name) for name in names)
 
 
-def test_change_during_a_refresh_is_not_lost(machine, installed):
-    """The first change of the file is seen by a refresh that has already read the driver."""
-    slow = f"/run/systemd/system/{SERVICE}.d"
-    machine.shell(f"mkdir -p {slow}; printf '[Service]\\nExecStartPost=/bin/sleep 1\\n' > {slow}/slow.conf")
+def runs(machine, program):
+    pid = machine.systemd.property(SERVICE, "ControlPID")
+    return machine.shell(f"cat /proc/{pid}/comm", check=False).strip() == program
+
+
+@contextlib.contextmanager
+def slow_end(machine):
+    """A refresh goes on for two seconds after it has read the driver."""
+    override = f"/run/systemd/system/{SERVICE}.d"
+    machine.shell(f"mkdir -p {override}; printf '[Service]\\nExecStartPost=/bin/sleep 2\\n' > {override}/slow.conf")
     machine.systemd.systemctl("daemon-reload")
     try:
-        machine.systemd.systemctl("start", "--no-block", SERVICE)
-        booted_systemd.wait_until(
-            lambda: machine.systemd.property(SERVICE, "SubState") == "start-post", "the file is written")
-        machine.update("libnvidia-late")
-        assert not is_given(machine, "libnvidia-late")
-        booted_systemd.wait_until(lambda: is_given(machine, "libnvidia-late"), f"{SPEC} has the library")
+        yield lambda: booted_systemd.wait_until(lambda: runs(machine, "sleep"), "the driver is read")
     finally:
-        machine.shell(f"rm -r {slow}")
+        machine.shell(f"rm -r {override}")
         machine.systemd.systemctl("daemon-reload")
+
+
+def test_change_during_a_refresh_is_not_lost(machine):
+    with slow_end(machine) as wait_until_read:
+        machine.update("libnvidia-early")
+        wait_until_read()
+        machine.update("libnvidia-late")
+        assert is_given(machine, "libnvidia-early") and not is_given(machine, "libnvidia-late")
+        booted_systemd.wait_until(lambda: is_given(machine, "libnvidia-late"), f"{SPEC} has the library")
 
 
 def test_new_node_of_mig_starts_a_refresh(machine):
@@ -186,6 +197,15 @@ def test_event_of_the_driver_makes_missing_nodes(udev, event):
     booted_systemd.wait_until(lambda: udev.shell("ls /dev/nvidia-uvm", check=False), "/dev/nvidia-uvm is made")
 
 
+def test_event_during_a_refresh_is_not_lost(udev):
+    with slow_end(udev) as wait_until_read:
+        udev.systemd.systemctl("start", "--no-block", SERVICE)
+        wait_until_read()
+        udev.shell("rm -f /dev/nvidia-uvm")
+        udev.send_event(*EVENTS["module"])
+        booted_systemd.wait_until(lambda: udev.shell("ls /dev/nvidia-uvm", check=False), "/dev/nvidia-uvm is made")
+
+
 @pytest.mark.parametrize("event", [("unbind", GPU, "SUBSYSTEM=pci", "DRIVER=nvidia"),
                                    ("bind", GPU, "SUBSYSTEM=pci", "DRIVER=vfio-pci"),
                                    ("add", "/module/nouveau", "SUBSYSTEM=module")])
@@ -193,4 +213,4 @@ def test_other_event_starts_no_refresh(udev, event):
     """udev tells systemd no unit to start."""
     udev.shell("rm -f /run/udev/data/*")
     udev.send_event(*event)
-    assert SERVICE not in udev.shell("cat /run/udev/data/* 2> /dev/null || true")
+    assert REQUEST not in udev.shell("cat /run/udev/data/* 2> /dev/null || true")

@@ -85,6 +85,7 @@ class Machine:
                  "/usr/share/zsh/vendor-completions/_grapnel /usr/share/fish/vendor_completions.d/grapnel.fish")
         self.run("ls /lib/udev/rules.d/60-grapnel-cdi-refresh.rules "
                  "/etc/systemd/system/multi-user.target.wants/grapnel-cdi-refresh.{service,path}")
+        self.run("ls /lib/systemd/system/grapnel-cdi-refresh-request.service")
         assert "/usr/bin/grapnel cdi refresh" in self.read("/lib/systemd/system/grapnel-cdi-refresh.service")
         settings = self.read("/etc/grapnel/config.toml").splitlines()
         active = [line for line in settings if line and not line.startswith(("#", "["))]

@@ -11,6 +11,7 @@ import make_driver
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SERVICE = "grapnel-cdi-refresh.service"
 PATH_UNIT = "grapnel-cdi-refresh.path"
+REQUEST = "grapnel-cdi-refresh-request.service"
 RULES = TOP / "config/systemd/grapnel-cdi-refresh.rules"
 BINDIR = "/usr/local/bin"
 SPEC = "/etc/cdi/static.json"
@@ -32,7 +33,8 @@ def install(directory, programs):
     """As meson installs the units, for programs of that directory."""
     text = (TOP / f"config/systemd/{SERVICE}.in").read_text()
     (directory / SERVICE).write_text(text.replace("@bindir@", str(programs)))
-    shutil.copy(TOP / "config/systemd" / PATH_UNIT, directory)
+    for unit in (PATH_UNIT, REQUEST):
+        shutil.copy(TOP / "config/systemd" / unit, directory)
 
 
 class Machine:
