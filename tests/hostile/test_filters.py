@@ -274,7 +274,7 @@ def test_taken_over_look_reads_no_secret(made, tools, elsewhere):
 def test_look_that_names_a_secret_refuses_start(made, tools, tmp_path):
     """Taken over, it writes other paths and numbers than it found."""
     text = "/opt/nvidia/share/OpenCL/vendors/nvidia.icd"
-    secret = pathlib.Path("/var/tmp/" + "s" * (len(text) - len("/var/tmp/")))
+    secret = pathlib.Path("/run/" + "s" * (len(text) - len("/run/")))
     secret.write_text("secret")
     secret.chmod(0o600)
     try:

@@ -148,9 +148,11 @@ def let_others_write(file):
 
 
 def poison(file):
+    """Changes the inventory, not what it was made of, which follows it."""
     content = file.read_bytes()
-    assert b"/opt/nvidia/bin/nvidia-smi" in content
-    file.write_bytes(content.replace(b"/opt/nvidia/bin/nvidia-smi", b"/opt/nvidia/bin/nvidia-xxx"))
+    program = b"/opt/nvidia/bin/nvidia-smi"
+    assert content.count(program) == 2
+    file.write_bytes(content.replace(program, b"/opt/nvidia/bin/nvidia-xxx", 1))
 
 
 def be_of_another_boot(file):
