@@ -201,10 +201,17 @@ Status clean_up_in(const RecordStore& store, const State& state, const AllowLog&
     return claims.remove_if_empty(store);
 }
 
-/// Whether a creation below that directory could not be removed: the directory is not empty.
+/// Whether a creation that could not be removed lies below that directory, which is not empty then.
 bool holds_any(const InsidePath& directory, const std::vector<sys::Creation>& failed) {
     return std::ranges::any_of(failed, [&](const auto& creation) {
         return creation.path.text().starts_with(directory.text() + "/");
+    });
+}
+
+/// Whether the former file of a creation that could not be removed has that name.
+bool is_former_of_any(const InsidePath& path, const std::vector<sys::Creation>& failed) {
+    return std::ranges::any_of(failed, [&](const auto& creation) {
+        return creation.former_name == path.name() && creation.path.parent() == path.parent();
     });
 }
 
@@ -213,10 +220,11 @@ bool holds_any(const InsidePath& directory, const std::vector<sys::Creation>& fa
 Undone undo(sys::RootDir& root, const std::vector<sys::Creation>& creations) {
     Undone undone;
     for (auto made = creations.rbegin(); made != creations.rend(); ++made) {
-        auto removed = root.remove(*made);
+        const bool is_needed = is_former_of_any(made->path, undone.failed);
+        auto removed = is_needed ? Result<bool>(false) : root.remove(*made);
         if (removed && *removed)
             continue;
-        const bool is_ours = !removed || holds_any(made->path, undone.failed);
+        const bool is_ours = is_needed || !removed || holds_any(made->path, undone.failed);
         auto& left = is_ours ? undone.failed : undone.skipped;
         left.insert(left.begin(), *made);
         if (!removed && undone.status)

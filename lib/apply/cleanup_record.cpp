@@ -85,6 +85,8 @@ std::string creation_json(const sys::Creation& creation) {
                             creation.former.inode, creation.former.modified_ns,
                             creation.former.owner.user, creation.former.owner.group,
                             creation.former.mode);
+    if (!creation.former_name.empty())
+        json += format_text(R"(,"former_name":"{}")", escape(creation.former_name));
     return json + "}";
 }
 
@@ -158,6 +160,10 @@ Result<sys::Creation> parse_creation(const OrderedJson& json) {
     if (json.contains("former_text"))
         creation.former_text = GRAPNEL_TRY(bytes(json, "former_text"));
     creation.former = GRAPNEL_TRY(parse_former(json));
+    if (json.contains("former_name"))
+        creation.former_name = GRAPNEL_TRY(bytes(json, "former_name"));
+    if (!creation.former_name.empty() && !is_plain_name(creation.former_name))
+        return damaged("former_name");
     return creation;
 }
 
@@ -254,6 +260,7 @@ sys::Creation over(sys::Creation newest, const sys::Creation& replaced) {
     newest.former_target = replaced.former_target;
     newest.former_text = replaced.former_text;
     newest.former = replaced.former;
+    newest.former_name = replaced.former_name;
     return newest;
 }
 

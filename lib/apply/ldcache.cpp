@@ -103,7 +103,7 @@ Result<std::string> merged(const std::string& text, const std::vector<DriverName
 
 Status replace(const image::ImageCache& cache, std::string_view text, sys::RootDir& root) {
     const auto path = inside_path("/etc/ld.so.cache");
-    return cache.facts ? root.write_like(path, text, *cache.facts)
+    return cache.facts ? root.write_like(path, text, {*cache.facts, cache.file.ref()})
                        : root.write(path, text, default_mode);
 }
 

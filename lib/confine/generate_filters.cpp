@@ -143,10 +143,10 @@ constexpr std::array asking_devices{
 /// For the hook in the container's mount namespace: to attach mounts by descriptor, to write files
 /// of loaders as their owner, and to watch its own processes.
 constexpr std::array attaching{
-    "capget",     "capset",    "fchownat",  "getgroups",  "getxattr",          "mount_setattr",
-    "move_mount", "open_tree", "openat2",   "pidfd_open", "pidfd_send_signal", "poll",
-    "ppoll",      "prctl",     "setfsgid",  "setfsuid",   "setgroups",         "setxattr",
-    "symlinkat",  "umask",     "utimensat", "waitid",
+    "capget",     "capset",    "fchownat",   "fgetxattr", "flistxattr", "fremovexattr",
+    "fsetxattr",  "getgroups", "move_mount", "open_tree", "openat2",    "mount_setattr",
+    "pidfd_open", "poll",      "ppoll",      "prctl",     "setfsgid",   "pidfd_send_signal",
+    "setfsuid",   "setgroups", "symlinkat",  "umask",     "utimensat",  "waitid",
 };
 
 constexpr std::array restricting{

@@ -174,14 +174,15 @@ std::string on_volume(const InsidePath& path) {
 
 Result<ImageCache> read_cache(sys::RootDir& root, const InsidePath& path, std::uint64_t mount) {
     ImageCache cache;
-    const auto file = GRAPNEL_TRY(root.open_file(path));
+    auto file = GRAPNEL_TRY(root.open_file(path));
     if (!file)
         return cache;
-    cache.facts = GRAPNEL_TRY(sys::facts(file->ref(), ""));
+    cache.file = std::move(*file);
+    cache.facts = GRAPNEL_TRY(sys::facts(cache.file.ref(), ""));
     if (cache.facts->mount != mount)
         cache.fixed = on_volume(path);
     else
-        cache.text = GRAPNEL_TRY(sys::read_all(file->ref(), cache_limit, quote(path.text())));
+        cache.text = GRAPNEL_TRY(sys::read_all(cache.file.ref(), cache_limit, quote(path.text())));
     return cache;
 }
 

@@ -13,6 +13,7 @@ namespace grapnel::image {
 struct ImageCache {
     std::string text = {};                    ///< empty: there is no file
     std::optional<sys::FileFacts> facts = {}; ///< of the file
+    sys::Fd file = {};                        ///< open for reading
     /// Why the cache differs from a new ldconfig's output. Nothing: it does not.
     std::optional<std::string> stale = {};
     /// A warning, why it must stay as it is. Nothing: it can be replaced.

@@ -68,7 +68,7 @@ Status fill(FdRef file, std::string_view text, const FileFacts& model, FdRef att
     GRAPNEL_TRY(
         take_rights(file, model).note(path).cure("run this as the file's owner or as root"));
     if (attributes.value >= 0)
-        copy_access_attributes(attributes, file);
+        copy_attributes(attributes, file);
     return {};
 }
 

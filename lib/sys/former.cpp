@@ -10,12 +10,53 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <ctime>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
 
 namespace {
+
+/// Whether the former file has the name that it got, and its content. The inode does not tell: an
+/// overlay can give a file another one when it copies it to the upper layer.
+Result<bool> lies_aside(FdRef parent, const Creation& creation) {
+    if (creation.former_name.empty() || !creation.former_text)
+        return false;
+    const auto now = facts(parent, creation.former_name.c_str());
+    if (!now && now.error().sys == ENOENT)
+        return false;
+    const auto& found = GRAPNEL_TRY(now);
+    return found.type == FileFacts::Type::regular && found.size == creation.former_text->size()
+           && found.modified_ns == creation.former.modified_ns;
+}
+
+void set_time(FdRef parent, const std::string& name, std::int64_t modified_ns) {
+    constexpr std::int64_t second_ns = 1'000'000'000;
+    const std::array<timespec, 2> times{
+        timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+        timespec{.tv_sec = modified_ns / second_ns, .tv_nsec = modified_ns % second_ns}};
+    (void)utimensat(parent.value, name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+}
+
+/// A new file with the content, owner, permissions and time of the former one.
+Status make_copy(FdRef parent, const std::string& name, const Creation& creation) {
+    const auto make = [&]() -> Status {
+        return creation.former_text
+                   ? replace_file(parent, name, *creation.former_text, creation.former.mode & 0777)
+                   : replace_link(parent, name, *creation.former_target, Former::removed);
+    };
+    const auto before = file_owner();
+    create_files_as(creation.former.owner);
+    auto made = make();
+    create_files_as(before);
+    if (!made) // not every file system takes every owner
+        made = make();
+    if (made && creation.former.modified_ns != 0) // not in records of earlier versions
+        set_time(parent, name, creation.former.modified_ns);
+    return made;
+}
 
 /// Puts the former file back in the place of the creation; on failure the creation stays.
 Status put_back(FdRef parent, const std::string& name, const Creation& creation) {
@@ -45,30 +86,21 @@ Result<std::string> read_link(FdRef parent, const std::string& name) {
     return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
-Status replace_link(FdRef parent, const std::string& name, const std::string& target) {
+Status replace_link(FdRef parent, const std::string& name, const std::string& target,
+                    Former former) {
     const auto temporary = temporary_name(name);
     unlinkat(parent.value, temporary.c_str(), 0); // left by a hook that was killed
     if (symlinkat(target.c_str(), parent.value, temporary.c_str()) != 0)
         return system_error("symlinkat");
-    if (renameat(parent.value, temporary.c_str(), parent.value, name.c_str()) != 0) {
-        auto failed = system_error("renameat");
-        unlinkat(parent.value, temporary.c_str(), 0);
-        return failed;
-    }
-    return {};
+    return put_in_place(parent, name, former);
 }
 
 Status make_former(FdRef parent, const std::string& name, const Creation& creation) {
-    const auto make = [&]() -> Status {
-        return creation.former_text
-                   ? replace_file(parent, name, *creation.former_text, creation.former.mode & 0777)
-                   : replace_link(parent, name, *creation.former_target);
-    };
-    const auto before = file_owner();
-    create_files_as(creation.former.owner);
-    auto made = make();
-    create_files_as(before);
-    return made ? made : make(); // not every file system takes every owner
+    if (!GRAPNEL_TRY(lies_aside(parent, creation)))
+        return make_copy(parent, name, creation);
+    if (renameat(parent.value, creation.former_name.c_str(), parent.value, name.c_str()) != 0)
+        return system_error("put back " + quote(name));
+    return {};
 }
 
 Status take_away(FdRef parent, const std::string& name, const Creation& creation) {

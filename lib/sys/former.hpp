@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "sys/fd.hpp"
+#include "sys/file_like.hpp"
 #include "sys/root_dir.hpp"
 
 #include <string>
@@ -15,9 +16,11 @@ namespace grapnel::sys {
 [[nodiscard]] Result<std::string> read_link(FdRef parent, const std::string& name);
 
 /// Atomically replaces the file of that name with a link.
-[[nodiscard]] Status replace_link(FdRef parent, const std::string& name, const std::string& target);
+[[nodiscard]] Status replace_link(FdRef parent, const std::string& name, const std::string& target,
+                                  Former former);
 
-/// Atomically restores the former file, whether its place is taken or empty.
+/// Atomically restores the former file, whether its place is taken by another file or empty: by its
+/// name aside if it still has that, else as a new file.
 [[nodiscard]] Status make_former(FdRef parent, const std::string& name, const Creation& creation);
 
 /// Removes the creation, or restores the former file.

@@ -19,6 +19,7 @@
 #include "sys/directory_time.hpp"
 #include "sys/fd.hpp"
 #include "sys/file.hpp"
+#include "sys/file_like.hpp"
 #include "sys/file_rights.hpp"
 
 #include <functional>
@@ -36,7 +37,8 @@ struct Creation {
     FileFacts facts = {};
     std::optional<std::string> former_target = {}; ///< of the link that was there instead
     std::optional<std::string> former_text = {};   ///< of the file that was there instead
-    FileFacts former = {}; ///< of that link or file: its inode, owner and mode
+    FileFacts former = {};        ///< of that link or file: its inode, owner, mode and time
+    std::string former_name = {}; ///< of that file meanwhile, in the same directory
 
     /// About to be made: its link's target, or its file's text. Of the facts only the type is
     /// known.
@@ -136,26 +138,29 @@ class RootDir {
     /// Atomic replace; makes the file if missing. The directory must exist. Refused on a volume.
     [[nodiscard]] Status write(const InsidePath& path, std::string_view data, std::uint32_t mode);
 
-    /// Replaces a file that exists by one with that file's mode, owner and SELinux label.
+    /// Replaces a file that exists by one with that file's permissions, owner, label, ACL and user
+    /// attributes.
     [[nodiscard]] Status write_like(const InsidePath& path, std::string_view data,
-                                    const FileFacts& model);
+                                    const FileModel& model);
 
     /// From the text of a file, nothing where there is no regular file, to its new text; nothing
     /// or the same text: the file stays as it is.
     using Edit = std::function<std::optional<std::string>(const std::optional<std::string>&)>;
 
-    /// A small file of this program's for the container's time, looked up once and replaced in one
-    /// step, with the directories above it; a file of the image that it replaces is part of the
-    /// record. Refused where something other than a regular file has the name, and on a volume.
+    /// A small file of this program's for the container's time, looked up once and atomically
+    /// replaced, with the directories above it. A file of the image is its model, as in
+    /// write_like(), and lies beside it under another name meanwhile. Refused where something other
+    /// than a regular file has the name, and on a volume.
     [[nodiscard]] Status edit_file(const InsidePath& path, const Edit& edit);
 
     /// The same for a text that does not depend on the one before.
     [[nodiscard]] Status put_file(const InsidePath& path, const std::string& text);
 
     /// Undoes a creation if it is unchanged: the same inode, of the same size, a file with content
-    /// not written to since, and a directory empty. The former file comes back with its owner and
-    /// mode. False: it is somebody else's by now, or gone. An error: it is still there, and the
-    /// former file still missing. No mount below the root is entered.
+    /// not written to since, and a directory empty. A former file comes back itself; a link, and
+    /// a file that does not lie aside, as a new one with its owner, permissions and time. False: it
+    /// is somebody else's by now, or gone. An error: it is still there, and the former file still
+    /// missing. No mount below the root is entered.
     [[nodiscard]] Result<bool> remove(const Creation& creation);
 
     /// Called before each creation on the root's own mount: with the planned creation, or with the
@@ -201,7 +206,11 @@ class RootDir {
     [[nodiscard]] Result<std::optional<Fd>> open_handle(const Result<Place>& handle,
                                                         const InsidePath& path) const;
     /// The former file at the place of a creation, with its text if it is a regular file.
-    [[nodiscard]] Result<Creation> former_file(const InsidePath& path);
+    struct FormerFile {
+        Creation creation = {};
+        std::optional<Fd> file = {}; ///< open for reading
+    };
+    [[nodiscard]] Result<FormerFile> former_file(const InsidePath& path);
     [[nodiscard]] Status announce(const Place& parent, Creation planned,
                                   std::string content = {}) const;
     [[nodiscard]] Status announce_temporary(const Place& parent, const InsidePath& path) const;

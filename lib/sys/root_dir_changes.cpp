@@ -3,6 +3,7 @@
 #include "sys/root_dir.hpp"
 
 #include "base/text.hpp"
+#include "sys/directory.hpp"
 #include "sys/file_like.hpp"
 #include "sys/former.hpp"
 #include "sys/proc_self.hpp"
@@ -245,13 +246,17 @@ Result<bool> RootDir::link(const InsidePath& path, const std::string& target, Re
     const bool is_small_file =
         made.former.type == FileFacts::Type::regular && made.former.size <= former_limit;
     if (is_small_file && replace == Replace::small_files && !made.former.mount_root)
-        made.former_text = GRAPNEL_TRY(former_file(path)).former_text;
+        made.former_text = GRAPNEL_TRY(former_file(path)).creation.former_text;
     if (!made.has_former())
         return false;
+    if (made.former_text)
+        made.former_name = temporary_name(name);
     GRAPNEL_TRY(announce_temporary(*parent, path));
     GRAPNEL_TRY(announce(*parent, made, target));
     keep_time(*parent);
-    if (const auto done = replace_link(at, name, target); !done) {
+    if (const auto done =
+            replace_link(at, name, target, made.former_text ? Former::aside : Former::removed);
+        !done) {
         errno = done.error().sys;
         return create_error(path, false);
     }
@@ -279,16 +284,17 @@ Status RootDir::write(const InsidePath& path, std::string_view data, std::uint32
     return replace_file(parent->fd.ref(), std::string(path.name()), data, mode);
 }
 
-Status RootDir::write_like(const InsidePath& path, std::string_view data, const FileFacts& model) {
+Status RootDir::write_like(const InsidePath& path, std::string_view data, const FileModel& model) {
     const auto* const parent = GRAPNEL_TRY(place(path.parent()));
     if (parent->volume)
         return on_volume(path);
     GRAPNEL_TRY(announce_temporary(*parent, path));
-    return replace_file_like(parent->fd.ref(), std::string(path.name()), data, model);
+    return replace_file_like(parent->fd.ref(), std::string(path.name()), data, model,
+                             Former::removed);
 }
 
-Result<Creation> RootDir::former_file(const InsidePath& path) {
-    Creation former{.path = path, .facts = {.type = FileFacts::Type::regular}};
+Result<RootDir::FormerFile> RootDir::former_file(const InsidePath& path) {
+    FormerFile former{.creation = {.path = path, .facts = {.type = FileFacts::Type::regular}}};
     const auto parent = place(path.parent());
     if (!parent && parent.error().sys == ENOENT)
         return former;
@@ -302,17 +308,20 @@ Result<Creation> RootDir::former_file(const InsidePath& path) {
     if (!fd.valid())
         return system_error("open " + quote(path.text()) + " in the root file system");
     // read by one descriptor: the name can mean another file a moment later
-    former.former = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
-    const bool volume = GRAPNEL_TRY(is_volume(former.former, fd.ref()));
-    const Result<Place> handle(
-        Place{.fd = std::move(fd), .volume = volume, .facts = former.former});
-    if (const auto file = GRAPNEL_TRY(open_handle(handle, path)))
-        former.former_text = GRAPNEL_TRY(read_all(file->ref(), former_limit, quote(path.text())));
+    auto& facts = former.creation.former;
+    facts = GRAPNEL_TRY(sys::facts(fd.ref(), ""));
+    const bool volume = GRAPNEL_TRY(is_volume(facts, fd.ref()));
+    const Result<Place> handle(Place{.fd = std::move(fd), .volume = volume, .facts = facts});
+    former.file = GRAPNEL_TRY(open_handle(handle, path));
+    if (former.file)
+        former.creation.former_text =
+            GRAPNEL_TRY(read_all(former.file->ref(), former_limit, quote(path.text())));
     return former;
 }
 
 Status RootDir::edit_file(const InsidePath& path, const Edit& edit) {
-    auto made = GRAPNEL_TRY(former_file(path));
+    auto former = GRAPNEL_TRY(former_file(path));
+    auto& made = former.creation;
     const auto text = edit(made.former_text);
     if (!text || text == made.former_text)
         return {};
@@ -323,9 +332,15 @@ Status RootDir::edit_file(const InsidePath& path, const Edit& edit) {
     const bool is_there = made.former.inode != 0;
     if (is_there && (!made.former_text || made.former.mount != mount_))
         return refused(quote(path.text()) + " in the root file system is no regular file");
+    const std::string name(path.name());
+    if (is_there)
+        made.former_name = temporary_name(name);
     GRAPNEL_TRY(announce_temporary(*parent, path));
     GRAPNEL_TRY(announce(*parent, made, *text));
-    auto written = replace_file(at, std::string(path.name()), *text, 0644);
+    keep_time(*parent);
+    auto written = former.file ? replace_file_like(at, name, *text,
+                                                   {made.former, former.file->ref()}, Former::aside)
+                               : replace_file(at, name, *text, 0644);
     if (!written && written.error().sys == EROFS)
         return refused(quote(path.text()) + " cannot be written: the root file system is read-only",
                        read_only_cure);

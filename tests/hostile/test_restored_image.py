@@ -44,6 +44,23 @@ def start(made, bundle, *options):
     return done
 
 
+def test_file_set_aside_survives_failed_poststop(replaced, hand_made, tmp_path):
+    own = replaced.root / "etc/ld-musl-x86_64.path"
+    container.mark(own)
+    before = container.marks(own)
+    made = hand_made(replaced)
+    assert made.hook().returncode == 0
+    assert container.marks(own)["inode"] != before["inode"]
+    made.end()
+    done = made.hook(stage="poststop", state=made.state(status="stopped"), prefix=[
+        "strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat", "-P", own.parent, "-e",
+        "inject=renameat:error=EIO"])
+    assert done.returncode == 1, done
+    assert container.marks(own)["inode"] != before["inode"]
+    assert replaced.call_hook("poststop").returncode == 0
+    assert container.marks(own) == before
+
+
 @pytest.mark.parametrize("error", ["EIO", "ENOMEM", "EMFILE"])
 @pytest.mark.parametrize("call", ["readlinkat", "unlinkat", "mkdirat", "symlinkat", "renameat",
                                   "openat", "statx"])

@@ -68,6 +68,17 @@ def test_an_image_without_a_cache_gets_one(engine, make_bundle):
     assert (bundle.root / "etc/ld.so.cache").stat().st_mode & 0o7777 == 0o644
 
 
+def test_merged_cache_is_like_the_images(engine, bundle):
+    own = bundle.root / "etc/ld.so.cache"
+    container.mark(own)
+    before = container.marks(own)
+    engine(bundle.env("NVIDIA_VISIBLE_DEVICES=all"))
+    after = container.marks(own)
+    assert after["inode"] != before["inode"]
+    assert after["mode"] == before["mode"] & ~0o4000  # for another content
+    assert (after["owner"], after["attributes"]) == (before["owner"], before["attributes"])
+
+
 def test_off_leaves_cache_and_default_directories(engine, bundle):
     bundle.set_settings('ldcache = "off"\n')
     before = container.listing(bundle.root, without=())

@@ -81,6 +81,29 @@ def test_an_images_path_file_is_put_back(engine, image):
     assert container.listing(bundle.root) == before
 
 
+def test_path_file_comes_back_itself(engine, image):
+    bundle = image(layouts.debian_with_musl)
+    other = bundle.root / "etc/other-name"
+    other.hardlink_to(bundle.root / PATH_FILE)
+    container.mark(other)
+    before = container.marks(bundle.root / PATH_FILE)
+    needs_cuda(engine, bundle)
+    assert container.marks(bundle.root / PATH_FILE) == before
+    assert before == container.marks(other)
+
+
+def test_replaced_path_file_is_like_the_images(started, image):
+    bundle = image(layouts.debian_with_musl)
+    own = bundle.root / PATH_FILE
+    container.mark(own)
+    before = container.marks(own)
+    started(bundle)
+    after = container.marks(own)
+    assert after["inode"] != before["inode"]
+    assert after["mode"] == before["mode"] & ~0o4000  # for another content
+    assert (after["owner"], after["attributes"]) == (before["owner"], before["attributes"])
+
+
 def test_what_the_image_says_comes_first(started, image):
     bundle = image(layouts.debian_with_musl)
     own = pathlib.Path("/" + PATH_FILE).read_text()

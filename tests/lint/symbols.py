@@ -16,14 +16,14 @@ CALLS = set(
     """
     accept access bind bpf chdir chmod chown chroot clone close connect creat dlopen dlsym dup dup2
     dup3 execl execle execlp execv execve execveat execvp execvpe faccessat fchdir fchmod fchmodat
-    fchown fchownat fcntl fdopendir fopen freopen fork fsconfig fsmount fsopen fstat fstatat
-    fstatfs ftruncate fwrite getdents64 getenv ioctl kill link linkat listen lstat mkdir mkdirat
-    mkfifo mknod mknodat mmap mount mount_setattr move_mount open open_tree openat opendir pidfd_open
-    pipe pipe2 pivot_root poll popen prctl pthread_create ptrace puts read readdir readlink readlinkat
-    realpath recvmsg rename renameat renameat2 rmdir secure_getenv sendfile sendmsg setenv setfsgid
-    setfsuid setgid setns setrlimit setuid socket socketpair stat statfs statx symlink symlinkat
-    syscall system truncate umask umount umount2 unlink unlinkat unshare vfork wait waitid waitpid
-    write
+    fchown fchownat fcntl fdopendir fgetxattr flistxattr fopen freopen fork fremovexattr fsconfig
+    fsetxattr fsmount fsopen fstat fstatat fstatfs ftruncate fwrite getdents64 getenv ioctl kill
+    link linkat listen lstat mkdir mkdirat mkfifo mknod mknodat mmap mount mount_setattr move_mount
+    open open_tree openat opendir pidfd_open pipe pipe2 pivot_root poll popen prctl pthread_create
+    ptrace puts read readdir readlink readlinkat realpath recvmsg rename renameat renameat2 rmdir
+    secure_getenv sendfile sendmsg setenv setfsgid setfsuid setgid setns setrlimit setuid socket
+    socketpair stat statfs statx symlink symlinkat syscall system truncate umask umount umount2
+    unlink unlinkat unshare vfork wait waitid waitpid write
     """.split()
 )
 CALLS |= {name + "64" for name in CALLS}

@@ -10,10 +10,12 @@ import pathlib
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import zlib
 
 SUPPORT = pathlib.Path(__file__).parent
+NO_ID = 0xffffffff  # of an entry of an ACL that names nobody
 # The parent of the containers' cgroups; tests of another process have their own.
 CGROUP = f"/grapnel-test-{os.getpid()}"
 CAPABILITIES = [f"CAP_{name}" for name in (
@@ -199,6 +201,25 @@ def listing(root, without=("etc/ld.so.cache",)):
             content = zlib.crc32(path.read_bytes()) if stat.S_ISREG(status.st_mode) else None
             found[place] = (oct(status.st_mode), status.st_uid, size, target, content)
     return found
+
+
+def mark(path):
+    """Gives a file an owner, a setuid bit, an old time, an ACL and a user attribute, as far as its file
+    system has them; content and other names stay."""
+    acl = struct.pack("<I" + "HHI" * 5, 2, 1, 6, NO_ID, 2, 4, 1234, 4, 4, NO_ID, 0x10, 4, NO_ID, 0x20, 4, NO_ID)
+    os.chown(path, 1234, 1235)
+    for name, value in (("user.note", b"text"), ("system.posix_acl_access", acl)):
+        with contextlib.suppress(OSError):
+            os.setxattr(path, name, value)
+    path.chmod(0o4754)
+    os.utime(path, ns=(10**18 + 7, 10**18 + 7))
+
+
+def marks(path):
+    status = path.lstat()
+    return {"inode": status.st_ino, "names": status.st_nlink, "mode": status.st_mode,
+            "owner": (status.st_uid, status.st_gid), "time": status.st_mtime_ns,
+            "attributes": {name: os.getxattr(path, name) for name in os.listxattr(path)}}
 
 
 def cached_libraries(cache):

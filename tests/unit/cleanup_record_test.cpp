@@ -48,6 +48,7 @@ void check_same(const sys::Creation& now, const sys::Creation& then) {
     CHECK(now.parent_inode == then.parent_inode);
     CHECK(now.former_target == then.former_target);
     CHECK(now.former_text == then.former_text);
+    CHECK(now.former_name == then.former_name);
     CHECK(now.former.inode == then.former.inode);
     CHECK((!then.has_former() || now.former.modified_ns == then.former.modified_ns));
     CHECK(now.former.owner == then.former.owner);
@@ -68,6 +69,7 @@ TEST_CASE("cleanup record is read back as written") {
                            .mode = 0640,
                            .owner = {.user = 1000, .group = 50},
                            .modified_ns = 1'700'000'000'000'000'001};
+    creations[1].former_name = ".x.grapnel-7";
     const auto back = folded(creations);
     REQUIRE(back.size() == creations.size());
     for (std::size_t i = 0; i < creations.size(); ++i)
@@ -112,14 +114,17 @@ TEST_CASE("the image's own comes back over several replacements") {
     auto first = made("/a", File::link, 10);
     first.former_target = "image";
     first.former.inode = 1;
+    first.former_name = ".a.grapnel-1";
     auto second = made("/a", File::link, 20);
     second.former_target = "created"; // of the size in made()
     second.former.inode = 10;
+    second.former_name = ".a.grapnel-2";
     for (const auto& order : {std::vector{first, second}, std::vector{second, first}}) {
         const auto creations = folded(order);
         REQUIRE(creations.size() == 1);
         CHECK(creations[0].facts.inode == 20);
         CHECK(creations[0].former_target == "image");
+        CHECK(creations[0].former_name == ".a.grapnel-1");
     }
     auto killed = plan("/a", File::link, "created");
     killed.former_target = "image";
@@ -211,6 +216,7 @@ TEST_CASE("a damaged record is refused with the culprit") {
         {"\"size\":0", "\"length\":0", "size"},
         {"\"size\":0", "\"size\":0,\"former_target\":1", "former_target"},
         {"\"size\":0", "\"size\":0,\"former_text\":\"%0\"", "former_text"},
+        {"\"size\":0", "\"size\":0,\"former_name\":\"../a\"", "former_name"},
         {"\"size\":0", "\"size\":0,\"former_inode\":1,\"former_user\":4294967296", "former_user"},
         {"\"size\":0", "\"size\":0,\"modified\":\"1\"", "modified"},
         {"\"size\":0", "\"planned\":\"\"", "parent"},
