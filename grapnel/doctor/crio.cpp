@@ -8,17 +8,26 @@
 #include "doctor/shell.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 namespace grapnel::doctor_command {
 
 namespace {
+
+/// A list of directories, and the file that has it; empty: no file.
+struct Directories {
+    DirectoryNames names = {};
+    HostPath file = {};
+};
 
 /// crio.conf(5) and its drop-ins, as far as they matter here.
 struct Crio {
     const Daemon* daemon = nullptr;   ///< null: it does not run
     bool gives_driver = false;        ///< by a runtime or a hook
     std::vector<HostPath> files = {}; ///< with a runtime that gives the driver
-    std::vector<HostPath> hooks = {}; ///< hooks_dir
+    Directories hooks = {};           ///< hooks_dir
+    Directories cdi = {};             ///< cdi_spec_dirs
 };
 
 std::vector<HostPath> files_of(const Facts& facts, const Daemon* daemon) {
@@ -37,17 +46,28 @@ std::string configure_crio(const Facts& facts, const Crio& crio) {
     return "grapnel configure crio && " + restart_command(facts, crio.daemon, "crio");
 }
 
-void read_hooks(const toml::table& document, Crio& out) {
+/// A later file's list counts, and an option of the daemon before every file.
+void read_directories(const toml::table& document, const HostPath& path, Crio& out) {
     const auto* const runtime = engine_config::table_at(document, {"crio", "runtime"});
-    const auto* const list =
-        runtime == nullptr ? nullptr : runtime->get_as<toml::array>("hooks_dir");
-    if (list == nullptr)
+    if (runtime == nullptr)
         return;
-    out.hooks.clear();
-    for (const auto& entry : *list)
-        if (const auto* const name = entry.as_string())
-            if (auto path = HostPath::make(name->get()))
-                out.hooks.push_back(std::move(*path));
+    if (auto names = strings_at(*runtime, "hooks_dir"))
+        out.hooks = {.names = std::move(names), .file = path};
+    if (auto names = strings_at(*runtime, "cdi_spec_dirs"))
+        out.cdi = {.names = std::move(names), .file = path};
+}
+
+void read_options(const Daemon& daemon, Crio& out) {
+    const auto read = [&](std::string_view option, Directories& directories) {
+        std::vector<std::string> names;
+        for (const auto& value : options_of(daemon, option))
+            for (const auto name : split(value, ','))
+                names.emplace_back(name);
+        if (!names.empty())
+            directories = {.names = std::move(names)};
+    };
+    read("hooks-dir", out.hooks);
+    read("cdi-spec-dirs", out.cdi);
 }
 
 void read_runtimes(const Facts& facts, const HostPath& path, const toml::table& document, Crio& out,
@@ -71,12 +91,76 @@ void read_runtimes(const Facts& facts, const HostPath& path, const toml::table& 
     }
 }
 
+/// The command adds the directory to the list.
+std::string add_command(const Facts& facts, const Crio& crio, const Directories& list,
+                        std::string_view key, const HostPath& directory, Code code) {
+    return list.file.empty() ? page_command(code)
+                             : "sed -i " + shell_word(add_to_list_script(key, directory)) + " "
+                                   + shell_word(list.file.text()) + " && "
+                                   + restart_command(facts, crio.daemon, "crio");
+}
+
 bool has_hook(const sys::HostFs& host, const HostPath& directory) {
     return std::ranges::any_of(names_in(host, directory), [&](const std::string& name) {
         const auto text = text_of(host, directory / name);
         return text.find("grapnel-hook") != std::string::npos
                || text.find("nvidia-container-") != std::string::npos;
     });
+}
+
+bool reads_a_hook(const sys::HostFs& host, const Crio& crio) {
+    const std::vector<std::string> usual{hook_directories().front().text()};
+    return std::ranges::any_of(crio.hooks.names.value_or(usual), [&](const std::string& name) {
+        const auto directory = HostPath::make(name);
+        return directory && has_hook(host, *directory);
+    });
+}
+
+void check_hooks(const Facts& facts, const Crio& crio, std::vector<Finding>& findings) {
+    const auto& directories = hook_directories();
+    const auto unread = std::ranges::find_if(
+        directories, [&](const HostPath& path) { return has_hook(facts.host, path); });
+    if (!crio.hooks.names || unread == directories.end())
+        return;
+    findings.push_back(
+        {.code = Code::GR1018,
+         .text = (crio.hooks.file.empty() ? "the option --hooks-dir of CRI-O"
+                                          : crio.hooks.file.text() + ": hooks_dir")
+                 + " lacks " + unread->text() + ", which has the hook",
+         .command = add_command(facts, crio, crio.hooks, "hooks_dir", *unread, Code::GR1018)});
+}
+
+/// A CDI file of that kind that CRI-O passes over.
+void check_cdi(const Facts& facts, const Crio& crio, std::string_view kind,
+               std::vector<Finding>& findings) {
+    const auto file = find_cdi_file(facts.host, kind);
+    if (file.empty() || !find_cdi_file(facts.host, kind, crio.cdi.names).empty())
+        return;
+    findings.push_back(
+        {.code = Code::GR1019,
+         .text = (crio.cdi.file.empty() ? "the option --cdi-spec-dirs of CRI-O"
+                                        : crio.cdi.file.text() + ": cdi_spec_dirs")
+                 + " lacks the directory of " + file.text() + ", so pods get no GPU of it",
+         .command =
+             add_command(facts, crio, crio.cdi, "cdi_spec_dirs", file.parent(), Code::GR1019)});
+}
+
+/// By a runtime, a hook or CDI.
+void check_doors(const Facts& facts, const Crio& crio, std::vector<Finding>& findings) {
+    if (!findings.empty() || crio.daemon == nullptr || !kubelet_uses_crio(facts))
+        return;
+    check_cdi(facts, crio, claim_kind, findings);
+    if (crio.gives_driver || !findings.empty())
+        return;
+    check_hooks(facts, crio, findings);
+    if (findings.empty())
+        check_cdi(facts, crio, gpu_kind, findings);
+    if (findings.empty() && find_cdi_file(facts.host, gpu_kind, crio.cdi.names).empty()
+        && find_cdi_file(facts.host, claim_kind, crio.cdi.names).empty())
+        findings.push_back({.code = Code::GR1013,
+                            .text = "kubelet runs with CRI-O, and neither a runtime, a hook nor a "
+                                    "CDI file gives containers the driver",
+                            .command = configure_crio(facts, crio)});
 }
 
 /// CRI-O reads its files when it starts.
@@ -96,31 +180,27 @@ void check_start(const Facts& facts, const Crio& crio, std::vector<Finding>& fin
 } // namespace
 
 void check_crio(const Facts& facts, std::vector<Finding>& findings) {
-    Crio crio{.daemon = find_daemon(facts, "crio"),
-              .hooks = {host_path("/usr/share/containers/oci/hooks.d")}};
-    const auto before = findings.size();
+    Crio crio{.daemon = find_daemon(facts, "crio")};
+    std::vector<Finding> found;
     for (const auto& path : files_of(facts, crio.daemon)) {
         std::optional<Error> mistake;
         const auto table = read_toml(facts.host, path, mistake);
         if (mistake)
-            findings.push_back({.code = Code::GR1012,
-                                .text = mistake->text(),
-                                .command = "crio --config " + shell_word(path.text()) + " config",
-                                .needs_root = false});
+            found.push_back({.code = Code::GR1012,
+                             .text = mistake->text(),
+                             .command = "crio --config " + shell_word(path.text()) + " config",
+                             .needs_root = false});
         if (!table)
             continue;
-        read_hooks(*table, crio);
-        read_runtimes(facts, path, *table, crio, findings);
+        read_directories(*table, path, crio);
+        read_runtimes(facts, path, *table, crio, found);
     }
-    for (const auto& directory : crio.hooks)
-        crio.gives_driver = crio.gives_driver || has_hook(facts.host, directory);
-    check_start(facts, crio, findings);
-    if (findings.size() == before && !crio.gives_driver && crio.daemon != nullptr
-        && kubelet_uses_crio(facts))
-        findings.push_back({.code = Code::GR1013,
-                            .text = "kubelet runs with CRI-O, and neither a runtime nor a hook of "
-                                    "CRI-O gives containers the driver",
-                            .command = configure_crio(facts, crio)});
+    if (crio.daemon != nullptr)
+        read_options(*crio.daemon, crio);
+    crio.gives_driver = crio.gives_driver || reads_a_hook(facts.host, crio);
+    check_start(facts, crio, found);
+    check_doors(facts, crio, found);
+    findings.insert(findings.end(), found.begin(), found.end());
 }
 
 } // namespace grapnel::doctor_command

@@ -110,14 +110,6 @@ std::optional<Finding> byte_order_mark(const Facts& facts, const Docker& docker)
     return out;
 }
 
-/// The first CDI file that has GPUs of NVIDIA; empty without one.
-HostPath gpu_cdi_file(const sys::HostFs& host) {
-    for (const auto& file : cdi_files(host))
-        if (text_of(host, file).find("nvidia.com/gpu") != std::string::npos)
-            return file;
-    return {};
-}
-
 /// `features` of daemon.json, else the version's: CDI is on from Docker 28.2 on.
 bool has_cdi(const Facts& facts, const Docker& docker) {
     const auto features = docker.settings.value("features", Json());
@@ -128,28 +120,15 @@ bool has_cdi(const Facts& facts, const Docker& docker) {
     return version && *version >= Version{{28, 2}};
 }
 
-/// /var/run is a link to /run.
-std::string plain(const std::string& directory) {
-    constexpr std::string_view old = "/var/run/";
-    return directory.starts_with(old) ? "/run/" + directory.substr(old.size()) : directory;
-}
-
-/// Empty: the usual ones.
-std::vector<std::string> cdi_directories(const Docker& docker) {
+/// Nothing: the usual ones.
+DirectoryNames cdi_directories(const Docker& docker) {
     const auto listed = docker.settings.find("cdi-spec-dirs");
     auto out = docker.daemon == nullptr ? std::vector<std::string>()
                                         : options_of(*docker.daemon, "cdi-spec-dir");
     if (listed != docker.settings.end() && listed->is_array())
         for (const auto& name : *listed)
             out.push_back(name.get<std::string>());
-    return out;
-}
-
-bool reads_directory(const Docker& docker, const HostPath& directory) {
-    const auto names = cdi_directories(docker);
-    return names.empty() || std::ranges::any_of(names, [&](const std::string& name) {
-               return plain(name) == directory.text();
-           });
+    return out.empty() ? std::nullopt : std::optional(std::move(out));
 }
 
 } // namespace
@@ -168,17 +147,18 @@ std::optional<Finding> refused_settings(const Facts& facts, const Docker& docker
 }
 
 bool serves_cdi(const Facts& facts, const Docker& docker) {
-    const auto file = gpu_cdi_file(facts.host);
-    return !file.empty() && has_cdi(facts, docker) && reads_directory(docker, file.parent());
+    return !find_cdi_file(facts.host, gpu_kind, cdi_directories(docker)).empty()
+           && has_cdi(facts, docker);
 }
 
 std::optional<Finding> unread_cdi_file(const Facts& facts, const Docker& docker) {
-    const auto file = gpu_cdi_file(facts.host);
+    const auto file = find_cdi_file(facts.host, gpu_kind);
     if (file.empty())
         return std::nullopt;
+    const auto directories = cdi_directories(docker);
     const auto features = docker.settings.value("features", Json());
     const bool is_off = features.is_object() && features.value("cdi", Json()) == false;
-    if (!is_off && reads_directory(docker, file.parent()))
+    if (!is_off && !find_cdi_file(facts.host, gpu_kind, directories).empty())
         return std::nullopt;
     Finding out{.code = Code::GR0811, .text = docker.config.text()};
     if (is_off) {
@@ -186,7 +166,7 @@ std::optional<Finding> unread_cdi_file(const Facts& facts, const Docker& docker)
         out.command = configure_docker_command(facts, docker, Code::GR0811, "--cdi");
         out.needs_root = is_of_root(docker);
     } else {
-        const auto directory = cdi_directories(docker).front();
+        const auto directory = directories ? directories->front() : std::string();
         out.text += ": cdi-spec-dirs lacks the directory of " + file.text();
         out.command = "mkdir -p " + shell_word(directory) + " && grapnel cdi generate --output "
                       + shell_word(directory + "/grapnel.json");

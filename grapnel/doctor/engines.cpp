@@ -305,6 +305,21 @@ std::string string_at(const toml::table& table, std::string_view key) {
     return value == nullptr ? "" : value->get();
 }
 
+std::optional<std::vector<std::string>> strings_at(const toml::table& table, std::string_view key) {
+    const auto* const list = table.get_as<toml::array>(key);
+    if (list == nullptr)
+        return std::nullopt;
+    std::vector<std::string> out;
+    for (const auto& entry : *list)
+        if (const auto* const text = entry.as_string())
+            out.push_back(text->get());
+    return out;
+}
+
+std::string add_to_list_script(std::string_view key, const HostPath& directory) {
+    return "s|" + std::string(key) + R"(\s*=\s*\[|&")" + directory.text() + "\", |";
+}
+
 std::optional<toml::table> read_toml(const sys::HostFs& host, const HostPath& path,
                                      std::optional<Error>& mistake) {
     const auto text = host.read(path);
@@ -340,13 +355,32 @@ const std::vector<HostPath>& hook_directories() {
     return directories;
 }
 
-std::vector<HostPath> cdi_files(const sys::HostFs& host) {
+namespace {
+
+/// /var/run is a link to /run.
+std::string plain(const std::string& directory) {
+    constexpr std::string_view old = "/var/run/";
+    return directory.starts_with(old) ? "/run/" + directory.substr(old.size()) : directory;
+}
+
+} // namespace
+
+std::vector<HostPath> cdi_files(const sys::HostFs& host, const DirectoryNames& directories) {
     std::vector<HostPath> out;
-    for (const auto* const directory : {"/etc/cdi", "/run/cdi"})
-        for (const auto& name : names_in(host, host_path(directory)))
-            if (name.ends_with(".json") || name.ends_with(".yaml") || name.ends_with(".yml"))
-                out.push_back(host_path(directory) / name);
+    for (const auto& name : directories.value_or(std::vector<std::string>{"/etc/cdi", "/run/cdi"}))
+        if (const auto directory = HostPath::make(plain(name)))
+            for (const auto& file : names_in(host, *directory))
+                if (file.ends_with(".json") || file.ends_with(".yaml") || file.ends_with(".yml"))
+                    out.push_back(*directory / file);
     return out;
+}
+
+HostPath find_cdi_file(const sys::HostFs& host, std::string_view kind,
+                       const DirectoryNames& directories) {
+    for (const auto& file : cdi_files(host, directories))
+        if (text_of(host, file).find(kind) != std::string::npos)
+            return file;
+    return {};
 }
 
 } // namespace grapnel::doctor_command

@@ -82,6 +82,13 @@ struct RuntimeEntry {
 /// A string of a table; empty without it.
 [[nodiscard]] std::string string_at(const toml::table& table, std::string_view key);
 
+/// The strings in a list of a table; nothing without the list.
+[[nodiscard]] std::optional<std::vector<std::string>> strings_at(const toml::table& table,
+                                                                 std::string_view key);
+
+/// A script of sed that puts the directory at the front of a list in a TOML file.
+[[nodiscard]] std::string add_to_list_script(std::string_view key, const HostPath& directory);
+
 /// The value of an option of a daemon, as --name=VALUE or --name VALUE.
 [[nodiscard]] std::optional<std::string> option_of(const Daemon& daemon, std::string_view name);
 [[nodiscard]] std::vector<std::string> options_of(const Daemon& daemon, std::string_view name);
@@ -106,7 +113,21 @@ struct RuntimeEntry {
 /// Directories of hook files (oci-hooks(5)) that podman as root and CRI-O read by themselves.
 [[nodiscard]] const std::vector<HostPath>& hook_directories();
 
-/// CDI files in the directories of engines.
-[[nodiscard]] std::vector<HostPath> cdi_files(const sys::HostFs& host);
+/// Names of directories in an engine's setting; nothing: the setting is missing.
+using DirectoryNames = std::optional<std::vector<std::string>>;
+
+/// CDI files in those directories, by default in those that engines read by themselves.
+[[nodiscard]] std::vector<HostPath> cdi_files(const sys::HostFs& host,
+                                              const DirectoryNames& directories = {});
+
+/// The kind of a GPU in CDI, and a part of that of the Kubernetes device plugin's devices.
+inline constexpr std::string_view gpu_kind = "nvidia.com/gpu";
+
+/// The kinds of Kubernetes' driver for dynamic resource allocation, which no runtime replaces.
+inline constexpr std::string_view claim_kind = "k8s.gpu.nvidia.com/";
+
+/// The first CDI file in those directories with devices of that kind; empty without one.
+[[nodiscard]] HostPath find_cdi_file(const sys::HostFs& host, std::string_view kind,
+                                     const DirectoryNames& directories = {});
 
 } // namespace grapnel::doctor_command

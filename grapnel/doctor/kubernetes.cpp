@@ -2,6 +2,7 @@
 // containerd, by which kubelet starts containers.
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/containerd.hpp"
 #include "doctor/crio.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
@@ -10,186 +11,40 @@
 #include "engine_config/containerd.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace grapnel::doctor_command {
 
 namespace {
 
-struct Runtime {
-    std::string name = {};
-    std::string program = {};
-    std::optional<bool> systemd_cgroup = {};
-    std::string file = {}; ///< that says so
-};
-
-/// The settings of containerd with the files that they import, as far as they matter here.
-struct Containerd {
-    const Daemon* daemon = nullptr; ///< null: it does not run
-    HostPath config = {};
-    std::optional<Error> mistake = {};
-    std::vector<HostPath> files = {}; ///< config.toml and its imports
-    std::vector<std::string> imports = {};
-    std::vector<Runtime> runtimes = {};
-    std::vector<Runtime> misplaced = {}; ///< in a section that this version of the file has not
-    std::string default_runtime = {};
-    HostPath disabling = {}; ///< the file that disables the CRI plugin
-};
-
-/// k3s and RKE2 start containerd with -c.
-std::optional<std::string> config_of(const Daemon& daemon) {
-    auto named = option_of(daemon, "config");
-    return named ? named : short_option_of(daemon, "-c");
-}
-
-/// Docker starts a containerd of its own, which kubelet does not use.
-const Daemon* containerd_daemon(const Facts& facts) {
-    const auto found = std::ranges::find_if(facts.daemons, [](const Daemon& daemon) {
-        const auto config = config_of(daemon).value_or("");
-        return daemon.name == "containerd" && config.find("docker") == std::string::npos;
-    });
-    return found == facts.daemons.end() ? nullptr : &*found;
-}
-
-/// The plugin of CRI in a file of that version; empty: any name.
-std::string_view section_of(std::int64_t version) {
-    switch (version) {
-    case 1:
-        return "cri";
-    case 2:
-        return "io.containerd.grpc.v1.cri";
-    case 3:
-        return "io.containerd.cri.v1.runtime";
-    default:
-        return {};
-    }
-}
-
-Runtime runtime_at(std::string_view name, const toml::table* table, const std::string& file) {
-    Runtime out{.name = std::string(name), .file = file};
-    const auto* const options =
-        table == nullptr ? nullptr : engine_config::table_at(*table, {"options"});
-    if (options != nullptr) {
-        out.program = string_at(*options, "BinaryName");
-        if (const auto* const flag = options->get_as<bool>("SystemdCgroup"))
-            out.systemd_cgroup = flag->get();
-    }
-    if (out.program.empty() && table != nullptr) // before containerd 1.3
-        out.program = string_at(*table, "runtime_engine");
-    return out;
-}
-
-void read_runtimes(const toml::table& document, const HostPath& file, Containerd& out) {
-    const auto* const plugins = engine_config::table_at(document, {"plugins"});
-    if (plugins == nullptr)
-        return;
-    const auto* const version = document.get_as<std::int64_t>("version");
-    const bool is_first = file == out.config;
-    const auto meant = section_of(version != nullptr ? version->get() : is_first ? 1 : 0);
-    for (const auto& [plugin, value] : *plugins) {
-        const auto* const section = value.as_table();
-        const auto* const containerd =
-            section == nullptr ? nullptr : engine_config::table_at(*section, {"containerd"});
-        if (containerd == nullptr)
-            continue;
-        const bool is_read = meant.empty() || plugin.str() == meant;
-        if (auto name = string_at(*containerd, "default_runtime_name"); is_read && !name.empty())
-            out.default_runtime = std::move(name);
-        const auto* const runtimes = engine_config::table_at(*containerd, {"runtimes"});
-        for (const auto& [name, entry] : runtimes == nullptr ? toml::table() : *runtimes)
-            (is_read ? out.runtimes : out.misplaced)
-                .push_back(runtime_at(name.str(), entry.as_table(), file.text()));
-    }
-}
-
-bool disables_cri(const toml::table& document) {
-    const auto* const list = document.get_as<toml::array>("disabled_plugins");
-    return list != nullptr && std::ranges::any_of(*list, [](const toml::node& entry) {
-               const auto* const name = entry.as_string();
-               return name != nullptr
-                      && (name->get() == "cri" || name->get() == section_of(2)
-                          || name->get() == section_of(3));
-           });
-}
-
-void read_file(const sys::HostFs& host, const HostPath& path, Containerd& out) {
-    const auto table = read_toml(host, path, out.mistake);
-    if (!table)
-        return;
-    out.files.push_back(path);
-    if (disables_cri(*table))
-        out.disabling = path;
-    read_runtimes(*table, path, out);
-}
-
-Containerd containerd_of(const Facts& facts) {
-    const auto usual = host_path("/etc/containerd/config.toml");
-    Containerd out{.daemon = containerd_daemon(facts), .config = usual};
-    if (out.daemon != nullptr)
-        if (const auto named = config_of(*out.daemon))
-            out.config = HostPath::make(*named).value_or(usual);
-    const auto text = facts.host.read(out.config);
-    read_file(facts.host, out.config, out);
-    const auto imports = engine_config::containerd_imports(
-        {.path = out.config.text(), .text = text ? *text : std::string()});
-    if (!imports)
-        return out;
-    out.imports = *imports;
-    for (const auto& pattern : *imports) {
-        const auto path = HostPath::make(pattern);
-        if (!path)
-            continue;
-        for (const auto& name : names_in(facts.host, path->parent()))
-            if (const auto file = path->parent() / name;
-                engine_config::import_matches(pattern, file.text()))
-                read_file(facts.host, file, out);
-    }
-    return out;
-}
-
 /// The last file's entry counts.
-const Runtime* runtime_of(const Containerd& containerd, std::string_view name) {
-    const auto found = std::find_if(containerd.runtimes.rbegin(), containerd.runtimes.rend(),
-                                    [&](const Runtime& runtime) { return runtime.name == name; });
+const ContainerdRuntime* runtime_of(const Containerd& containerd, std::string_view name) {
+    const auto found =
+        std::find_if(containerd.runtimes.rbegin(), containerd.runtimes.rend(),
+                     [&](const ContainerdRuntime& runtime) { return runtime.name == name; });
     return found == containerd.runtimes.rend() ? nullptr : &*found;
 }
 
-bool gives_driver(const sys::HostFs& host, const Runtime& runtime) {
+bool gives_driver(const sys::HostFs& host, const ContainerdRuntime& runtime) {
     return maker_of(host, runtime.program) != Maker::other;
 }
 
 bool has_runtime(const sys::HostFs& host, const Containerd& containerd) {
-    return std::ranges::any_of(containerd.runtimes,
-                               [&](const Runtime& runtime) { return gives_driver(host, runtime); });
+    return std::ranges::any_of(containerd.runtimes, [&](const ContainerdRuntime& runtime) {
+        return gives_driver(host, runtime);
+    });
 }
 
-/// k3s, RKE2 and microk8s write the file again at each start.
-bool is_generated(const Containerd& containerd) {
-    const auto& path = containerd.config.text();
-    return path.starts_with("/var/lib/rancher/") || path.starts_with("/var/snap/microk8s/");
-}
-
-std::string restart_containerd(const Facts& facts, const Containerd& containerd) {
-    return restart_command(facts, containerd.daemon, "containerd");
-}
-
-bool is_of_microk8s(const Containerd& containerd) {
-    return containerd.config.text().starts_with("/var/snap/microk8s/");
-}
-
-constexpr std::string_view microk8s_template =
-    "/var/snap/microk8s/current/args/containerd-template.toml";
-constexpr std::string_view restart_microk8s = "snap restart microk8s.daemon-containerd";
-
-/// A template in the place of k3s' own, which enters no runtime; empty without one.
-HostPath own_template(const sys::HostFs& host, const Containerd& containerd) {
-    for (const auto* const name : {"config-v3.toml.tmpl", "config.toml.tmpl"}) {
-        auto path = containerd.config.parent() / name;
-        if (exists(host, path)
-            && text_of(host, path).find("template \"base\"") == std::string::npos)
+/// The template that a person made for k3s or RKE2; empty without one.
+HostPath template_of(const sys::HostFs& host, const Containerd& containerd) {
+    for (const auto* const name : {"config-v3.toml.tmpl", "config.toml.tmpl"})
+        if (auto path = containerd.config.parent() / name; exists(host, path))
             return path;
-    }
     return {};
+}
+
+/// Whether the template replaces k3s' own, which enters the runtime.
+bool replaces_base(const sys::HostFs& host, const HostPath& path) {
+    return !path.empty() && text_of(host, path).find("template \"base\"") == std::string::npos;
 }
 
 /// k3s and RKE2 enter each nvidia-container-runtime that they find in their PATH at a start.
@@ -197,7 +52,7 @@ std::string configure_generated(const Facts& facts, const Containerd& containerd
     if (is_of_microk8s(containerd)) // a drop-in would hold the template's ${...} unresolved
         return page_command(code);
     auto restart = restart_containerd(facts, containerd);
-    if (const auto own = own_template(facts.host, containerd); !own.empty())
+    if (const auto own = template_of(facts.host, containerd); replaces_base(facts.host, own))
         return R"(sed -i '1i {{ template "base" . }}' )" + shell_word(own.text()) + " && "
                + restart;
     if (!find_program(facts.host, "nvidia-container-runtime").empty())
@@ -254,12 +109,11 @@ void check_programs(const Facts& facts, const Containerd& containerd,
 
 /// Without the key there is no line to change: it is copied from the options of runc.
 std::string use_systemd_command(const Facts& facts, const Containerd& containerd,
-                                const Runtime& runtime) {
+                                const ContainerdRuntime& runtime) {
     if (is_generated(containerd) && !is_of_microk8s(containerd))
         return page_command(Code::GR1007);
     const auto file = is_of_microk8s(containerd) ? std::string(microk8s_template) : runtime.file;
-    const auto restart = is_of_microk8s(containerd) ? std::string(restart_microk8s)
-                                                    : restart_containerd(facts, containerd);
+    const auto restart = restart_containerd(facts, containerd);
     if (runtime.systemd_cgroup)
         return R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )" + shell_word(file)
                + " && " + restart;
@@ -342,14 +196,92 @@ void check_default(const Facts& facts, const Containerd& containerd,
 /// containerd reads the section of the file's version alone.
 void check_sections(const Facts& facts, const Containerd& containerd,
                     std::vector<Finding>& findings) {
-    const auto found = std::ranges::find_if(containerd.misplaced, [&](const Runtime& runtime) {
-        return gives_driver(facts.host, runtime);
-    });
+    const auto found =
+        std::ranges::find_if(containerd.misplaced, [&](const ContainerdRuntime& runtime) {
+            return gives_driver(facts.host, runtime);
+        });
     if (found != containerd.misplaced.end())
         findings.push_back({.code = Code::GR1009,
                             .text = found->file + ": the runtime " + quote(found->name)
                                     + " is in a section that a file of this version does not have",
                             .command = configure(facts, containerd, Code::GR1009)});
+}
+
+/// Whether the CRI plugin reads CDI files: from containerd 2.0 on by default, before 1.7 never.
+/// Nothing: unknown.
+std::optional<bool> reads_cdi(const Facts& facts, const Containerd& containerd) {
+    if (containerd.cdi.is_enabled || containerd.version > 2)
+        return containerd.cdi.is_enabled.value_or(true);
+    const auto version = is_generated(containerd) ? std::nullopt : version_of(facts, "containerd");
+    return version && *version >= Version{{1, 7}} ? std::optional(*version >= Version{{2}})
+                                                  : std::nullopt;
+}
+
+/// Whether pods get GPUs of that kind by CDI.
+bool has_cdi_door(const Facts& facts, const Containerd& containerd, std::string_view kind) {
+    return !find_cdi_file(facts.host, kind, containerd.cdi.directories).empty()
+           && reads_cdi(facts, containerd).value_or(false);
+}
+
+/// The command changes a line of the file, or of the template that it is made from.
+std::string edit_command(const Facts& facts, const Containerd& containerd, const HostPath& file,
+                         const std::string& script, Code code) {
+    auto editable = file;
+    if (is_of_microk8s(containerd))
+        editable = host_path(microk8s_template);
+    else if (is_generated(containerd))
+        editable = template_of(facts.host, containerd);
+    return editable.empty() ? page_command(code)
+                            : "sed -i " + shell_word(script) + " " + shell_word(editable.text())
+                                  + " && " + restart_containerd(facts, containerd);
+}
+
+/// A CDI file of that kind that the CRI plugin passes over.
+void check_cdi(const Facts& facts, const Containerd& containerd, std::string_view kind,
+               std::vector<Finding>& findings) {
+    const auto file = find_cdi_file(facts.host, kind);
+    const auto is_read = file.empty() ? std::nullopt : reads_cdi(facts, containerd);
+    if (!is_read || has_cdi_door(facts, containerd, kind))
+        return;
+    const auto& cdi = containerd.cdi;
+    if (!*is_read)
+        findings.push_back(
+            {.code = Code::GR1016,
+             .text = (cdi.is_enabled ? cdi.enabling.text() + ": enable_cdi is false"
+                                     : containerd.config.text()
+                                           + ": enable_cdi is missing, and is false before "
+                                             "containerd 2.0")
+                     + ", so pods get no GPU of " + file.text(),
+             .command =
+                 is_generated(containerd)
+                     ? edit_command(facts, containerd, cdi.enabling,
+                                    R"(s/enable_cdi\s*=\s*false/enable_cdi = true/)", Code::GR1016)
+                     : configure(facts, containerd, Code::GR1016, " --cdi")});
+    else
+        findings.push_back({.code = Code::GR1017,
+                            .text = cdi.listing.text() + ": cdi_spec_dirs lacks the directory of "
+                                    + file.text() + ", so pods get no GPU of it",
+                            .command = edit_command(
+                                facts, containerd, cdi.listing,
+                                add_to_list_script("cdi_spec_dirs", file.parent()), Code::GR1017)});
+}
+
+/// CDI is the door of pods where no runtime gives the driver.
+void check_doors(const Facts& facts, const Containerd& containerd, bool has_runtime,
+                 std::vector<Finding>& findings) {
+    if (!findings.empty() || containerd.daemon == nullptr || !kubelet_uses_containerd(facts))
+        return;
+    check_cdi(facts, containerd, claim_kind, findings);
+    if (has_runtime || !findings.empty() || brings_driver_itself(facts.host))
+        return;
+    check_cdi(facts, containerd, gpu_kind, findings);
+    if (findings.empty() && !has_cdi_door(facts, containerd, claim_kind)
+        && !has_cdi_door(facts, containerd, gpu_kind))
+        findings.push_back({.code = Code::GR1006,
+                            .text = containerd.config.text()
+                                    + ": kubelet runs, and no runtime "
+                                      "gives containers the driver",
+                            .command = configure(facts, containerd, Code::GR1006)});
 }
 
 void check_containerd(const Facts& facts, const Containerd& containerd,
@@ -368,17 +300,12 @@ void check_containerd(const Facts& facts, const Containerd& containerd,
     check_programs(facts, containerd, findings);
     check_managers(facts, containerd, findings);
     const bool gives = has_runtime(facts.host, containerd);
-    if (gives)
+    if (gives
+        || (containerd.cdi.is_enabled.value_or(false) && has_cdi_door(facts, containerd, gpu_kind)))
         check_restart(facts, containerd, findings);
-    else
+    if (!gives)
         check_sections(facts, containerd, findings);
-    if (findings.empty() && !gives && containerd.daemon != nullptr && kubelet_uses_containerd(facts)
-        && !brings_driver_itself(facts.host))
-        findings.push_back({.code = Code::GR1006,
-                            .text = containerd.config.text()
-                                    + ": kubelet runs, and no runtime "
-                                      "gives containers the driver",
-                            .command = configure(facts, containerd, Code::GR1006)});
+    check_doors(facts, containerd, gives, findings);
 }
 
 } // namespace

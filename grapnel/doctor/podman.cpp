@@ -165,12 +165,7 @@ void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
 
 /// Whether podman reads a CDI file of GPUs.
 bool has_cdi_door(const sys::HostFs& host, const PodmanConf& conf) {
-    return std::ranges::any_of(cdi_files(host), [&](const HostPath& file) {
-        const bool is_read =
-            !conf.cdi_dirs
-            || std::ranges::find(*conf.cdi_dirs, file.parent().text()) != conf.cdi_dirs->end();
-        return is_read && text_of(host, file).find("nvidia.com/gpu") != std::string::npos;
-    });
+    return !find_cdi_file(host, gpu_kind, conf.cdi_dirs).empty();
 }
 
 /// The directory of hooks.d that holds our hook; empty if no directory does.

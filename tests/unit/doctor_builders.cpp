@@ -127,6 +127,11 @@ void docker_container(DoctoredHost& host, const DockerContainer& container) {
     host.files.file(directory + "hostconfig.json", R"({"Runtime": ")" + container.runtime + "\"}");
 }
 
+void gpu_cdi_file(DoctoredHost& host, const std::string& path) {
+    host.files.file(path, "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
+                          "  containerEdits:\n    env: [A=B]\n");
+}
+
 std::string hook_file(const std::string& program) {
     return R"({"version": "1.0.0", "hook": {"path": ")" + program
            + R"("}, "stages": ["prestart"]})";

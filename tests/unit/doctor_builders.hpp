@@ -67,6 +67,9 @@ struct DockerContainer {
 /// Docker has our runtime, and this container.
 void docker_container(DoctoredHost& host, const DockerContainer& container);
 
+/// A CDI file with the GPU 0.
+void gpu_cdi_file(DoctoredHost& host, const std::string& path);
+
 [[nodiscard]] std::string hook_file(const std::string& program);
 /// podman, and a hook: ours, or that program.
 void podman(DoctoredHost& host);

@@ -82,9 +82,7 @@ void podman_on_cdi(DoctoredHost& host) {
     host.files.file("/usr/bin/podman", "");
     host.files.directory("/var/lib/containers/storage/overlay-containers/1");
     host.files.file("/var/lib/containers/storage/db.sql", "");
-    host.files.file("/etc/cdi/nvidia.yaml",
-                    "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n- name: \"0\"\n"
-                    "  containerEdits:\n    env: [A=B]\n");
+    gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
 }
 
 } // namespace
@@ -269,6 +267,14 @@ const std::vector<NearFault>& healthy_clusters() {
              podman, "/etc/containers/oci/hooks.d/a.json",
              R"({"version": "0.1.0", "hook": "/usr/bin/grapnel-hook", "stage": ["prestart"]})")},
         {"podman with a CDI file alone", "h200", podman_on_cdi},
+        {"podman with a CDI file in its own directory", "h200",
+         [](DoctoredHost& host) {
+             podman_on_cdi(host);
+             host.files.remove("/etc/cdi");
+             gpu_cdi_file(host, "/srv/cdi/nvidia.yaml");
+             host.files.file("/etc/containers/containers.conf",
+                             "[engine]\ncdi_spec_dirs = [\"/srv/cdi\"]\n");
+         }},
         {"hook program of this machine", "h200", file("/usr/bin/grapnel-hook", elf_file({}))},
         {"user with a login of systemd", "h200",
          [](DoctoredHost& host) {

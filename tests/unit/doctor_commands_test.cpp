@@ -340,6 +340,21 @@ const std::vector<Row>& rows() {
          R"(sed -i 's/SystemdCgroup\s*=\s*false/SystemdCgroup = true/' )"
          "/etc/containerd/config.toml && systemctl restart containerd",
          systemd},
+        {"containerd 1.7 with enable_cdi off", debian,
+         "grapnel configure containerd --cdi && systemctl restart containerd", systemd},
+        {"containerd that looks for CDI files elsewhere", debian,
+         R"(sed -i 's|cdi_spec_dirs\s*=\s*\[|&"/etc/cdi", |' /etc/containerd/config.toml && )"
+         "systemctl restart containerd",
+         systemd},
+        {"CRI-O that looks for hooks elsewhere", debian,
+         R"(sed -i 's|hooks_dir\s*=\s*\[|&"/usr/share/containers/oci/hooks.d", |' )"
+         "/etc/crio/crio.conf.d/99-grapnel.toml && systemctl restart crio",
+         systemd},
+        {"CRI-O with an option for other hooks", debian, "grapnel explain GR1018", systemd},
+        {"CRI-O that looks for CDI files elsewhere", debian,
+         R"(sed -i 's|cdi_spec_dirs\s*=\s*\[|&"/run/cdi", |' )"
+         "/etc/crio/crio.conf.d/99-grapnel.toml && systemctl restart crio",
+         systemd},
         {"hooks_dir without the hook's directory", debian,
          "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
          "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "

@@ -30,6 +30,39 @@ void crio_with(DoctoredHost& host, const std::string& text) {
 constexpr const char* crio_runtime =
     "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/usr/bin/grapnel-runtime\"\n";
 
+constexpr const char* cri_section = "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\n";
+
+/// kubelet gives pods the devices of a CDI file, and no runtime gives them.
+void containerd_on_cdi(DoctoredHost& host, const std::string& text) {
+    containerd_with(host, text);
+    gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+}
+
+void containerd_of_version(DoctoredHost& host, const std::string& version) {
+    containerd_on_cdi(host, cri_section);
+    answer(host, "containerd github.com/containerd/containerd " + version + " 05044ec0a9a7\n");
+}
+
+/// Pods get GPUs by Kubernetes' driver for dynamic resource allocation.
+void claim(DoctoredHost& host, const std::string& text) {
+    containerd_with(host, text + runtime_in("io.containerd.grpc.v1.cri"));
+    host.files.file("/run/cdi/k8s.gpu.nvidia.com-claim_12.yaml",
+                    "cdiVersion: 0.5.0\nkind: k8s.gpu.nvidia.com/claim\ndevices:\n- name: \"12\"\n"
+                    "  containerEdits:\n    env: [A=B]\n");
+}
+
+void crio_with_hook(DoctoredHost& host, const std::string& directories) {
+    crio_with(host, "[crio.runtime]\nhooks_dir = [" + directories + "]\n");
+    host.files.file("/usr/bin/grapnel-hook", "");
+    host.files.file("/usr/share/containers/oci/hooks.d/99-grapnel.json",
+                    hook_file("/usr/bin/grapnel-hook"));
+}
+
+void crio_on_cdi(DoctoredHost& host, const std::string& text) {
+    crio_with(host, "[crio.runtime]\n" + text);
+    gpu_cdi_file(host, "/run/cdi/nvidia.yaml");
+}
+
 /// containerd for Docker beside another engine of kubelet's.
 void containerd_without_use(DoctoredHost& host, const std::string& kubelet) {
     host.files.file(containerd_toml, "version = 2\ndisabled_plugins = [\"cri\"]\n");
@@ -67,12 +100,62 @@ const std::vector<Fault>& engine_faults() {
          }},
         {GR1012, "crio.conf that is no TOML", "h200", "99-grapnel.toml",
          [](DoctoredHost& host) { crio_with(host, "[crio.runtime\n"); }},
-        {GR1013, "CRI-O without runtime and hook", "h200", "neither a runtime nor a hook",
+        {GR1013, "CRI-O without runtime and hook", "h200", "neither a runtime",
          [](DoctoredHost& host) { crio_with(host, "[crio]\n"); }},
         {GR1014, "CRI-O that was not restarted", "h200", "after CRI-O started",
          [](DoctoredHost& host) {
              crio_with(host, crio_runtime);
              start_early(host, "88");
+         }},
+        {GR1016, "containerd 1.7 with enable_cdi off", "h200", "enable_cdi is false",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section + std::string("enable_cdi = false\n"));
+         }},
+        {GR1016, "containerd 1.7 without enable_cdi", "h200", "enable_cdi is missing",
+         [](DoctoredHost& host) { containerd_of_version(host, "1.7.27"); }},
+        {GR1016, "containerd 2 with enable_cdi off", "h200", "config.toml: enable_cdi is false",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n"
+                                     "enable_cdi = false\n");
+         }},
+        {GR1016, "claim of a GPU without enable_cdi", "h200", "k8s.gpu.nvidia.com-claim_12.yaml",
+         [](DoctoredHost& host) {
+             claim(host, cri_section);
+             answer(host, "containerd containerd.io 1.7.27 05044ec0a9a7\n");
+         }},
+        {GR1017, "containerd that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section
+                                         + std::string("enable_cdi = true\n"
+                                                       "cdi_spec_dirs = [\"/var/run/cdi\"]\n"));
+         }},
+        {GR1017, "containerd 2 without CDI directories", "h200", "cdi_spec_dirs",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n"
+                                     "cdi_spec_dirs = []\n");
+         }},
+        {GR1018, "CRI-O that looks for hooks elsewhere", "h200", "99-grapnel.toml: hooks_dir",
+         [](DoctoredHost& host) { crio_with_hook(host, "\"/etc/hooks.d\""); }},
+        {GR1018, "CRI-O with an option for other hooks", "h200", "--hooks-dir",
+         [](DoctoredHost& host) {
+             crio_with_hook(host, "\"/usr/share/containers/oci/hooks.d\"");
+             start(host, "88", "crio", "crio --hooks-dir /etc/hooks.d");
+         }},
+        {GR1019, "CRI-O that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
+         [](DoctoredHost& host) { crio_on_cdi(host, "cdi_spec_dirs = [\"/etc/cdi\"]\n"); }},
+        {GR1019, "CRI-O with an option for other CDI files", "h200", "--cdi-spec-dirs",
+         [](DoctoredHost& host) {
+             crio_on_cdi(host, "");
+             start(host, "88", "crio", "crio --cdi-spec-dirs=/etc/cdi,/srv/cdi");
+         }},
+        {GR1005, "containerd that was not restarted after enable_cdi", "h200", "after containerd",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section + std::string("enable_cdi = true\n"));
+             start_early(host, "88");
+         }},
+        {GR1006, "containerd without runtime and CDI file", "h200", "no runtime gives",
+         [](DoctoredHost& host) {
+             containerd_with(host, cri_section + std::string("enable_cdi = false\n"));
          }},
         {GR1006, "k3s with a template of its own", "h200", "kubelet",
          [](DoctoredHost& host) {
@@ -177,6 +260,61 @@ const std::vector<NearFault>& healthy_engines() {
              host.files.file("/etc/hooks.d/a.json",
                              R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}})");
          }},
+        {"containerd 1.7 with enable_cdi", "h200",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section + std::string("enable_cdi = true\n"));
+         }},
+        {"containerd 2 without enable_cdi", "h200",
+         [](DoctoredHost& host) { containerd_of_version(host, "v2.0.5"); }},
+        {"containerd with a file of version 3 and a CDI file", "h200",
+         [](DoctoredHost& host) { containerd_on_cdi(host, "version = 3\n"); }},
+        {"containerd with a runtime and enable_cdi off", "h200",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section + std::string("enable_cdi = false\n")
+                                         + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {"claim of a GPU with enable_cdi", "h200",
+         [](DoctoredHost& host) { claim(host, cri_section + std::string("enable_cdi = true\n")); }},
+        {"containerd with another CDI directory, which is read", "h200",
+         [](DoctoredHost& host) {
+             containerd_on_cdi(host, cri_section
+                                         + std::string("enable_cdi = true\n"
+                                                       "cdi_spec_dirs = [\"/srv/cdi\"]\n"));
+             gpu_cdi_file(host, "/srv/cdi/nvidia.yaml");
+         }},
+        {"containerd with /var/run among its CDI directories", "h200",
+         [](DoctoredHost& host) {
+             containerd_with(host, cri_section
+                                       + std::string("enable_cdi = true\n"
+                                                     "cdi_spec_dirs = [\"/var/run/cdi\"]\n"));
+             gpu_cdi_file(host, "/run/cdi/nvidia.yaml");
+         }},
+        {"Docker's containerd with enable_cdi off", "h200",
+         [](DoctoredHost& host) {
+             host.files.file(containerd_toml, cri_section + std::string("enable_cdi = false\n"));
+             start_containerd(host);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+         }},
+        {"CRI-O with the directory of the hook", "h200",
+         [](DoctoredHost& host) {
+             crio_with_hook(host, "\"/etc/hooks.d\", \"/usr/share/containers/oci/hooks.d\"");
+         }},
+        {"CRI-O with a hook in the usual directory", "h200",
+         [](DoctoredHost& host) {
+             crio_with_hook(host, "");
+             host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", "[crio.runtime]\n");
+         }},
+        {"CRI-O with a runtime beside other hooks", "h200",
+         [](DoctoredHost& host) {
+             crio_with_hook(host, "\"/etc/hooks.d\"");
+             host.files.file("/etc/crio/crio.conf.d/10-runtime.toml", crio_runtime);
+         }},
+        {"CRI-O with a CDI file", "h200",
+         [](DoctoredHost& host) {
+             crio_on_cdi(host, "cdi_spec_dirs = [\"/etc/cdi\", \"/var/run/cdi\"]\n");
+         }},
+        {"CRI-O with a CDI file in the usual directory", "h200",
+         [](DoctoredHost& host) { crio_on_cdi(host, ""); }},
         {"CRI-O without kubelet", "h200", [](DoctoredHost& host) { start(host, "88", "crio"); }},
         {"a service's home without podman", "h200",
          [](DoctoredHost& host) {
