@@ -30,6 +30,24 @@ std::string of_suse(const sys::HostFs& host, const char* names) {
     return has_repository(host, {"nvidia"}) ? names : "";
 }
 
+/// Arch's package of the kernel that runs: "linux-lts" of 6.6.63-1-lts.
+std::string arch_kernel(const sys::HostFs& host) {
+    const auto release = text_of(host, host_path("/proc/sys/kernel/osrelease"));
+    for (const std::string suffix : {"-lts", "-zen", "-hardened"})
+        if (release.ends_with(suffix))
+            return "linux" + suffix;
+    return "linux";
+}
+
+/// Arch builds the module for two of its kernels.
+std::string arch_driver(const sys::HostFs& host) {
+    const auto kernel = arch_kernel(host);
+    const std::string module = kernel == "linux"       ? "nvidia-open"
+                               : kernel == "linux-lts" ? "nvidia-open-lts"
+                                                       : "nvidia-open-dkms " + kernel + "-headers";
+    return module + " nvidia-utils";
+}
+
 Packages driver_packages(const sys::HostFs& host) {
     const auto rpm =
         of_rpm(host, "nvidia-driver nvidia-driver-cuda", "akmod-nvidia xorg-x11-drv-nvidia-cuda");
@@ -39,7 +57,7 @@ Packages driver_packages(const sys::HostFs& host) {
             .rhel = rpm,
             .suse = of_suse(host, "nvidia-open-driver-G06-signed-kmp-default "
                                   "nvidia-compute-utils-G06"),
-            .arch = "nvidia-open nvidia-utils"};
+            .arch = arch_driver(host)};
 }
 
 Packages cuda_packages(const sys::HostFs& host, const std::string& version) {
@@ -83,7 +101,7 @@ std::string install_headers_command(const sys::HostFs& host, const std::string& 
                            .fedora = "kernel-devel-" + release,
                            .rhel = "kernel-devel-" + release,
                            .suse = {},
-                           .arch = "linux-headers"};
+                           .arch = arch_kernel(host) + "-headers"};
     const auto install = install_command(host, headers, Code::GR0203);
     return install == page_command(Code::GR0203) ? std::string() : install + " && ";
 }
@@ -200,13 +218,13 @@ std::string install_32bit_command(const sys::HostFs& host, const std::string& ve
     const auto branch = ubuntu_branch(host, version);
     const auto rpm = of_rpm(host, "nvidia-driver-libs.i686 nvidia-driver-cuda-libs.i686",
                             "xorg-x11-drv-nvidia-libs.i686 xorg-x11-drv-nvidia-cuda-libs.i686");
-    const Packages names{.debian = of_debian(host, "libcuda1:i386 nvidia-driver-libs:i386"),
-                         .ubuntu = "libnvidia-compute-" + branch + ":i386 libnvidia-gl-" + branch
-                                   + ":i386",
-                         .fedora = rpm,
-                         .rhel = rpm,
-                         .suse = of_suse(host, "nvidia-compute-G06-32bit nvidia-gl-G06-32bit"),
-                         .arch = "lib32-nvidia-utils"};
+    const Packages names{
+        .debian = of_debian(host, "libcuda1:i386 nvidia-driver-libs:i386"),
+        .ubuntu = "libnvidia-compute-" + branch + ":i386 libnvidia-gl-" + branch + ":i386",
+        .fedora = rpm,
+        .rhel = rpm,
+        .suse = of_suse(host, "nvidia-compute-G06-32bit nvidia-gl-G06-32bit"),
+        .arch = has_repository(host, {"\n[multilib]"}) ? "lib32-nvidia-utils" : ""};
     const auto install = install_command(host, names, Code::GR1308);
     return install.starts_with("apt-get ")
                ? "dpkg --add-architecture i386 && apt-get update && " + install

@@ -13,10 +13,11 @@ namespace {
 
 /// comm(5) of the daemons that an area looks at: the kernel cuts it after 15 characters.
 /// k3s and microk8s run kubelet in a process of another name.
-constexpr std::array<std::string_view, 11> daemon_names{
+constexpr std::array<std::string_view, 14> daemon_names{
     "dockerd",         "containerd",      "crio",     "kubelet",
     "k3s-server",      "k3s-agent",       "kubelite", "nvidia-persiste",
-    "nv-fabricmanage", "nvidia-cuda-mps", "systemd",
+    "nv-fabricmanage", "nvidia-cuda-mps", "systemd",  "nomad",
+    "slurmd",          "slurmctld",
 };
 
 constexpr std::string_view value_after(std::string_view line, std::string_view key) {

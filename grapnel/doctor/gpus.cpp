@@ -5,6 +5,7 @@
 #include "doctor/driver_commands.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
+#include "doctor/modules.hpp"
 #include "doctor/pci.hpp"
 #include "doctor/shell.hpp"
 
@@ -318,6 +319,16 @@ std::string fabric_command(const Facts& facts) {
                : install + " && systemctl enable --now " + std::string(unit);
 }
 
+/// The module can be in the initramfs, with its options.
+std::string include_command(const Facts& facts) {
+    const auto file = file_with_option(facts.host, "NVreg_ExcludedGpus");
+    if (file.empty())
+        return page_command(Code::GR0420);
+    const auto update = initramfs_command(facts.host);
+    return R"(sed -i 's/NVreg_ExcludedGpus=\S*//' )" + shell_word(file.text())
+           + (update.empty() ? "" : " && " + update) + " && reboot";
+}
+
 /// The driver lists such a GPU, and gives it to no program.
 void check_excluded(const Facts& facts, std::vector<Finding>& findings) {
     const auto gpus = host_path("/proc/driver/nvidia/gpus");
@@ -329,9 +340,7 @@ void check_excluded(const Facts& facts, std::vector<Finding>& findings) {
                     {.code = Code::GR0420,
                      .text = "GPU " + address
                              + " is excluded: NVreg_ExcludedGpus of the nvidia module names it",
-                     .command = "grep -r NVreg_ExcludedGpus /etc/modprobe.d /usr/lib/modprobe.d "
-                                "/proc/cmdline",
-                     .needs_root = false});
+                     .command = include_command(facts)});
     }
 }
 

@@ -123,9 +123,16 @@ Packages packages(const std::string& name) {
         .debian = name, .ubuntu = name, .fedora = name, .rhel = name, .suse = name, .arch = name};
 }
 
+Packages own_packages(const std::string& name) {
+    auto out = packages(name);
+    out.arch.clear();
+    return out;
+}
+
 bool has_repository(const sys::HostFs& host, std::initializer_list<std::string_view> words) {
-    for (const auto* const directory : {"/etc/yum.repos.d", "/etc/zypp/repos.d",
-                                        "/etc/apt/sources.list.d", "/etc/apt/sources.list"}) {
+    for (const auto* const directory :
+         {"/etc/yum.repos.d", "/etc/zypp/repos.d", "/etc/apt/sources.list.d",
+          "/etc/apt/sources.list", "/etc/pacman.conf"}) {
         const auto place = host_path(directory);
         auto names = names_in(host, place);
         names.emplace_back(); // the path itself
@@ -173,9 +180,10 @@ std::string install_hook_command(const sys::HostFs& host, const HostPath& progra
     const auto directory = host_path("/usr/bin");
     const bool is_of_nvidia =
         hook == directory / "nvidia-cdi-hook" || hook == directory / "nvidia-ctk";
-    if (programs != directory || !is_of_nvidia || family_of(host) == Family::other)
+    const auto family = family_of(host);
+    if (programs != directory || !is_of_nvidia || family == Family::other || family == Family::arch)
         return {};
-    return install_command(host, packages("grapnel-nvidia-compat"), Code::GR1103);
+    return install_command(host, own_packages("grapnel-nvidia-compat"), Code::GR1103);
 }
 
 std::string reinstall_command(const sys::HostFs& host, const std::string& package, Code code) {

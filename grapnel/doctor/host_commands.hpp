@@ -29,6 +29,9 @@ struct Packages {
 /// The same package name in each family.
 [[nodiscard]] Packages packages(const std::string& name);
 
+/// A package of Grapnel's, which there is for deb and rpm.
+[[nodiscard]] Packages own_packages(const std::string& name);
+
 /// Whether the package manager uses a repository with one of these words in its file or the name
 /// of the file, in lower case.
 [[nodiscard]] bool has_repository(const sys::HostFs& host,

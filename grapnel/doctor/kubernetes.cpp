@@ -57,7 +57,7 @@ std::string configure_generated(const Facts& facts, const Containerd& containerd
                + restart;
     if (!find_program(facts.host, "nvidia-container-runtime").empty())
         return restart;
-    const auto install = install_command(facts.host, packages("grapnel-nvidia-compat"), code);
+    const auto install = install_command(facts.host, own_packages("grapnel-nvidia-compat"), code);
     return install == page_command(code) ? install : install + " && " + restart;
 }
 

@@ -78,9 +78,10 @@ bool forbids_module(std::string_view line) {
            || (words[0] == "install" && (program == "false" || program == "true"));
 }
 
-/// The file that forbids the nvidia module, or an empty path. A file hides files of the same name
-/// in later directories.
-HostPath file_that_forbids_module(const sys::HostFs& host) {
+/// The first file of modprobe.d(5) with such a line, or an empty path. A file hides files of the
+/// same name in later directories.
+template <typename IsMeant>
+HostPath modprobe_file_with(const sys::HostFs& host, IsMeant is_meant) {
     std::set<std::string> seen;
     for (const auto* const directory :
          {"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d",
@@ -88,7 +89,7 @@ HostPath file_that_forbids_module(const sys::HostFs& host) {
         for (const auto& name : names_in(host, host_path(directory))) {
             auto path = host_path(directory) / name;
             if (name.ends_with(".conf") && seen.insert(name).second
-                && std::ranges::any_of(split(text_of(host, path), '\n'), forbids_module))
+                && std::ranges::any_of(split(text_of(host, path), '\n'), is_meant))
                 return path;
         }
     return {};
@@ -167,7 +168,7 @@ std::optional<Finding> forbidden_module(const Facts& facts) {
                        .text = "the kernel command line has " + option
                                + ", which keeps the nvidia module from being loaded",
                        .command = replace_option_command(facts.host, option)};
-    const auto file = file_that_forbids_module(facts.host);
+    const auto file = modprobe_file_with(facts.host, forbids_module);
     if (file.empty())
         return std::nullopt;
     return Finding{.code = Code::GR0215,
@@ -175,6 +176,12 @@ std::optional<Finding> forbidden_module(const Facts& facts) {
                    .command =
                        R"(sed -i '/^\s*\(blacklist\|install\|alias\)\s\+nvidia\(\s\|$\)/s/^/#/' )"
                        + shell_word(file.text()) + " && modprobe nvidia"};
+}
+
+HostPath file_with_option(const sys::HostFs& host, std::string_view option) {
+    return modprobe_file_with(host, [&](std::string_view line) {
+        return trim(line).starts_with("options") && line.find(option) != std::string_view::npos;
+    });
 }
 
 Finding module_not_built(const Facts& facts, const std::string& release) {

@@ -29,6 +29,9 @@ namespace grapnel::doctor_command {
 /// Why `modprobe nvidia` would fail, or be undone by the next boot.
 [[nodiscard]] std::optional<Finding> forbidden_module(const Facts& facts);
 
+/// The first file of modprobe.d(5) with that option of the nvidia module; empty without one.
+[[nodiscard]] HostPath file_with_option(const sys::HostFs& host, std::string_view option);
+
 /// The driver is installed, and the kernel that runs has no module of it.
 [[nodiscard]] Finding module_not_built(const Facts& facts, const std::string& release);
 

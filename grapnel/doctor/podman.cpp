@@ -3,18 +3,14 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/hook_files.hpp"
 #include "doctor/shell.hpp"
-#include "json/text.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace grapnel::doctor_command {
 
 namespace {
-
-constexpr std::array all_stages{"precreate", "createRuntime", "createContainer", "startContainer",
-                                "prestart",  "poststart",     "poststop"};
 
 /// containers.conf(5), as far as it matters here.
 struct PodmanConf {
@@ -81,59 +77,23 @@ PodmanConf conf_of(const sys::HostFs& host, const HostPath& home) {
     return out;
 }
 
-struct HookFile {
-    HostPath path = {};
-    std::string mistake = {}; ///< for which podman starts no container
-    std::string program = {};
-};
-
-/// podman knows two versions; one of today needs its stages.
-std::string mistake_of(const nlohmann::json& file) {
-    if (!file.is_object())
-        return "is no JSON object";
-    const auto version = file.value("version", nlohmann::json());
-    if (version != "1.0.0" && version != "0.1.0")
-        return "has no version that podman knows (1.0.0)";
-    if (version == "0.1.0")
-        return {};
-    const auto stages = file.value("stages", nlohmann::json());
-    if (!stages.is_array() || stages.empty())
-        return "has no stages";
-    for (const auto& stage : stages)
-        if (std::ranges::none_of(all_stages, [&](const char* known) { return stage == known; }))
-            return "has an unknown stage"
-                   + (stage.is_string() ? ": " + quote(stage.get_ref<const std::string&>())
-                                        : std::string());
-    return {};
-}
-
-HookFile read_hook(const sys::HostFs& host, const HostPath& path) {
-    HookFile out{.path = path};
-    const auto json = parse_json(text_of(host, path));
-    out.mistake = mistake_of(json);
-    if (!json.is_object() || !json.contains("hook"))
-        return out;
-    const auto& hook = json["hook"];
-    if (hook.is_object() && hook.contains("path") && hook["path"].is_string())
-        out.program = hook["path"].get<std::string>();
-    return out;
-}
-
-std::vector<HookFile> hooks_in(const sys::HostFs& host, const HostPath& directory) {
-    std::vector<HookFile> out;
-    for (const auto& name : names_in(host, directory))
-        if (name.ends_with(".json"))
-            out.push_back(read_hook(host, directory / name));
-    return out;
-}
-
 bool is_ours(const sys::HostFs& host, const HookFile& hook) {
     return maker_of(host, hook.program) == Maker::grapnel;
 }
 
 bool has_ours(const sys::HostFs& host, const HostPath& directory) {
-    return std::ranges::any_of(hooks_in(host, directory),
-                               [&](const HookFile& hook) { return is_ours(host, hook); });
+    return std::ranges::any_of(hooks_in(host, directory), [&](const HookFile& hook) {
+        return is_ours(host, hook) && hook.idle.empty();
+    });
+}
+
+/// A file with our hook, which podman runs for no container; nothing without one.
+std::optional<HookFile> idle_hook(const sys::HostFs& host) {
+    for (const auto& directory : hook_directories())
+        for (auto& hook : hooks_in(host, directory))
+            if (is_ours(host, hook) && !hook.idle.empty())
+                return std::move(hook);
+    return std::nullopt;
 }
 
 /// `grapnel configure podman` writes Grapnel's own files alone.
@@ -143,24 +103,51 @@ std::string remove_command(const HookFile& hook) {
                                                       : remove;
 }
 
-/// Files that keep every container of podman from starting, whatever it asks for.
+std::string_view fault_of_hook(const sys::HostFs& host, const HookFile& hook) {
+    const auto program = HostPath::make(hook.program);
+    return program && hook.idle.empty() ? fault_of_program(host, *program) : std::string_view();
+}
+
+/// Whether a hook of ours works.
+bool has_working_hook(const sys::HostFs& host) {
+    const auto works = [&](const HookFile& hook) {
+        return is_ours(host, hook) && hook.idle.empty() && fault_of_hook(host, hook).empty();
+    };
+    return std::ranges::any_of(hook_directories(), [&](const HostPath& directory) {
+        return std::ranges::any_of(hooks_in(host, directory), works);
+    });
+}
+
+/// podman passes over a hook whose program is missing.
+void check_program(const sys::HostFs& host, const HookFile& hook, std::vector<Finding>& findings) {
+    const auto fault = fault_of_hook(host, hook);
+    const bool is_passed_over = fault == "is missing";
+    const bool is_harmless = maker_of(host, hook.program) == Maker::other || has_working_hook(host);
+    if (fault.empty() || (is_passed_over && is_harmless))
+        return;
+    findings.push_back(
+        {.code = Code::GR0902,
+         .text = hook.path.text() + ": the hook's program " + std::string(fault) + ": "
+                 + hook.program
+                 + (is_passed_over ? ", so podman passes over the hook"
+                                   : ", so no container of podman starts"),
+         .command = is_passed_over
+                        ? "rm " + shell_word(hook.path.text()) + " && grapnel configure podman"
+                        : mend_program(fault, HostPath::make(hook.program).value_or(HostPath()),
+                                       remove_command(hook))});
+}
+
+/// Files that keep the containers of podman from starting, or from the hook.
 void check_files(const sys::HostFs& host, std::vector<Finding>& findings) {
     for (const auto& directory : hook_directories())
-        for (const auto& hook : hooks_in(host, directory)) {
-            const auto program = HostPath::make(hook.program);
-            if (!hook.mistake.empty())
+        for (const auto& hook : hooks_in(host, directory))
+            if (hook.mistake.empty())
+                check_program(host, hook, findings);
+            else
                 findings.push_back({.code = Code::GR0904,
                                     .text = hook.path.text() + " " + hook.mistake
                                             + ", so podman starts no container",
                                     .command = remove_command(hook)});
-            else if (const auto fault = program ? fault_of_program(host, *program) : "";
-                     !fault.empty())
-                findings.push_back(
-                    {.code = Code::GR0902,
-                     .text = hook.path.text() + ": the hook's program " + std::string(fault) + ": "
-                             + program->text(),
-                     .command = mend_program(fault, *program, remove_command(hook))});
-        }
 }
 
 /// Whether podman reads a CDI file of GPUs.
@@ -208,8 +195,15 @@ void check_root(const sys::HostFs& host, const HostPath& directory,
                             .text = conf.mistake->text(),
                             .command = "podman info",
                             .needs_root = false});
-    if (directory.empty() && has_podman_storage(host, host_path("/var/lib"))
-        && !has_cdi_door(host, conf))
+    const auto idle = directory.empty() ? idle_hook(host) : std::nullopt;
+    if (idle)
+        findings.push_back(
+            {.code = Code::GR0909,
+             .text = idle->path.text() + ": " + idle->idle
+                     + ", so podman runs the hook for no container",
+             .command = "rm " + shell_word(idle->path.text()) + " && grapnel configure podman"});
+    else if (findings.empty() && directory.empty()
+             && has_podman_storage(host, host_path("/var/lib")) && !has_cdi_door(host, conf))
         findings.push_back(
             {.code = Code::GR0901,
              .text = "no hook of Grapnel is in " + hook_directories().front().text()

@@ -70,15 +70,34 @@ std::optional<std::string_view> parameter(std::string_view line, std::string_vie
     return std::nullopt;
 }
 
-/// The lines without comments and tabs.
+/// The words with one blank between two, none around an equals sign, and without quotes.
+std::string plain_words(std::string_view line) {
+    std::string out;
+    for (const char c : line) {
+        const bool is_blank = c == ' ' || c == '\t';
+        if (c == '=' && out.ends_with(' '))
+            out.pop_back();
+        if (c == '"' || (is_blank && (out.empty() || out.ends_with(' ') || out.ends_with('='))))
+            continue;
+        out += is_blank ? ' ' : c;
+    }
+    return out;
+}
+
+/// The lines without comments. A backslash at its end continues a line.
 std::vector<std::string> lines_of(const sys::HostFs& host, const HostPath& path) {
     std::vector<std::string> out;
+    std::string line;
     const auto text = text_of(host, path);
-    for (const auto line : split(text, '\n')) {
-        std::string words(trim(line.substr(0, line.find('#'))));
-        std::ranges::replace(words, '\t', ' ');
-        if (!words.empty())
+    for (const auto part : split(text, '\n')) {
+        line += trim(part.substr(0, part.find('#')));
+        if (line.ends_with('\\')) {
+            line.back() = ' ';
+            continue;
+        }
+        if (auto words = plain_words(line); !words.empty())
             out.push_back(std::move(words));
+        line.clear();
     }
     return out;
 }
@@ -98,7 +117,8 @@ bool is_of_this_node(const sys::HostFs& host, std::string_view line) {
 }
 
 HostPath config_directory(const sys::HostFs& host) {
-    for (const auto* const path : {"/etc/slurm", "/etc/slurm-llnl", "/usr/local/etc/slurm"})
+    for (const auto* const path : {"/etc/slurm", "/etc/slurm-llnl", "/usr/local/etc/slurm",
+                                   "/usr/local/etc", "/opt/slurm/etc"})
         if (exists(host, host_path(path) / "gres.conf"))
             return host_path(path);
     return {};
@@ -129,7 +149,7 @@ std::string replace_files(const HostPath& config, std::string_view files, const 
     std::string pattern;
     for (const char c : files)
         pattern += std::string(c == '[' || c == ']' || c == '|' ? "\\" : "") + c;
-    return "sed -i " + shell_word("s|\\(File=\\)" + pattern + "|\\1" + own + "|I") + " "
+    return "sed -i " + shell_word(R"(s|\(File *= *"\?\))" + pattern + "|\\1" + own + "|I") + " "
            + shell_word(config.text());
 }
 
@@ -157,6 +177,14 @@ void check_files(const Facts& facts, const HostPath& config, std::vector<Finding
     }
 }
 
+/// slurmctld reads the same files, where it runs on this node.
+std::string restart_slurm(const Facts& facts) {
+    const auto* const controller = find_daemon(facts, "slurmctld");
+    return (controller == nullptr ? std::string()
+                                  : restart_command(facts, controller, "slurmctld") + " && ")
+           + restart_slurmd(facts);
+}
+
 /// Where distributions and Slurm's own packages have plugins.
 HostPath plugin_directory(const sys::HostFs& host) {
     for (const auto* const path :
@@ -168,15 +196,26 @@ HostPath plugin_directory(const sys::HostFs& host) {
     return {};
 }
 
-/// Debian has it in contrib, as it is built with NVIDIA's NVML. Others build Slurm themselves.
+/// Debian has it in contrib, and Ubuntu in multiverse, as it is built with NVIDIA's NVML. Others
+/// build Slurm themselves.
 Packages nvml_packages(const sys::HostFs& host) {
     const std::string name = "slurm-wlm-nvml-plugin";
     return {.debian = has_repository(host, {"contrib"}) ? name : "",
-            .ubuntu = name,
+            .ubuntu = has_repository(host, {"multiverse"}) ? name : "",
             .fedora = {},
             .rhel = {},
             .suse = {},
             .arch = {}};
+}
+
+/// gpu_nvidia.so, of Slurm 24.11, needs no NVML.
+std::string mend_detection(const Facts& facts, const HostPath& config, const HostPath& plugins) {
+    if (exists(facts.host, plugins / "gpu_nvidia.so"))
+        return R"(sed -i 's/AutoDetect *= *nvml/AutoDetect=nvidia/I' )" + shell_word(config.text())
+               + " && " + restart_slurmd(facts);
+    const auto page = page_command(Code::GR1402);
+    const auto install = install_command(facts.host, nvml_packages(facts.host), Code::GR1402);
+    return install == page ? page : install + " && " + restart_slurmd(facts);
 }
 
 void check_detection(const Facts& facts, const HostPath& config, std::vector<Finding>& findings) {
@@ -186,13 +225,19 @@ void check_detection(const Facts& facts, const HostPath& config, std::vector<Fin
     for (const auto& line : lines_of(facts.host, config))
         if (const auto way = parameter(line, "AutoDetect");
             way && equal_ignoring_case(*way, "nvml") && is_of_this_node(facts.host, line)) {
-            findings.push_back(
-                {.code = Code::GR1402,
-                 .text = config.text() + ": AutoDetect=nvml, and " + plugins.text()
-                         + " has no gpu_nvml.so: this Slurm was built without NVML",
-                 .command = install_command(facts.host, nvml_packages(facts.host), Code::GR1402)});
+            findings.push_back({.code = Code::GR1402,
+                                .text = config.text() + ": AutoDetect=nvml, and " + plugins.text()
+                                        + " has no gpu_nvml.so: this Slurm was built without NVML",
+                                .command = mend_detection(facts, config, plugins)});
             return;
         }
+}
+
+/// Of two lines with that key Slurm takes the later one alone.
+std::string add_gpu_type(const HostPath& settings, bool has_types) {
+    const auto file = shell_word(settings.text());
+    return has_types ? R"(sed -i '/^[^#]*GresTypes/I s/GresTypes *= *"\?[^ #"]*/&,gpu/I' )" + file
+                     : "echo GresTypes=gpu >> " + file;
 }
 
 /// Where slurm.conf includes other files, the key can be in them.
@@ -210,13 +255,15 @@ void check_types(const Facts& facts, const HostPath& config, std::vector<Finding
         return std::ranges::find(names, "gpu") != names.end()
                || equal_ignoring_case(line.substr(0, line.find(' ')), "include");
     });
+    const bool has_types = std::ranges::any_of(
+        lines, [](const auto& line) { return parameter(line, "GresTypes").has_value(); });
     if (wants_gpus && !lines.empty() && !is_known)
-        findings.push_back({.code = Code::GR1403,
-                            .text = settings.text()
-                                    + ": GresTypes does not have gpu, which gres.conf describes: "
-                                      "no job gets a GPU",
-                            .command = "echo GresTypes=gpu >> " + shell_word(settings.text())
-                                       + " && " + restart_slurmd(facts)});
+        findings.push_back(
+            {.code = Code::GR1403,
+             .text = settings.text()
+                     + ": GresTypes does not have gpu, which gres.conf describes: "
+                       "no job gets a GPU",
+             .command = add_gpu_type(settings, has_types) + " && " + restart_slurm(facts)});
 }
 
 /// enroot runs the executable files alone, and its hook calls NVIDIA's program by its name.
@@ -236,7 +283,7 @@ void check_enroot(const Facts& facts, std::vector<Finding>& findings) {
                                     + " calls nvidia-container-cli, which is missing: no container "
                                       "of enroot and pyxis with GPUs starts",
                             .command = install_command(
-                                facts.host, packages("grapnel-nvidia-compat"), Code::GR1405)});
+                                facts.host, own_packages("grapnel-nvidia-compat"), Code::GR1405)});
 }
 
 } // namespace

@@ -3,10 +3,9 @@
 #include "base/text.hpp"
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/hook_files.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
-#include "engine_config/podman.hpp"
-#include "json/text.hpp"
 
 #include <algorithm>
 
@@ -14,21 +13,17 @@ namespace grapnel::doctor_command {
 
 namespace {
 
-/// Hook files of a directory that run NVIDIA's program, not our link of that name.
+/// Hook files that run NVIDIA's program, not our link of that name.
 void check_hooks(const sys::HostFs& host, std::vector<Finding>& findings) {
     for (const auto& directory : hook_directories())
-        for (const auto& name : names_in(host, directory)) {
-            const auto path = directory / name;
-            const auto text = text_of(host, path);
-            if (!name.ends_with(".json") || !engine_config::runs_nvidias_hook(text))
-                continue;
-            const auto json = parse_json(text);
-            const auto& hook = json["hook"];
-            const auto& program = hook.is_object() ? hook["path"] : hook;
-            if (maker_of(host, program.get<std::string>()) == Maker::nvidia)
-                findings.push_back({.code = Code::GR1201,
-                                    .text = path.text() + " runs NVIDIA's hook beside Grapnel's",
-                                    .command = "rm " + shell_word(path.text())});
+        for (const auto& hook : hooks_in(host, directory)) {
+            const auto program = HostPath::make(hook.program);
+            if (hook.mistake.empty() && hook.idle.empty() && program && exists(host, *program)
+                && maker_of(host, hook.program) == Maker::nvidia)
+                findings.push_back(
+                    {.code = Code::GR1201,
+                     .text = hook.path.text() + " runs NVIDIA's hook beside Grapnel's",
+                     .command = "rm " + shell_word(hook.path.text())});
         }
 }
 
@@ -66,7 +61,7 @@ void check_names(const Facts& facts, std::vector<Finding>& findings) {
                                     + " is NVIDIA's hook, which docker run --gpus "
                                       "starts instead of Grapnel's",
                             .command = install_command(
-                                facts.host, packages("grapnel-nvidia-compat"), Code::GR1203)});
+                                facts.host, own_packages("grapnel-nvidia-compat"), Code::GR1203)});
 }
 
 } // namespace

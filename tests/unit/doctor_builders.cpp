@@ -134,7 +134,7 @@ void gpu_cdi_file(DoctoredHost& host, const std::string& path) {
 
 std::string hook_file(const std::string& program) {
     return R"({"version": "1.0.0", "hook": {"path": ")" + program
-           + R"("}, "stages": ["prestart"]})";
+           + R"("}, "when": {"always": true}, "stages": ["prestart"]})";
 }
 
 void podman(DoctoredHost& host) {

@@ -78,6 +78,13 @@ void context(DoctoredHost& host, const std::string& address) {
                     R"({"Name": "farm", "Endpoints": {"docker": {"Host": ")" + address + R"("}}})");
 }
 
+/// podman with our hook, and these members of its file.
+Change with_hook(const std::string& members) {
+    return with_file(podman, "/usr/share/containers/oci/hooks.d/99-grapnel.json",
+                     R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}, )" + members
+                         + "}");
+}
+
 void podman_on_cdi(DoctoredHost& host) {
     host.files.file("/usr/bin/podman", "");
     host.files.directory("/var/lib/containers/storage/overlay-containers/1");
@@ -112,6 +119,13 @@ const std::vector<Fault>& cluster_faults() {
              nomad(host, "plugin \"docker\" {\n config {\n  allow_runtimes = [\"runc\"] # all\n"
                          " }\n}\n");
          }},
+        {GR0814, "Nomad with a directory of its own", "h200", "/srv/nomad.d/a.hcl",
+         [](DoctoredHost& host) {
+             nomad(host, "");
+             start(host, "90", "nomad", "nomad agent -config /srv/nomad.d");
+             host.files.file("/srv/nomad.d/a.hcl",
+                             "plugin \"docker\" { config { allow_runtimes = [\"runc\"] } }\n");
+         }},
         {GR0814, "Nomad that allows runc alone, in JSON", "h200", "client.json",
          [](DoctoredHost& host) {
              nomad(host, "data_dir = \"/opt/nomad/data\"\n");
@@ -145,6 +159,22 @@ const std::vector<Fault>& cluster_faults() {
         {GR1403, "slurm.conf without GresTypes", "h200", "slurm.conf",
          [](DoctoredHost& host) {
              slurm(host, "Name=gpu File=/dev/nvidia0\n", "ClusterName=c\n#GresTypes=gpu\n");
+         }},
+        {GR1401, "gres.conf with blanks, quotes and a continued line", "h200", "/dev/nvidia1",
+         [](DoctoredHost& host) {
+             slurm(host, "NodeName = node07 Name = gpu \\\n\tFile = \"/dev/nvidia[0-1]\"\n",
+                   with_gpus);
+         }},
+        {GR1402, "Slurm 24.11 without NVML", "h200", "gpu_nvml.so",
+         [](DoctoredHost& host) {
+             slurm(host, "AutoDetect = NVML\n", with_gpus);
+             host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
+             host.files.file("/usr/lib64/slurm/gpu_nvidia.so", "");
+         }},
+        {GR1403, "slurm.conf with another GresTypes", "h200", "GresTypes",
+         [](DoctoredHost& host) {
+             slurm(host, "Name=gpu File=/dev/nvidia0\n", "GresTypes=mps # no gpu\n");
+             start(host, "92", "slurmctld");
          }},
         {GR1404, "hook of enroot that is not executable", "h200", "not executable",
          [](DoctoredHost& host) {
@@ -207,6 +237,27 @@ const std::vector<Fault>& cluster_faults() {
          with_file(podman, "/etc/containers/oci/hooks.d/a.json",
                    R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
                    R"( "stages": ["start"]})")},
+        {GR0904, "hook file without a program", "h200", "names no program",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {}, "stages": ["prestart"]})")},
+        {GR0904, "hook file of the version before without a stage", "h200", "stages",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "0.1.0", "hook": "/usr/bin/grapnel-hook"})")},
+        {GR0904, "hook file with a list of conditions", "h200", "when",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
+                   R"( "when": [], "stages": ["prestart"]})")},
+        {GR0902, "NVIDIA's hook that was removed", "h200", "passes over the hook",
+         [](DoctoredHost& host) {
+             podman_with(host, "/usr/bin/nvidia-container-toolkit");
+             host.files.file("/var/lib/containers/storage/db.sql", "");
+         }},
+        {GR0909, "hook that runs at no stage", "h200", "stages is empty",
+         with_hook(R"("when": {"always": true}, "stages": [])")},
+        {GR0909, "hook without a condition", "h200", "when has no condition",
+         with_hook(R"("stages": ["prestart"])")},
+        {GR0909, "hook that never runs", "h200", "always is false",
+         with_hook(R"("when": {"always": false}, "stages": ["prestart"])")},
         {GR0901, "podman that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
          [](DoctoredHost& host) {
              podman_on_cdi(host);
@@ -238,6 +289,26 @@ const std::vector<NearFault>& healthy_clusters() {
                              + "  # allow_runtimes = [\"runc\"]\n  nvidia_runtime = \"nvidia\"\n"
                              + "  allow_runtimes = [\n    \"runc\",\n    \"nvidia\"\n  ]\n} }\n");
          }},
+        {"Nomad with another name of the runtime that Docker has", "h200",
+         [](DoctoredHost& host) {
+             nomad(host, std::string(gpu_plugin) + "plugin \"docker\" { config {\n"
+                             + "  nvidia_runtime = \"grapnel\"\n"
+                             + "  allow_runtimes = [\"runc\", \"grapnel\"]\n} }\n");
+             docker(host, R"({"runtimes": {"grapnel": {"path": "/usr/bin/grapnel-runtime"}}})");
+         }},
+        {"Nomad that allows the runtime, in JSON", "h200",
+         [](DoctoredHost& host) {
+             nomad(host, "data_dir = \"/opt/nomad/data\"\n");
+             host.files.file(
+                 "/etc/nomad.d/client.json",
+                 R"({"plugin": {"docker": {"config": {"allow_runtimes": ["runc", "nvidia"]}}}})");
+         }},
+        {"Nomad with its plugin elsewhere", "h200",
+         [](DoctoredHost& host) {
+             nomad(host, std::string(gpu_plugin) + "data_dir = \"/srv/nomad\"\n");
+             host.files.file("/srv/nomad/plugins/nomad-device-nvidia", "");
+             host.files.set_mode("/srv/nomad/plugins/nomad-device-nvidia", 0755);
+         }},
         {"Nomad without GPUs", "h200",
          [](DoctoredHost& host) {
              nomad_on_hook(host, "plugin \"docker\" { config { allow_runtimes = [\"runc\"] } }\n");
@@ -252,11 +323,49 @@ const std::vector<NearFault>& healthy_clusters() {
                    with_gpus);
              host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
          }},
+        {"gres.conf with blanks and quotes", "h200",
+         [](DoctoredHost& host) {
+             slurm(host, "NodeName = node07 Name = gpu \\\n\tFile = \"/dev/nvidia0\"\n",
+                   "GresTypes = \"gpu\"\n");
+         }},
+        {"Slurm with NVML", "h200",
+         [](DoctoredHost& host) {
+             slurm(host, "AutoDetect=nvml\nName=gpu\n", with_gpus);
+             host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
+             host.files.file("/usr/lib64/slurm/gpu_nvml.so", "");
+         }},
+        {"Slurm 24.11 that detects GPUs without NVML", "h200",
+         [](DoctoredHost& host) {
+             slurm(host, "AutoDetect=nvidia\n", with_gpus);
+             host.files.file("/usr/lib64/slurm/gpu_generic.so", "");
+             host.files.file("/usr/lib64/slurm/gpu_nvidia.so", "");
+         }},
         {"GresTypes in an included file", "h200",
          [](DoctoredHost& host) {
              slurm(host, "Name=gpu File=/dev/nvidia0\n", "include /etc/slurm/gpus.conf\n");
          }},
         {"enroot with its hook", "h200", enroot},
+        {"GPU that the driver does not exclude", "h200",
+         file("/proc/driver/nvidia/gpus/0000:00:06.0/information",
+              "Model: \t NVIDIA H200\nDevice Minor: \t 0\nGPU Excluded:\t No\n")},
+        {"directory of the records", "h200", directory("/run/grapnel")},
+        {"DOCKER_HOST of this machine", "h200",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             host.here.docker_host = "unix:///run/docker.sock";
+         }},
+        {"docker's default context", "h200",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             context(host, "tcp://farm:2376");
+             host.files.file("/home/ada/.docker/config.json", R"({"currentContext": "default"})");
+         }},
+        {"docker of root", "h200",
+         [](DoctoredHost& host) {
+             use_docker_as_user(host);
+             host.here.groups = {0};
+             host.here.user = 0;
+         }},
         {"docker of a user in its group", "h200",
          [](DoctoredHost& host) {
              use_docker_as_user(host);
@@ -266,6 +375,26 @@ const std::vector<NearFault>& healthy_clusters() {
          with_file(
              podman, "/etc/containers/oci/hooks.d/a.json",
              R"({"version": "0.1.0", "hook": "/usr/bin/grapnel-hook", "stage": ["prestart"]})")},
+        {"leftover of NVIDIA's hook beside ours", "h200",
+         with_file(podman, "/etc/containers/oci/hooks.d/oci-nvidia-hook.json",
+                   hook_file("/usr/bin/nvidia-container-toolkit"))},
+        {"leftover of another hook", "h200",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json", hook_file("/opt/gone/oci-trace"))},
+        {"hook for some commands", "h200",
+         with_hook(R"("when": {"commands": ["nvidia-smi"]}, "stages": ["prestart"])")},
+        {"hook for containers with mounts", "h200",
+         with_hook(R"("when": {"hasBindMounts": true}, "stages": ["prestart"])")},
+        {"idle hook beside one that runs", "h200",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
+                   R"( "when": {"always": false}, "stages": ["prestart"]})")},
+        {"missing program of an idle hook", "h200",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"version": "1.0.0", "hook": {"path": "/opt/gone"}, "when": {},)"
+                   R"( "stages": ["prestart"]})")},
+        {"hook file without a version", "h200",
+         with_file(podman, "/etc/containers/oci/hooks.d/a.json",
+                   R"({"hook": "/usr/bin/grapnel-hook", "stages": ["prestart"]})")},
         {"podman with a CDI file alone", "h200", podman_on_cdi},
         {"podman with a CDI file in its own directory", "h200",
          [](DoctoredHost& host) {

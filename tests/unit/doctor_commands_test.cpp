@@ -15,7 +15,7 @@ struct Row {
     std::string fault = {};   ///< its name
     std::string release = {}; ///< os-release(5)
     std::string command = {};
-    void (*more)(DoctoredHost& host) = nullptr;
+    Change more = nullptr;
 };
 
 const Fault& fault_named(const std::string& name) {
@@ -134,7 +134,20 @@ const std::vector<Row>& rows() {
         {"compat32 without 32-bit libraries", debian,
          "dpkg --add-architecture i386 && apt-get update && apt-get install libcuda1:i386 "
          "nvidia-driver-libs:i386"},
-        {"compat32 without 32-bit libraries", arch, "pacman -S lib32-nvidia-utils"},
+        {"compat32 without 32-bit libraries", arch, "pacman -S lib32-nvidia-utils",
+         file("/etc/pacman.conf", "[extra]\nInclude = /etc/pacman.d/mirrorlist\n[multilib]\n")},
+        {"compat32 without 32-bit libraries", arch, "grapnel explain GR1308",
+         file("/etc/pacman.conf", "[extra]\n#[multilib]\n")},
+        {"driver not installed", arch, "pacman -S nvidia-open-lts nvidia-utils",
+         file("/proc/sys/kernel/osrelease", "6.6.63-1-lts\n")},
+        {"driver not installed", arch, "pacman -S nvidia-open-dkms linux-zen-headers nvidia-utils",
+         file("/proc/sys/kernel/osrelease", "6.12.1-zen1-1-zen\n")},
+        {"GPU that the driver excludes", debian,
+         R"(sed -i 's/NVreg_ExcludedGpus=\S*//' /etc/modprobe.d/nvidia.conf && )"
+         "update-initramfs -u && reboot",
+         file("/etc/modprobe.d/nvidia.conf",
+              "options nvidia NVreg_ExcludedGpus=GPU-12 NVreg_EnableGpuFirmware=1\n")},
+        {"GPU that the driver excludes", debian, "grapnel explain GR0420"},
         {"daemon.json is broken", debian,
          "dockerd --validate --config-file /etc/docker/daemon.json"},
         {"daemon.json is broken", debian, "python3 -m json.tool /etc/docker/daemon.json",
@@ -175,13 +188,33 @@ const std::vector<Row>& rows() {
         {"missing firmware", rocky, "dnf install nvidia-kmod-common"},
         {"missing firmware", fedora, "dnf install xorg-x11-drv-nvidia", with_rpm_fusion},
         {"missing firmware", leap, "zypper install kernel-firmware-nvidia-gspx-G06"},
-        {"Slurm without NVML", debian, "apt-get install slurm-wlm-nvml-plugin"},
-        {"Slurm without NVML", ubuntu, "apt-get install slurm-wlm-nvml-plugin"},
+        {"Slurm without NVML", debian,
+         "apt-get install slurm-wlm-nvml-plugin && systemctl restart slurmd", systemd},
+        {"Slurm without NVML", ubuntu,
+         "apt-get install slurm-wlm-nvml-plugin && systemctl restart slurmd",
+         [](DoctoredHost& host) {
+             systemd(host);
+             host.files.file("/etc/apt/sources.list.d/ubuntu.sources",
+                             "Components: main universe restricted multiverse\n");
+         }},
+        {"Slurm without NVML", ubuntu, "grapnel explain GR1402"},
+        {"Slurm 24.11 without NVML", rocky,
+         "sed -i 's/AutoDetect *= *nvml/AutoDetect=nvidia/I' /etc/slurm/gres.conf && systemctl "
+         "restart slurmd",
+         systemd},
+        {"slurm.conf without GresTypes", rocky,
+         "echo GresTypes=gpu >> /etc/slurm/slurm.conf && systemctl restart slurmd", systemd},
+        {"slurm.conf with another GresTypes", rocky,
+         "sed -i '/^[^#]*GresTypes/I s/GresTypes *= *\"\\?[^ #\"]*/&,gpu/I' /etc/slurm/slurm.conf "
+         "&& "
+         "systemctl restart slurmctld && systemctl restart slurmd",
+         systemd},
         {"Slurm without NVML", rocky, "grapnel explain GR1402"},
         {"enroot without nvidia-container-cli", rocky, "dnf install grapnel-nvidia-compat"},
         {"user outside of the group docker", debian, "su -c 'usermod -aG docker ada'"},
         {"gres.conf with more GPUs than the node", debian,
-         "sed -i 's|\\(File=\\)/dev/nvidia\\[0-3\\]|\\1/dev/nvidia0|I' /etc/slurm/gres.conf && "
+         "sed -i 's|\\(File *= *\"\\?\\)/dev/nvidia\\[0-3\\]|\\1/dev/nvidia0|I' "
+         "/etc/slurm/gres.conf && "
          "service slurmd restart"},
         {"no low-level runtime", rocky, "dnf install runc"},
         {"no low-level runtime", nixos, "grapnel explain GR0810"},
@@ -359,6 +392,8 @@ const std::vector<Row>& rows() {
          "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
          "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "
          "/etc/containers/containers.conf.d/99-grapnel.conf"},
+        {"hook that never runs", debian,
+         "rm /usr/share/containers/oci/hooks.d/99-grapnel.json && grapnel configure podman"},
         {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},
         {"AppArmor denial", debian, "aa-complain lxc-container-default",
          [](DoctoredHost& host) { program(host, "aa-complain"); }},

@@ -158,9 +158,7 @@ const std::vector<Fault>& file_faults() {
              host.files.file("/usr/bin/podman", "");
              host.files.file("/opt/hook", "");
              host.files.set_mode("/opt/hook", 0644);
-             host.files.file(
-                 "/etc/containers/oci/hooks.d/a.json",
-                 R"({"version": "1.0.0", "hook": {"path": "/opt/hook"}, "stages": ["prestart"]})");
+             host.files.file("/etc/containers/oci/hooks.d/a.json", hook_file("/opt/hook"));
          }},
         {GR1107, "CDI file of an unknown version", "h200", "'9.9.9'",
          [](DoctoredHost& host) {
