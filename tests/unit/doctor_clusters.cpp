@@ -366,7 +366,8 @@ const std::vector<NearFault>& healthy_clusters() {
              host.here.groups = {0};
              host.here.user = 0;
          }},
-        {"docker of a user in its group", "h200",
+        {"user in the group docker", "h200", use_docker_as_user},
+        {"docker context of a rootless dockerd", "h200",
          [](DoctoredHost& host) {
              use_docker_as_user(host);
              context(host, "unix:///run/user/1000/docker.sock");
