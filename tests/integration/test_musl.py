@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 
 import compat_library
 import container
@@ -90,6 +91,42 @@ def test_path_file_comes_back_itself(engine, image):
     needs_cuda(engine, bundle)
     assert container.marks(bundle.root / PATH_FILE) == before
     assert before == container.marks(other)
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    """A function that makes a bundle's root file system the lower layer of an overlay."""
+    space = tmp_path / "layers"
+    space.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", space], check=True)
+    mounted = [space]
+
+    def make(root):
+        subprocess.run(["cp", "--archive", root, space / "lower"], check=True)
+        for name in ("upper", "work"):
+            (space / name).mkdir()
+        options = f"lowerdir={space}/lower,upperdir={space}/upper,workdir={space}/work"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
+        mounted.append(root)
+    yield make
+    for place in reversed(mounted):
+        subprocess.run(["umount", place], check=True)
+
+
+def test_path_file_of_a_layer_comes_back(started, image, overlay):
+    bundle = image(layouts.debian_with_musl)
+    own = bundle.root / PATH_FILE
+    (own.parent / "other-name").hardlink_to(own)
+    container.mark(own)
+    overlay(bundle.root)
+    of_layer = {"inode": None, "names": None}  # an overlay copies it to the upper layer
+    before = {**container.marks(own), **of_layer}
+    made = started(bundle)
+    assert container.marks(own)["time"] != before["time"]
+    made.end()
+    assert bundle.call_hook("poststop").returncode == 0
+    assert {**container.marks(own), **of_layer} == before
+    assert not {name for name in os.listdir(own.parent) if "grapnel" in name}
 
 
 def test_replaced_path_file_is_like_the_images(started, image):
