@@ -118,6 +118,38 @@ void check_podman(const Facts& facts, const HostPath& file, std::string_view tex
                             .command = generate_command(file)});
 }
 
+/// Whether users other than the owner may not read it. Without permission bits they are unknown.
+bool is_closed(const sys::HostFs& host, const HostPath& path, std::uint32_t bit) {
+    constexpr std::uint32_t permission_bits = 0777;
+    const auto found = host.stat(path);
+    return found && (found->mode & permission_bits) != 0 && (found->mode & bit) == 0;
+}
+
+/// Rootless engines read a file as their user.
+void check_permissions(const Facts& facts, const HostPath& file, std::vector<Finding>& findings) {
+    constexpr std::uint32_t read_bit = 04;
+    constexpr std::uint32_t search_bit = 01;
+    const auto& host = facts.host;
+    const bool is_closed_directory = is_closed(host, file.parent(), search_bit);
+    if ((!is_closed_directory && !is_closed(host, file, read_bit))
+        || find_program(host, "podman").empty() || podman_homes(facts).empty())
+        return;
+    findings.push_back({.code = Code::GR1108,
+                        .text = file.text()
+                                + " cannot be read by other users than root, so rootless podman "
+                                  "knows no device of it",
+                        .command = is_closed_directory
+                                       ? "chmod a+rx " + shell_word(file.parent().text())
+                                             + " && chmod a+r " + shell_word(file.text())
+                                       : "chmod a+r " + shell_word(file.text())});
+}
+
+/// A user may not read each file.
+bool has_name_of_gpus(const HostPath& file) {
+    return file.name().find("nvidia") != std::string::npos
+           || file.name().find("grapnel") != std::string::npos;
+}
+
 } // namespace
 
 Area cdi_area(const Facts& facts) {
@@ -139,6 +171,8 @@ Area cdi_area(const Facts& facts) {
         else if (scan.kind.starts_with("nvidia.com/")
                  || scan.kind.starts_with("management.nvidia.com/"))
             scans.emplace(file, std::move(scan));
+        if (scans.contains(file) || has_name_of_gpus(file))
+            check_permissions(facts, file, area.findings);
         if (scans.contains(file))
             check_podman(facts, file, text, area.findings);
     }

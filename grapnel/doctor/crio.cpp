@@ -23,11 +23,14 @@ struct Directories {
 
 /// crio.conf(5) and its drop-ins, as far as they matter here.
 struct Crio {
-    const Daemon* daemon = nullptr;   ///< null: it does not run
-    bool gives_driver = false;        ///< by a runtime or a hook
-    std::vector<HostPath> files = {}; ///< with a runtime that gives the driver
-    Directories hooks = {};           ///< hooks_dir
-    Directories cdi = {};             ///< cdi_spec_dirs
+    const Daemon* daemon = nullptr;      ///< null: it does not run
+    bool gives_driver = false;           ///< by a runtime or a hook
+    std::vector<HostPath> files = {};    ///< with a runtime that gives the driver
+    std::vector<std::string> names = {}; ///< of all runtimes
+    std::string default_runtime = {};
+    HostPath default_file = {}; ///< that names it; empty: an option
+    Directories hooks = {};     ///< hooks_dir
+    Directories cdi = {};       ///< cdi_spec_dirs
 };
 
 std::vector<HostPath> files_of(const Facts& facts, const Daemon* daemon) {
@@ -51,6 +54,10 @@ void read_directories(const toml::table& document, const HostPath& path, Crio& o
     const auto* const runtime = engine_config::table_at(document, {"crio", "runtime"});
     if (runtime == nullptr)
         return;
+    if (auto name = string_at(*runtime, "default_runtime"); !name.empty()) {
+        out.default_runtime = std::move(name);
+        out.default_file = path;
+    }
     if (auto names = strings_at(*runtime, "hooks_dir"))
         out.hooks = {.names = std::move(names), .file = path};
     if (auto names = strings_at(*runtime, "cdi_spec_dirs"))
@@ -66,6 +73,10 @@ void read_options(const Daemon& daemon, Crio& out) {
         if (!names.empty())
             directories = {.names = std::move(names)};
     };
+    if (auto name = option_of(daemon, "default-runtime")) {
+        out.default_runtime = std::move(*name);
+        out.default_file = {};
+    }
     read("hooks-dir", out.hooks);
     read("cdi-spec-dirs", out.cdi);
 }
@@ -74,6 +85,7 @@ void read_runtimes(const Facts& facts, const HostPath& path, const toml::table& 
                    std::vector<Finding>& findings) {
     const auto* const runtimes = engine_config::table_at(document, {"crio", "runtime", "runtimes"});
     for (const auto& [key, entry] : runtimes == nullptr ? toml::table() : *runtimes) {
+        out.names.emplace_back(key.str());
         const auto* const runtime = entry.as_table();
         const auto program =
             HostPath::make(runtime == nullptr ? "" : string_at(*runtime, "runtime_path"));
@@ -145,6 +157,23 @@ void check_cdi(const Facts& facts, const Crio& crio, std::string_view kind,
              add_command(facts, crio, crio.cdi, "cdi_spec_dirs", file.parent(), Code::GR1019)});
 }
 
+/// CRI-O itself knows runc or crun.
+void check_default(const Facts& facts, const Crio& crio, std::vector<Finding>& findings) {
+    const auto& name = crio.default_runtime;
+    if (name.empty() || name == "runc" || name == "crun"
+        || std::ranges::find(crio.names, name) != crio.names.end())
+        return;
+    findings.push_back({.code = Code::GR1020,
+                        .text = (crio.default_file.empty() ? "the option --default-runtime of CRI-O"
+                                                           : crio.default_file.text())
+                                + ": the default runtime " + quote(name)
+                                + " is not among the runtimes, so CRI-O does not start",
+                        .command = crio.default_file.empty()
+                                       ? page_command(Code::GR1020)
+                                       : "grapnel configure crio --set-as-default && "
+                                             + restart_command(facts, crio.daemon, "crio")});
+}
+
 /// By a runtime, a hook or CDI.
 void check_doors(const Facts& facts, const Crio& crio, std::vector<Finding>& findings) {
     if (!findings.empty() || crio.daemon == nullptr || !kubelet_uses_crio(facts))
@@ -198,6 +227,7 @@ void check_crio(const Facts& facts, std::vector<Finding>& findings) {
     if (crio.daemon != nullptr)
         read_options(*crio.daemon, crio);
     crio.gives_driver = crio.gives_driver || reads_a_hook(facts.host, crio);
+    check_default(facts, crio, found);
     check_start(facts, crio, found);
     check_doors(facts, crio, found);
     findings.insert(findings.end(), found.begin(), found.end());

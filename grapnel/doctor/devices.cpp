@@ -102,7 +102,11 @@ void check_module(const Facts& facts, const Node& node, std::vector<Finding>& fi
     const auto release = text_of(facts.host, host_path("/proc/sys/kernel/osrelease"));
     const auto start = node.path.text() + ": the nvidia-uvm module is not loaded, and ";
     Finding finding{.code = Code::GR0305, .command = "modprobe nvidia-uvm"};
-    if (number_of(facts.host, host_path("/proc/sys/kernel/modules_disabled")) == 1) {
+    if (const auto file = file_that_replaces_uvm(facts.host); !file.empty()) {
+        finding.text = start + file.text() + " keeps it from being loaded";
+        finding.command = R"(sed -i '/^\s*install\s\+nvidia[-_]uvm\s/s/^/#/' )"
+                          + shell_word(file.text()) + " && modprobe nvidia-uvm";
+    } else if (number_of(facts.host, host_path("/proc/sys/kernel/modules_disabled")) == 1) {
         finding.text = start + "the sysctl kernel.modules_disabled is 1";
         finding.command = "reboot";
     } else if (has_module(facts.host, release, "nvidia")

@@ -5,6 +5,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/docker_client.hpp"
 #include "doctor/docker_settings.hpp"
+#include "doctor/docker_unit.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
@@ -302,6 +303,10 @@ void check_docker(const Facts& facts, const Docker& docker, std::vector<Finding>
     }
     if (docker.unreadable)
         return;
+    if (auto conflict = conflicting_option(facts, docker)) {
+        findings.push_back(std::move(*conflict));
+        return;
+    }
     if (auto unread = unread_cdi_file(facts, docker))
         findings.push_back(std::move(*unread));
     check_runtimes(facts, docker, findings);

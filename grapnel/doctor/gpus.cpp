@@ -87,8 +87,9 @@ std::string bind_command(const sys::HostFs& host, const PciGpu& gpu) {
 }
 
 Finding held(const sys::HostFs& host, const PciGpu& gpu, bool by_all) {
-    const bool is_nouveau =
-        gpu.driver == "nouveau" || gpu.driver == "nova_core" || gpu.driver == "nova-core";
+    constexpr std::array<std::string_view, 5> of_kernel{"nouveau", "nova_core", "nova-core",
+                                                        "nvidiafb", "rivafb"};
+    const bool is_nouveau = std::ranges::find(of_kernel, gpu.driver) != of_kernel.end();
     if (is_nouveau && by_all)
         return {.code = Code::GR0403,
                 .text = "GPU " + gpu.address + " is bound to " + gpu.driver
@@ -198,7 +199,9 @@ void check_xids(const Facts& facts, std::vector<Finding>& findings) {
         if (line != facts.here.kernel_log.end() && gpu.fault.empty())
             findings.push_back({.code = Code::GR0415,
                                 .text = "GPU " + gpu.pci + " reported an error: " + *line,
-                                .command = "nvidia-smi --gpu-reset -i " + gpu.pci});
+                                .command = line->find("Reboot Required") != std::string::npos
+                                               ? "reboot"
+                                               : "nvidia-smi --gpu-reset -i " + gpu.pci});
     }
 }
 

@@ -62,20 +62,34 @@ bool is_signed(const sys::HostFs& host, const HostPath& path) {
     return file && file->bytes().ends_with("~Module signature appended~\n");
 }
 
-/// A line of modprobe.d(5) that keeps the module from being loaded. Packages of drivers have
-/// install lines too, which call modprobe. `alias nvidia off` is of Ubuntu's prime-select.
-bool forbids_module(std::string_view line) {
+/// The words of a line of modprobe.d(5). Names of modules have an underscore for each hyphen.
+std::vector<std::string> modprobe_words(std::string_view line) {
     std::string text(trim(line));
     std::ranges::replace(text, '\t', ' ');
-    std::vector<std::string_view> words;
+    std::vector<std::string> words;
     for (const auto word : split(text, ' '))
         if (!word.empty())
-            words.push_back(word);
+            words.emplace_back(word);
+    if (words.size() > 1)
+        std::ranges::replace(words[1], '-', '_');
+    return words;
+}
+
+/// `install MODULE /bin/false`. Packages of drivers have install lines too, which call modprobe.
+bool replaces_module(const std::vector<std::string>& words, std::string_view module) {
+    if (words.size() < 3 || words[0] != "install" || words[1] != module)
+        return false;
+    const auto program = words[2].substr(words[2].rfind('/') + 1);
+    return program == "false" || program == "true";
+}
+
+/// A line that keeps the module from being loaded. `alias nvidia off` is of Ubuntu's prime-select.
+bool forbids_module(std::string_view line) {
+    const auto words = modprobe_words(line);
     if (words.size() < 2 || words[1] != "nvidia")
         return false;
-    const auto program = words.size() > 2 ? words[2].substr(words[2].rfind('/') + 1) : "";
-    return words[0] == "blacklist" || (words[0] == "alias" && program == "off")
-           || (words[0] == "install" && (program == "false" || program == "true"));
+    return words[0] == "blacklist" || replaces_module(words, "nvidia")
+           || (words[0] == "alias" && words.size() > 2 && words[2] == "off");
 }
 
 /// The first file of modprobe.d(5) with such a line, or an empty path. A file hides files of the
@@ -176,6 +190,12 @@ std::optional<Finding> forbidden_module(const Facts& facts) {
                    .command =
                        R"(sed -i '/^\s*\(blacklist\|install\|alias\)\s\+nvidia\(\s\|$\)/s/^/#/' )"
                        + shell_word(file.text()) + " && modprobe nvidia"};
+}
+
+HostPath file_that_replaces_uvm(const sys::HostFs& host) {
+    return modprobe_file_with(host, [](std::string_view line) {
+        return replaces_module(modprobe_words(line), "nvidia_uvm");
+    });
 }
 
 HostPath file_with_option(const sys::HostFs& host, std::string_view option) {

@@ -29,6 +29,9 @@ namespace grapnel::doctor_command {
 /// Why `modprobe nvidia` would fail, or be undone by the next boot.
 [[nodiscard]] std::optional<Finding> forbidden_module(const Facts& facts);
 
+/// The file of modprobe.d(5) for which `modprobe nvidia-uvm` loads nothing; empty without one.
+[[nodiscard]] HostPath file_that_replaces_uvm(const sys::HostFs& host);
+
 /// The first file of modprobe.d(5) with that option of the nvidia module; empty without one.
 [[nodiscard]] HostPath file_with_option(const sys::HostFs& host, std::string_view option);
 

@@ -303,6 +303,24 @@ void check_runtime_directory(const Facts& facts, std::vector<Finding>& findings)
                     + shell_word(owner ? owner->name : std::to_string(facts.here.user))});
 }
 
+/// The second sysctl is of Debian and Arch.
+void check_user_namespaces(const Facts& facts, std::vector<Finding>& findings) {
+    for (const auto& [name, value] : {std::pair("user/max_user_namespaces", "28633"),
+                                      {"kernel/unprivileged_userns_clone", "1"}}) {
+        if (number_of(facts.host, host_path("/proc/sys") / name) != 0)
+            continue;
+        std::string key = name;
+        std::ranges::replace(key, '/', '.');
+        findings.push_back({.code = Code::GR0910,
+                            .text = "the sysctl " + key
+                                    + " is 0: no user may make a user namespace, so rootless "
+                                      "podman starts no container",
+                            .command = "echo '" + key + " = " + value
+                                       + "' > /etc/sysctl.d/99-userns.conf && sysctl --system"});
+        return;
+    }
+}
+
 void check_manager(const Facts& facts, std::vector<Finding>& findings) {
     const auto conf = conf_of(facts.host, {});
     if (conf.cgroup_manager == "systemd" && !has_systemd(facts))
@@ -333,6 +351,8 @@ Area podman_area(const Facts& facts) {
         check_user(facts, home, directory, area.findings);
         check_subordinate_ids(facts, home, area.findings);
     }
+    if (!podman_homes(facts).empty())
+        check_user_namespaces(facts, area.findings);
     check_runtime_directory(facts, area.findings);
     check_manager(facts, area.findings);
     if (area.findings.empty() && directory.empty())

@@ -85,6 +85,20 @@ Change with_hook(const std::string& members) {
                          + "}");
 }
 
+/// A user has started containers, and podman reads our hook for them.
+void rootless_podman(DoctoredHost& host) {
+    podman(host);
+    log_in(host);
+    host.here = {.programs = host.here.programs};
+    rootless_storage(host, "/home/ada");
+}
+
+/// docker.service with that file, and daemon.json with our runtime.
+Change dockerd_unit(std::string path, std::string text) {
+    return with_file([](DoctoredHost& host) { register_runtime(host); }, std::move(path),
+                     "[Service]\n" + std::move(text));
+}
+
 void podman_on_cdi(DoctoredHost& host) {
     host.files.file("/usr/bin/podman", "");
     host.files.directory("/var/lib/containers/storage/overlay-containers/1");
@@ -141,6 +155,45 @@ const std::vector<Fault>& cluster_faults() {
              nomad(host, "plugin_dir = \"/srv/plugins\"\n");
              host.files.file("/srv/plugins/nomad-device-nvidia", "");
              host.files.set_mode("/srv/plugins/nomad-device-nvidia", 0644);
+         }},
+        {GR0403, "GPU of nvidiafb", "h200", "nvidiafb, the kernel's own driver",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             pci(host, "0000:00:06.0", "nvidiafb");
+         }},
+        {GR0415, "GPU that asks for a reboot", "h200", "Node Reboot Required",
+         kernel_log("NVRM: Xid (PCI:0000:00:06): 154, GPU recovery action changed from 0x0 (None) "
+                    "to 0x2 (Node Reboot Required)")},
+        {GR0305, "nvidia-uvm that an install line replaces", "h200", "/etc/modprobe.d/x.conf",
+         with_file(unload_uvm, "/etc/modprobe.d/x.conf", "install nvidia-uvm /bin/false\n")},
+        {GR0309, "nvidia-uvm that modprobe installs", "h200", "nvidia-uvm",
+         with_file(unload_uvm, "/etc/modprobe.d/x.conf",
+                   "install nvidia-uvm /sbin/modprobe -i nvidia-uvm\n")},
+        {GR0818, "dockerd with a runtime by option and file", "h200", "--add-runtime",
+         dockerd_unit("/etc/systemd/system/docker.service.d/gpu.conf",
+                      "ExecStart=\nExecStart=/usr/bin/dockerd -H fd:// \\\n"
+                      "  --add-runtime=nvidia=/usr/bin/grapnel-runtime\n")},
+        {GR0818, "dockerd with hosts by option and file", "h200", "-H",
+         [](DoctoredHost& host) {
+             dockerd_unit("/lib/systemd/system/docker.service",
+                          "ExecStart=/usr/bin/dockerd -H fd://\n")(host);
+             register_runtime(host, R"("hosts": ["fd://"])");
+         }},
+        {GR0910, "user namespaces that are off", "h200", "user.max_user_namespaces",
+         with_file(rootless_podman, "/proc/sys/user/max_user_namespaces", "0\n")},
+        {GR0910, "user namespaces of root alone", "h200", "kernel.unprivileged_userns_clone",
+         with_file(rootless_podman, "/proc/sys/kernel/unprivileged_userns_clone", "0\n")},
+        {GR1108, "CDI file of root alone", "h200", "/etc/cdi/nvidia.yaml",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+             host.files.set_mode("/etc/cdi/nvidia.yaml", 0600);
+         }},
+        {GR1108, "CDI directory of root alone", "h200", "/etc/cdi/nvidia.yaml",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+             host.files.set_mode("/etc/cdi", 0700);
          }},
         {GR1401, "gres.conf with more GPUs than the node", "h200", "/dev/nvidia1",
          [](DoctoredHost& host) {
@@ -308,6 +361,36 @@ const std::vector<NearFault>& healthy_clusters() {
              nomad(host, std::string(gpu_plugin) + "data_dir = \"/srv/nomad\"\n");
              host.files.file("/srv/nomad/plugins/nomad-device-nvidia", "");
              host.files.set_mode("/srv/nomad/plugins/nomad-device-nvidia", 0755);
+         }},
+        {"nvidia-uvm that an install line would replace", "h200",
+         file("/etc/modprobe.d/x.conf", "install nvidia-uvm /bin/false\n")},
+        {"dockerd with a runtime by file alone", "h200",
+         dockerd_unit("/etc/systemd/system/docker.service.d/gpu.conf",
+                      "ExecStart=/usr/bin/dockerd -H fd:// --add-runtime=nvidia=/x\n"
+                      "ExecStart=\nExecStart=/usr/bin/dockerd -H fd://\n")},
+        {"dockerd with hosts by option alone", "h200",
+         dockerd_unit("/lib/systemd/system/docker.service",
+                      "ExecStart=/usr/bin/dockerd -H fd:// --data-root-x=y\n")},
+        {"user namespaces that are on", "h200",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             host.files.file("/proc/sys/user/max_user_namespaces", "28633\n");
+             host.files.file("/proc/sys/kernel/unprivileged_userns_clone", "1\n");
+         }},
+        {"user namespaces that nobody needs", "h200",
+         with_file(podman, "/proc/sys/user/max_user_namespaces", "0\n")},
+        {"CDI file of everybody", "h200",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+             host.files.set_mode("/etc/cdi/nvidia.yaml", 0644);
+             host.files.set_mode("/etc/cdi", 0755);
+         }},
+        {"CDI file of root alone without rootless podman", "h200",
+         [](DoctoredHost& host) {
+             podman(host);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+             host.files.set_mode("/etc/cdi/nvidia.yaml", 0600);
          }},
         {"Nomad without GPUs", "h200",
          [](DoctoredHost& host) {

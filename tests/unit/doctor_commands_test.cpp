@@ -392,6 +392,24 @@ const std::vector<Row>& rows() {
          "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
          "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "
          "/etc/containers/containers.conf.d/99-grapnel.conf"},
+        {"GPU that asks for a reboot", debian, "reboot"},
+        {"GPU that asks for a reset", debian, "nvidia-smi --gpu-reset -i 0000:00:06.0"},
+        {"nvidia-uvm that an install line replaces", debian,
+         R"(sed -i '/^\s*install\s\+nvidia[-_]uvm\s/s/^/#/' /etc/modprobe.d/x.conf && )"
+         "modprobe nvidia-uvm"},
+        {"dockerd with a runtime by option and file", debian,
+         R"(sed -i 's/ \+--add-runtime[= ]\S*//g' /etc/systemd/system/docker.service.d/gpu.conf && )"
+         "systemctl daemon-reload && systemctl restart docker",
+         systemd},
+        {"dockerd with hosts by option and file", debian, "grapnel explain GR0818", systemd},
+        {"user namespaces that are off", debian,
+         "echo 'user.max_user_namespaces = 28633' > /etc/sysctl.d/99-userns.conf && sysctl "
+         "--system"},
+        {"CDI file of root alone", debian, "chmod a+r /etc/cdi/nvidia.yaml"},
+        {"CDI directory of root alone", debian,
+         "chmod a+rx /etc/cdi && chmod a+r /etc/cdi/nvidia.yaml"},
+        {"default runtime of CRI-O without an entry", debian,
+         "grapnel configure crio --set-as-default && systemctl restart crio", systemd},
         {"hook that never runs", debian,
          "rm /usr/share/containers/oci/hooks.d/99-grapnel.json && grapnel configure podman"},
         {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},

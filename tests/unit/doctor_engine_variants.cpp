@@ -134,6 +134,16 @@ const std::vector<Fault>& engine_faults() {
              containerd_on_cdi(host, "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n"
                                      "cdi_spec_dirs = []\n");
          }},
+        {GR1020, "default runtime of CRI-O without an entry", "h200", "'nvidja'",
+         [](DoctoredHost& host) {
+             crio_with(host, "[crio.runtime]\ndefault_runtime = \"nvidja\"\n"
+                                 + std::string(crio_runtime));
+         }},
+        {GR1020, "default runtime of CRI-O's options", "h200", "--default-runtime",
+         [](DoctoredHost& host) {
+             crio_with(host, crio_runtime);
+             start(host, "88", "crio", "crio --default-runtime kata");
+         }},
         {GR1018, "CRI-O that looks for hooks elsewhere", "h200", "99-grapnel.toml: hooks_dir",
          [](DoctoredHost& host) { crio_with_hook(host, "\"/etc/hooks.d\""); }},
         {GR1018, "CRI-O with an option for other hooks", "h200", "--hooks-dir",
@@ -294,6 +304,16 @@ const std::vector<NearFault>& healthy_engines() {
              host.files.file(containerd_toml, cri_section + std::string("enable_cdi = false\n"));
              start_containerd(host);
              gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+         }},
+        {"default runtime of CRI-O with an entry", "h200",
+         [](DoctoredHost& host) {
+             crio_with(host, "[crio.runtime]\ndefault_runtime = \"nvidia\"\n"
+                                 + std::string(crio_runtime));
+         }},
+        {"default runtime that CRI-O knows", "h200",
+         [](DoctoredHost& host) {
+             crio_with(host,
+                       "[crio.runtime]\ndefault_runtime = \"crun\"\n" + std::string(crio_runtime));
          }},
         {"CRI-O with the directory of the hook", "h200",
          [](DoctoredHost& host) {
