@@ -68,30 +68,35 @@ void read_cdi(const toml::table& section, const HostPath& file, ContainerdCdi& o
     }
 }
 
+/// The runtimes of a plugin's section.
+void read_runtimes(const toml::table& section, const HostPath& file, bool is_read,
+                   Containerd& out) {
+    const auto* const containerd = engine_config::table_at(section, {"containerd"});
+    if (containerd == nullptr)
+        return;
+    if (auto name = string_at(*containerd, "default_runtime_name"); is_read && !name.empty())
+        out.default_runtime = std::move(name);
+    const auto* const runtimes = engine_config::table_at(*containerd, {"runtimes"});
+    for (const auto& [name, entry] : runtimes == nullptr ? toml::table() : *runtimes)
+        (is_read ? out.runtimes : out.misplaced)
+            .push_back(runtime_at(name.str(), entry.as_table(), file.text()));
+}
+
 void read_sections(const toml::table& document, const HostPath& file, Containerd& out) {
     const auto* const plugins = engine_config::table_at(document, {"plugins"});
     const auto* const version = document.get_as<std::int64_t>("version");
     const bool is_first = file == out.config;
     if (is_first && version != nullptr)
         out.version = version->get();
-    if (plugins == nullptr)
-        return;
     const auto meant = section_of(version != nullptr ? version->get() : is_first ? 1 : 0);
-    for (const auto& [plugin, value] : *plugins) {
+    for (const auto& [plugin, value] : plugins == nullptr ? toml::table() : *plugins) {
         const auto* const section = value.as_table();
         const bool is_read = meant.empty() || plugin.str() == meant;
-        if (section != nullptr && is_read)
-            read_cdi(*section, file, out.cdi);
-        const auto* const containerd =
-            section == nullptr ? nullptr : engine_config::table_at(*section, {"containerd"});
-        if (containerd == nullptr)
+        if (section == nullptr)
             continue;
-        if (auto name = string_at(*containerd, "default_runtime_name"); is_read && !name.empty())
-            out.default_runtime = std::move(name);
-        const auto* const runtimes = engine_config::table_at(*containerd, {"runtimes"});
-        for (const auto& [name, entry] : runtimes == nullptr ? toml::table() : *runtimes)
-            (is_read ? out.runtimes : out.misplaced)
-                .push_back(runtime_at(name.str(), entry.as_table(), file.text()));
+        if (is_read)
+            read_cdi(*section, file, out.cdi);
+        read_runtimes(*section, file, is_read, out);
     }
 }
 

@@ -174,6 +174,12 @@ bool has_low_level_runtime(const Facts& facts) {
     });
 }
 
+/// A program without a directory that dockerd finds nowhere.
+bool is_nowhere(const Facts& facts, const Docker& docker, const std::string& program) {
+    return !program.empty() && program.find('/') == std::string::npos
+           && find_in(facts.host, path_of_daemon(docker), program).empty();
+}
+
 void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Finding>& findings) {
     const auto runtimes = runtimes_of(facts, docker);
     bool has_runtime = false;
@@ -187,6 +193,14 @@ void check_runtimes(const Facts& facts, const Docker& docker, std::vector<Findin
                 finding->needs_root = is_of_root(docker);
                 findings.push_back(std::move(*finding));
             }
+        if (is_nowhere(facts, docker, path)
+            && (name == "nvidia" || path.starts_with("nvidia-") || path.starts_with("grapnel-")))
+            findings.push_back({.code = Code::GR0803,
+                                .text = docker.config.text() + ": the program of the runtime "
+                                        + quote(name)
+                                        + " is in no directory of dockerd's PATH: " + path,
+                                .command = configure_docker_command(facts, docker, Code::GR0803),
+                                .needs_root = is_of_root(docker)});
         has_runtime = has_runtime || maker != Maker::other || name == "nvidia";
         if (maker == Maker::grapnel && !has_low_level_runtime(facts))
             findings.push_back(

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 enum class Type { text, flag, texts, members, runtimes };
 
 struct Key {
-    const char* name;
+    std::string_view name;
     Type type;
 };
 
@@ -52,7 +52,8 @@ bool is_of(Type type, const Json& value) {
     case Type::runtimes:
         return value.is_object() && std::ranges::all_of(value, [](const Json& runtime) {
                    return runtime.is_object()
-                          && (!runtime.contains("path") || runtime["path"].is_string());
+                          && (runtime.contains("path") ? runtime["path"].is_string()
+                                                       : runtime.contains("runtimeType"));
                });
     }
     return true;
@@ -74,6 +75,17 @@ std::string wrong_type(const Docker& docker) {
                    + std::string(words_for(key.type)) + ", so dockerd does not start";
     }
     return {};
+}
+
+/// The key that a key which dockerd does not know stands for; empty without one.
+std::string_view key_meant_by(std::string_view written) {
+    std::string name;
+    for (const char c : written)
+        name += c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (name == "runtime")
+        return "runtimes";
+    const auto* const found = std::ranges::find(keys, name, &Key::name);
+    return found == keys.end() || written == found->name ? std::string_view() : found->name;
 }
 
 bool is_before(const Facts& facts, std::uint32_t release) {
@@ -133,6 +145,28 @@ DirectoryNames cdi_directories(const Docker& docker) {
 
 } // namespace
 
+namespace {
+
+std::optional<Finding> misspelt_key(const Facts& facts, const Docker& docker) {
+    for (const auto& [key, value] : docker.settings.items()) {
+        const auto meant = key_meant_by(key);
+        if (meant.empty())
+            continue;
+        auto out = refusal(facts, docker,
+                           docker.config.text() + " has the key " + quote(key)
+                               + ", which dockerd does not know, so it does not start: "
+                               + quote(std::string(meant)) + " is meant");
+        out.command = "sed -i 's/\"" + key + R"("\s*:/")" + std::string(meant) + "\":/' "
+                      + shell_word(docker.config.text()) + " && "
+                      + restart_command(facts, docker.daemon, "docker");
+        out.needs_root = is_of_root(docker);
+        return out;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
 std::optional<Finding> refused_settings(const Facts& facts, const Docker& docker) {
     if (docker.unreadable && docker.unreadable->sys != EACCES)
         return refusal(facts, docker, docker.unreadable->text());
@@ -143,6 +177,8 @@ std::optional<Finding> refused_settings(const Facts& facts, const Docker& docker
     }
     if (auto text = wrong_type(docker); !text.empty())
         return refusal(facts, docker, std::move(text));
+    if (auto misspelt = misspelt_key(facts, docker))
+        return misspelt;
     return byte_order_mark(facts, docker);
 }
 

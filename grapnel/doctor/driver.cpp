@@ -66,6 +66,11 @@ Finding not_loaded(const Facts& facts, const std::vector<PciGpu>& gpus) {
         return std::move(*forbidden);
     if (is_installed && lacks_signature(facts.host, release))
         return unsigned_module;
+    if (const auto line = is_installed ? mismatch_in_log(facts) : std::string(); !line.empty())
+        return {.code = Code::GR0203,
+                .text = "the nvidia module was built for another kernel than Linux " + release
+                        + ": " + line,
+                .command = build_module_command(facts.host, release)};
     if (is_installed)
         return {.code = Code::GR0201,
                 .text = cause,

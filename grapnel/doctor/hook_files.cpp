@@ -22,10 +22,14 @@ Json member(const Json& object, const char* key) {
     return object.is_object() ? object.value(key, Json()) : Json();
 }
 
+bool is_empty_text(const Json& value) {
+    return value.is_string() && value.get_ref<const std::string&>().empty();
+}
+
 /// A file without a version is of 0.1.0.
 bool is_old(const Json& file) {
     const auto version = member(file, "version");
-    return version.is_null() || version == "" || version == "0.1.0";
+    return version.is_null() || is_empty_text(version) || version == "0.1.0";
 }
 
 /// The older version has the program itself as its hook, and its stages under two names.
@@ -54,7 +58,7 @@ std::string mistake_of(const Json& file) {
         return "is no JSON object";
     if (!is_old(file) && member(file, "version") != "1.0.0")
         return "has no version that podman knows (1.0.0)";
-    if (const auto program = program_of(file); !program.is_string() || program == "")
+    if (const auto program = program_of(file); !program.is_string() || is_empty_text(program))
         return "names no program as hook.path";
     if (const auto when = member(file, "when"); !when.is_null() && !when.is_object())
         return "has conditions (when) that are no object";

@@ -12,6 +12,14 @@ namespace grapnel::doctor_command {
 
 namespace {
 
+/// KubeletConfiguration as text.
+std::string configuration_of(const Facts& facts) {
+    const auto usual = host_path("/var/lib/kubelet/config.yaml");
+    const auto* const kubelet = find_daemon(facts, "kubelet");
+    const auto named = kubelet == nullptr ? std::nullopt : option_of(*kubelet, "config");
+    return text_of(facts.host, HostPath::make(named.value_or(usual.text())).value_or(usual));
+}
+
 /// Of the command line, else of KubeletConfiguration; empty: kubelet looks for an engine.
 std::string endpoint_of(const Facts& facts) {
     constexpr std::string_view key = "containerRuntimeEndpoint:";
@@ -20,9 +28,7 @@ std::string endpoint_of(const Facts& facts) {
         return {};
     if (const auto named = option_of(*kubelet, "container-runtime-endpoint"))
         return *named;
-    const auto usual = host_path("/var/lib/kubelet/config.yaml");
-    const auto file = HostPath::make(option_of(*kubelet, "config").value_or(usual.text()));
-    const auto text = text_of(facts.host, file.value_or(usual));
+    const auto text = configuration_of(facts);
     for (const auto line : split(text, '\n'))
         if (line.starts_with(key))
             return std::string(trim(line.substr(key.size())));
@@ -41,6 +47,14 @@ const Daemon* kubelet_of(const Facts& facts) {
 
 bool has_kubelet(const Facts& facts) {
     return kubelet_of(facts) != nullptr;
+}
+
+bool kubelet_uses_systemd(const Facts& facts) {
+    const auto* const kubelet = find_daemon(facts, "kubelet");
+    const auto option = kubelet == nullptr ? std::nullopt : option_of(*kubelet, "cgroup-driver");
+    if (option)
+        return *option == "systemd";
+    return configuration_of(facts).find("cgroupDriver: systemd") != std::string::npos;
 }
 
 bool kubelet_uses_crio(const Facts& facts) {

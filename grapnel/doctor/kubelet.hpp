@@ -14,6 +14,9 @@ namespace grapnel::doctor_command {
 [[nodiscard]] bool kubelet_uses_crio(const Facts& facts);
 
 /// Engines that do not run, though kubelet needs one or systemd is to start it.
+/// Whether kubelet's cgroup manager is systemd, by its option or its configuration.
+[[nodiscard]] bool kubelet_uses_systemd(const Facts& facts);
+
 void check_services(const Facts& facts, std::vector<Finding>& findings);
 
 } // namespace grapnel::doctor_command

@@ -124,7 +124,7 @@ std::string use_systemd_command(const Facts& facts, const Containerd& containerd
 void check_managers(const Facts& facts, const Containerd& containerd,
                     std::vector<Finding>& findings) {
     const auto* const runc = runtime_of(containerd, "runc");
-    const auto kubelet = text_of(facts.host, host_path("/var/lib/kubelet/config.yaml"));
+    const bool kubelet_has_systemd = kubelet_uses_systemd(facts);
     for (const auto& runtime : containerd.runtimes) {
         if (!gives_driver(facts.host, runtime) || &runtime != runtime_of(containerd, runtime.name))
             continue;
@@ -134,7 +134,7 @@ void check_managers(const Facts& facts, const Containerd& containerd,
                                 .text = runtime.file + ": SystemdCgroup of the runtime "
                                         + quote(runtime.name) + " is not that of runc",
                                 .command = configure(facts, containerd, Code::GR1004)});
-        else if (kubelet.find("cgroupDriver: systemd") != std::string::npos && !systemd)
+        else if (kubelet_has_systemd && !systemd)
             findings.push_back({.code = Code::GR1007,
                                 .text = runtime.file
                                         + ": kubelet's cgroup manager is systemd, and "

@@ -160,6 +160,16 @@ bool is_rejected_by_kernel(const Facts& facts) {
     return std::ranges::any_of(facts.here.kernel_log, is_rejection);
 }
 
+std::string mismatch_in_log(const Facts& facts) {
+    for (const auto& line : facts.here.kernel_log)
+        for (const auto* const reason :
+             {"version magic", "Unknown symbol", "disagrees about version of symbol"})
+            if (line.find("nvidia: ") != std::string::npos
+                && line.find(reason) != std::string::npos)
+                return line;
+    return {};
+}
+
 bool lacks_signature(const sys::HostFs& host, const std::string& release) {
     return needs_signatures(host) && !is_signed(host, module_file(host, release, "nvidia"));
 }

@@ -20,6 +20,9 @@ namespace grapnel::doctor_command {
 /// Whether the kernel log has a module that was refused for its signature.
 [[nodiscard]] bool is_rejected_by_kernel(const Facts& facts);
 
+/// The line of the kernel log by which the nvidia module is of another kernel; empty without one.
+[[nodiscard]] std::string mismatch_in_log(const Facts& facts);
+
 /// Whether the kernel takes signed modules alone and the nvidia module shows no signature.
 [[nodiscard]] bool lacks_signature(const sys::HostFs& host, const std::string& release);
 

@@ -49,6 +49,9 @@ void read_conf(const sys::HostFs& host, const HostPath& path, PodmanConf& out) {
     const auto* const engine = engine_config::table_at(*table, {"engine"});
     if (engine == nullptr)
         return;
+    for (const auto* const key : {"hooks_dir", "cdi_spec_dirs"})
+        if (engine->contains(key) && !engine->get_as<toml::array>(key))
+            out.mistake = Error{.what = path.text() + ": the value of " + key + " is no list"};
     read_list(*engine, "hooks_dir", out.hooks_dir);
     read_list(*engine, "cdi_spec_dirs", out.cdi_dirs);
     if (const auto* const manager = engine->get_as<std::string>("cgroup_manager")) {

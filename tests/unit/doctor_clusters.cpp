@@ -93,6 +93,17 @@ void rootless_podman(DoctoredHost& host) {
     rootless_storage(host, "/home/ada");
 }
 
+/// containerd with our runtime and cgroupfs, and kubelet with that option.
+void containerd_beside(DoctoredHost& host, const std::string& option) {
+    host.files.file("/usr/bin/grapnel-runtime", "");
+    host.files.file(containerd_toml,
+                    "version = 2\n"
+                    "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.nvidia.options]\n"
+                    "BinaryName = \"/usr/bin/grapnel-runtime\"\n");
+    start_containerd(host);
+    start(host, "89", "kubelet", "kubelet " + option);
+}
+
 /// docker.service with that file, and daemon.json with our runtime.
 Change dockerd_unit(std::string path, std::string text) {
     return with_file([](DoctoredHost& host) { register_runtime(host); }, std::move(path),
@@ -169,6 +180,35 @@ const std::vector<Fault>& cluster_faults() {
         {GR0309, "nvidia-uvm that modprobe installs", "h200", "nvidia-uvm",
          with_file(unload_uvm, "/etc/modprobe.d/x.conf",
                    "install nvidia-uvm /sbin/modprobe -i nvidia-uvm\n")},
+        {GR0203, "module of another kernel by its version", "h200", "version magic",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.here.kernel_log = {"nvidia: version magic '6.1.0-27-amd64 SMP' should be "
+                                     "'6.1.0-28-amd64 SMP'"};
+         }},
+        {GR0203, "module of another kernel by its symbols", "h200", "Unknown symbol",
+         [](DoctoredHost& host) {
+             install_unloaded(host);
+             host.here.kernel_log = {"nvidia: Unknown symbol drm_gem_object_put (err -2)"};
+         }},
+        {GR0803, "program of the runtime that is in no PATH", "h200", "dockerd's PATH",
+         [](DoctoredHost& host) {
+             docker(host, R"({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}})");
+             start_dockerd(host);
+         }},
+        {GR0801, "runtime without a program", "h200", "'runtimes'",
+         [](DoctoredHost& host) { docker(host, R"({"runtimes": {"nvidia": {}}})"); }},
+        {GR0801, "default_runtime with an underscore", "h200", "'default-runtime' is meant",
+         [](DoctoredHost& host) { register_runtime(host, R"("default_runtime": "nvidia")"); }},
+        {GR0801, "runtime in the place of runtimes", "h200", "'runtimes' is meant",
+         [](DoctoredHost& host) {
+             docker(host, R"({"runtime": {"nvidia": {"path": "/usr/bin/grapnel-runtime"}}})");
+         }},
+        {GR0905, "hooks_dir that is no list", "h200", "hooks_dir is no list",
+         with_file(podman, "/etc/containers/containers.conf",
+                   "[engine]\nhooks_dir = \"/etc/hooks.d\"\n")},
+        {GR1007, "cgroup manager of kubelet's options", "h200", "uses cgroupfs",
+         [](DoctoredHost& host) { containerd_beside(host, "--cgroup-driver=systemd"); }},
         {GR0818, "dockerd with a runtime by option and file", "h200", "--add-runtime",
          dockerd_unit("/etc/systemd/system/docker.service.d/gpu.conf",
                       "ExecStart=\nExecStart=/usr/bin/dockerd -H fd:// \\\n"
@@ -364,6 +404,35 @@ const std::vector<NearFault>& healthy_clusters() {
          }},
         {"nvidia-uvm that an install line would replace", "h200",
          file("/etc/modprobe.d/x.conf", "install nvidia-uvm /bin/false\n")},
+        {"symbols of another module", "h200",
+         [](DoctoredHost& host) {
+             host.here.kernel_log = {"nvidia: Unknown symbol drm_gem_object_put (err -2)"};
+         }},
+        {"program of the runtime in dockerd's PATH", "h200",
+         [](DoctoredHost& host) {
+             docker(host, R"({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}})");
+             start(host, "77", "dockerd", "dockerd", "PATH=/opt/bin:/usr/bin");
+             host.files.link("/opt/bin/nvidia-container-runtime", "/usr/bin/grapnel-runtime");
+         }},
+        {"other runtime that is in no PATH", "h200",
+         [](DoctoredHost& host) {
+             register_runtime(host);
+             docker(host, R"({"runtimes": {"nvidia": {"path": "/usr/bin/grapnel-runtime"},)"
+                          R"( "kata": {"path": "kata-runtime"}}})");
+         }},
+        {"keys of daemon.json that look alike", "h200",
+         [](DoctoredHost& host) {
+             register_runtime(host, R"("ip6tables": true, "dns-opts": [], "log-level": "info",)"
+                                    R"( "default-runtime": "nvidia")");
+         }},
+        {"hooks_dir that is a list", "h200",
+         with_file(podman, "/etc/containers/containers.conf",
+                   "[engine]\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\"]\n")},
+        {"kubelet with cgroupfs by its option", "h200",
+         [](DoctoredHost& host) {
+             containerd_beside(host, "--cgroup-driver=cgroupfs");
+             host.files.file("/var/lib/kubelet/config.yaml", "cgroupDriver: systemd\n");
+         }},
         {"dockerd with a runtime by file alone", "h200",
          dockerd_unit("/etc/systemd/system/docker.service.d/gpu.conf",
                       "ExecStart=/usr/bin/dockerd -H fd:// --add-runtime=nvidia=/x\n"

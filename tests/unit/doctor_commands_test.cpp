@@ -392,6 +392,10 @@ const std::vector<Row>& rows() {
          "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
          "[\"/etc/other\", \"/usr/share/containers/oci/hooks.d\"]' > "
          "/etc/containers/containers.conf.d/99-grapnel.conf"},
+        {"default_runtime with an underscore", debian,
+         R"(sed -i 's/"default_runtime"\s*:/"default-runtime":/' /etc/docker/daemon.json && )"
+         "systemctl restart docker",
+         systemd},
         {"GPU that asks for a reboot", debian, "reboot"},
         {"GPU that asks for a reset", debian, "nvidia-smi --gpu-reset -i 0000:00:06.0"},
         {"nvidia-uvm that an install line replaces", debian,
