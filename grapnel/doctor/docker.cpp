@@ -174,9 +174,10 @@ bool has_low_level_runtime(const Facts& facts) {
     });
 }
 
-/// A program without a directory that dockerd finds nowhere.
+/// A program without a directory that dockerd finds nowhere. Its PATH can be unknown to a user.
 bool is_nowhere(const Facts& facts, const Docker& docker, const std::string& program) {
-    return !program.empty() && program.find('/') == std::string::npos
+    const bool is_known = docker.daemon == nullptr || docker.daemon->path;
+    return is_known && !program.empty() && program.find('/') == std::string::npos
            && find_in(facts.host, path_of_daemon(docker), program).empty();
 }
 

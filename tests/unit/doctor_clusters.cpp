@@ -414,6 +414,11 @@ const std::vector<NearFault>& healthy_clusters() {
              start(host, "77", "dockerd", "dockerd", "PATH=/opt/bin:/usr/bin");
              host.files.link("/opt/bin/nvidia-container-runtime", "/usr/bin/grapnel-runtime");
          }},
+        {"program of the runtime for a dockerd of another user", "h200",
+         [](DoctoredHost& host) {
+             docker(host, R"({"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}})");
+             start(host, "77", "dockerd", "dockerd", "");
+         }},
         {"other runtime that is in no PATH", "h200",
          [](DoctoredHost& host) {
              register_runtime(host);
