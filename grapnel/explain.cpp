@@ -135,9 +135,9 @@ Result<Decision> hook_decision(const Subject& subject, Spec& spec, Report& repor
                               + " name no program of Grapnel"};
 }
 
-Result<Spec> spec_of(const Subject& subject) {
+Result<Spec> spec_of(const Subject& subject, const Settings& settings) {
     if (!subject.config.empty())
-        return parse_spec(subject.config);
+        return parse_spec(subject.config, annotation_prefixes(settings));
     return Spec{.environment = subject.environment, .bounding_sys_admin = subject.privileged};
 }
 
@@ -203,7 +203,7 @@ Result<Report> report_on(const Subject& subject, const LoadedSettings& loaded, C
     Report report{.container = subject.id,
                   .engine = subject.engine,
                   .bundle = subject.bundle ? subject.bundle->text() : ""};
-    auto spec = GRAPNEL_TRY(spec_of(subject));
+    auto spec = GRAPNEL_TRY(spec_of(subject, loaded.settings));
     report.decisions.push_back(GRAPNEL_TRY(hook_decision(subject, spec, report)));
     const bool is_called = report.outcome != Report::Outcome::not_called;
     add_request(std::move(confined), spec, loaded, report);

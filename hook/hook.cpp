@@ -132,7 +132,7 @@ class Hook {
         Description confined;
         if (options_.dry_run && !state.pid)
             confined = GRAPNEL_TRY(confine_for_dry_run(state.bundle, config, settings));
-        auto spec = GRAPNEL_TRY(parse_spec(config));
+        auto spec = GRAPNEL_TRY(parse_spec(config, annotation_prefixes(settings)));
         if (!takes_cdi_devices(spec))
             return nothing_given();
         const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));

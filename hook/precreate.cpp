@@ -104,8 +104,9 @@ Result<Answer> answer(const Question& question, Source source) {
     const bool may_change_groups = sys::may_change_groups(); // as the runtime may
     const auto unlogged = warnings_of_planner(options);
     auto planner = GRAPNEL_TRY(confined_planner(question, source, unlogged));
-    auto spec = GRAPNEL_TRY(
-        parse_spec(text).note("stdin").cure("this stage reads a container's config.json"));
+    auto spec = GRAPNEL_TRY(parse_spec(text, annotation_prefixes(loaded.settings))
+                                .note("stdin")
+                                .cure("this stage reads a container's config.json"));
     spec.cdi_devices.clear(); // they have a hook of their own
     const auto asked = GRAPNEL_TRY(resolve_request(spec, loaded));
     Answer out;

@@ -49,7 +49,7 @@ Result<ConfigReading> decode(const std::string& text) {
 }
 
 Result<std::string> read(const std::string& config, const LoadedSettings& settings) {
-    const auto spec = GRAPNEL_TRY(parse_spec(config));
+    const auto spec = GRAPNEL_TRY(parse_spec(config, annotation_prefixes(settings.settings)));
     const auto outcome = GRAPNEL_TRY(resolve_request(spec, settings));
     ConfigReading reading{
         .has_request = outcome.request.has_value(),

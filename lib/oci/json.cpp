@@ -14,7 +14,12 @@ Error wrong_type(const char* key, std::string_view expected) {
 } // namespace
 
 Result<Json> parse_object(std::string_view text, std::string_view what) {
-    auto json = parse_json(text);
+    return parse_object(text, what, {});
+}
+
+Result<Json> parse_object(std::string_view text, std::string_view what,
+                          const std::vector<WantedMember>& wanted) {
+    auto json = wanted.empty() ? parse_json(text) : parse_json_members(text, wanted);
     if (json.is_discarded())
         return refused(std::string(what) + " is not valid JSON");
     if (!json.is_object())

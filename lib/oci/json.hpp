@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "json/members.hpp"
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +16,10 @@ using Json = nlohmann::json;
 
 /// `text` as one JSON object; `what` names it in the error.
 [[nodiscard]] Result<Json> parse_object(std::string_view text, std::string_view what);
+
+/// The same, with the wanted members alone.
+[[nodiscard]] Result<Json> parse_object(std::string_view text, std::string_view what,
+                                        const std::vector<WantedMember>& wanted);
 
 /// The member, or nothing if it is missing or null.
 [[nodiscard]] const Json* member(const Json& object, const char* key);

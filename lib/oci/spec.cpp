@@ -211,8 +211,32 @@ Status read_linux(const Json& json, Spec& spec) {
     return {};
 }
 
-Result<Spec> read_spec(std::string_view text) {
-    const auto json = GRAPNEL_TRY(oci::parse_object(text, "it"));
+/// All that this source reads.
+std::vector<WantedMember> wanted_members(const std::vector<std::string>& annotation_prefixes) {
+    const WantedMember hooks{"hooks", {{"prestart", {{"args"}}}, {"createRuntime", {{"args"}}}}};
+    std::vector<WantedMember> wanted{
+        {"process", {{"capabilities"}, {"env"}, {"user"}}},
+        {"root", {{"path"}}},
+        {"mounts", {{"destination"}, {"source"}}},
+        hooks,
+        {"linux",
+         {{"cgroupsPath"},
+          {"gidMappings"},
+          {"mountLabel"},
+          {"namespaces", {{"type"}}},
+          {"resources", {{"devices"}}}}},
+    };
+    if (annotation_prefixes.empty())
+        return wanted;
+    auto& keys = wanted.emplace_back(WantedMember{.name = "annotations"}).members;
+    for (const auto& prefix : annotation_prefixes)
+        keys.push_back({.name = prefix, .is_prefix = true});
+    return wanted;
+}
+
+Result<Spec> read_spec(std::string_view text, const std::vector<std::string>& annotation_prefixes) {
+    const auto json =
+        GRAPNEL_TRY(oci::parse_object(text, "it", wanted_members(annotation_prefixes)));
     Spec spec;
     const auto* const process = GRAPNEL_TRY(oci::object_member(json, "process"));
     if (process == nullptr)
@@ -252,10 +276,11 @@ std::optional<std::string_view> Spec::variable(std::string_view name) const {
     return std::nullopt;
 }
 
-Result<Spec> parse_spec(std::string_view json) {
+Result<Spec> parse_spec(std::string_view json,
+                        const std::vector<std::string>& annotation_prefixes) {
     if (json.size() > spec_size_limit)
         return refused("config.json is longer than 16 MiB");
-    return read_spec(json).note("config.json");
+    return read_spec(json, annotation_prefixes).note("config.json");
 }
 
 Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle) {

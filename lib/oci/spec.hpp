@@ -47,7 +47,8 @@ struct Spec {
     /// CDI names for which an engine entered a hook of ours, in order: cdi_device_option in the
     /// arguments of hooks.prestart and hooks.createRuntime.
     std::vector<std::string> cdi_devices = {};
-    /// Written by the creator of the container; engines can take over annotations of a user.
+    /// Those that were asked for. Written by the creator of the container; engines can take over
+    /// annotations of a user.
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
@@ -70,8 +71,10 @@ inline constexpr std::size_t spec_size_limit = std::size_t{16} << 20;
 
 /// Refuses text that is not a JSON object, lacks `process` or `root.path`, or has a member of
 /// another type than the specification's where this program reads it. Unknown members are
-/// passed over, and so are entries of process.env without '='.
-[[nodiscard]] Result<Spec> parse_spec(std::string_view json);
+/// passed over, with mistakes within them (parse_json_members()), and so are entries of process.env
+/// without '=', and annotations whose key begins with none of the prefixes.
+[[nodiscard]] Result<Spec> parse_spec(std::string_view json,
+                                      const std::vector<std::string>& annotation_prefixes = {});
 
 /// Where the rootfs lies: root.path, joined to the bundle if it is relative, as runtimes do.
 [[nodiscard]] Result<HostPath> rootfs_path(const Spec& spec, const HostPath& bundle);

@@ -213,17 +213,25 @@ Result<Requested> requested_devices(const Spec& spec, const Settings& settings, 
 
 namespace {
 
+/// Of containerd and CRI-O.
+constexpr std::array container_type_keys{"io.kubernetes.cri.container-type",
+                                         "io.kubernetes.cri-o.ContainerType"};
+
 /// containerd and CRI-O make a container that holds a pod's namespaces, with the pod's runtime.
 bool is_pod_sandbox(const Spec& spec) {
-    return std::ranges::any_of(
-        std::array{"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"},
-        [&](const auto* const key) {
-            const auto found = spec.annotations.find(key);
-            return found != spec.annotations.end() && found->second == "sandbox";
-        });
+    return std::ranges::any_of(container_type_keys, [&](const auto* const key) {
+        const auto found = spec.annotations.find(key);
+        return found != spec.annotations.end() && found->second == "sandbox";
+    });
 }
 
 } // namespace
+
+std::vector<std::string> annotation_prefixes(const Settings& settings) {
+    auto prefixes = settings.annotation_prefixes;
+    prefixes.insert(prefixes.end(), container_type_keys.begin(), container_type_keys.end());
+    return prefixes;
+}
 
 DeviceSource device_source(const Spec& spec, const Settings& settings) {
     using Kind = DeviceSource::Kind;

@@ -94,4 +94,7 @@ struct Asked {
 /// anything, and is a warning for all others.
 [[nodiscard]] Result<Asked> resolve_request(const Spec& spec, const SettingsReading& reading);
 
+/// The beginnings of the keys of annotations that count, for parse_spec().
+[[nodiscard]] std::vector<std::string> annotation_prefixes(const Settings& settings);
+
 } // namespace grapnel

@@ -94,8 +94,11 @@ bool is_missing(const HostPath& path) {
     return !found.valid() && errno == ENOENT;
 }
 
-Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what) {
+Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what,
+                             std::uint64_t expected) {
     std::string data;
+    if (expected > 16384)
+        data.resize(std::min<std::uint64_t>(expected, limit) + 1); // to read the end as well
     std::size_t used = 0;
     for (;;) {
         if (used == data.size())
@@ -176,8 +179,8 @@ Result<Fd> open_host_file(const HostPath& path) {
 }
 
 Result<std::string> read_host_file(const HostPath& path, std::size_t limit) {
-    const auto fd = GRAPNEL_TRY(open_host_file(path));
-    return read_all(fd.ref(), limit, path.text());
+    const auto file = GRAPNEL_TRY(open_sized_host_file(path));
+    return read_all(file.fd.ref(), limit, path.text(), file.size);
 }
 
 Result<Fd> open_host_path(const HostPath& path) {

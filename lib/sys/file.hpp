@@ -61,8 +61,9 @@ struct FileFacts {
 [[nodiscard]] bool is_missing(const HostPath& path);
 
 /// Everything from the descriptor's position to its end; an error past `limit` bytes.
-/// `what` names the file in errors.
-[[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what);
+/// `what` names the file in errors. `expected`: the bytes that there are likely to be, or 0.
+[[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what,
+                                           std::uint64_t expected = 0);
 
 /// At most `size` bytes from `offset` on; fewer where the file ends.
 [[nodiscard]] Result<std::string> read_part(FdRef fd, std::uint64_t offset, std::size_t size,

@@ -40,7 +40,7 @@ Settings settings_of(std::string_view scene) {
 }
 
 /// By way of config.json, as an image's values come.
-Result<Spec> spec_of(std::string_view scene, std::string_view lines) {
+Result<Spec> spec_of(std::string_view scene, std::string_view lines, const Settings& settings) {
     using oci::Json;
     auto environment = Json::array();
     auto mounts = Json::array();
@@ -63,7 +63,8 @@ Result<Spec> spec_of(std::string_view scene, std::string_view lines) {
                     {"root", {{"path", "rootfs"}}},
                     {"mounts", mounts},
                     {"annotations", annotations}};
-    return parse_spec(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return parse_spec(json.dump(-1, ' ', false, Json::error_handler_t::replace),
+                      annotation_prefixes(settings));
 }
 
 void expect_sound(const Request& request, const Spec& spec, const Settings& settings) {
@@ -110,7 +111,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     auto text = fuzz::as_text(data, size);
     const auto scene = fuzz::take_line(text);
     const auto settings = settings_of(scene);
-    auto spec = spec_of(scene, text);
+    auto spec = spec_of(scene, text, settings);
     expect(spec.has_value(), "any environment makes a specification");
     const auto asked = make_request(*spec, settings);
     const auto again = make_request(*spec, settings);

@@ -61,16 +61,23 @@ void expect_environment(const Spec& spec) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto text = fuzz::as_text(data, size);
-    const auto spec = parse_spec(text);
+    const auto spec = parse_spec(text, {""});
     if (!spec) {
         fuzz::expect_printable(spec.error());
         return 0;
     }
     const auto json = Json::parse(text, nullptr, false);
+    if (json.is_discarded()) // by a mistake in a member that is not read
+        return 0;
     expect(json.is_object() && at(json, "process").is_object(), "a specification is an object");
     expect(at(at(json, "root"), "path") == spec->root_path, "root.path is read as written");
     if (at(at(json, "process"), "env").is_array())
         expect(at(at(json, "process"), "env") == spec->environment, "process.env is read whole");
+    for (const auto& [key, value] : spec->annotations)
+        expect(at(at(json, "annotations"), key.c_str()) == value,
+               "annotations are read as written");
+    expect(at(json, "annotations").size() == spec->annotations.size(),
+           "annotations are read whole");
     const auto& devices = at(at(at(json, "linux"), "resources"), "devices");
     auto read = spec->device_rules.begin();
     for (const auto& written : devices)

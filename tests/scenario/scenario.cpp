@@ -177,8 +177,8 @@ Result<std::optional<Plan>> plan_of(const fs::path& directory, test::MemoryHost&
                                     std::optional<std::string>& cdi) {
     const auto reading = settings(directory);
     const auto& chosen = reading.settings;
-    const auto spec =
-        GRAPNEL_TRY(parse_spec(test::file_text(directory / "config.json").value_or("")));
+    const auto spec = GRAPNEL_TRY(parse_spec(
+        test::file_text(directory / "config.json").value_or(""), annotation_prefixes(chosen)));
     const auto asked = GRAPNEL_TRY(resolve_request(spec, reading));
     notices = asked.notices;
     if (!asked.request)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "json/members.hpp"
 #include "json/text.hpp"
 #include "support/outcome.hpp"
 
@@ -8,6 +9,15 @@
 using namespace grapnel;
 using grapnel::test::contains;
 using grapnel::test::error_of;
+
+namespace {
+
+nlohmann::json read_members(std::string_view text) {
+    return parse_json_members(text,
+                              {{"a"}, {"b", {{"c"}}}, {"d", {{.name = "x", .is_prefix = true}}}});
+}
+
+} // namespace
 
 TEST_CASE("a text that is not JSON is discarded") {
     CHECK(parse_json("{\"a\": }").is_discarded());
@@ -19,6 +29,41 @@ TEST_CASE("an ordered value keeps the order of members") {
     constexpr std::string_view text = R"({"b":1,"a":2})";
     CHECK(write_json(parse_ordered_json(text)) == text);
     CHECK(write_json(parse_json(text)) == R"({"a":2,"b":1})");
+}
+
+TEST_CASE("wanted members alone become values") {
+    const auto read = [](std::string_view text) { return write_json(read_members(text)); };
+    CHECK(read(R"({"a":{"z":[1,{"y":2}]},"n":{"a":1,"o":[{"b":[]}]},"m":null,"b":1})")
+          == R"({"a":{"z":[1,{"y":2}]},"b":1})");
+    CHECK(
+        read(
+            R"({ "n" : [1,[2],"a"] , "b" : [ {"c":{"e":1},"d":2} , 3,{"d":4}], "o":"a","a":true } )")
+        == R"({"a":true,"b":[{"c":{"e":1}},3,{}]})");
+    CHECK(read(R"({"d":{"x":"1","y":"2","xy":"3","zx":{"x":4}},"e":{"x":5}})")
+          == R"({"d":{"x":"1","xy":"3"}})");
+    CHECK(read(R"({"a":1,"b":{"c":2},"a":[3],"b":{"d":4}})") == R"({"a":[3],"b":{}})");
+    CHECK(read(R"([{"n":1,"a":-2.5E+1},[]])") == R"([{"a":-25.0},[]])");
+    CHECK(read("7") == "7");
+}
+
+TEST_CASE("brackets and quotation marks in strings are text") {
+    CHECK(read_members(R"({"n":"]}\"","n]":{"}":"{\\"},"a":1,"m":["\\\""]})")
+          == nlohmann::json{{"a", 1}});
+}
+
+TEST_CASE("an escape in a name hides no member") {
+    CHECK(read_members(R"({"\u0061":1})") == nlohmann::json{{"a", 1}});
+}
+
+TEST_CASE("a text without clear members is discarded") {
+    for (const auto* const text :
+         {"", "{", "[", "{\"n\":}", "{\"n\":,\"a\":1}", "{\"n\":1\"a\":2}", "{\"n\":1 \"a\":2}",
+          "{\"n\" 1}", "{\"n\":1,}", "{,\"n\":1}", "{n:1}", "{\"n\":[1,\"a\":2}", "{\"n\":\"1}",
+          "{\"n\":1:2}", "{\"n\":1}}", "{\"n\":1} x", "{\"a\":1{,\"b\":2}", "{\"n",
+          "{\"a\":tru}"}) {
+        CAPTURE(text);
+        CHECK(read_members(text).is_discarded());
+    }
 }
 
 TEST_CASE("a syntax error has its place") {

@@ -122,15 +122,18 @@ TEST_CASE("overlong input is refused before parsing") {
 }
 
 TEST_CASE("relevant parts of config.json are read") {
-    const auto spec = parse_spec(R"({
-        "ociVersion": "1.2.0", "hostname": "h", "annotations": {"a": "b"}, "unknown": [1, {}],
+    const auto spec = parse_spec(
+        R"({
+        "ociVersion": "1.2.0", "hostname": "h",
+        "annotations": {"a": "b", "ab": "c", "b": "d", "c": {"a": 1}}, "unknown": [1, {}],
         "process": {"env": ["A=1", "B=2"], "capabilities": {"bounding": ["CAP_SYS_ADMIN"]},
                     "args": ["x"], "user": {"uid": 0}},
         "root": {"path": "rootfs", "readonly": true},
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
         "linux": {"cgroupsPath": "/docker/c", "mountLabel": "u:r:t:s0", "resources": {"devices": [
             {"allow": false, "access": "rwm"},
-            {"allow": true, "type": "c", "major": 195, "minor": 255, "access": "rw"}]}}})");
+            {"allow": true, "type": "c", "major": 195, "minor": 255, "access": "rw"}]}}})",
+        {"a"});
     CAPTURE(error_of(spec));
     REQUIRE(spec);
     constexpr std::uint32_t any = access_read | access_write | access_mknod;
@@ -139,7 +142,7 @@ TEST_CASE("relevant parts of config.json are read") {
                   .environment = {"A=1", "B=2"},
                   .bounding_sys_admin = true,
                   .mounts = {{.source = "proc", .destination = "/proc"}},
-                  .annotations = {{"a", "b"}},
+                  .annotations = {{"a", "b"}, {"ab", "c"}},
                   .device_rules = {{.allow = false, .type = DeviceRule::Type::all, .access = any},
                                    {.major = 195, .minor = 255}},
                   .cgroups_path = "/docker/c",
@@ -197,7 +200,7 @@ TEST_CASE("a malformed config.json is refused with the culprit") {
     };
     for (const auto& row : rows) {
         CAPTURE(row.json);
-        const auto error = error_of(parse_spec(row.json));
+        const auto error = error_of(parse_spec(row.json, {"a"}));
         CAPTURE(error);
         CHECK(error.starts_with("config.json: "));
         CHECK(contains(error, row.culprit));
