@@ -61,7 +61,7 @@ def test_length_of_files_is_limited_beyond_the_log(made, bundle, tmp_path):
 
 
 def test_too_little_memory_is_one_line(made, bundle):
-    bundle.config["annotations"] = {f"key{i}": "x" * 100 for i in range(40_000)}
+    bundle.env("NVIDIA_VISIBLE_DEVICES=all", *(f"KEY{i}=" + "x" * 100 for i in range(40_000)))
     done = made.hook(prefix=["prlimit", f"--data={6 << 20}"])
     assert done.returncode == 1
     assert done.stderr == ("grapnel-hook: out of memory: the machine's, the cgroup's, or its own limit "
@@ -80,8 +80,8 @@ def test_a_cpu_eating_config_json_is_one_line(bundle):
     """Each process has the limit for itself: one of them parses for seconds, the others for none."""
     bundle.write_config(["/bin/true"])
     names = random.Random(1).sample(range(1 << 24), 1_250_000)
-    text = json.dumps({**bundle.config, "annotations": {f"{name:x}": "" for name in names}},
-                      separators=(",", ":"))
+    bundle.config["process"]["user"].update({f"{name:x}": "" for name in names})
+    text = json.dumps(bundle.config, separators=(",", ":"))
     done = subprocess.run(["prlimit", "--cpu=2", bundle.hook, f"--config={bundle.settings}", "precreate"],
                           input=text, text=True, capture_output=True, timeout=60, env={}, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", LATE)
