@@ -110,7 +110,7 @@ def test_ps_and_explain_know_the_pods_container(pod, grapnel):
     assert [one["engine"] for one in found] == ["cri"]
     assert [gpu["uuid"] for gpu in found[0]["gpus"]] == [make_driver.uuid(1)]
     report = json.loads(grapnel("explain", "--cri", identity[:12], "--json").stdout)
-    assert (report["container"], report["engine"], report["outcome"]) == (identity, "cri", "given")
+    assert (report["container"], report["engine"], report["outcome"]) == (identity, "cri", "given"), report
 
 
 def test_a_pod_without_the_runtime_class_gets_nothing(pod):
