@@ -114,7 +114,7 @@ def test_image_has_no_say_in_cdi_devices(cdi_file, podman):
 def test_nothing_stays_of_cdi_devices(cdi_file, podman):
     name = podman("create", device("0"), engine.IMAGE, "/bin/look", *NODES, CUDA).out.strip()
     for _ in range(2):
-        result = podman("start", "--attach", name)
+        result = podman.start(name)
         assert gpus_of(result) == {0} and has_cuda(result)
     assert changes(podman, name) <= WHAT_STAYS
     podman("rm", name)

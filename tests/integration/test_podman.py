@@ -159,7 +159,7 @@ def test_a_restarted_container_and_its_remains(podman):
     name = created.out.strip()
     answers = []
     for _ in range(3):
-        result = podman("start", "--attach", name)
+        result = podman.start(name)
         assert gpus_of(result) == {0} and result[CUDA].endswith(" libcuda")
         answers.append(result.answers)
     assert answers[0] == answers[1] == answers[2]
@@ -208,7 +208,7 @@ def test_a_rootless_containers_remains(rootless, users_run_directory):
     created = rootless("create", *asks(0), engine.IMAGE, "/bin/look", *NODES, CUDA)
     name = created.out.strip()
     for _ in range(2):
-        result = rootless("start", "--attach", name)
+        result = rootless.start(name)
         assert gpus_of(result) == {0} and result[CUDA].endswith(" libcuda")
     assert changes(rootless, name) <= WHAT_STAYS
     rootless("rm", name)

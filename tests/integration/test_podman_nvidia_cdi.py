@@ -152,7 +152,7 @@ def test_container_of_nvidia_file_starts_again(nvidia_file, podman):
     name = podman("create", device("0"), engine.IMAGE, "/bin/look", *NODES, CUDA,
                   f"list:{FOLDER}").out.strip()
     for _ in range(2):
-        result = podman("start", "--attach", name)
+        result = podman.start(name)
         assert gpus_of(result) == {0}
         assert_listed(result)
     podman("rm", name)
