@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON texts of which a reader needs few members. The rest of a long text costs no values, with
-// their memory and page faults, and no parser.
+// Reads a few members of a JSON text. The other members are cut out of the text before it is
+// parsed, so that a long text costs little memory and time.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,14 +13,15 @@ namespace grapnel {
 /// A member of an object that a reader needs.
 struct WantedMember {
     std::string name = {};
-    /// The members that it needs of that member, or of each object in its array; empty: all.
+    /// The needed members of its value, or of each object in its array; empty: the whole value.
     std::vector<WantedMember> members = {};
-    bool is_prefix = false; ///< all members whose names begin with `name`
+    bool is_prefix = false; ///< the reader needs each member whose name begins with `name`
 };
 
-/// As parse_json(), with the wanted members alone; a member whose name has an escape can stand
-/// among them. A mistake within another member is passed over where brackets and quotation marks
-/// are paired.
+/// Parses the wanted members of a JSON text. The result can also have members whose names contain
+/// an escape sequence. A mistake in the value of another member is no error if brackets and
+/// quotation marks are paired. If the text is not valid JSON otherwise, the result is discarded, as
+/// that of parse_json().
 [[nodiscard]] nlohmann::json parse_json_members(std::string_view text,
                                                 const std::vector<WantedMember>& wanted);
 

@@ -47,8 +47,8 @@ struct Spec {
     /// CDI names for which an engine entered a hook of ours, in order: cdi_device_option in the
     /// arguments of hooks.prestart and hooks.createRuntime.
     std::vector<std::string> cdi_devices = {};
-    /// Those that were asked for. Written by the creator of the container; engines can take over
-    /// annotations of a user.
+    /// Annotations whose keys begin with a prefix that parse_spec() was given. The creator of the
+    /// container writes them; an engine can copy annotations from its user.
     std::map<std::string, std::string> annotations = {};
     std::vector<DeviceRule> device_rules = {}; ///< linux.resources.devices, in order
     std::string cgroups_path = {};             ///< linux.cgroupsPath as written
@@ -70,9 +70,9 @@ struct Spec {
 inline constexpr std::size_t spec_size_limit = std::size_t{16} << 20;
 
 /// Refuses text that is not a JSON object, lacks `process` or `root.path`, or has a member of
-/// another type than the specification's where this program reads it. Unknown members are
-/// passed over, with mistakes within them (parse_json_members()), and so are entries of process.env
-/// without '=', and annotations whose key begins with none of the prefixes.
+/// another type than the specification's where this program reads it. It ignores
+/// unknown members, with mistakes within them (parse_json_members()), entries of process.env
+/// without '=', and annotations whose keys begin with no prefix of the list.
 [[nodiscard]] Result<Spec> parse_spec(std::string_view json,
                                       const std::vector<std::string>& annotation_prefixes = {});
 

@@ -61,7 +61,7 @@ struct FileFacts {
 [[nodiscard]] bool is_missing(const HostPath& path);
 
 /// Everything from the descriptor's position to its end; an error past `limit` bytes.
-/// `what` names the file in errors. `expected`: the bytes that there are likely to be, or 0.
+/// `what` names the file in errors. `expected` is the probable size in bytes; 0 if unknown.
 [[nodiscard]] Result<std::string> read_all(FdRef fd, std::size_t limit, std::string_view what,
                                            std::uint64_t expected = 0);
 
