@@ -13,10 +13,10 @@ namespace grapnel::doctor_command {
 [[nodiscard]] bool kubelet_uses_containerd(const Facts& facts);
 [[nodiscard]] bool kubelet_uses_crio(const Facts& facts);
 
-/// Engines that do not run, though kubelet needs one or systemd is to start it.
 /// Whether kubelet's cgroup manager is systemd, by its option or its configuration.
 [[nodiscard]] bool kubelet_uses_systemd(const Facts& facts);
 
+/// Engines that do not run, though kubelet needs one or systemd is to start it.
 void check_services(const Facts& facts, std::vector<Finding>& findings);
 
 } // namespace grapnel::doctor_command

@@ -15,7 +15,7 @@ struct WantedMember {
     std::string name = {};
     /// The needed members of its value, or of each object in its array; empty: the whole value.
     std::vector<WantedMember> members = {};
-    bool is_prefix = false; ///< the reader needs each member whose name begins with `name`
+    bool is_prefix = false; ///< `name` is the beginning of the names of all needed members
 };
 
 /// Parses the wanted members of a JSON text. The result can also have members whose names contain

@@ -70,9 +70,9 @@ struct Spec {
 inline constexpr std::size_t spec_size_limit = std::size_t{16} << 20;
 
 /// Refuses text that is not a JSON object, lacks `process` or `root.path`, or has a member of
-/// another type than the specification's where this program reads it. It ignores
-/// unknown members, with mistakes within them (parse_json_members()), entries of process.env
-/// without '=', and annotations whose keys begin with no prefix of the list.
+/// another type than the specification's where this program reads it. It ignores unknown
+/// members, with mistakes within them (parse_json_members()), entries of process.env without '=',
+/// and annotations whose keys do not begin with one of the prefixes.
 [[nodiscard]] Result<Spec> parse_spec(std::string_view json,
                                       const std::vector<std::string>& annotation_prefixes = {});
 
