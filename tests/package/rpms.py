@@ -9,8 +9,8 @@ from fresh_system import TOP, first_block
 from installed import IMAGE
 import rpm_stand_ins as stand_ins
 
-# Debian's rpm asks whether it is to manage a Debian system.
-RPM = "rpm --force-debian"
+# Debian 12's rpm refuses to manage a Debian system without this option, which Debian 13's does not know.
+RPM = "rpm $(! rpm --force-debian --version > /dev/null 2>&1 || echo --force-debian)"
 DNF = "dnf --assumeyes --disablerepo='*' --releasever=1 --setopt=install_weak_deps=0"
 # macros of each distribution for the directories that differ
 LAYOUTS = {"Fedora": {"_libexecdir": "/usr/libexec", "_libdir": "/usr/lib64", "fedora": "40"},
