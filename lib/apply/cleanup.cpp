@@ -182,8 +182,7 @@ Result<sys::Fd> enter(const RecordStore& store, Claims& claims, const Claimant& 
 /// The root file system may never answer, so nobody is kept from the records of others meanwhile.
 Status clean_up_in(const RecordStore& store, const State& state, const AllowLog& allow_log) {
     const auto key = record_key(state);
-    const auto read = [&] { return read_record(store, key); };
-    const auto found = read();
+    const auto found = read_record(store, key, RecordPart::header);
     if (!found)
         return found.error().sys == ENOENT ? clean_up_old_record(store, state)
                                            : Status(found.error());
@@ -191,7 +190,8 @@ Status clean_up_in(const RecordStore& store, const State& state, const AllowLog&
     rules.allow(found->rootfs, confine::FileAccess::change);
     restrict_files(rules, &store, allow_log);
     const auto locked = GRAPNEL_TRY(lock_rootfs(store, found->rootfs));
-    const auto record = read(); // while this waited, another's end may have added to it
+    // while this waited, another's end may have added to it
+    const auto record = read_record(store, key);
     if (!record)
         return record.error().sys == ENOENT ? Status() : Status(record.error());
     if (record->rootfs != found->rootfs)
@@ -213,6 +213,12 @@ bool is_former_of_any(const InsidePath& path, const std::vector<sys::Creation>& 
     return std::ranges::any_of(failed, [&](const auto& creation) {
         return creation.former_name == path.name() && creation.path.parent() == path.parent();
     });
+}
+
+/// With its newline. Empty lines before it are a part of it.
+std::string_view first_line(std::string_view text) {
+    const auto start = std::min(text.find_first_not_of('\n'), text.size());
+    return text.substr(0, text.find('\n', start) + 1);
 }
 
 } // namespace
@@ -245,12 +251,13 @@ Result<std::optional<sys::RootDir>> recorded_root(const CleanupRecord& record) {
     return Root(std::move(*root));
 }
 
-Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key) {
+Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key,
+                                  RecordPart part) {
     constexpr std::size_t limit = std::size_t{16} << 20;
     const auto path = store.record_path(key).text();
     const auto text =
         GRAPNEL_TRY(sys::read_file_in(store.records.ref(), record_name(key), limit).note(path));
-    return parse_cleanup_record(text).note(path);
+    return parse_cleanup_record(part == RecordPart::header ? first_line(text) : text).note(path);
 }
 
 Status hand_over(const RecordStore& store, const std::string& heir,

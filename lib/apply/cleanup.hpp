@@ -77,7 +77,13 @@ struct Undone {
 /// at its path; an error where that cannot be told.
 [[nodiscard]] Result<std::optional<sys::RootDir>> recorded_root(const CleanupRecord& record);
 
-[[nodiscard]] Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key);
+/// A record's first line names its root file system and is never changed. The other lines, which
+/// take most of the time, are its creations.
+enum class RecordPart { header, whole };
+
+/// With RecordPart::header a record of no creations.
+[[nodiscard]] Result<CleanupRecord> read_record(const RecordStore& store, const std::string& key,
+                                                RecordPart part = RecordPart::whole);
 
 /// Adds to the record of a container that uses the root file system too.
 [[nodiscard]] Status hand_over(const RecordStore& store, const std::string& heir,

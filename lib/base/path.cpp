@@ -20,10 +20,37 @@ Status check_absolute(std::string_view text) {
     return {};
 }
 
+/// Most absolute paths are: to take each apart was a sixth of a start's instructions. False for "/"
+/// and for a name that begins with a dot as well.
+bool is_surely_normal(std::string_view path) {
+    char before = '\0';
+    for (const char c : path) {
+        if (before == '/' && (c == '/' || c == '.'))
+            return false;
+        before = c;
+    }
+    return before != '/';
+}
+
+bool leads_above_root(std::string_view path) {
+    int depth = 0;
+    for (const auto component : split(path, '/')) {
+        if (component == "..")
+            --depth;
+        else if (!component.empty() && component != ".")
+            ++depth;
+        if (depth < 0)
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 Result<std::string> normal_absolute_path(std::string_view text) {
     GRAPNEL_TRY(check_absolute(text));
+    if (is_surely_normal(text))
+        return std::string(text);
     for (const auto component : split(text, '/'))
         if (component == "..")
             return refused("path " + quote(text) + " holds '..'");
@@ -32,6 +59,8 @@ Result<std::string> normal_absolute_path(std::string_view text) {
 
 Result<std::string> lexically_normal(std::string_view text) {
     GRAPNEL_TRY(check_absolute(text));
+    if (is_surely_normal(text))
+        return std::string(text);
     std::string normal;
     for (const auto component : split(text, '/')) {
         if (component.empty() || component == ".")
@@ -50,15 +79,8 @@ std::optional<std::string> link_destination(std::string_view link, std::string_v
     std::string joined(target);
     if (!target.starts_with('/'))
         joined = std::string(link.substr(0, link.rfind('/') + 1)) + joined;
-    int depth = 0;
-    for (const auto component : split(joined, '/')) {
-        if (component == "..")
-            --depth;
-        else if (!component.empty() && component != ".")
-            ++depth;
-        if (depth < 0)
-            return std::nullopt;
-    }
+    if (!is_surely_normal(joined) && leads_above_root(joined))
+        return std::nullopt;
     auto normal = lexically_normal(joined);
     if (target.empty() || !normal || *normal == "/" || *normal == link)
         return std::nullopt;

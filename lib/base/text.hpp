@@ -2,7 +2,10 @@
 // Untrusted text: numbers read with bounds, lists split, strings made fit to be printed.
 #pragma once
 
+#include <array>
 #include <charconv>
+#include <concepts>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +23,15 @@ template <typename T>
     if (error != std::errc{} || stopped != end || text.empty())
         return std::nullopt;
     return value;
+}
+
+/// Adds `number` to `text`, in `base` and without a prefix. For numbers by the hundred:
+/// format_text() takes twice as long.
+template <std::integral T>
+void append_number(std::string& text, T number, int base = 10) {
+    std::array<char, std::numeric_limits<T>::digits + 1> digits; // and a sign
+    const auto end = std::to_chars(digits.begin(), digits.end(), number, base).ptr;
+    text.append(digits.begin(), end);
 }
 
 /// `text` with everything that is not printable ASCII escaped: safe for a terminal and a log

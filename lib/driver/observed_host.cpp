@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/observed_host.hpp"
 
-#include "base/format.hpp"
+#include "base/text.hpp"
 #include "driver/readable_paths.hpp"
 
 #include <algorithm>
@@ -28,11 +28,22 @@ std::string present(std::string_view answer) {
 }
 
 std::string describe(const HostPath& path, const sys::FileFacts& facts) {
-    auto text = format_text("{} {} {} {}:{} {:o} {}:{}", static_cast<int>(facts.type), facts.device,
-                            facts.inode, facts.major, facts.minor, facts.mode, facts.owner.user,
-                            facts.owner.group);
-    if (!is_of_kernel(path))
-        text += format_text(" {} {}", facts.size, facts.changed_ns);
+    constexpr int octal = 8;
+    constexpr std::size_t usual_size = 96;
+    std::string text;
+    text.reserve(usual_size);
+    append_number(text, static_cast<int>(facts.type));
+    append_number(text += ' ', facts.device);
+    append_number(text += ' ', facts.inode);
+    append_number(text += ' ', facts.major);
+    append_number(text += ':', facts.minor);
+    append_number(text += ' ', facts.mode, octal);
+    append_number(text += ' ', facts.owner.user);
+    append_number(text += ':', facts.owner.group);
+    if (is_of_kernel(path))
+        return text;
+    append_number(text += ' ', facts.size);
+    append_number(text += ' ', facts.changed_ns);
     return text;
 }
 

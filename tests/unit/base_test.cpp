@@ -46,6 +46,7 @@ TEST_CASE("a path is kept in normal form") {
         {"/usr//lib/", "/usr/lib"},
         {"/./usr/./lib/.", "/usr/lib"},
         {"/...", "/..."},
+        {"/usr/.lib/..lib/lib.", "/usr/.lib/..lib/lib."},
         {"/a b\n", "/a b\n"},
         {"", ""},
         {"usr", ""},
@@ -135,6 +136,15 @@ TEST_CASE("a number is read whole and in range") {
     CHECK(parse_number<std::uint32_t>("00ff", 16) == 255U);
     CHECK(parse_number<unsigned char>("777", 8) == std::nullopt);
     CHECK(parse_number<int>("-5") == -5);
+}
+
+TEST_CASE("a number is added to a text") {
+    std::string text = "=";
+    append_number(text, std::numeric_limits<std::int64_t>::min());
+    append_number(text += ' ', std::numeric_limits<std::uint64_t>::max());
+    append_number(text += ' ', std::numeric_limits<std::uint32_t>::max(), 2);
+    append_number(text += ' ', 0755, 8);
+    CHECK(text == "=-9223372036854775808 18446744073709551615 " + std::string(32, '1') + " 755");
 }
 
 TEST_CASE("quoted text is short printable ASCII") {
