@@ -50,12 +50,6 @@ def call(bundle, cdi_hook):
     return run
 
 
-def driver_names():
-    """As ldconfig and the links of the file leave the directory of the libraries."""
-    sonames = {f"{name}.so.{suffix}" for name, suffix in make_driver.LIBRARIES.items() if suffix}
-    return {path.name for path in nvidia_cdi.libraries()} | sonames | set(nvidia_cdi.LINKS)
-
-
 def assert_given(result, folder):
     assert result.code == 0, result.err
     assert (result[GPU_0], result[GPU_1]) == ("ENXIO", "ENOENT")
@@ -75,7 +69,7 @@ def test_nvidia_file_gives_its_listing(engine, give, folder):
     bundle = give(folder=folder).show_proc_driver()
     result = engine(bundle, *QUERIES, f"list:{folder}")
     assert_given(result, folder)
-    assert set(result[f"list:{folder}"].split()) == driver_names() | before
+    assert set(result[f"list:{folder}"].split()) == nvidia_cdi.listing() | before
     assert "ModifyDeviceFiles: 0" in result[PARAMS]
     assert f'"EGLVisibleDGPUDevices", {1 << make_driver.minor(0, 2)}]' in result[f"text:/{PROFILE}"]
     unknown = folder != SYSTEM_DIRECTORY  # an image of Debian's kind does not look into /usr/lib64
@@ -91,7 +85,7 @@ def test_file_of_each_toolkit_gives_its_listing(engine, give, nvidia_ctk, toolki
             hook["path"] = str(nvidia_ctk)
     result = engine(bundle, *QUERIES, f"list:{nvidia_cdi.HOST_LIBRARIES}")
     assert_given(result, nvidia_cdi.HOST_LIBRARIES)
-    assert set(result[f"list:{nvidia_cdi.HOST_LIBRARIES}"].split()) == driver_names()
+    assert set(result[f"list:{nvidia_cdi.HOST_LIBRARIES}"].split()) == nvidia_cdi.listing()
     assert ("ModifyDeviceFiles: 0" in result[PARAMS]) == ("disable-device-node-modification" in names)
     assert (result[f"text:/{PROFILE}"] != "ENOENT") == ("update-application-profile" in names)
 

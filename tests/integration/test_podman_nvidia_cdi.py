@@ -2,14 +2,13 @@
 """podman with a CDI file in nvidia-ctk's form, whose hooks are Grapnel's."""
 
 import json
-import os
 import pathlib
 
+import cluster_cdi_files
 import make_driver
 import nvidia_cdi
 import pytest
-import yaml
-from cdi_files import hooks  # noqa: F401
+from cdi_files import hooks, toolkit_device  # noqa: F401
 from engines import podman as engine
 from engines import process
 from test_podman import (CUDA, DENIED, NODES, REACHED, WHAT_STAYS, changes, gpus_of,  # noqa: F401
@@ -35,9 +34,7 @@ def device(name):
 
 
 def assert_listed(result):
-    names = set(result[f"list:{FOLDER}"].split())
-    assert names > {path.name for path in nvidia_cdi.libraries()} | set(nvidia_cdi.LINKS)
-    assert {"libcuda.so.1", "libnvidia-ml.so.1"} <= names
+    assert set(result[f"list:{FOLDER}"].split()) == nvidia_cdi.listing()
     assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
 
 
@@ -51,6 +48,20 @@ def test_podman_with_nvidia_file(nvidia_file, podman, name, expected):
 def test_rootless_podman_with_nvidia_file(nvidia_file, rootless):
     result = rootless.run(device("1"), ask=[*NODES, CUDA, f"list:{FOLDER}"])
     assert gpus_of(result) == {1}
+    assert_listed(result)
+
+
+@pytest.mark.parametrize("toolkit", nvidia_cdi.EARLIER_TOOLKITS)
+def test_podman_with_file_of_earlier_toolkit(toolkit_device, podman, toolkit):  # noqa: F811
+    result = podman.run(f"--device={toolkit_device(toolkit)}", ask=[*NODES, CUDA, f"list:{FOLDER}"])
+    assert gpus_of(result) == {0}
+    assert_listed(result)
+
+
+@pytest.mark.parametrize("toolkit", nvidia_cdi.EARLIER_TOOLKITS)
+def test_rootless_podman_with_file_of_earlier_toolkit(toolkit_device, rootless, toolkit):  # noqa: F811
+    result = rootless.run(f"--device={toolkit_device(toolkit)}", ask=[*NODES, CUDA, f"list:{FOLDER}"])
+    assert gpus_of(result) == {0}
     assert_listed(result)
 
 
@@ -86,64 +97,11 @@ def test_options_of_podman_with_nvidia_file(nvidia_file, podman, options):
     assert result[CUDA] == f"{FOLDER}/libcuda.so.{make_driver.VERSION} libcuda"
 
 
-def plugin_files(link):
-    """Of the device plugin's strategies cdi-annotations and cdi-cri: its kind, GPUs by UUID."""
-    made = nvidia_cdi.spec(link)
-    made["kind"] = "k8s.device-plugin.nvidia.com/gpu"
-    for one in made["devices"]:
-        one["name"] = {"0": make_driver.uuid(0), "1": make_driver.uuid(1)}.get(one["name"], "all")
-    return {"k8s.device-plugin.nvidia.com-gpu.json": made}
-
-
-def write(name, made):
-    as_text = yaml.safe_dump if name.endswith(".yaml") else json.dumps
-    (FILE.parent / name).write_text(as_text(json.loads(json.dumps(made))))
-
-
-CLAIM = "3ffbc2f1-3a3b-4d5b-8a4c-6e5a9d0c7b11"
-
-
-def claim_files(link):
-    """Of a DRA driver: the node's devices, and one file a claim with the devices of it."""
-    base = nvidia_cdi.spec(link)
-    base["kind"] = "k8s.gpu.nvidia.com/device"
-    for one in base["devices"]:
-        one["name"] = f"gpu-{one['name']}"
-    claim = {"cdiVersion": "0.5.0", "kind": "k8s.gpu.nvidia.com/claim",
-             "devices": [{"name": CLAIM, "containerEdits": {"env": [f"CLAIM={CLAIM}"]}}]}
-    return {"k8s.gpu.nvidia.com-device_base.json": base,
-            f"k8s.gpu.nvidia.com-claim_{CLAIM}.json": claim}
-
-
-def whole_claim_files(link):
-    """Of a later DRA driver: all in one file a claim. It knows the numbers of nodes that it names."""
-    made = nvidia_cdi.spec(link)
-    made["kind"] = "k8s.gpu.nvidia.com/claim"
-    made["devices"] = [one for one in made["devices"] if one["name"] == "0"]
-    for one in made["devices"]:
-        one["name"] = f"{CLAIM}-gpu-0"
-        for node in one["containerEdits"]["deviceNodes"]:
-            number = os.stat(node["path"]).st_rdev
-            node.update(type="c", major=os.major(number), minor=os.minor(number), fileMode=0o666,
-                        permissions="rw")
-    return {f"k8s.gpu.nvidia.com-claim_{CLAIM}.yaml": made}
-
-
-@pytest.mark.parametrize("files_of, devices", [
-    (plugin_files, [f"k8s.device-plugin.nvidia.com/gpu={make_driver.uuid(0)}"]),
-    (claim_files, [f"k8s.gpu.nvidia.com/claim={CLAIM}", "k8s.gpu.nvidia.com/device=gpu-0"]),
-    (whole_claim_files, [f"k8s.gpu.nvidia.com/claim={CLAIM}-gpu-0"]),
-], ids=["device plugin", "claim", "claim of one file"])
-def test_file_of_a_cluster_gives_its_gpu(nvidia_file, reachable_hook, podman, files_of, devices):
-    files = files_of(reachable_hook.parent / "nvidia-cdi-hook")
-    for name, made in files.items():
-        write(name, made)
-    try:
+@pytest.mark.parametrize("files_of", cluster_cdi_files.FORMS)
+def test_file_of_a_cluster_gives_its_gpu(nvidia_file, reachable_hook, podman, files_of):
+    with cluster_cdi_files.written(files_of, reachable_hook.parent / "nvidia-cdi-hook") as devices:
         result = podman.run(*(f"--device={name}" for name in devices),
                             ask=[*NODES, CUDA, f"list:{FOLDER}"])
-    finally:
-        for name in files:
-            (FILE.parent / name).unlink()
     assert gpus_of(result) == {0}
     assert_listed(result)
 

@@ -8,11 +8,14 @@ import re
 import subprocess
 
 import cdi_files
+import cluster_cdi_files
 import cri
 import cri_containerd
 import kubernetes_page
 import make_driver
+import nvidia_cdi
 import pytest
+from cdi_files import toolkit_device  # noqa: F401
 from conftest import built, need, need_cgroup, skip_or_fail
 
 MINORS = [make_driver.minor(index, 2) for index in range(2)]
@@ -54,12 +57,19 @@ def node(request, tmp_path_factory, programs, tools, live_file):
 
 
 @pytest.fixture
-def pod(node, request):
-    """A function that makes a pod; all are gone when the test ends, and with them the records."""
+def make_pod(node, request):
+    """A function that makes a pod; all are gone when the test ends."""
     def make(handler=""):
         plain = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())
         return node.client.pod(plain[-60:].strip("-"), handler)
     yield make
+    node.client.remove_all()
+
+
+@pytest.fixture
+def pod(make_pod, node):
+    """As make_pod; with the pods the records are gone, which hooks of NVIDIA's files leave."""
+    yield make_pod
     node.client.remove_all()
     assert list(pathlib.Path("/run/grapnel").glob("containers/*")) == []
 
@@ -72,8 +82,8 @@ def by_annotation(*names):
     return {"annotations": {"cdi.k8s.io/nvidia-device-plugin_1": ",".join(names)}}
 
 
-def look(pod, **options):
-    return pod.ask(pod.run(image=cri_containerd.IMAGE, **options), *ASK)
+def look(pod, *more, **options):
+    return pod.ask(pod.run(image=cri_containerd.IMAGE, **options), *ASK, *more)
 
 
 def check(seen, *gpus):
@@ -93,6 +103,25 @@ def check(seen, *gpus):
     (["0"], [0]), ([make_driver.uuid(1)], [1]), (["0", "1"], [0, 1]), (["all"], [0, 1])])
 def test_kubelet_gives_cdi_devices(pod, handler, way, names, gpus):
     check(look(pod(handler), **way(*(f"nvidia.com/gpu={name}" for name in names))), *gpus)
+
+
+@pytest.mark.parametrize("way", [by_field, by_annotation])
+@pytest.mark.parametrize("toolkit", nvidia_cdi.EARLIER_TOOLKITS)
+def test_file_of_earlier_toolkit_serves_kubelet(toolkit_device, make_pod, way, toolkit):  # noqa: F811
+    listed = f"list:{nvidia_cdi.HOST_LIBRARIES}"
+    seen = look(make_pod(), listed, **way(toolkit_device(toolkit)))
+    check(seen, 0)
+    assert set(seen[listed].split()) == nvidia_cdi.listing()
+
+
+@pytest.mark.parametrize("way", [by_field, by_annotation])
+@pytest.mark.parametrize("files_of", cluster_cdi_files.FORMS)
+def test_file_of_a_cluster_serves_kubelet(make_pod, programs, way, files_of):
+    listed = f"list:{nvidia_cdi.HOST_LIBRARIES}"
+    with cluster_cdi_files.written(files_of, programs / "nvidia-cdi-hook") as devices:
+        seen = look(make_pod(), listed, **way(*devices))
+    check(seen, 0)
+    assert set(seen[listed].split()) == nvidia_cdi.listing()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -11,6 +11,7 @@ import cdi_files
 import make_driver
 import nvidia_cdi
 import pytest
+from cdi_files import toolkit_device  # noqa: F401
 from conftest import built, need, need_cgroup, skip_or_fail
 from engines import docker as engine
 from engines import process, under_systemd
@@ -146,6 +147,14 @@ def test_file_of_nvidia_serves_docker(docker, programs, live_file):
         check(docker.run("--device=static.nvidia.com/gpu=0", ask=ASK), 0)
     finally:
         path.unlink()
+
+
+@pytest.mark.parametrize("toolkit", nvidia_cdi.EARLIER_TOOLKITS)
+def test_file_of_earlier_toolkit_serves_docker(toolkit_device, docker, toolkit):  # noqa: F811
+    listed = f"list:{nvidia_cdi.HOST_LIBRARIES}"
+    result = docker.run(f"--device={toolkit_device(toolkit)}", ask=[*ASK, listed])
+    check(result, 0)
+    assert set(result[listed].split()) == nvidia_cdi.listing()
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])

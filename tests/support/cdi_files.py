@@ -2,9 +2,12 @@
 """The CDI file of `grapnel cdi generate` where engines look for it."""
 
 import contextlib
+import json
 import pathlib
+import shutil
 import subprocess
 
+import nvidia_cdi
 import pytest
 from engines import process
 
@@ -28,3 +31,20 @@ def hooks(tmp_path_factory):
     directory = tmp_path_factory.mktemp("hooks.d")
     process.make_reachable(directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def toolkit_device(tmp_path_factory, hook, grapnel):
+    """Files of earlier versions of NVIDIA's toolkit; a function from a version to the name of GPU 0."""
+    programs = tmp_path_factory.mktemp("toolkits")
+    process.make_reachable(programs)
+    shutil.copy(hook, programs / "nvidia-cdi-hook")
+    shutil.copy(grapnel.program, programs / "nvidia-ctk")
+    DIRECTORY.mkdir(exist_ok=True)
+    files = {DIRECTORY / f"toolkit-{version}.json": nvidia_cdi.toolkit_file(version, programs)
+             for version in nvidia_cdi.EARLIER_TOOLKITS}
+    for path, made in files.items():
+        path.write_text(json.dumps(made))
+    yield lambda version: f"{files[DIRECTORY / f'toolkit-{version}.json']['kind']}=0"
+    for path in files:
+        path.unlink()

@@ -38,8 +38,17 @@ TOOLKITS = {
 }
 
 
+EARLIER_TOOLKITS = [version for version in TOOLKITS if version != "1.20"]
+
+
 def libraries():
     return sorted(HOST_LIBRARIES.glob(f"lib*.so.{make_driver.VERSION}"))
+
+
+def listing():
+    """As ldconfig and the links of the file leave the directory of the libraries."""
+    sonames = {f"{name}.so.{suffix}" for name, suffix in make_driver.LIBRARIES.items() if suffix}
+    return {path.name for path in libraries()} | sonames | set(LINKS)
 
 
 def all_hooks(program, folder, toolkit="1.20", called=None):
@@ -75,6 +84,12 @@ def spec(program, folder=HOST_LIBRARIES, gpus=2, **how):
             "env": ["NVIDIA_VISIBLE_DEVICES=void", f"NVIDIA_CTK_LIBCUDA_DIR={folder}"],
             "deviceNodes": [{"path": path} for path in CONTROL_NODES if os.path.exists(path)],
             "hooks": all_hooks(program, folder, **how), "mounts": mounts}}
+
+
+def toolkit_file(toolkit, directory):
+    """As that version writes it, of a kind of its own; `directory` has the programs of its hooks."""
+    made = spec(directory / TOOLKITS[toolkit].called[0], toolkit=toolkit)
+    return {**made, "kind": f"toolkit-{toolkit.replace('.', '-')}.nvidia.com/gpu"}
 
 
 def apply_to(config, made, device):
