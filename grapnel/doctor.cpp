@@ -20,6 +20,7 @@
 #include "sys/kernel_log.hpp"
 #include "sys/privilege.hpp"
 #include "sys/process.hpp"
+#include "sys/process_identity.hpp"
 #include "sys/program.hpp"
 #include "sys/root_dir.hpp"
 
@@ -55,6 +56,11 @@ std::vector<std::string> kernel_lines() {
 std::int64_t now_ns() {
     const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(since_1970).count();
+}
+
+std::int64_t boot_ns() {
+    constexpr std::int64_t tick_ns = 10'000'000;
+    return now_ns() - static_cast<std::int64_t>(sys::ticks_since_boot()) * tick_ns;
 }
 
 Result<std::string> ask_program(const std::vector<std::string>& words) {
@@ -131,6 +137,7 @@ Surroundings surroundings(const Settings& settings) {
             .kernel_log = kernel_lines(),
             .has_openat2 = has_openat2(),
             .now_ns = now_ns(),
+            .boot_ns = boot_ns(),
             .full_directories = full_directories(settings),
             .gpus_in_mig_mode =
                 [settings](const Inventory& inventory) {

@@ -57,21 +57,20 @@ std::vector<std::string> words_in(std::string_view command_line) {
     return words;
 }
 
-/// Of /proc/PID/stat: the fields behind the name, which can hold blanks, in ticks of 10 ms.
-std::int64_t start_of(const sys::HostFs& host, const HostPath& process) {
+/// The latest time that starttime of /proc/PID/stat allows, in ticks of 10 ms since `boot_ns`. The
+/// fields stand behind the name, which can hold blanks.
+std::int64_t start_of(const sys::HostFs& host, const HostPath& process, std::int64_t boot_ns) {
     constexpr std::size_t field = 20; // starttime is the 22nd; two stand before the bracket's end
     constexpr std::int64_t tick_ns = 10'000'000;
-    constexpr std::int64_t second_ns = 1'000'000'000;
     const auto text = text_of(host, process / "stat");
     const auto bracket = text.rfind(')');
-    const auto boot = boot_time(host);
-    if (bracket == std::string::npos || boot == 0)
+    if (bracket == std::string::npos || boot_ns == 0)
         return 0;
     const auto fields = split(std::string_view(text).substr(bracket + 1), ' ');
     if (fields.size() <= field)
         return 0;
     const auto ticks = parse_number<std::int64_t>(fields[field]);
-    return ticks ? boot * second_ns + *ticks * tick_ns : 0;
+    return ticks ? boot_ns + (*ticks + 1) * tick_ns : 0;
 }
 
 /// A process with another root, which reads other files of these names: a container's. A service
@@ -118,7 +117,8 @@ bool is_trusted(const Daemon& daemon) {
                && is_plain(daemon.home.value_or("")) && is_plain(daemon.mps_pipes));
 }
 
-std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process) {
+std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process,
+                                std::int64_t boot_ns) {
     const auto name = text_of(host, process / "comm");
     if (std::ranges::find(daemon_names, name) == daemon_names.end())
         return std::nullopt;
@@ -130,7 +130,7 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
     out.pid = parse_number<std::uint32_t>(process.name()).value_or(0);
     if (link)
         out.program = HostPath::make(*link).value_or(HostPath());
-    out.started_ns = start_of(host, process);
+    out.started_ns = start_of(host, process, boot_ns);
     out.unit = unit_in(text_of(host, process / "cgroup"));
     if (const auto line = host.read(process / "cmdline"))
         out.words = words_in(*line);
@@ -144,12 +144,12 @@ std::optional<Daemon> daemon_at(const sys::HostFs& host, const HostPath& process
     return out;
 }
 
-std::vector<Daemon> daemons_of(const sys::HostFs& host) {
+std::vector<Daemon> daemons_of(const sys::HostFs& host, std::int64_t boot_ns) {
     std::vector<Daemon> out;
     const auto processes = host_path("/proc");
     for (const auto& name : names_in(host, processes))
         if (parse_number<std::uint32_t>(name))
-            if (auto daemon = daemon_at(host, processes / name))
+            if (auto daemon = daemon_at(host, processes / name, boot_ns))
                 out.push_back(std::move(*daemon));
     return out;
 }
@@ -180,7 +180,9 @@ Facts gather_facts(const sys::HostFs& host, LoadedSettings settings, Surrounding
     else
         facts.root_fault = rooted.error();
     facts.inventory = inventory_of(facts);
-    facts.daemons = daemons_of(host);
+    constexpr std::int64_t second_ns = 1'000'000'000;
+    const auto boot_ns = facts.here.boot_ns;
+    facts.daemons = daemons_of(host, boot_ns != 0 ? boot_ns : boot_time(host) * second_ns);
     return facts;
 }
 

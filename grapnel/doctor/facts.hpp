@@ -39,6 +39,8 @@ struct Surroundings {
     std::vector<DriverHolder> holders = {};        ///< containers that have the driver
     bool has_openat2 = false;                      ///< whatever the kernel's version is
     std::int64_t now_ns = 0;                       ///< since 1970; 0: unknown
+    /// When the machine started, since 1970; 0: unknown. /proc/stat has whole seconds alone.
+    std::int64_t boot_ns = 0;
     /// Directories that a start writes to, on a full file system.
     std::vector<HostPath> full_directories = {};
     /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.

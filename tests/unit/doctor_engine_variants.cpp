@@ -238,6 +238,12 @@ const std::vector<NearFault>& healthy_engines() {
                              "default_runtime_name = \"runc\"\n"
                                  + runtime_in("io.containerd.grpc.v1.cri"));
          }},
+        {"containerd that was started within a second of its file", "h200",
+         [](DoctoredHost& host) {
+             containerd_with(host, "version = 2\n" + runtime_in("io.containerd.grpc.v1.cri"));
+             start_early(host, "88");
+             host.here.boot_ns = 1'000;
+         }},
         {"CRI-O that was started after its file", "h200",
          [](DoctoredHost& host) {
              crio_with(host, crio_runtime);
