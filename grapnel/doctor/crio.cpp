@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "doctor/engines.hpp"
+#include "doctor/hook_files.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/kubelet.hpp"
 #include "doctor/shell.hpp"
@@ -120,11 +121,20 @@ bool has_hook(const sys::HostFs& host, const HostPath& directory) {
     });
 }
 
+/// Hook directories by increasing precedence (crio.conf(5)).
+std::vector<HostPath> hook_directories_of(const Crio& crio) {
+    if (!crio.hooks.names)
+        return {hook_directories().front()};
+    std::vector<HostPath> out;
+    for (const auto& name : *crio.hooks.names)
+        if (auto directory = HostPath::make(name))
+            out.push_back(std::move(*directory));
+    return out;
+}
+
 bool reads_a_hook(const sys::HostFs& host, const Crio& crio) {
-    const std::vector<std::string> usual{hook_directories().front().text()};
-    return std::ranges::any_of(crio.hooks.names.value_or(usual), [&](const std::string& name) {
-        const auto directory = HostPath::make(name);
-        return directory && has_hook(host, *directory);
+    return std::ranges::any_of(hook_directories_of(crio), [&](const HostPath& directory) {
+        return has_hook(host, directory);
     });
 }
 
@@ -140,6 +150,18 @@ void check_hooks(const Facts& facts, const Crio& crio, std::vector<Finding>& fin
                                           : crio.hooks.file.text() + ": hooks_dir")
                  + " lacks " + unread->text() + ", which has the hook",
          .command = add_command(facts, crio, crio.hooks, "hooks_dir", *unread, Code::GR1018)});
+}
+
+/// A hook file that CRI-O reads in the place of ours, where no runtime gives the driver.
+void check_mask(const Facts& facts, const Crio& crio, std::vector<Finding>& findings) {
+    const auto hook = masked_hook(facts.host, hook_directories_of(crio));
+    if (hook)
+        findings.push_back({.code = Code::GR1021,
+                            .text = hook->mask.path.text() + " masks " + hook->masked.path.text()
+                                    + ": CRI-O reads the file of the later directory alone, and "
+                                      "does not run Grapnel's hook",
+                            .command = unmask_command(facts.host, *hook) + " && "
+                                       + restart_command(facts, crio.daemon, "crio")});
 }
 
 /// A CDI file of that kind that CRI-O passes over.
@@ -179,6 +201,8 @@ void check_doors(const Facts& facts, const Crio& crio, std::vector<Finding>& fin
     if (!findings.empty() || crio.daemon == nullptr || !kubelet_uses_crio(facts))
         return;
     check_cdi(facts, crio, claim_kind, findings);
+    if (crio.files.empty())
+        check_mask(facts, crio, findings);
     if (crio.gives_driver || !findings.empty())
         return;
     check_hooks(facts, crio, findings);

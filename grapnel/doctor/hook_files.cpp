@@ -2,10 +2,13 @@
 #include "doctor/hook_files.hpp"
 
 #include "base/text.hpp"
+#include "doctor/engines.hpp"
+#include "doctor/shell.hpp"
 #include "json/text.hpp"
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -98,6 +101,51 @@ std::vector<HookFile> hooks_in(const sys::HostFs& host, const HostPath& director
         if (name.ends_with(".json"))
             out.push_back(read_hook(host, directory / name));
     return out;
+}
+
+namespace {
+
+bool runs_ours(const sys::HostFs& host, const HookFile& hook) {
+    return hook.idle.empty() && maker_of(host, hook.program) == Maker::grapnel;
+}
+
+/// podman and CRI-O pass over a file whose program is missing: it masks nothing.
+bool is_read(const sys::HostFs& host, const HookFile& hook) {
+    const auto program = HostPath::make(hook.program);
+    return hook.mistake.empty() && program && exists(host, *program);
+}
+
+} // namespace
+
+std::optional<MaskedHook> masked_hook(const sys::HostFs& host,
+                                      const std::vector<HostPath>& directories) {
+    std::map<std::string, HookFile> read; // by the names of the files
+    std::vector<MaskedHook> found;
+    for (const auto& directory : directories)
+        for (auto& hook : hooks_in(host, directory)) {
+            if (!is_read(host, hook))
+                continue;
+            auto& known = read[std::string(hook.path.name())];
+            if (known.path == hook.path) // the directory stands twice
+                continue;
+            std::erase_if(found, [&](const MaskedHook& pair) {
+                return pair.mask.path.name() == hook.path.name();
+            });
+            if (runs_ours(host, known) && !runs_ours(host, hook))
+                found.push_back({.masked = known, .mask = hook});
+            else
+                known = std::move(hook);
+        }
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::string unmask_command(const sys::HostFs& host, const MaskedHook& hook) {
+    const auto& mask = hook.mask.path;
+    if (maker_of(host, hook.mask.program) == Maker::grapnel)
+        return "rm " + shell_word(mask.text());
+    const auto stem = mask.name().substr(0, mask.name().size() - std::string_view(".json").size());
+    return "mv " + shell_word(mask.text()) + " "
+           + shell_word((mask.parent() / (std::string(stem) + "-other.json")).text());
 }
 
 } // namespace grapnel::doctor_command

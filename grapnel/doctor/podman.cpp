@@ -172,6 +172,30 @@ bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
     return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
 }
 
+/// Hook directories by increasing precedence. Without the key podman(1) names both for root, and
+/// podman 1.9 and newer read the first alone.
+std::vector<HostPath> directories_of(const PodmanConf& conf) {
+    if (!conf.hooks_dir)
+        return hook_directories();
+    std::vector<HostPath> out;
+    for (const auto& name : *conf.hooks_dir)
+        if (auto directory = HostPath::make(name))
+            out.push_back(std::move(*directory));
+    return out;
+}
+
+void check_mask(const sys::HostFs& host, const PodmanConf& conf, std::vector<Finding>& findings) {
+    const auto hook = masked_hook(host, directories_of(conf));
+    if (!hook)
+        return;
+    findings.push_back({.code = Code::GR0911,
+                        .text = hook->mask.path.text() + " masks " + hook->masked.path.text()
+                                + (conf.hooks_dir ? "" : ", if podman reads both directories")
+                                + ": podman reads the file of the later directory alone, and "
+                                  "does not run Grapnel's hook",
+                        .command = unmask_command(host, *hook)});
+}
+
 /// A string of TOML.
 std::string toml_text(std::string_view text) {
     std::string out = "\"";
@@ -213,6 +237,7 @@ void check_root(const sys::HostFs& host, const HostPath& directory,
                      + ", and no CDI file in "
                      + (conf.cdi_dirs ? "cdi_spec_dirs of containers.conf" : "/etc/cdi"),
              .command = "grapnel configure podman"});
+    check_mask(host, conf, findings);
     if (!directory.empty() && !reads(conf, directory, true))
         findings.push_back({.code = Code::GR0903,
                             .text = directory.text()
@@ -240,6 +265,8 @@ void check_user(const Facts& facts, const HostPath& home, const HostPath& direct
                             .needs_root = false});
         return;
     }
+    if (conf.hooks_dir && conf.hooks_dir != conf_of(facts.host, {}).hooks_dir)
+        check_mask(facts.host, conf, findings);
     if (directory.empty() || has_cdi_door(facts.host, conf) || reads(conf, directory, false))
         return;
     const auto own = home / ".config" / "containers" / "containers.conf.d";

@@ -118,6 +118,25 @@ def test_stubs_of_cuda_in_a_container(machine):
         machine.shell("docker rm --force linked")
 
 
+def test_hook_file_of_the_same_name(machine):
+    """podman reads the one in the later directory alone."""
+    directory, conf = "/etc/containers/oci/hooks.d", "/etc/containers/containers.conf.d/both.conf"
+    vendor = "/usr/share/containers/oci/hooks.d"
+    hook = json.dumps({"version": "1.0.0", "hook": {"path": "/bin/true"}, "when": {"always": True},
+                       "stages": ["prestart"]})
+    make = (f"mkdir -p {directory} /etc/containers/containers.conf.d; "
+            f"printf '[engine]\\nhooks_dir = [\"{vendor}\", \"{directory}\"]\\n' > {conf}; "
+            f"echo '{hook}' > {directory}/99-grapnel.json")
+    ask = "podman run --rm --env NVIDIA_VISIBLE_DEVICES=0 IMAGE nvidia-smi -L"
+    with broken(machine, make, f"rm -r {directory} {conf}") as found:
+        assert list(found) == ["GR0911"]
+        assert machine.run(ask).returncode != 0
+        machine.shell(found["GR0911"]["command"])
+        assert findings(machine) == {}
+        done = machine.run(ask)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_hooks_that_rootless_podman_does_not_read(machine):
     """The user's podman has containers, and no hooks_dir."""
     make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql"

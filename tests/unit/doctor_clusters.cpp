@@ -78,11 +78,25 @@ void context(DoctoredHost& host, const std::string& address) {
                     R"({"Name": "farm", "Endpoints": {"docker": {"Host": ")" + address + R"("}}})");
 }
 
+const std::string both_directories =
+    R"("/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d")";
+
 /// podman with our hook, and these members of its file.
 Change with_hook(const std::string& members) {
     return with_file(podman, "/usr/share/containers/oci/hooks.d/99-grapnel.json",
                      R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"}, )" + members
                          + "}");
+}
+
+/// podman with our hook, a file of that name in the later directory of hooks_dir, and its program.
+Change with_mask(const std::string& text, const std::string& directories = both_directories) {
+    return [=](DoctoredHost& host) {
+        podman(host);
+        host.files.file("/etc/containers/containers.conf",
+                        "[engine]\nhooks_dir = [" + directories + "]\n");
+        host.files.file("/usr/bin/oci-trace", "");
+        host.files.file("/etc/containers/oci/hooks.d/99-grapnel.json", text);
+    };
 }
 
 /// A user has started containers, and podman reads our hook for them.
@@ -351,6 +365,27 @@ const std::vector<Fault>& cluster_faults() {
          with_hook(R"("stages": ["prestart"])")},
         {GR0909, "hook that never runs", "h200", "always is false",
          with_hook(R"("when": {"always": false}, "stages": ["prestart"])")},
+        {GR0911, "hook file of the same name in a later directory", "h200",
+         "/etc/containers/oci/hooks.d/99-grapnel.json masks /usr/share",
+         with_mask(hook_file("/usr/bin/oci-trace"))},
+        {GR0911, "idle hook file of the same name", "h200", "masks",
+         with_mask(R"({"version": "1.0.0", "hook": {"path": "/usr/bin/grapnel-hook"},)"
+                   R"( "when": {"always": false}, "stages": ["prestart"]})")},
+        {GR0911, "hook file of the same name in the other usual directory", "h200",
+         "if podman reads both",
+         [](DoctoredHost& host) {
+             with_mask(hook_file("/usr/bin/oci-trace"))(host);
+             host.files.remove("/etc/containers/containers.conf");
+         }},
+        {GR0911, "hook file of the same name for a user", "h200", "masks",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             host.files.file("/usr/bin/oci-trace", "");
+             host.files.file("/home/ada/hooks/99-grapnel.json", hook_file("/usr/bin/oci-trace"));
+             host.files.file("/home/ada/.config/containers/containers.conf",
+                             "[engine]\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\", "
+                             "\"/home/ada/hooks\"]\n");
+         }},
         {GR0901, "podman that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
          [](DoctoredHost& host) {
              podman_on_cdi(host);
@@ -553,6 +588,22 @@ const std::vector<NearFault>& healthy_clusters() {
         {"hook file without a version", "h200",
          with_file(podman, "/etc/containers/oci/hooks.d/a.json",
                    R"({"hook": "/usr/bin/grapnel-hook", "stages": ["prestart"]})")},
+        {"hook file of another name in a later directory", "h200",
+         [](DoctoredHost& host) {
+             with_mask("")(host);
+             host.files.remove("/etc/containers/oci/hooks.d/99-grapnel.json");
+             host.files.file("/etc/containers/oci/hooks.d/99-grapnel-trace.json",
+                             hook_file("/usr/bin/oci-trace"));
+         }},
+        {"hook file of the same name in an earlier directory", "h200",
+         with_mask(hook_file("/usr/bin/oci-trace"),
+                   R"("/etc/containers/oci/hooks.d", "/usr/share/containers/oci/hooks.d")")},
+        {"hook file of the same name in a directory that podman does not read", "h200",
+         with_mask(hook_file("/usr/bin/oci-trace"), R"("/usr/share/containers/oci/hooks.d")")},
+        {"hook file of the same name without its program", "h200",
+         with_mask(hook_file("/opt/gone/oci-trace"))},
+        {"two files of our hook with one name", "h200",
+         with_mask(hook_file("/usr/bin/grapnel-hook"))},
         {"podman with a CDI file alone", "h200", podman_on_cdi},
         {"podman with a CDI file in its own directory", "h200",
          [](DoctoredHost& host) {

@@ -417,6 +417,11 @@ const std::vector<Row>& rows() {
         {"hook that never runs", debian,
          "rm /usr/share/containers/oci/hooks.d/99-grapnel.json && grapnel configure podman"},
         {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},
+        {"hook file of the same name in a later directory", debian,
+         "mv /etc/containers/oci/hooks.d/99-grapnel.json "
+         "/etc/containers/oci/hooks.d/99-grapnel-other.json"},
+        {"idle hook file of the same name", debian,
+         "rm /etc/containers/oci/hooks.d/99-grapnel.json"},
         {"AppArmor denial", debian, "aa-complain lxc-container-default",
          [](DoctoredHost& host) { program(host, "aa-complain"); }},
         {"AppArmor denial", debian,

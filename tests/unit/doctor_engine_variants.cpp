@@ -58,6 +58,13 @@ void crio_with_hook(DoctoredHost& host, const std::string& directories) {
                     hook_file("/usr/bin/grapnel-hook"));
 }
 
+/// CRI-O reads a file of the same name in a later directory.
+void crio_with_mask(DoctoredHost& host, const std::string& program) {
+    crio_with_hook(host, R"("/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d")");
+    host.files.file("/usr/bin/oci-trace", "");
+    host.files.file("/etc/containers/oci/hooks.d/99-grapnel.json", hook_file(program));
+}
+
 void crio_on_cdi(DoctoredHost& host, const std::string& text) {
     crio_with(host, "[crio.runtime]\n" + text);
     gpu_cdi_file(host, "/run/cdi/nvidia.yaml");
@@ -151,6 +158,8 @@ const std::vector<Fault>& engine_faults() {
              crio_with_hook(host, "\"/usr/share/containers/oci/hooks.d\"");
              start(host, "88", "crio", "crio --hooks-dir /etc/hooks.d");
          }},
+        {GR1021, "CRI-O with a hook file of the same name", "h200", "masks",
+         [](DoctoredHost& host) { crio_with_mask(host, "/usr/bin/oci-trace"); }},
         {GR1019, "CRI-O that looks for CDI files elsewhere", "h200", "cdi_spec_dirs",
          [](DoctoredHost& host) { crio_on_cdi(host, "cdi_spec_dirs = [\"/etc/cdi\"]\n"); }},
         {GR1019, "CRI-O with an option for other CDI files", "h200", "--cdi-spec-dirs",
@@ -329,6 +338,13 @@ const std::vector<NearFault>& healthy_engines() {
          [](DoctoredHost& host) {
              crio_with_hook(host, "");
              host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", "[crio.runtime]\n");
+         }},
+        {"CRI-O with two files of our hook", "h200",
+         [](DoctoredHost& host) { crio_with_mask(host, "/usr/bin/grapnel-hook"); }},
+        {"CRI-O with a runtime beside a masked hook", "h200",
+         [](DoctoredHost& host) {
+             crio_with_mask(host, "/usr/bin/oci-trace");
+             host.files.file("/etc/crio/crio.conf.d/50-nvidia.toml", crio_runtime);
          }},
         {"CRI-O with a runtime beside other hooks", "h200",
          [](DoctoredHost& host) {
