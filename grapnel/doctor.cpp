@@ -143,6 +143,7 @@ Surroundings surroundings(const Settings& settings) {
                 [settings](const Inventory& inventory) {
                     return gpus_in_mig_mode(inventory, settings);
                 },
+            .has_capabilities = sys::has_file_capabilities,
             .ask = ask_program};
 }
 

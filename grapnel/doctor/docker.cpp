@@ -10,6 +10,7 @@
 #include "doctor/host_commands.hpp"
 #include "doctor/json_text.hpp"
 #include "doctor/nomad.hpp"
+#include "doctor/rootless.hpp"
 #include "doctor/shell.hpp"
 #include "json/text.hpp"
 
@@ -368,6 +369,9 @@ Area docker_area(const Facts& facts) {
     check_service(facts, area);
     check_nomad(facts, found, area.findings);
     check_docker_client(facts, found, area.findings);
+    const bool has_podman = !find_program(facts.host, "podman").empty();
+    if (has_rootless_docker(facts) && (!has_podman || podman_homes(facts).empty()))
+        check_map_programs(facts, area.findings);
     area.is_used = !found.empty() || !area.findings.empty();
     area.summary = !area.is_used                     ? "not used"
                    : found.empty()                   ? "not running"

@@ -61,9 +61,6 @@ bool has_podman_storage(const sys::HostFs& host, const HostPath& data) {
     return exists(host, storage / "db.sql") || exists(host, storage / "libpod" / "bolt_state.db");
 }
 
-namespace {
-
-/// Directories in /home, and homes elsewhere by /etc/passwd.
 std::vector<HostPath> homes_of_users(const sys::HostFs& host) {
     constexpr std::size_t place = 5; // of the home among the fields of passwd(5)
     constexpr std::size_t number = 2;
@@ -84,8 +81,6 @@ std::vector<HostPath> homes_of_users(const sys::HostFs& host) {
     }
     return out;
 }
-
-} // namespace
 
 std::vector<HostPath> podman_homes(const Facts& facts) {
     if (facts.here.user != 0)

@@ -39,6 +39,9 @@ struct Docker {
 /// Whether podman has kept containers in that directory.
 [[nodiscard]] bool has_podman_storage(const sys::HostFs& host, const HostPath& data);
 
+/// Directories in /home, and homes elsewhere by passwd(5).
+[[nodiscard]] std::vector<HostPath> homes_of_users(const sys::HostFs& host);
+
 /// For root the homes of all users with containers of podman; for a user the own home.
 [[nodiscard]] std::vector<HostPath> podman_homes(const Facts& facts);
 

@@ -45,6 +45,8 @@ struct Surroundings {
     std::vector<HostPath> full_directories = {};
     /// PCI addresses of GPUs in MIG mode, by the driver's library; empty: not to be asked.
     std::function<std::vector<std::string>(const Inventory& inventory)> gpus_in_mig_mode = {};
+    /// Whether a program has file capabilities; empty: unknown.
+    std::function<Result<bool>(const HostPath& program)> has_capabilities = {};
     /// Runs a program of the host by its name and returns its output; empty: not to be run.
     std::function<Result<std::string>(const std::vector<std::string>& words)> ask = {};
 };

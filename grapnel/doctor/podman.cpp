@@ -4,6 +4,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/hook_files.hpp"
+#include "doctor/rootless.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
@@ -277,80 +278,6 @@ void check_user(const Facts& facts, const HostPath& home, const HostPath& direct
          .needs_root = false});
 }
 
-/// A line of passwd(5).
-struct User {
-    std::string name = {};
-    std::string number = {};
-};
-
-std::optional<User> owner_of(const sys::HostFs& host, const HostPath& home) {
-    constexpr std::size_t number = 2;
-    constexpr std::size_t place = 5;
-    const auto text = text_of(host, host_path("/etc/passwd"));
-    for (const auto line : split(text, '\n')) {
-        const auto fields = split(line, ':');
-        if (fields.size() > place && fields[place] == home.text())
-            return User{std::string(fields.front()), std::string(fields[number])};
-    }
-    return std::nullopt;
-}
-
-/// Without a range of subordinate IDs most images cannot be unpacked. Another service can give it
-/// (nsswitch.conf(5)).
-void check_subordinate_ids(const Facts& facts, const HostPath& home,
-                           std::vector<Finding>& findings) {
-    const auto user = owner_of(facts.host, home);
-    const auto switches = text_of(facts.host, host_path("/etc/nsswitch.conf"));
-    if (!user || ("\n" + switches).find("\nsubid:") != std::string::npos)
-        return;
-    for (const auto* const file : {"/etc/subuid", "/etc/subgid"}) {
-        const auto text = "\n" + text_of(facts.host, host_path(file));
-        if (text.find("\n" + user->name + ":") == std::string::npos
-            && text.find("\n" + user->number + ":") == std::string::npos) {
-            findings.push_back(
-                {.code = Code::GR0907,
-                 .text = std::string(file) + ": no range of " + user->name
-                         + ", so rootless podman of this user has one ID alone",
-                 .command = "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
-                            + shell_word(user->name)});
-            return;
-        }
-    }
-}
-
-/// pam_systemd makes it at a login; su and sudo make none.
-void check_runtime_directory(const Facts& facts, std::vector<Finding>& findings) {
-    const auto path = host_path("/run/user") / std::to_string(facts.here.user);
-    if (facts.here.user == 0 || !has_systemd(facts) || exists(facts.host, path))
-        return;
-    const auto owner = owner_of(facts.host, facts.here.home);
-    findings.push_back(
-        {.code = Code::GR0908,
-         .text = path.text()
-                 + " is missing: this user is not logged in by systemd, so rootless "
-                   "containers get no cgroup, and the hook has no place for records",
-         .command = "loginctl enable-linger "
-                    + shell_word(owner ? owner->name : std::to_string(facts.here.user))});
-}
-
-/// The second sysctl is of Debian and Arch.
-void check_user_namespaces(const Facts& facts, std::vector<Finding>& findings) {
-    for (const auto& [name, value] : {std::pair("user/max_user_namespaces", "28633"),
-                                      {"kernel/unprivileged_userns_clone", "1"}}) {
-        if (number_of(facts.host, host_path("/proc/sys") / name) != 0)
-            continue;
-        std::string key = name;
-        std::ranges::replace(key, '/', '.');
-        findings.push_back({.code = Code::GR0910,
-                            .text = "the sysctl " + key
-                                    + " is 0: no user may make a user namespace, so rootless "
-                                      "podman starts no container",
-                            .command = "echo '" + key + " = " + value
-                                       + "' > /etc/sysctl.d/99-userns.conf && sysctl --system"});
-        return;
-    }
-}
-
 void check_manager(const Facts& facts, std::vector<Finding>& findings) {
     const auto conf = conf_of(facts.host, {});
     if (conf.cgroup_manager == "systemd" && !has_systemd(facts))
@@ -377,13 +304,9 @@ Area podman_area(const Facts& facts) {
         return area;
     check_files(facts.host, area.findings);
     check_root(facts.host, directory, area.findings);
-    for (const auto& home : podman_homes(facts)) {
+    for (const auto& home : podman_homes(facts))
         check_user(facts, home, directory, area.findings);
-        check_subordinate_ids(facts, home, area.findings);
-    }
-    if (!podman_homes(facts).empty())
-        check_user_namespaces(facts, area.findings);
-    check_runtime_directory(facts, area.findings);
+    check_rootless(facts, area.findings);
     check_manager(facts, area.findings);
     if (area.findings.empty() && directory.empty())
         area.is_used = false;

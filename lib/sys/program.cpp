@@ -6,6 +6,7 @@
 
 #include <array>
 #include <climits>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace grapnel::sys {
@@ -73,6 +74,11 @@ bool is_program(const HostPath& path) {
     const auto found = host_facts(path);
     return found && found->type == FileFacts::Type::regular
            && access(path.text().c_str(), X_OK) == 0;
+}
+
+Result<bool> has_file_capabilities(const HostPath& path) {
+    const auto file = GRAPNEL_TRY(open_host_file(path));
+    return fgetxattr(file.ref().value, "security.capability", nullptr, 0) > 0;
 }
 
 bool is_same_file(const HostPath& one, const HostPath& other) {

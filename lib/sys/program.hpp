@@ -17,6 +17,9 @@ namespace grapnel::sys {
 /// A regular file that this process may execute.
 [[nodiscard]] bool is_program(const HostPath& path);
 
+/// Whether an execution of the file can give capabilities (capabilities(7)); an error: unknown.
+[[nodiscard]] Result<bool> has_file_capabilities(const HostPath& path);
+
 /// Whether two paths lead to one file.
 [[nodiscard]] bool is_same_file(const HostPath& one, const HostPath& other);
 

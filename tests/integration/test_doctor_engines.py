@@ -137,6 +137,24 @@ def test_hook_file_of_the_same_name(machine):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_newuidmap_without_its_rights(machine):
+    """The user's podman has containers."""
+    make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql; " \
+           "mkdir -p /home/ada/.config/containers; printf '[engine]\\nhooks_dir = [\"/usr/share/containers/oci/hooks.d\"]\\n' " \
+           "> /home/ada/.config/containers/containers.conf"
+    copy = "cp /usr/bin/newuidmap /run/newuidmap; chmod 755 /run/newuidmap; mount --bind /run/newuidmap /usr/bin/newuidmap"
+    machine.shell(f"mount -t tmpfs tmpfs /home; {make}")
+    try:
+        with broken(machine, copy, "umount /usr/bin/newuidmap") as found:
+            assert list(found) == ["GR0912"]
+            machine.shell(found["GR0912"]["command"])
+            assert findings(machine) == {}
+            machine.shell("chmod u-s /usr/bin/newuidmap; setcap cap_setuid+ep /usr/bin/newuidmap")
+            assert findings(machine) == {}
+    finally:
+        machine.shell("umount /home")
+
+
 def test_hooks_that_rootless_podman_does_not_read(machine):
     """The user's podman has containers, and no hooks_dir."""
     make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql"

@@ -54,6 +54,8 @@ void rootless(DoctoredHost& host, const std::string& ids) {
     host.files.file("/etc/subgid", ids);
 }
 
+constexpr const char* sound_ids = "ada:100000:65536\n";
+
 /// A container that runs, with these variables.
 void container(DoctoredHost& host, const std::string& variables,
                const std::string& data = "/var/lib/docker") {
@@ -153,6 +155,21 @@ const std::vector<Fault>& file_faults() {
         // podman, CDI files
         {GR0907, "rootless podman without subordinate IDs", "h200", "/etc/subuid",
          [](DoctoredHost& host) { rootless(host, "anna:100000:65536\n"); }},
+        {GR0912, "rootless podman without newuidmap", "h200", "newuidmap is missing",
+         [](DoctoredHost& host) {
+             rootless(host, sound_ids);
+             host.files.remove("/usr/bin/newuidmap");
+         }},
+        {GR0912, "newgidmap without rights", "h200", "/usr/bin/newgidmap is not setuid root",
+         [](DoctoredHost& host) {
+             rootless(host, sound_ids);
+             host.files.set_mode("/usr/bin/newgidmap", 0755);
+         }},
+        {GR0912, "rootless Docker without newgidmap", "h200", "newgidmap is missing",
+         [](DoctoredHost& host) {
+             host.files.file("/home/ada/.config/systemd/user/docker.service", "");
+             host.files.remove("/usr/bin/newgidmap");
+         }},
         {GR0902, "hook that is not executable", "h200", "not executable",
          [](DoctoredHost& host) {
              host.files.file("/usr/bin/podman", "");
@@ -349,6 +366,26 @@ const std::vector<NearFault>& healthy_files() {
          }},
         {"rootless podman with subordinate IDs", "h200",
          [](DoctoredHost& host) { rootless(host, "1000:100000:65536\n"); }},
+        {"newuidmap with a file capability", "h200",
+         [](DoctoredHost& host) {
+             rootless(host, sound_ids);
+             host.files.set_mode("/usr/bin/newuidmap", 0755);
+             host.here.has_capabilities = [](const HostPath& program) {
+                 return Result<bool>(program == host_path("/usr/bin/newuidmap"));
+             };
+         }},
+        {"newuidmap of NixOS", "h200",
+         [](DoctoredHost& host) {
+             rootless(host, sound_ids);
+             host.files.remove("/usr/bin/newuidmap");
+             host.files.file("/run/wrappers/bin/newuidmap", "");
+             host.files.set_mode("/run/wrappers/bin/newuidmap", 04511);
+         }},
+        {"podman of root without newuidmap", "h200",
+         [](DoctoredHost& host) {
+             podman(host);
+             host.files.remove("/usr/bin/newuidmap");
+         }},
         {"subordinate IDs of another service", "h200",
          [](DoctoredHost& host) {
              rootless(host, "");

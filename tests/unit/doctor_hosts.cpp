@@ -31,6 +31,10 @@ void add_kernel(MemoryHost& host) {
     host.file("/proc/stat", "cpu 1 2 3\nbtime 1000\n");
     host.directory("/var/log");
     host.file("/usr/bin/runc", "");
+    for (const auto* const program : {"/usr/bin/newuidmap", "/usr/bin/newgidmap"}) {
+        host.file(program, "");
+        host.set_mode(program, 04755);
+    }
 }
 
 } // namespace

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What containers of a user without root need of the host.
+#pragma once
+
+#include "doctor/facts.hpp"
+
+#include <vector>
+
+namespace grapnel::doctor_command {
+
+/// For the users of podman.
+void check_rootless(const Facts& facts, std::vector<Finding>& findings);
+
+/// newuidmap and newgidmap.
+void check_map_programs(const Facts& facts, std::vector<Finding>& findings);
+
+/// A dockerd of a user, or the unit of one.
+[[nodiscard]] bool has_rootless_docker(const Facts& facts);
+
+} // namespace grapnel::doctor_command
