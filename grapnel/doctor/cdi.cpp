@@ -6,6 +6,7 @@
 #include "base/version.hpp"
 #include "cdi/form.hpp"
 #include "doctor/areas.hpp"
+#include "doctor/cdi_support.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
 #include "doctor/shell.hpp"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace grapnel::doctor_command {
 
@@ -93,17 +95,17 @@ std::string mistake_in(const nlohmann::json& spec) {
     return first.place.empty() ? first.text : first.place + ": " + first.text;
 }
 
-/// "4.9.3"
-std::string version_text(const Version& version) {
-    std::string out;
-    for (const auto part : version.parts)
-        out += (out.empty() ? "" : ".") + std::to_string(part);
-    return out;
-}
-
-/// podman before 5.1 refuses a file with a key that is newer than it, and then knows no device.
-void check_podman(const Facts& facts, const HostPath& file, std::string_view text,
-                  std::vector<Finding>& findings) {
+/// Engines refuse a file of a version that they do not know, and podman before 5.1 a file with a
+/// key that is newer than it. They then know no device of it.
+void check_engines(const Facts& facts, const HostPath& file, const CdiScan& scan,
+                   std::string_view text, std::vector<Finding>& findings) {
+    if (auto reason = engine_too_old_for(facts, scan.version); !reason.empty()) {
+        findings.push_back(
+            {.code = Code::GR1106,
+             .text = file.text() + " is of version " + scan.version + ": " + std::move(reason),
+             .command = generate_command(file)});
+        return;
+    }
     static const Version first{{5, 1}};
     constexpr std::string_view key = "additionalGids"; // of CDI 0.7.0
     if (text.find(key) == std::string_view::npos || !facts.here.ask
@@ -174,7 +176,7 @@ Area cdi_area(const Facts& facts) {
         if (scans.contains(file) || has_name_of_gpus(file))
             check_permissions(facts, file, area.findings);
         if (scans.contains(file))
-            check_podman(facts, file, text, area.findings);
+            check_engines(facts, file, scans.at(file), text, area.findings);
     }
     for (const auto& [file, scan] : scans)
         check_file(facts, file, scan, area.findings);

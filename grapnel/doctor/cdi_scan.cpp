@@ -74,7 +74,7 @@ void take_edits(const Json& owner, CdiScan& out) {
 } // namespace
 
 CdiScan scan_cdi_json(const Json& json) {
-    CdiScan out{.kind = text_at(json, "kind")};
+    CdiScan out{.version = text_at(json, "cdiVersion"), .kind = text_at(json, "kind")};
     take_edits(json, out);
     for (const auto& device : list_at(json, "devices")) {
         if (auto name = text_at(device, "name"); !name.empty())

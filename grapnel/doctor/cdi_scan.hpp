@@ -21,6 +21,7 @@ struct CdiNode {
 };
 
 struct CdiScan {
+    std::string version = {}; ///< of CDI
     std::string kind = {};
     std::vector<std::string> names = {}; ///< of its devices
     std::vector<HostPath> host_paths = {};

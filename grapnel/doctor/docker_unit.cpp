@@ -21,21 +21,21 @@ struct ExecStart {
     std::vector<std::string> words = {};
 };
 
-struct Key {
+struct UnitKey {
     std::string_view name; ///< of daemon.json
     std::string_view option;
     std::string_view short_option = {};
 };
 
-constexpr std::array<Key, 9> keys{{{"runtimes", "--add-runtime"},
-                                   {"default-runtime", "--default-runtime"},
-                                   {"hosts", "--host", "-H"},
-                                   {"exec-opts", "--exec-opt"},
-                                   {"cdi-spec-dirs", "--cdi-spec-dir"},
-                                   {"data-root", "--data-root"},
-                                   {"cgroup-parent", "--cgroup-parent"},
-                                   {"storage-driver", "--storage-driver", "-s"},
-                                   {"userns-remap", "--userns-remap"}}};
+constexpr std::array<UnitKey, 9> unit_keys{{{"runtimes", "--add-runtime"},
+                                            {"default-runtime", "--default-runtime"},
+                                            {"hosts", "--host", "-H"},
+                                            {"exec-opts", "--exec-opt"},
+                                            {"cdi-spec-dirs", "--cdi-spec-dir"},
+                                            {"data-root", "--data-root"},
+                                            {"cgroup-parent", "--cgroup-parent"},
+                                            {"storage-driver", "--storage-driver", "-s"},
+                                            {"userns-remap", "--userns-remap"}}};
 
 /// An empty value forgets the one before.
 void read_unit(const sys::HostFs& host, const HostPath& file, ExecStart& out) {
@@ -69,7 +69,7 @@ ExecStart exec_start(const sys::HostFs& host) {
 }
 
 /// The option among the words, as it is written there; empty without it.
-std::string option_in(const std::vector<std::string>& words, const Key& key) {
+std::string option_in(const std::vector<std::string>& words, const UnitKey& key) {
     for (const auto& word : words)
         for (const auto option : {key.option, key.short_option})
             if (!option.empty() && (word == option || word.starts_with(std::string(option) + "=")))
@@ -92,7 +92,7 @@ std::optional<Finding> conflicting_option(const Facts& facts, const Docker& dock
     if (!is_of_root(docker) || docker.config != host_path("/etc/docker/daemon.json"))
         return std::nullopt;
     const auto start = exec_start(facts.host);
-    for (const auto& key : keys) {
+    for (const auto& key : unit_keys) {
         const auto option = option_in(start.words, key);
         if (!option.empty() && docker.settings.contains(key.name))
             return Finding{.code = Code::GR0818,

@@ -138,6 +138,13 @@ std::optional<Version> version_of(const Facts& facts, const std::string& program
     return Version::parse(number.substr(0, number.find_first_not_of("0123456789.")));
 }
 
+std::string version_text(const Version& version) {
+    std::string out;
+    for (const auto part : version.parts)
+        out += (out.empty() ? "" : ".") + std::to_string(part);
+    return out;
+}
+
 std::vector<HostPath> image_stores(const Facts& facts) {
     std::vector<HostPath> out;
     for (const auto* const path :

@@ -36,6 +36,9 @@ struct Docker {
 /// nothing if it cannot be asked.
 [[nodiscard]] std::optional<Version> version_of(const Facts& facts, const std::string& program);
 
+/// "4.9.3"
+[[nodiscard]] std::string version_text(const Version& version);
+
 /// Whether podman has kept containers in that directory.
 [[nodiscard]] bool has_podman_storage(const sys::HostFs& host, const HostPath& data);
 

@@ -137,6 +137,33 @@ def test_hook_file_of_the_same_name(machine):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_cdi_file_of_a_newer_version(machine):
+    """podman of Debian 12 reads version 0.5.0 and older."""
+    file = "/etc/cdi/nvidia.yaml"
+    spec = "cdiVersion: {}\\nkind: nvidia.com/gpu\\ndevices:\\n- name: all\\n  containerEdits:\\n    env: [A=B]\\n"
+    ask = "podman run --rm --device nvidia.com/gpu=all IMAGE nvidia-smi -L"
+
+    def found():
+        areas = json.loads(machine.run("grapnel doctor --json").stdout)["areas"]
+        return {one["code"]: one for area in areas if area["name"] == "CDI" for one in area["findings"]}
+
+    try:
+        machine.shell(f"mkdir -p /etc/cdi; printf '{spec.format('0.5.0')}' > {file}")
+        assert found() == {}
+        machine.shell(f"printf '{spec.format('1.0.0')}' > {file}")
+        refused = machine.run(ask)
+        if "unresolvable CDI devices" not in refused.stderr:
+            assert found() == {}
+            pytest.skip("this podman reads CDI files of version 1.0.0")
+        assert list(found()) == ["GR1106"]
+        machine.shell(found()["GR1106"]["command"])
+        assert found() == {}
+        done = machine.run(ask)
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        machine.shell("rm -r /etc/cdi")
+
+
 def test_newuidmap_without_its_rights(machine):
     """The user's podman has containers."""
     make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql; " \

@@ -40,6 +40,37 @@ void cdi_file(DoctoredHost& host) {
     host.files.file("/etc/cdi/nvidia.yaml", cdi("0.5.0", "nvidia.com/gpu", device));
 }
 
+/// A CDI file of that version, and an engine that says its own.
+void cdi_file_beside(DoctoredHost& host, const std::string& version, const std::string& engine) {
+    host.files.file("/etc/cdi/nvidia.yaml", cdi(version, "nvidia.com/gpu", device));
+    answer(host, engine);
+}
+
+void cdi_file_of_podman(DoctoredHost& host, const std::string& version) {
+    host.files.file("/usr/bin/podman", "");
+    cdi_file_beside(host, version, "podman version 4.3.1\n");
+}
+
+void cdi_file_of_docker(DoctoredHost& host, const std::string& engine) {
+    docker_with(host, R"("features": {"cdi": true})");
+    cdi_file_beside(host, "0.8.0", "Docker version " + engine + ", build 1234\n");
+}
+
+void cdi_file_of_containerd(DoctoredHost& host, const std::string& engine) {
+    host.files.file(containerd_toml,
+                    "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\nenable_cdi = true\n");
+    start_containerd(host);
+    start_kubelet(host);
+    cdi_file_beside(host, "0.6.0",
+                    "containerd github.com/containerd/containerd " + engine + " 1\n");
+}
+
+void cdi_file_of_crio(DoctoredHost& host, const std::string& engine) {
+    start(host, "88", "crio");
+    start_kubelet(host);
+    cdi_file_beside(host, "0.7.0", "crio version " + engine + "\n");
+}
+
 void runtime_in_file(DoctoredHost& host, std::uint32_t mode) {
     docker_file(host, R"({"runtimes": {"nvidia": {"path": "/opt/grapnel-runtime"}}})");
     host.files.file("/opt/grapnel-runtime", "");
@@ -177,6 +208,16 @@ const std::vector<Fault>& file_faults() {
              host.files.set_mode("/opt/hook", 0644);
              host.files.file("/etc/containers/oci/hooks.d/a.json", hook_file("/opt/hook"));
          }},
+        {GR1106, "CDI file of a newer version than podman's", "h200",
+         "/etc/cdi/nvidia.yaml is of version 0.6.0: podman 4.3.1 reads CDI files up to version "
+         "0.5.0",
+         [](DoctoredHost& host) { cdi_file_of_podman(host, "0.6.0"); }},
+        {GR1106, "CDI file of a newer version than Docker's", "h200", "Docker 27.3.1",
+         [](DoctoredHost& host) { cdi_file_of_docker(host, "27.3.1"); }},
+        {GR1106, "CDI file of a newer version than containerd's", "h200", "containerd 1.7.11",
+         [](DoctoredHost& host) { cdi_file_of_containerd(host, "v1.7.11"); }},
+        {GR1106, "CDI file of a newer version than CRI-O's", "h200", "CRI-O 1.29.4",
+         [](DoctoredHost& host) { cdi_file_of_crio(host, "1.29.4"); }},
         {GR1107, "CDI file of an unknown version", "h200", "'9.9.9'",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/nvidia.yaml", cdi("9.9.9", "nvidia.com/gpu", device));
@@ -392,6 +433,19 @@ const std::vector<NearFault>& healthy_files() {
              host.files.file("/etc/nsswitch.conf", "passwd: files\nsubid: sss\n");
          }},
         {"CDI file of the form", "h200", cdi_file},
+        {"CDI file of podman's version", "h200",
+         [](DoctoredHost& host) { cdi_file_of_podman(host, "0.5.0"); }},
+        {"CDI file of Docker's version", "h200",
+         [](DoctoredHost& host) { cdi_file_of_docker(host, "27.4.0"); }},
+        {"CDI file of containerd's version", "h200",
+         [](DoctoredHost& host) { cdi_file_of_containerd(host, "v1.7.12"); }},
+        {"CDI file of CRI-O's version", "h200",
+         [](DoctoredHost& host) { cdi_file_of_crio(host, "1.30.0"); }},
+        {"CDI file of a newer version than a Docker that does not read it", "h200",
+         [](DoctoredHost& host) {
+             docker_with(host);
+             cdi_file_beside(host, "0.8.0", "Docker version 25.0.3, build 1234\n");
+         }},
         {"malformed CDI file of another maker", "h200",
          [](DoctoredHost& host) {
              host.files.file("/etc/cdi/x.yaml", cdi("9.9.9", "example.com/net", device));
