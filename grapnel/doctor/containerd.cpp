@@ -41,6 +41,10 @@ std::string_view section_of(std::int64_t version) {
     }
 }
 
+bool is_cri(std::string_view plugin) {
+    return plugin == section_of(1) || plugin == section_of(2) || plugin == section_of(3);
+}
+
 ContainerdRuntime runtime_at(std::string_view name, const toml::table* table,
                              const std::string& file) {
     ContainerdRuntime out{.name = std::string(name), .file = file};
@@ -96,6 +100,8 @@ void read_sections(const toml::table& document, const HostPath& file, Containerd
             continue;
         if (is_read)
             read_cdi(*section, file, out.cdi);
+        if (is_read && is_cri(plugin.str()))
+            out.sections.push_back(file);
         read_runtimes(*section, file, is_read, out);
     }
 }

@@ -266,6 +266,49 @@ void check_cdi(const Facts& facts, const Containerd& containerd, std::string_vie
                                 add_to_list_script("cdi_spec_dirs", file.parent()), Code::GR1017)});
 }
 
+/// What an earlier file says about the CRI plugin, and the last file with its section does not;
+/// empty: nothing that matters here.
+std::string lost_setting(const Facts& facts, const Containerd& containerd, const Version& version) {
+    const auto last = containerd.sections.back().text();
+    const auto is_kept = [&](const ContainerdRuntime& lost) {
+        return std::ranges::any_of(containerd.runtimes, [&](const ContainerdRuntime& runtime) {
+            return runtime.name == lost.name && runtime.file == last;
+        });
+    };
+    for (const auto& runtime : containerd.runtimes)
+        if (gives_driver(facts.host, runtime) && !is_kept(runtime))
+            return "the runtime " + quote(runtime.name) + " of " + runtime.file;
+    const auto& cdi = containerd.cdi;
+    const bool is_lost = cdi.is_enabled.value_or(false) && cdi.enabling.text() != last;
+    return is_lost && version >= Version{{1, 7}}
+                   && (!find_cdi_file(facts.host, gpu_kind).empty()
+                       || !find_cdi_file(facts.host, claim_kind).empty())
+               ? "enable_cdi of " + cdi.enabling.text()
+               : std::string();
+}
+
+/// Of two files that say something about a plugin, containerd before 2.0 reads the last alone.
+void check_replaced(const Facts& facts, const Containerd& containerd,
+                    std::vector<Finding>& findings) {
+    if (containerd.sections.size() < 2 || containerd.daemon == nullptr || is_generated(containerd))
+        return;
+    const auto version = version_of(facts, "containerd");
+    const auto lost = version && *version < Version{{2}} ? lost_setting(facts, containerd, *version)
+                                                         : std::string();
+    if (lost.empty())
+        return;
+    const auto& last = containerd.sections.back();
+    const bool is_made_last = last.name() <= "99-grapnel.toml";
+    findings.push_back(
+        {.code = Code::GR1022,
+         .text = last.text() + ": containerd " + version_text(*version)
+                 + " reads the CRI plugin's settings of this file alone, without " + lost,
+         .command = is_made_last
+                        ? configure(facts, containerd, Code::GR1022,
+                                    containerd.cdi.is_enabled.value_or(false) ? " --cdi" : "")
+                        : page_command(Code::GR1022)});
+}
+
 /// CDI is the door of pods where no runtime gives the driver.
 void check_doors(const Facts& facts, const Containerd& containerd, bool has_runtime,
                  std::vector<Finding>& findings) {
@@ -295,6 +338,7 @@ void check_containerd(const Facts& facts, const Containerd& containerd,
         return;
     }
     check_import(facts, containerd, findings);
+    check_replaced(facts, containerd, findings);
     check_plugin(facts, containerd, findings);
     check_default(facts, containerd, findings);
     check_programs(facts, containerd, findings);

@@ -38,6 +38,18 @@ void containerd_on_cdi(DoctoredHost& host, const std::string& text) {
     gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
 }
 
+/// config.toml with `text` in the CRI plugin's section, and a later file with a runtime there.
+void containerd_in_two_files(DoctoredHost& host, const std::string& version,
+                             const std::string& text, const std::string& file = "99-site.toml") {
+    containerd_with(host, "version = 2\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n" + text);
+    host.files.file("/etc/containerd/conf.d/" + file,
+                    "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]"
+                    "\nruntime_type = \"io.containerd.runc.v2\"\n");
+    answer(host, "containerd github.com/containerd/containerd " + version + " 05044ec0a9a7\n");
+}
+
+constexpr const char* with_cdi = "[plugins.\"io.containerd.grpc.v1.cri\"]\nenable_cdi = true\n";
+
 void containerd_of_version(DoctoredHost& host, const std::string& version) {
     containerd_on_cdi(host, cri_section);
     answer(host, "containerd github.com/containerd/containerd " + version + " 05044ec0a9a7\n");
@@ -157,6 +169,18 @@ const std::vector<Fault>& engine_faults() {
          [](DoctoredHost& host) {
              crio_with_hook(host, "\"/usr/share/containers/oci/hooks.d\"");
              start(host, "88", "crio", "crio --hooks-dir /etc/hooks.d");
+         }},
+        {GR1022, "containerd that forgets a runtime", "h200",
+         "99-site.toml: containerd 1.6.20 reads the CRI plugin's settings of this file alone, "
+         "without the runtime 'nvidia' of /etc/containerd/config.toml",
+         [](DoctoredHost& host) {
+             containerd_in_two_files(host, "v1.6.20", runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {GR1022, "containerd that forgets enable_cdi", "h200",
+         "without enable_cdi of /etc/containerd/config.toml",
+         [](DoctoredHost& host) {
+             containerd_in_two_files(host, "v1.7.22", with_cdi, "50-site.toml");
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
          }},
         {GR1021, "CRI-O with a hook file of the same name", "h200", "masks",
          [](DoctoredHost& host) { crio_with_mask(host, "/usr/bin/oci-trace"); }},
@@ -338,6 +362,25 @@ const std::vector<NearFault>& healthy_engines() {
          [](DoctoredHost& host) {
              crio_with_hook(host, "");
              host.files.file("/etc/crio/crio.conf.d/99-grapnel.toml", "[crio.runtime]\n");
+         }},
+        {"containerd that merges two files", "h200",
+         [](DoctoredHost& host) {
+             containerd_in_two_files(host, "v2.1.3", with_cdi);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+         }},
+        {"containerd with a last file that repeats the settings", "h200",
+         [](DoctoredHost& host) {
+             containerd_in_two_files(host, "v1.7.22", with_cdi);
+             gpu_cdi_file(host, "/etc/cdi/nvidia.yaml");
+             host.files.file("/etc/containerd/conf.d/99-site.toml",
+                             std::string(with_cdi) + runtime_in("io.containerd.grpc.v1.cri"));
+         }},
+        {"containerd with a file of another plugin", "h200",
+         [](DoctoredHost& host) {
+             containerd_in_two_files(host, "v1.6.20", runtime_in("io.containerd.grpc.v1.cri"));
+             host.files.file("/etc/containerd/conf.d/99-site.toml",
+                             "version = 2\n[plugins.\"io.containerd.gc.v1.scheduler\"]\n"
+                             "startup_delay = \"1s\"\n");
          }},
         {"CRI-O with two files of our hook", "h200",
          [](DoctoredHost& host) { crio_with_mask(host, "/usr/bin/grapnel-hook"); }},
