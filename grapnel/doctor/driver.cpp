@@ -104,10 +104,25 @@ Finding wrong_version(const Facts& facts, const std::string& version,
             .command = is_old ? initramfs + " && reboot" : "reboot"};
 }
 
+/// The command keeps the directories that the setting names.
+Finding libraries_elsewhere(const Facts& facts, const std::string& version,
+                            const HostPath& directory) {
+    std::string list;
+    for (const auto& known : facts.settings.settings.library_search_path)
+        list += known.text() + ",";
+    return {.code = Code::GR0208,
+            .text = "driver " + version + " is loaded but its libraries are in " + directory.text()
+                    + ", which neither " + facts.settings.settings.ldcache_file.text()
+                    + " nor library-search-path of the settings names",
+            .command =
+                "grapnel config set library-search-path " + shell_word(list + directory.text())};
+}
+
 Finding without_libraries(const Facts& facts, const std::string& version) {
     const auto& cache = facts.settings.settings.ldcache_file.text();
     const auto found = look_for_libraries(facts, version);
-    if (!found.versions.empty() && !found.is_installed)
+    const auto elsewhere = find_driver_elsewhere(facts, version);
+    if (!found.versions.empty() && !found.is_installed && elsewhere.empty())
         return wrong_version(facts, version, {found.versions.begin(), found.versions.end()});
     if (found.is_stale())
         return {.code = Code::GR0206,
@@ -122,6 +137,8 @@ Finding without_libraries(const Facts& facts, const std::string& version) {
                         + " are in no usual directory",
                 .command = ldconfig_command(facts),
                 .fix = {.words = ldconfig_words(facts)}};
+    if (!elsewhere.empty())
+        return libraries_elsewhere(facts, version, elsewhere);
     return {.code = Code::GR0208,
             .text = "driver " + version + " is loaded but its libraries (libcuda.so." + version
                     + ") were not found: they are not installed, or in no directory that " + cache

@@ -128,6 +128,43 @@ LibrarySearch look_for_libraries(const Facts& facts, const std::string& version)
     return std::move(search.out);
 }
 
+namespace {
+
+/// Directories of libraries below a prefix.
+constexpr std::array<std::string_view, 6> parts{
+    "", "/lib64", "/lib", "/usr/lib64", "/usr/lib", "/usr/lib/x86_64-linux-gnu"};
+
+HostPath library_directory_below(const sys::HostFs& host, const HostPath& prefix,
+                                 const std::string& version) {
+    for (const auto part : parts) {
+        auto directory = HostPath::make(prefix.text() + std::string(part)).value_or(prefix);
+        if (exists(host, directory / ("libcuda.so." + version))
+            || exists(host, directory / ("libnvidia-ml.so." + version)))
+            return directory;
+    }
+    return {};
+}
+
+} // namespace
+
+HostPath find_driver_elsewhere(const Facts& facts, const std::string& version) {
+    const auto& host = facts.driver_host();
+    const auto store = host_path("/nix/store");
+    for (const auto& place : {host_path("/opt"), host_path("/usr/local"), host_path("/srv"), store})
+        for (const auto& name : names_in(host, place)) {
+            if (place == store && name.find("nvidia") == std::string::npos)
+                continue;
+            std::vector<HostPath> prefixes{place / name};
+            if (place != store)
+                for (const auto& inner : names_in(host, place / name))
+                    prefixes.push_back(place / name / inner);
+            for (const auto& prefix : prefixes)
+                if (auto found = library_directory_below(host, prefix, version); !found.empty())
+                    return found;
+        }
+    return {};
+}
+
 Finding stub_in_cache(const Facts& facts, const HostPath& stub) {
     Finding out{.code = Code::GR0219,
                 .text = facts.settings.settings.ldcache_file.text() + " has CUDA's stub "

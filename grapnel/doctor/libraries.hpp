@@ -23,6 +23,10 @@ struct LibrarySearch {
 /// `version` is the loaded driver's.
 [[nodiscard]] LibrarySearch look_for_libraries(const Facts& facts, const std::string& version);
 
+/// A directory in which software is unpacked by hand, or a part of NixOS' store, that has the
+/// driver's libraries of that version; empty if none of them has.
+[[nodiscard]] HostPath find_driver_elsewhere(const Facts& facts, const std::string& version);
+
 /// The finding for a stub in ld.so.cache.
 [[nodiscard]] Finding stub_in_cache(const Facts& facts, const HostPath& stub);
 

@@ -260,6 +260,21 @@ const std::vector<Fault>& file_faults() {
         {GR1015, "containerd that failed", "h200", "containerd.service",
          [](DoctoredHost& host) { enable(host, "containerd.service"); }},
         // GPUs, nodes, libraries
+        {GR0208, "libraries that were unpacked below /opt", "small", "are in /opt/nv/580/lib64",
+         [](DoctoredHost& host) {
+             host.files.remove("/usr/lib64");
+             host.files.file("/opt/nv/580/lib64/libcuda.so.550.54.14", "x");
+         }},
+        {GR0208, "libraries elsewhere beside an earlier driver's", "small", "are in /usr/local/nv",
+         [](DoctoredHost& host) {
+             host.files.remove("/usr/lib64");
+             host.files.file("/usr/lib64/libcuda.so.535.54.03", "x");
+             host.files.file("/usr/local/nv/libnvidia-ml.so.550.54.14", "x");
+             host.settings.settings.library_search_path = {host_path("/opt/mine")};
+         }},
+        {GR0208, "driver in the store of NixOS alone",
+         "nixos-keeps-libraries-behind-run-opengl-driver", "are in /nix/store/y-nvidia/lib",
+         without("/run/opengl-driver")},
         {GR0208, "driver root without a driver", "small", "were not found",
          [](DoctoredHost& host) {
              host.files.directory("/run/nvidia/driver/usr/lib64");
@@ -431,6 +446,20 @@ const std::vector<NearFault>& healthy_files() {
          [](DoctoredHost& host) {
              rootless(host, "");
              host.files.file("/etc/nsswitch.conf", "passwd: files\nsubid: sss\n");
+         }},
+        {"driver elsewhere that the settings name", "small",
+         [](DoctoredHost& host) {
+             for (const auto* const name : {"libcuda", "libnvidia-ml"})
+                 host.files.file("/opt/nv/lib64/" + std::string(name) + ".so.550.54.14",
+                                 elf_file({.soname = std::string(name) + ".so.1"}));
+             host.files.remove("/usr/lib64");
+             host.settings.settings.library_search_path = {host_path("/opt/nv/lib64")};
+         }},
+        {"host without ld.so.cache, ldconfig and ld.so.conf.d", "small",
+         [](DoctoredHost& host) {
+             for (const auto* const path :
+                  {"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/sbin/ldconfig"})
+                 host.files.remove(path);
          }},
         {"CDI file of the form", "h200", cdi_file},
         {"CDI file of podman's version", "h200",
