@@ -9,6 +9,7 @@
 #include "containers.hpp"
 #include "doctor/finding.hpp"
 #include "explain/decisions.hpp"
+#include "explain/image.hpp"
 #include "explain/report.hpp"
 #include "explain/subject.hpp"
 #include "log_file.hpp"
@@ -141,12 +142,29 @@ Result<Spec> spec_of(const Subject& subject, const Settings& settings) {
     return Spec{.environment = subject.environment, .bounding_sys_admin = subject.privileged};
 }
 
+void warn_of_images_driver(sys::RootDir& root, const Plan& plan, Notices& warnings) {
+    const auto found = driver_libraries_in(root, plan);
+    if (found.empty())
+        return;
+    const auto others = found.size() - 1;
+    warnings.warn(found.front().text()
+                  + (others == 0
+                         ? " is a driver library of the image"
+                         : format_text(" and {} more are driver libraries of the image", others))
+                  + ", which the host's hide: build the image without them");
+}
+
 /// In the image where its root file system can be opened here, else without it.
-Result<Plan> plan_of(const PreparedPlanner& planner, const std::optional<HostPath>& rootfs) {
+Result<Plan> plan_of(const PreparedPlanner& planner, const std::optional<HostPath>& rootfs,
+                     Notices& warnings) {
     if (!rootfs)
         return planner.plan_without_image();
     auto root = apply::open_rootfs(*rootfs);
-    return root ? planner.plan_for(*root) : planner.plan_without_image();
+    if (!root)
+        return planner.plan_without_image();
+    auto plan = GRAPNEL_TRY(planner.plan_for(*root));
+    warn_of_images_driver(*root, plan, warnings);
+    return plan;
 }
 
 void add_plan(Confined confined, const LoadedSettings& loaded, const Request& request,
@@ -157,8 +175,8 @@ void add_plan(Confined confined, const LoadedSettings& loaded, const Request& re
     Planner planner(loaded.settings, log, modules, Planner::DryRun::yes);
     planner.work_within(std::move(confined.description));
     const auto prepared = std::move(planner).prepare(request);
-    const auto plan =
-        prepared ? plan_of(*prepared, confined.rootfs) : Result<Plan>(prepared.error());
+    const auto plan = prepared ? plan_of(*prepared, confined.rootfs, report.warnings)
+                               : Result<Plan>(prepared.error());
     if (!plan) {
         report.outcome = Report::Outcome::denied;
         report.summary = "its start is refused: " + plan.error().text();

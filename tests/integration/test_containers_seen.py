@@ -113,6 +113,22 @@ def test_explain_by_the_engines_name(machine, client):
         machine.run(REMOVE[client])
 
 
+@pytest.mark.parametrize("client", ["docker", "podman"])
+def test_explain_names_driver_libraries_of_the_image(machine, client):
+    """An image that was built with a driver in it."""
+    done(machine, RUN[client])
+    try:
+        before = json.loads(done(machine, f"grapnel explain --{client} seen --json"))
+        assert not any("of the image" in line for line in before["warnings"]), before["warnings"]
+        mounts = [mount["inside"] for mount in before["plan"]["mounts"] if mount["kind"] == "library"]
+        baked = mounts[0].rpartition("/")[0] + "/libcuda.so.535.54.03"
+        done(machine, f"{client} exec seen busybox cp /bin/busybox {baked}")
+        after = json.loads(done(machine, f"grapnel explain --{client} seen --json"))
+        assert f"{baked} is a driver library of the image" in " ".join(after["warnings"])
+    finally:
+        machine.run(REMOVE[client])
+
+
 def test_explain_by_the_id_of_cri(machine):
     done(machine, RUN["cri"])
     try:
