@@ -5,6 +5,7 @@
 #include "doctor/areas.hpp"
 #include "doctor/engines.hpp"
 #include "doctor/host_commands.hpp"
+#include "doctor/kubelet.hpp"
 #include "doctor/shell.hpp"
 
 #include <algorithm>
@@ -167,6 +168,20 @@ void check_cgroups(const Facts& facts, std::vector<Finding>& findings) {
                             .command = "grapnel config set nvidia-container-cli.no-cgroups false"});
 }
 
+/// With volume mounts Kubernetes' device plugin alone decides, unless the environment counts too.
+void check_requests(const Facts& facts, std::vector<Finding>& findings) {
+    const auto& settings = facts.settings.settings;
+    if (settings.accept_volume_mounts && settings.accept_environment_when_unprivileged
+        && has_kubelet(facts))
+        findings.push_back(
+            {.code = Code::GR0714,
+             .text = "the setting accept-nvidia-visible-devices-envvar-when-unprivileged is true "
+                     "beside volume mounts, so a pod whose image sets NVIDIA_VISIBLE_DEVICES "
+                     "takes GPUs that Kubernetes did not give it",
+             .command = "grapnel config set accept-nvidia-visible-devices-envvar-when-unprivileged "
+                        "false"});
+}
+
 } // namespace
 
 Area grapnel_area(const Facts& facts) {
@@ -178,6 +193,7 @@ Area grapnel_area(const Facts& facts) {
     check_places(facts, file, area.findings);
     check_room(facts, area.findings);
     check_cgroups(facts, area.findings);
+    check_requests(facts, area.findings);
     return area;
 }
 

@@ -168,6 +168,8 @@ const std::vector<Row>& rows() {
          "grapnel config set library-search-path /opt/nv/580/lib64"},
         {"libraries elsewhere beside an earlier driver's", debian,
          "grapnel config set library-search-path /opt/mine,/usr/local/nv"},
+        {"environment beside volume mounts", debian,
+         "grapnel config set accept-nvidia-visible-devices-envvar-when-unprivileged false"},
         {"containerd that forgets a runtime", debian, "grapnel explain GR1022"},
         {"containerd that forgets enable_cdi", debian,
          "grapnel configure containerd --cdi && systemctl restart containerd", systemd},

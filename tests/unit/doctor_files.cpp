@@ -87,6 +87,18 @@ void rootless(DoctoredHost& host, const std::string& ids) {
 
 constexpr const char* sound_ids = "ada:100000:65536\n";
 
+/// A node whose device plugin gives pods GPUs by volume mounts.
+void volume_mounts(DoctoredHost& host) {
+    host.settings.settings.accept_volume_mounts = true;
+    host.settings.settings.accept_environment_when_unprivileged = false;
+    host.files.file("/usr/bin/grapnel-runtime", "");
+    host.files.file(containerd_toml,
+                    "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."
+                    "nvidia.options]\nBinaryName = \"/usr/bin/grapnel-runtime\"\n");
+    start_containerd(host);
+    start_kubelet(host);
+}
+
 /// A container that runs, with these variables.
 void container(DoctoredHost& host, const std::string& variables,
                const std::string& data = "/var/lib/docker") {
@@ -275,6 +287,11 @@ const std::vector<Fault>& file_faults() {
         {GR0208, "driver in the store of NixOS alone",
          "nixos-keeps-libraries-behind-run-opengl-driver", "are in /nix/store/y-nvidia/lib",
          without("/run/opengl-driver")},
+        {GR0714, "environment beside volume mounts", "h200", "envvar-when-unprivileged",
+         [](DoctoredHost& host) {
+             volume_mounts(host);
+             host.settings.settings.accept_environment_when_unprivileged = true;
+         }},
         {GR0208, "driver root without a driver", "small", "were not found",
          [](DoctoredHost& host) {
              host.files.directory("/run/nvidia/driver/usr/lib64");
@@ -446,6 +463,19 @@ const std::vector<NearFault>& healthy_files() {
          [](DoctoredHost& host) {
              rootless(host, "");
              host.files.file("/etc/nsswitch.conf", "passwd: files\nsubid: sss\n");
+         }},
+        {"node with volume mounts", "h200", volume_mounts},
+        {"node whose device plugin sets the environment", "h200",
+         [](DoctoredHost& host) {
+             volume_mounts(host);
+             host.settings.settings.accept_volume_mounts = false;
+             host.settings.settings.accept_environment_when_unprivileged = true;
+         }},
+        {"volume mounts without kubelet", "h200",
+         [](DoctoredHost& host) {
+             volume_mounts(host);
+             host.settings.settings.accept_environment_when_unprivileged = true;
+             host.files.remove("/proc/89");
          }},
         {"driver elsewhere that the settings name", "small",
          [](DoctoredHost& host) {
