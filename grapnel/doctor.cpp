@@ -27,6 +27,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
 #include <unistd.h>
 #include <utility>
 
@@ -69,6 +72,16 @@ Result<std::string> ask_program(const std::vector<std::string>& words) {
         if (const auto path = host_path(directory) / words.front(); sys::is_program(path))
             return sys::ask_program(path, words, output_limit);
     return refused(words.front() + " is not installed");
+}
+
+/// Several findings ask a program the same: it is run once for a report.
+std::function<Result<std::string>(const std::vector<std::string>& words)> ask_once() {
+    using Answers = std::map<std::vector<std::string>, Result<std::string>>;
+    return [answers = std::make_shared<Answers>()](const std::vector<std::string>& words) {
+        const auto known = answers->find(words);
+        return known != answers->end() ? known->second
+                                       : answers->emplace(words, ask_program(words)).first->second;
+    };
 }
 
 bool has_openat2() {
@@ -144,7 +157,7 @@ Surroundings surroundings(const Settings& settings) {
                     return gpus_in_mig_mode(inventory, settings);
                 },
             .has_capabilities = sys::has_file_capabilities,
-            .ask = ask_program};
+            .ask = ask_once()};
 }
 
 std::vector<DriverHolder> driver_holders() {

@@ -167,9 +167,16 @@ HostPath directory_with_hook(const sys::HostFs& host) {
     return {};
 }
 
-bool reads(const PodmanConf& conf, const HostPath& directory, bool as_root) {
+/// Whether podman reads the first of the usual directories alone, for every user, where hooks_dir
+/// is not set: from 1.9 on, whatever podman(1) says.
+bool has_one_directory(const Facts& facts) {
+    const auto version = version_of(facts, "podman");
+    return version && *version >= Version{{1, 9}};
+}
+
+bool reads(const Facts& facts, const PodmanConf& conf, const HostPath& directory, bool as_root) {
     if (!conf.hooks_dir)
-        return as_root;
+        return has_one_directory(facts) ? directory == hook_directories().front() : as_root;
     return std::ranges::find(*conf.hooks_dir, directory.text()) != conf.hooks_dir->end();
 }
 
@@ -207,16 +214,19 @@ std::string toml_text(std::string_view text) {
 
 /// The command writes a file in `into`, so that podman reads the hooks in `from` too.
 std::string conf_command(const PodmanConf& conf, const HostPath& from, const HostPath& into) {
+    std::vector<std::string> usual; // the key replaces it
+    if (from != hook_directories().front())
+        usual.push_back(hook_directories().front().text());
     std::string list;
-    for (const auto& name : conf.hooks_dir.value_or(std::vector<std::string>()))
+    for (const auto& name : conf.hooks_dir.value_or(usual))
         list += toml_text(name) + ", ";
     return "mkdir -p " + shell_word(into.text()) + " && printf '[engine]\\n%s\\n' "
            + shell_word("hooks_dir = [" + list + toml_text(from.text()) + "]") + " > "
            + shell_word((into / "99-grapnel.conf").text());
 }
 
-void check_root(const sys::HostFs& host, const HostPath& directory,
-                std::vector<Finding>& findings) {
+void check_root(const Facts& facts, const HostPath& directory, std::vector<Finding>& findings) {
+    const auto& host = facts.host;
     const auto conf = conf_of(host, {});
     if (conf.mistake)
         findings.push_back({.code = Code::GR0905,
@@ -239,13 +249,15 @@ void check_root(const sys::HostFs& host, const HostPath& directory,
                      + (conf.cdi_dirs ? "cdi_spec_dirs of containers.conf" : "/etc/cdi"),
              .command = "grapnel configure podman"});
     check_mask(host, conf, findings);
-    if (!directory.empty() && !reads(conf, directory, true))
-        findings.push_back({.code = Code::GR0903,
-                            .text = directory.text()
-                                    + ": hooks_dir of containers.conf lacks that "
-                                      "directory, so podman does not read it",
-                            .command = conf_command(
-                                conf, directory, host_path("/etc/containers/containers.conf.d"))});
+    if (!directory.empty() && !reads(facts, conf, directory, true))
+        findings.push_back(
+            {.code = Code::GR0903,
+             .text = directory.text()
+                     + (conf.hooks_dir ? ": hooks_dir of containers.conf lacks that directory"
+                                       : ": hooks_dir of containers.conf is not set")
+                     + ", so podman does not read it",
+             .command =
+                 conf_command(conf, directory, host_path("/etc/containers/containers.conf.d"))});
 }
 
 /// Root writes into no home: its user can have put links there.
@@ -268,7 +280,7 @@ void check_user(const Facts& facts, const HostPath& home, const HostPath& direct
     }
     if (conf.hooks_dir && conf.hooks_dir != conf_of(facts.host, {}).hooks_dir)
         check_mask(facts.host, conf, findings);
-    if (directory.empty() || has_cdi_door(facts.host, conf) || reads(conf, directory, false))
+    if (directory.empty() || has_cdi_door(facts.host, conf) || reads(facts, conf, directory, false))
         return;
     const auto own = home / ".config" / "containers" / "containers.conf.d";
     findings.push_back(
@@ -303,7 +315,7 @@ Area podman_area(const Facts& facts) {
     if (!area.is_used)
         return area;
     check_files(facts.host, area.findings);
-    check_root(facts.host, directory, area.findings);
+    check_root(facts, directory, area.findings);
     for (const auto& home : podman_homes(facts))
         check_user(facts, home, directory, area.findings);
     check_rootless(facts, area.findings);

@@ -213,10 +213,22 @@ def test_newuidmap_without_its_rights(machine):
 
 
 def test_hooks_that_rootless_podman_does_not_read(machine):
-    """The user's podman has containers, and no hooks_dir."""
-    make = "mkdir -p /home/ada/.local/share/containers/storage; touch /home/ada/.local/share/containers/storage/db.sql"
-    with broken(machine, f"mount -t tmpfs tmpfs /home; {make}", "umount /home") as found:
-        assert list(found) == ["GR0906"]
-        done = machine.run(f"mount -t tmpfs tmpfs /home; {make}; {found['GR0906']['command']}; "
-                           "grapnel doctor --json; umount /home")
-        assert "GR0906" not in done.stdout, done.stdout + done.stderr
+    """The user's podman has containers, and another hooks_dir."""
+    storage, conf = "/home/ada/.local/share/containers/storage", "/home/ada/.config/containers"
+    made = f"mkdir -p {storage} {conf}; touch {storage}/db.sql"
+    other = f"printf '[engine]\\nhooks_dir = [\"/home/ada/hooks\"]\\n' > {conf}/containers.conf"
+    machine.shell(f"mount -t tmpfs tmpfs /home; {made}")
+    try:
+        with broken(machine, other, f"rm {conf}/containers.conf") as found:
+            assert list(found) == ["GR0906"]
+            machine.shell(found["GR0906"]["command"])
+            assert findings(machine) == {}
+            machine.shell(f"rm -r {conf}/containers.conf.d")
+    finally:
+        machine.shell("umount /home")
+
+
+def test_rootless_podman_reads_the_usual_hooks(machine):
+    """Without hooks_dir."""
+    done = machine.run_as_user("podman run --rm --env NVIDIA_VISIBLE_DEVICES=0 IMAGE nvidia-smi -L")
+    assert "GPU 0" in done.stdout, done.stdout + done.stderr

@@ -365,6 +365,27 @@ const std::vector<Fault>& cluster_faults() {
          with_hook(R"("stages": ["prestart"])")},
         {GR0909, "hook that never runs", "h200", "always is false",
          with_hook(R"("when": {"always": false}, "stages": ["prestart"])")},
+        {GR0903, "hook in /etc alone", "h200", "hooks_dir of containers.conf is not set",
+         [](DoctoredHost& host) {
+             podman(host);
+             host.files.remove("/usr/share/containers/oci/hooks.d");
+             host.files.file("/etc/containers/oci/hooks.d/a.json",
+                             hook_file("/usr/bin/grapnel-hook"));
+             answer(host, "podman version 4.3.1\n");
+         }},
+        {GR0906, "rootless podman with another hooks_dir", "h200", "/home/ada",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             host.files.file("/home/ada/.config/containers/containers.conf",
+                             "[engine]\nhooks_dir = [\"/home/ada/hooks\"]\n");
+             answer(host, "podman version 4.3.1\n");
+         }},
+        {GR0906, "rootless podman without hooks_dir before 1.9", "h200", "/home/ada",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             host.files.remove("/home/ada/.config");
+             answer(host, "podman version 1.8.2\n");
+         }},
         {GR0911, "hook file of the same name in a later directory", "h200",
          "/etc/containers/oci/hooks.d/99-grapnel.json masks /usr/share",
          with_mask(hook_file("/usr/bin/oci-trace"))},
@@ -588,6 +609,12 @@ const std::vector<NearFault>& healthy_clusters() {
         {"hook file without a version", "h200",
          with_file(podman, "/etc/containers/oci/hooks.d/a.json",
                    R"({"hook": "/usr/bin/grapnel-hook", "stages": ["prestart"]})")},
+        {"rootless podman of 1.9 without hooks_dir", "h200",
+         [](DoctoredHost& host) {
+             rootless_podman(host);
+             host.files.remove("/home/ada/.config");
+             answer(host, "podman version 1.9.0\n");
+         }},
         {"hook file of another name in a later directory", "h200",
          [](DoctoredHost& host) {
              with_mask("")(host);

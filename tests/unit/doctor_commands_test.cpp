@@ -432,6 +432,10 @@ const std::vector<Row>& rows() {
         {"hook that never runs", debian,
          "rm /usr/share/containers/oci/hooks.d/99-grapnel.json && grapnel configure podman"},
         {"hook file is broken", debian, "rm /etc/containers/oci/hooks.d/a.json"},
+        {"hook in /etc alone", debian,
+         "mkdir -p /etc/containers/containers.conf.d && printf '[engine]\\n%s\\n' 'hooks_dir = "
+         "[\"/usr/share/containers/oci/hooks.d\", \"/etc/containers/oci/hooks.d\"]' > "
+         "/etc/containers/containers.conf.d/99-grapnel.conf"},
         {"hook file of the same name in a later directory", debian,
          "mv /etc/containers/oci/hooks.d/99-grapnel.json "
          "/etc/containers/oci/hooks.d/99-grapnel-other.json"},
