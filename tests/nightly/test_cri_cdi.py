@@ -5,10 +5,13 @@ first that reads CDI files."""
 
 import pathlib
 import re
+import shutil
 import subprocess
 
+import booted_systemd
 import cdi_files
 import cluster_cdi_files
+import container
 import cri
 import cri_containerd
 import kubernetes_page
@@ -17,6 +20,7 @@ import nvidia_cdi
 import pytest
 from cdi_files import toolkit_device  # noqa: F401
 from conftest import built, need, need_cgroup, skip_or_fail
+from engines import containerd_under_systemd
 
 MINORS = [make_driver.minor(index, 2) for index in range(2)]
 OPEN = [f"open:/dev/nvidia{minor}" for minor in MINORS]
@@ -38,14 +42,18 @@ def live_file(hook, programs):
         yield path
 
 
-@pytest.fixture(scope="module", params=["v1", "v2"])
-def node(request, tmp_path_factory, programs, tools, live_file):
+def need_containerd(cgroup):
     need("containerd", "ctr", "runc")
     if containerd_version() < (1, 7):
         skip_or_fail("containerd before 1.7 reads no CDI files")
-    need_cgroup(request.param)
-    if (lacking := cri_containerd.lacks(request.param)):
+    need_cgroup(cgroup)
+    if (lacking := cri_containerd.lacks(cgroup)):
         skip_or_fail(lacking)
+
+
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def node(request, tmp_path_factory, programs, tools, live_file):
+    need_containerd(request.param)
     settings = tmp_path_factory.mktemp("settings") / "config.toml"
     settings.write_text("")
     made = cri_containerd.Containerd(
@@ -86,11 +94,11 @@ def look(pod, *more, **options):
     return pod.ask(pod.run(image=cri_containerd.IMAGE, **options), *ASK, *more)
 
 
-def check(seen, *gpus):
+def check(seen, *gpus, after="start"):
     """These GPUs, no other, and the driver once."""
     given = [index in gpus for index in range(2)]
-    assert [seen[query] for query in OPEN] == ["ENXIO" if one else "ENOENT" for one in given]
-    assert [seen[query] for query in MADE] == ["ENXIO" if one else "EPERM" for one in given]
+    assert [seen[query] for query in OPEN] == ["ENXIO" if one else "ENOENT" for one in given], after
+    assert [seen[query] for query in MADE] == ["ENXIO" if one else "EPERM" for one in given], after
     assert seen[CUDA].endswith(f"/libcuda.so.{make_driver.VERSION} libcuda")
     points = [line.split()[4] for line in seen[MOUNTS].splitlines()]
     ours = [point for point in points if "nvidia" in point or "libcuda" in point]
@@ -148,3 +156,143 @@ def test_gpu_stays_when_kubelet_sets_resources_anew(pod, node, handler):
     cpus = {"cpuset_cpus": "0"} if cri_containerd.limits_resources(node.cgroup) else {}
     node.client("UpdateContainerResources", container_id=identity, linux=cpus)
     check(one.ask(identity, *ASK), 0)
+
+
+CRUN = """
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun.options]
+BinaryName = "{program}"
+SystemdCgroup = {systemd}
+"""
+
+
+class BootedNode:
+    """containerd below a booted systemd, with the cgroup driver "systemd" or "cgroupfs"."""
+
+    def __init__(self, cgroup, driver, directory, programs, tools):
+        self.driver = driver
+        self.systemd = booted_systemd.BootedSystemd(cgroup, directory)
+        try:
+            systemd = driver == "systemd"
+            runtimes = kubernetes_page.runtimes_of(programs / "nvidia-container-runtime", systemd)
+            crun = CRUN.format(program=shutil.which("crun"), systemd=str(systemd).lower())
+            image = cri_containerd.image_archive(container.make_rootfs(directory / "image", tools),
+                                                 directory / "image.tar", cri_containerd.IMAGE)
+            self.containerd = containerd_under_systemd.Containerd(
+                self.systemd, directory / "containerd",
+                cri_containerd.settings(cgroup, runtimes + crun, cdi=True), image)
+            self.client = self.containerd.client
+            # when the first unit of a slice gets a list, systemd moves all processes of the slice out of
+            # their lists of version 1: a new containerd takes a sandbox in none for gone
+            self.systemd.run("systemd-run", "--slice=kubepods-pod1.slice", "--property=DevicePolicy=closed",
+                             "sleep", "infinity")
+            self.cpus = {"cpuset_cpus": "0"} if cri_containerd.limits_resources(cgroup) else {}
+        except BaseException:
+            self.systemd.end()
+            raise
+
+    def pod(self, name, handler):
+        parent = {"systemd": "/kubepods.slice/kubepods-pod1.slice", "cgroupfs": "/kubepods/pod1"}
+        return self.client.pod(name, handler, parent[self.driver])
+
+    def scopes(self, identity):
+        units = self.systemd.systemctl("list-units", "--plain", "--no-legend", f"*-{identity}.scope")
+        return [line.split()[0] for line in units.splitlines()]
+
+    def update(self, *identities):
+        """As kubelet's static CPU manager does."""
+        for identity in identities:
+            self.client("UpdateContainerResources", container_id=identity, linux=self.cpus)
+
+    def left(self, *identities):
+        """Files of containers: Grapnel's records, and what systemd keeps of their scopes."""
+        names = [word for identity in identities for word in ("-o", "-path", f"*{identity}*")]
+        return self.systemd.run("find", "/run/grapnel/containers", "/run/systemd", "-path",
+                                "/run/grapnel/containers/*", *names).stdout
+
+    def end(self):
+        self.containerd.end()
+        self.systemd.end()
+
+
+@pytest.fixture(scope="module", params=["v1-systemd", "v1-cgroupfs", "v2-systemd", "v2-cgroupfs"])
+def booted_node(request, tmp_path_factory, programs, hook, tools):
+    cgroup, driver = request.param.split("-")
+    need("systemctl", "dbus-daemon", "crun")
+    need_containerd(cgroup)
+    if cgroup == "v1" and booted_systemd.version() >= 258:
+        pytest.skip("this systemd knows cgroup v2 alone")
+    made = BootedNode(cgroup, driver, tmp_path_factory.mktemp("boot"), programs, tools)
+    try:
+        for options in ([f"--hook-path={programs}/grapnel-hook", "--output=/run/cdi/grapnel.json"],
+                        ["--static", "--vendor=static.nvidia.com", "--output=/run/cdi/static.json",
+                         f"--nvidia-cdi-hook-path={programs}/nvidia-cdi-hook"]):
+            made.systemd.run(built(hook, "grapnel", "grapnel"), "cdi", "generate", *options)
+    except BaseException:
+        made.end()
+        raise
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def booted_pod(booted_node):
+    """As make_pod."""
+    yield lambda handler: booted_node.pod(f"stay-{handler}", handler)
+    booted_node.client.remove_all()
+
+
+@pytest.mark.parametrize("handler", [*HANDLERS, "crun"])
+def test_gpus_stay_over_daemon_reload_and_restart(booted_node, booted_pod, handler):
+    """Two containers of a pod, each with a GPU of its own."""
+    systemd = booted_node.systemd
+    pod = booted_pod(handler)
+    made = []
+
+    def start(name, way, gpu):
+        made.append(pod.run(image=cri_containerd.IMAGE, metadata={"name": name}, **way(f"nvidia.com/gpu={gpu}")))
+        return made[-1]
+    ids = [start("field", by_field, 0), start("annotation", by_annotation, 1)]
+    scopes = [scope for identity in ids for scope in booted_node.scopes(identity)]
+    assert len(scopes) == (len(ids) if booted_node.driver == "systemd" else 0)
+
+    def set_property():
+        for scope in scopes:
+            systemd.systemctl("set-property", "--runtime", scope, "TasksMax=900")
+
+    def update():
+        if handler != "crun":  # which loses the GPUs of a live file then
+            booted_node.update(*ids)
+
+    def start_anew():
+        """As kubelet does with a container that ended."""
+        booted_node.client("StopContainer", container_id=ids[0])
+        booted_node.client("RemoveContainer", container_id=ids[0])
+        ids[0] = start("field", by_field, 0)
+    for what, do in (("start", lambda: None),
+                     ("daemon-reload", lambda: systemd.systemctl("daemon-reload")),
+                     ("set-property", set_property),
+                     ("update", update),
+                     ("daemon-reload after the update", lambda: systemd.systemctl("daemon-reload")),
+                     ("restart of containerd", booted_node.containerd.restart),
+                     ("update by the new containerd", update),
+                     ("daemon-reexec", systemd.reexec),
+                     ("restart of a container", start_anew),
+                     ("last daemon-reload", lambda: systemd.systemctl("daemon-reload"))):
+        do()
+        for gpu, identity in enumerate(ids):
+            check(pod.ask(identity, *ASK), gpu, after=what)
+    booted_node.client.remove_all()
+    booted_systemd.wait_until(lambda: booted_node.left(*made) == "", "nothing is left of the containers")
+
+
+@pytest.mark.parametrize("kind, after", [("nvidia.com/gpu", "EPERM"), ("static.nvidia.com/gpu", "ENXIO")])
+def test_update_by_crun_keeps_nodes_of_the_file(booted_node, booted_pod, kind, after):
+    """crun takes containerd's device rules for the whole: the hook's are lost, those of a static file stay."""
+    pod = booted_pod("crun")
+    identity = pod.run(image=cri_containerd.IMAGE, **by_field(f"{kind}=0"))
+    check(pod.ask(identity, *ASK), 0)
+    booted_node.update(identity)
+    assert pod.ask(identity, *OPEN).answers == dict(zip(OPEN, [after, "ENOENT"]))

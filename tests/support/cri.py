@@ -21,6 +21,8 @@ MESSAGES = {
     "ListPodSandbox": {},
     "CreateContainer": {"pod_sandbox_id": 1, "config": (2, "Container"), "sandbox_config": (3, "Pod")},
     "StartContainer": {"container_id": 1},
+    "StopContainer": {"container_id": 1},
+    "RemoveContainer": {"container_id": 1},
     "UpdateContainerResources": {"container_id": 1, "linux": (2, "Resources")},
     "ExecSync": {"container_id": 1, "cmd": 2, "timeout": 3},
     "Version": {},
@@ -62,8 +64,8 @@ class Client:
         except grpc.RpcError as error:
             raise Refused(error.details()) from None
 
-    def pod(self, name, handler=""):
-        return Pod(self, name, handler)
+    def pod(self, name, handler="", cgroup_parent=container.CGROUP):
+        return Pod(self, name, handler, cgroup_parent)
 
     def remove_all(self):
         for pod in self("ListPodSandbox").get(1, []):
@@ -80,11 +82,11 @@ class Client:
 class Pod:
     """A sandbox on the node's network, as `hostNetwork: true` has it: no CNI plugin is asked."""
 
-    def __init__(self, client, name, handler):
+    def __init__(self, client, name, handler, cgroup_parent):
         self.client = client
         self.config = {
             "metadata": {"name": name, "uid": name, "namespace": "default"},
-            "linux": {"cgroup_parent": container.CGROUP,
+            "linux": {"cgroup_parent": cgroup_parent,
                       "security_context": {"namespace_options": {"network": NODE}, "privileged": True}},
         }
         self.identity = client("RunPodSandbox", config=self.config, runtime_handler=handler)[1][0].decode()

@@ -72,13 +72,18 @@ def image_archive(root, target, name, env=()):
     return target
 
 
-class Containerd(containerd.Containerd):
+def settings(cgroup, runtimes, cdi):
     """`runtimes` is the configuration of its runtimes, in TOML. `cdi`: CDI files are read."""
+    more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(not limits_resources(cgroup)),
+                           cdi=json.dumps(cdi or containerd.major_version() >= 2))
+    return f"{runtimes}\n{more}"
+
+
+class Containerd(containerd.Containerd):
+    """`runtimes` and `cdi` as in settings()."""
 
     def __init__(self, directory, cgroup, runtimes, tools, env, cdi=False):
-        more = SETTINGS.format(image=IMAGE, disable_cgroup=json.dumps(not limits_resources(cgroup)),
-                               cdi=json.dumps(cdi or containerd.major_version() >= 2))
-        super().__init__(directory, cgroup, f"{runtimes}\n{more}", env)
+        super().__init__(directory, cgroup, settings(cgroup, runtimes, cdi), env)
         try:
             root = container.make_rootfs(directory / "image", tools)
             self.import_image(image_archive(root, directory / "image.tar", IMAGE))

@@ -43,13 +43,13 @@ def runtimes(name):
             for handler, runtime in containerd_runtimes(name).items()}
 
 
-def runtimes_of(program):
-    """containerd 1's as the page says it, for a program in a place of its own and a machine without
-    systemd."""
+def runtimes_of(program, systemd=False):
+    """containerd 1's as the page says it, for a program in a place of its own and a machine with or
+    without systemd."""
     found = blocks()[CONTAINERD_1]
     path = runtimes(CONTAINERD_1)["nvidia"]
     assert path in found and "SystemdCgroup = true" in found
-    return found.replace(path, str(program)).replace("SystemdCgroup = true", "SystemdCgroup = false")
+    return found.replace(path, str(program)).replace("SystemdCgroup = true", f"SystemdCgroup = {str(systemd).lower()}")
 
 
 def manifest(name):

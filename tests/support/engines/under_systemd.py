@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Docker and podman that have a booted systemd manage the cgroups of their containers."""
+"""Engines below a booted systemd, which can manage the cgroups of their containers."""
 
 import json
 
