@@ -29,7 +29,7 @@ template <typename T>
 /// format_text() takes twice as long.
 template <std::integral T>
 void append_number(std::string& text, T number, int base = 10) {
-    std::array<char, std::numeric_limits<T>::digits + 1> digits; // and a sign
+    std::array<char, std::numeric_limits<T>::digits + 1> digits{}; // and a sign
     const auto end = std::to_chars(digits.begin(), digits.end(), number, base).ptr;
     text.append(digits.begin(), end);
 }
