@@ -34,7 +34,7 @@ struct Containerd {
     std::int64_t version = 1; ///< of the file
     std::optional<Error> mistake = {};
     std::vector<HostPath> files = {};    ///< config.toml and its imports
-    std::vector<HostPath> sections = {}; ///< those with the CRI plugin's section
+    std::vector<HostPath> sections = {}; ///< files with the CRI plugin's section
     std::vector<std::string> imports = {};
     std::vector<ContainerdRuntime> runtimes = {};
     std::vector<ContainerdRuntime> misplaced = {}; ///< in a section that the file's version has not

@@ -109,7 +109,7 @@ bool runs_ours(const sys::HostFs& host, const HookFile& hook) {
     return hook.idle.empty() && maker_of(host, hook.program) == Maker::grapnel;
 }
 
-/// podman and CRI-O pass over a file whose program is missing: it masks nothing.
+/// podman and CRI-O pass over a file whose program is missing: such a file masks no other.
 bool is_read(const sys::HostFs& host, const HookFile& hook) {
     const auto program = HostPath::make(hook.program);
     return hook.mistake.empty() && program && exists(host, *program);

@@ -266,8 +266,8 @@ void check_cdi(const Facts& facts, const Containerd& containerd, std::string_vie
                                 add_to_list_script("cdi_spec_dirs", file.parent()), Code::GR1017)});
 }
 
-/// What an earlier file says about the CRI plugin, and the last file with its section does not;
-/// empty: nothing that matters here.
+/// A setting of the CRI plugin that an earlier file has and the last file with its section lacks;
+/// empty if no setting is lost that GPUs need.
 std::string lost_setting(const Facts& facts, const Containerd& containerd, const Version& version) {
     const auto last = containerd.sections.back().text();
     const auto is_kept = [&](const ContainerdRuntime& lost) {

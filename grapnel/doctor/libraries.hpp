@@ -24,7 +24,7 @@ struct LibrarySearch {
 [[nodiscard]] LibrarySearch look_for_libraries(const Facts& facts, const std::string& version);
 
 /// A directory in which software is unpacked by hand, or a part of NixOS' store, that has the
-/// driver's libraries of that version; empty if none of them has.
+/// driver's libraries of that version; empty without such a directory.
 [[nodiscard]] HostPath find_driver_elsewhere(const Facts& facts, const std::string& version);
 
 /// The finding for a stub in ld.so.cache.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel and the host give a user who starts containers without root.
+// The kernel features and host files that containers without root need.
 #include "doctor/rootless.hpp"
 
 #include "base/text.hpp"
