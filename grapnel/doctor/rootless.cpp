@@ -55,7 +55,7 @@ void check_subordinate_ids(const Facts& facts, const HostPath& home,
     }
 }
 
-/// pam_systemd makes it at a login; su and sudo make none.
+/// pam_systemd(8) makes the directory /run/user/UID at a login; su(1) and sudo(8) do not.
 void check_runtime_directory(const Facts& facts, std::vector<Finding>& findings) {
     const auto path = host_path("/run/user") / std::to_string(facts.here.user);
     if (facts.here.user == 0 || !has_systemd(facts) || exists(facts.host, path))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What containers of a user without root need of the host.
+// Features of the host that containers of users without root need.
 #pragma once
 
 #include "doctor/facts.hpp"

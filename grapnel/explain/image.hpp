@@ -11,7 +11,7 @@
 namespace grapnel::explanation {
 
 /// Libraries of a driver, of whatever version, in the directories into which the plan mounts the
-/// host's. The mounts hide those of one name, and the links lead past the others.
+/// host's. A mount hides a library of the same name, and the driver's links lead past any other.
 [[nodiscard]] std::vector<InsidePath> driver_libraries_in(sys::RootDir& root, const Plan& plan);
 
 } // namespace grapnel::explanation
